@@ -1,0 +1,68 @@
+"""The one home of randomness: seeds of episodes and keys of trainings.
+
+A single `seed` in the configuration decides everything. Episode seeds live in ranges
+that are disjoint by construction: the purpose fills the highest bits, so a controller
+can never be selected or scored on a track that it was trained on.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from worldmodels.errors import UserError
+
+_INDEX_BITS = 28  # 268 million episodes a round
+_ROUND_BITS = 8
+_SEED_BITS = 16
+MAX_SEED = 2**_SEED_BITS - 1
+
+
+class Purpose(IntEnum):
+    """What an episode is for; never reorder, the values are part of every seed."""
+
+    ROLLOUT = 0
+    TRAINING = 1
+    SELECTION = 2
+    TEST = 3
+
+
+def episode_seeds(
+    purpose: Purpose, seed: int, round: int, start: int, count: int
+) -> np.ndarray:
+    """Return `count` consecutive episode seeds, int64 [count].
+
+    Test seeds ignore `seed` and `round`, so that every agent is scored on the same
+    tracks; all others depend on both.
+
+    Raises:
+        UserError: when a part does not fit its bits.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed is {seed}; it must lie between 0 and {MAX_SEED}")
+    if not 0 <= round < 2**_ROUND_BITS or not 0 <= start <= 2**_INDEX_BITS - count:
+        raise UserError(f"round {round}, episodes {start}..{start + count} are too many")
+    if purpose is Purpose.TEST:
+        seed, round = 0, 0
+    high = ((int(purpose) << _SEED_BITS | seed) << _ROUND_BITS | round) << _INDEX_BITS
+    return high + np.arange(start, start + count, dtype=np.int64)
+
+
+def purpose_of(episode_seed: int) -> Purpose:
+    """Return the range that an episode's seed lies in."""
+    return Purpose(int(episode_seed) >> (_SEED_BITS + _ROUND_BITS + _INDEX_BITS))
+
+
+def key_for(seed: int, round: int, meaning: str, *indices: int):
+    """Return the typed key of one use of randomness, named by `meaning`.
+
+    `meaning` is a word such as "vision" or "controller"; `indices` count within it.
+    """
+    import zlib
+
+    import jax
+
+    key = jax.random.fold_in(jax.random.key(seed), round)
+    key = jax.random.fold_in(key, zlib.crc32(meaning.encode()))
+    for index in indices:
+        key = jax.random.fold_in(key, index)
+    return key
