@@ -1,0 +1,195 @@
+"""V: the convolutional variational autoencoder (World Models, section 2.1, figure 22).
+
+A frame becomes a Gaussian over a latent vector z, and z becomes a frame again. All
+functions are pure; frames come in as uint8 and are scaled to [0, 1] here.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels.convolutions import Operations, for_platform
+
+FRAME_SHAPE = (64, 64, 3)  # H, W, RGB
+ENCODER_KERNELS = (4, 4, 4, 4)  # 64 -> 31 -> 14 -> 6 -> 2
+DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
+DECODER_UNITS = 1024  # of the dense layer between z and the first image, 1x1
+
+Params = dict[str, Any]
+
+
+class VAE(nn.Module):
+    """The autoencoder; its fields are all that its shapes depend on.
+
+    `operations` is the form of its convolutions; None picks the backend's fastest. All
+    forms compute one function of the same parameters.
+    """
+
+    latent_size: int = 32  # Z; paper: 32 CarRacing, 64 TakeCover
+    channels: tuple[int, int, int, int] = (32, 64, 128, 256)
+    decoder_channels: tuple[int, int, int] = (128, 64, 32)
+    dtype: Any = jnp.float32
+    operations: Operations | None = None
+
+    def setup(self) -> None:
+        operations = self.operations or for_platform(jax.default_backend())
+        self.encoder = Encoder(self.latent_size, self.channels, self.dtype, operations)
+        self.decoder = Decoder(self.decoder_channels, self.dtype, operations)
+
+    def __call__(self, frames: jax.Array) -> jax.Array:
+        """Reconstruct uint8 [B, 64, 64, 3] through the posterior's mean."""
+        mu, _ = self.encode(frames)
+        return self.decode(mu)
+
+    def encode(self, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3]."""
+        return self.encoder(to_unit(frames, self.dtype))
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """Return images [B, 64, 64, 3] in [0, 1] of z [B, Z]."""
+        return self.decoder(z.astype(self.dtype))
+
+
+class Encoder(nn.Module):
+    """Images [B, 64, 64, 3] in [0, 1] to mu and logvar, each [B, Z]."""
+
+    latent_size: int
+    channels: tuple[int, ...]
+    dtype: Any
+    operations: Operations
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        operation = self.operations.convolution
+        sizes = zip(self.channels, ENCODER_KERNELS, strict=True)
+        for i, (features, kernel_size) in enumerate(sizes):
+            layer = Layer(
+                operation, features, kernel_size, self.dtype, name=f"conv_{i}"
+            )
+            x = nn.relu(layer(x))
+        x = x.reshape(len(x), -1)
+        heads = [
+            nn.Dense(self.latent_size, dtype=self.dtype, param_dtype=self.dtype, name=n)
+            for n in ("mu", "logvar")
+        ]
+        return heads[0](x), heads[1](x)
+
+
+class Decoder(nn.Module):
+    """z [B, Z] to images [B, 64, 64, 3] in [0, 1]."""
+
+    channels: tuple[int, ...]
+    dtype: Any
+    operations: Operations
+
+    @nn.compact
+    def __call__(self, z: jax.Array) -> jax.Array:
+        operation = self.operations.transposed_convolution
+        dense = nn.Dense(
+            DECODER_UNITS, dtype=self.dtype, param_dtype=self.dtype, name="dense"
+        )
+        x = dense(z)[:, None, None, :]  # no activation, as in the original
+        sizes = zip((*self.channels, FRAME_SHAPE[-1]), DECODER_KERNELS, strict=True)
+        for i, (features, kernel_size) in enumerate(sizes):
+            layer = Layer(
+                operation, features, kernel_size, self.dtype, name=f"deconv_{i}"
+            )
+            x = layer(x if i == 0 else nn.relu(x))
+        return nn.sigmoid(x)
+
+
+class Layer(nn.Module):
+    """A stride-2 convolution, plain or transposed, with a bias."""
+
+    operation: Any
+    features: int
+    kernel_size: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.zeros, shape, self.dtype)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:], self.dtype)
+        return self.operation(x, kernel) + bias
+
+
+def to_unit(frames: jax.Array, dtype: Any) -> jax.Array:
+    """Scale uint8 [0, 255] to `dtype` [0, 1]."""
+    return frames.astype(dtype) / 255
+
+
+def initial(key: jax.Array, model: VAE) -> Params:
+    """Draw first parameters: Glorot-uniform kernels (the original's), zero biases.
+
+    One flat draw is cut into all tensors: a draw for each costs seconds of start-up.
+    """
+    frames = jax.ShapeDtypeStruct((1, *FRAME_SHAPE), jnp.uint8)
+    shapes = jax.eval_shape(model.init, key, frames)["params"]
+    return _draw(key, jax.tree.structure(shapes), tuple(jax.tree.leaves(shapes)))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _draw(key: jax.Array, structure: Any, shapes: tuple) -> Params:
+    sizes = [leaf.size if leaf.ndim > 1 else 0 for leaf in shapes]
+    flat = jax.random.uniform(key, (sum(sizes),), shapes[0].dtype, -1, 1)
+    parts = jnp.split(flat, np.cumsum(sizes)[:-1])
+    leaves = [
+        glorot_limit(leaf.shape) * part.reshape(leaf.shape)
+        if leaf.ndim > 1
+        else jnp.zeros(leaf.shape, leaf.dtype)
+        for leaf, part in zip(shapes, parts, strict=True)
+    ]
+    return jax.tree.unflatten(structure, leaves)
+
+
+def glorot_limit(shape: tuple[int, ...]) -> float:
+    """Return the bound of Glorot and Bengio's uniform draw (2010, eq. 16)."""
+    *kernel, inputs, outputs = shape
+    return math.sqrt(6 / (math.prod(kernel) * (inputs + outputs)))
+
+
+def encode(
+    params: Params, model: VAE, frames: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3]."""
+    return model.apply({"params": params}, frames, method="encode")
+
+
+def decode(params: Params, model: VAE, z: jax.Array) -> jax.Array:
+    """Return images [B, 64, 64, 3] in [0, 1] of z [B, Z]."""
+    return model.apply({"params": params}, z, method="decode")
+
+
+def sample(key: jax.Array, mu: jax.Array, logvar: jax.Array) -> jax.Array:
+    """Draw z from N(mu, exp(logvar)), of mu's shape: exp(logvar) is the variance."""
+    noise = jax.random.normal(key, mu.shape, mu.dtype)
+    return mu + jnp.exp(logvar / 2) * noise
+
+
+def kl_divergence(mu: jax.Array, logvar: jax.Array) -> jax.Array:
+    """Return KL(N(mu, exp(logvar)) || N(0, 1)) in nats, [..., Z] to [...]."""
+    return -0.5 * jnp.sum(1 + logvar - mu**2 - jnp.exp(logvar), axis=-1)
+
+
+def loss(
+    params: Params, batch: jax.Array, key: jax.Array, *, model: VAE, kl_tolerance: float
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Return the loss of uint8 frames [B, 64, 64, 3] and its parts, batch means.
+
+    `recon` is the squared error summed over pixels, not halved; `kl` is in nats and
+    never below `kl_tolerance` nats per latent dimension: the floor holds for the whole
+    KL of one image, as in the released code.
+    """
+    mu, logvar = encode(params, model, batch)
+    images = decode(params, model, sample(key, mu, logvar))
+    error = to_unit(batch, model.dtype) - images
+    recon = jnp.mean(jnp.sum(error**2, axis=(1, 2, 3)))
+    kl = kl_divergence(mu, logvar)
+    kl = jnp.mean(jnp.maximum(kl, kl_tolerance * model.latent_size))
+    return recon + kl, {"loss": recon + kl, "recon": recon, "kl": kl}
