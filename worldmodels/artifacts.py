@@ -1,0 +1,362 @@
+"""A zarr store as an artifact: create, fill, publish; open checks that it is whole.
+
+A store is filled in a hidden folder beside its final place and renamed into it when it
+is complete, so a reader never sees half of one and a failure leaves the last good one.
+Zarr reads a missing chunk as zeros without a word; therefore publishing records each
+array's files and bytes, and opening compares them. Every chunk carries a checksum.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+import worldmodels
+from worldmodels.errors import UserError
+
+SCHEMA = 1
+_LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
+
+
+class ArtifactError(UserError):
+    """A store is missing, incomplete, damaged, of another kind, or unwritable."""
+
+
+class Artifact:
+    """A complete store, open for reading.
+
+    Attributes:
+        path: where it lies.
+        kind: the stage that made it.
+        attributes: everything recorded at publication.
+    """
+
+    def __init__(self, path: Path, attributes: Mapping[str, Any]):
+        self.path = path
+        self.attributes = attributes
+        self.kind: str = attributes["kind"]
+        self.config: Mapping[str, Any] = attributes["config"]
+        self.provenance: str = attributes["provenance"]
+        self._arrays: dict[str, zarr.Array] = {}
+
+    def array(self, name: str) -> zarr.Array:
+        """Return the array `name`, open for reading (shape, dtype, attributes)."""
+        if name not in self._arrays:
+            if name not in self.attributes["files"]:
+                raise ArtifactError(
+                    f"{self.path} has no array {name!r}; it holds "
+                    + ", ".join(self.attributes["files"])
+                )
+            self._arrays[name] = zarr.open_array(self.path / name, mode="r")
+        return self._arrays[name]
+
+    def read(self, name: str, selection: Any = ...) -> np.ndarray:
+        """Return a part of the array `name`, checked against its checksums.
+
+        Raises:
+            ArtifactError: when there is no such array or a chunk of it is damaged.
+        """
+        try:
+            return np.asarray(self.array(name)[selection])
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ArtifactError(
+                f"{self.path}: array {name!r} is damaged ({error}); "
+                "delete this store and run its stage again"
+            ) from error
+
+    def tree(self, prefix: str) -> dict[str, Any]:
+        """Return the arrays below `prefix` as nested dicts, as they were written."""
+        nested: dict[str, Any] = {}
+        for name in self.names(prefix):
+            *folders, leaf = name[len(prefix) + 1 :].split("/")
+            place = nested
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[leaf] = self.read(name)
+        return nested
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names of all arrays, or of those below `prefix`."""
+        names = list(self.attributes["files"])
+        return [n for n in names if n.startswith(prefix + "/")] if prefix else names
+
+    def size(self) -> int:
+        """Return the bytes that the arrays' files take on disk."""
+        return sum(size for _, size in self.attributes["files"].values())
+
+
+class Writer:
+    """A store that is being filled; only `create` makes one."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def array(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: Any,
+        dimensions: Sequence[str],
+        chunks: Sequence[int] | None = None,
+    ) -> zarr.Array:
+        """Create the array `name` to be filled piece by piece, and return it.
+
+        `dimensions` names each axis; `chunks` defaults to one chunk for all of it.
+        """
+        shape = tuple(shape)
+        return zarr.create_array(
+            str(self.path / name),
+            shape=shape,
+            dtype=dtype,
+            chunks=tuple(chunks or (max(n, 1) for n in shape)),
+            compressors=[ZstdCodec(level=3), Crc32cCodec()],
+            dimension_names=list(dimensions),
+            chunk_key_encoding={"name": "default", "separator": "."},
+            config={"write_empty_chunks": True},
+        )
+
+    def write(self, name: str, values: Any, dimensions: Sequence[str] = ()) -> None:
+        """Write a whole array at once."""
+        values = np.asarray(values)
+        names = list(dimensions) or [f"axis{n}" for n in range(values.ndim)]
+        self.array(name, values.shape, values.dtype, names)[...] = values
+
+    def tree(self, prefix: str, tree: Mapping[str, Any]) -> None:
+        """Write nested dicts of arrays, each under the path of its keys."""
+        for key, value in tree.items():
+            if isinstance(value, Mapping):
+                self.tree(f"{prefix}/{key}", value)
+            else:
+                self.write(f"{prefix}/{key}", value)
+
+
+@contextlib.contextmanager
+def create(
+    path: str | Path,
+    kind: str,
+    *,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Artifact | Sequence[Artifact]],
+    stage_version: int,
+) -> Iterator[Writer]:
+    """Fill a new store and publish it at `path` when the block ends well.
+
+    Args:
+        kind: what the store is, checked when it is opened.
+        config: the resolved settings of its stage, as JSON values.
+        inputs: the artifacts that it was made from, by role.
+        stage_version: the stage's own version; part of the provenance.
+
+    Raises:
+        ArtifactError: when another process is writing the same store, or the disk is
+            full. What stood at `path` before is still there then.
+    """
+    path = Path(path)
+    started = time.time()
+    with refuse_full_disk(path), _exclusive(path) as folder:
+        attributes = _attributes(kind, config, inputs, stage_version)
+        try:
+            yield Writer(folder)
+            attributes |= {"wall_seconds": round(time.time() - started, 3)}
+            _publish(folder, path, attributes)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def refuse_full_disk(path: Path) -> Iterator[None]:
+    """Turn a full disk into one sentence that names what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ArtifactError(
+            f"the disk is full: {path} could not be written; free some space and run "
+            "the same command again, finished artifacts are kept"
+        ) from error
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path`, locked against other writers."""
+    folder = path.with_name(f".{path.name}.partial")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtifactError(
+                f"another process is writing {path}; wait for it to end or stop it"
+            ) from None
+        for leftover in folder.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        yield folder
+    finally:
+        os.close(lock)
+
+
+def _publish(folder: Path, path: Path, attributes: dict[str, Any]) -> None:
+    for parent in _groups(folder):
+        zarr.open_group(parent, mode="a")
+    group = zarr.open_group(folder, mode="r+")
+    group.attrs.update(attributes | {"files": _files(folder)})
+    # Last, and only after everything else has been written.
+    group.attrs["complete"] = True
+    if path.exists():
+        old = path.with_name(f".{path.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(path, old)
+        os.rename(folder, path)
+        shutil.rmtree(old)
+    else:
+        os.rename(folder, path)
+
+
+def _groups(folder: Path) -> list[Path]:
+    """Return the folders above arrays, which must be zarr groups themselves."""
+    parents = {folder}
+    for name in _array_names(folder):
+        parents |= {folder / p for p in Path(name).parents}
+    return sorted(parents)
+
+
+def _array_names(folder: Path) -> list[str]:
+    names = []
+    for place, _, files in os.walk(folder):
+        if "zarr.json" in files and place != str(folder):
+            meta = json.loads((Path(place) / "zarr.json").read_text())
+            if meta["node_type"] == "array":
+                names.append(str(Path(place).relative_to(folder)))
+    return sorted(names)
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """Return, for each array, how many files it has and how many bytes they take."""
+    return {name: _count(folder / name) for name in _array_names(folder)}
+
+
+def _count(folder: Path) -> list[int]:
+    sizes = [entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()]
+    return [len(sizes), sum(sizes)]
+
+
+def _attributes(
+    kind: str,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Artifact | Sequence[Artifact]],
+    stage_version: int,
+) -> dict[str, Any]:
+    hashes = input_hashes(inputs)
+    identity = {
+        "kind": kind,
+        "schema": SCHEMA,
+        "stage_version": stage_version,
+        "config": dict(config),
+        "inputs": hashes,
+    }
+    jax = sys.modules.get("jax")
+    return identity | {
+        "provenance": fingerprint(identity),
+        "seed": config.get("seed"),
+        "version": worldmodels.__version__,
+        "commit": _commit(),
+        "compute": jax.default_backend() if jax else "numpy",
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def input_hashes(
+    inputs: Mapping[str, Artifact | Sequence[Artifact]],
+) -> dict[str, list[str]]:
+    """Return the provenance hashes of a stage's inputs, by role."""
+    return {
+        role: [
+            a.provenance for a in ([given] if isinstance(given, Artifact) else given)
+        ]
+        for role, given in inputs.items()
+    }
+
+
+def fingerprint(identity: Any) -> str:
+    """Return a hash of JSON values that does not depend on the order of keys."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _commit() -> str:
+    """Return the git commit of the running code, or "" outside a checkout."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return ""
+    answer = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
+    return answer.stdout.strip()
+
+
+def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
+    """Open a store for reading after checking that it is whole.
+
+    Raises:
+        ArtifactError: when it is missing, no artifact, incomplete, of another kind or
+            schema, or when chunks are missing or truncated.
+    """
+    path = Path(path)
+    attributes = _read_attributes(path)
+    if attributes.get("complete") is not True:
+        raise ArtifactError(
+            f"{path} is not complete: its stage was stopped; delete it and run that "
+            "stage again"
+        )
+    if attributes["schema"] != SCHEMA:
+        raise ArtifactError(
+            f"{path} has schema {attributes['schema']} and this version reads schema "
+            f"{SCHEMA}; run its stage again"
+        )
+    if kind is not None and attributes["kind"] != kind:
+        raise ArtifactError(
+            f"{path} is a {attributes['kind']} store; a {kind} store is needed here"
+        )
+    for name, expected in attributes["files"].items():
+        folder = path / name
+        found = _count(folder) if folder.is_dir() else [0, 0]
+        if found != expected:
+            raise ArtifactError(
+                f"{path}: array {name!r} has {found[0]} files of {found[1]} bytes and "
+                f"should have {expected[0]} of {expected[1]}: chunks are missing or "
+                "truncated; delete this store and run its stage again"
+            )
+    return Artifact(path, attributes)
+
+
+def _read_attributes(path: Path) -> Mapping[str, Any]:
+    if not path.exists():
+        raise ArtifactError(f"{path} does not exist; run the stage that makes it first")
+    try:
+        attributes = json.loads((path / "zarr.json").read_text())["attributes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        attributes = {}
+    if "kind" not in attributes and "complete" not in attributes:
+        raise ArtifactError(
+            f"{path} is not a complete worldmodels store; delete it and run its stage "
+            "again"
+        )
+    return attributes

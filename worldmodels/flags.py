@@ -1,0 +1,138 @@
+"""Settings as command-line flags: what the rules pass and what a person can type.
+
+Each rule gives its stage exactly the settings that the stage uses, so a change of the
+configuration rebuilds exactly what depends on it.
+"""
+
+import argparse
+import dataclasses
+import shlex
+from dataclasses import fields
+from typing import Any, get_origin
+
+from worldmodels.settings import (
+    Controller,
+    Environment,
+    Evaluation,
+    Memory,
+    Rollouts,
+    Round,
+    Run,
+    Vision,
+    checked,
+)
+
+# The settings that each stage uses, and so the flags of its command.
+STAGE_SECTIONS = {
+    "rollouts": (Run, Environment, Rollouts),
+    "vision": (Run, Vision),
+    "latents": (Run,),
+    "memory": (Run, Memory),
+    "controller": (Run, Environment, Controller),
+    "evaluation": (Run, Environment, Evaluation),
+    "report": (Run,),
+}
+
+# Settings that a stage's result does not depend on: those that only choose which
+# artifacts are asked for (raising them adds artifacts and changes none), those that
+# choose an input, and shared ones that the stage has no use for.
+_UNUSED = {
+    ("rollouts", "episodes"),
+    ("controller", "generations"),
+    ("vision", "warm_start"),
+    ("memory", "warm_start"),
+    ("controller", "warm_start"),
+    ("rollouts", "debug"),
+    ("latents", "debug"),
+    ("latents", "seed"),
+    ("controller", "debug"),
+    ("evaluation", "debug"),
+    ("report", "debug"),
+    ("report", "dtype"),
+}
+
+
+def settings_of(stage: str, run: Run, settings: Round, round: int) -> dict[str, Any]:
+    """Return exactly the settings that `stage` uses in round number `round`, flat."""
+    values: dict[str, Any] = {}
+    for kind in STAGE_SECTIONS[stage]:
+        sections = [run, *(getattr(settings, f.name) for f in fields(Round))]
+        section = next(s for s in sections if type(s) is kind)
+        values |= {f.name: getattr(section, f.name) for f in _used_fields(stage, kind)}
+    if stage == "rollouts":
+        # Round 0 drives at random, later rounds with a controller.
+        for name in ("action_noise", "dtype") if round == 0 else ("policy",):
+            del values[name]
+    return values
+
+
+def flags(stage: str, run: Run, settings: Round, round: int) -> str:
+    """Return the command-line flags that give `stage` its settings."""
+    words = []
+    for name, value in settings_of(stage, run, settings, round).items():
+        words += ["--" + name.replace("_", "-"), _as_flag(value)]
+    return shlex.join(words)
+
+
+def _as_flag(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _used_fields(stage: str, kind: type) -> list[dataclasses.Field]:
+    return [f for f in fields(kind) if (stage, f.name) not in _UNUSED]
+
+
+def add_flags(parser: argparse.ArgumentParser, stage: str) -> None:
+    """Add one flag for each setting that `stage` uses, documented from its field."""
+    for kind in STAGE_SECTIONS[stage]:
+        group = parser.add_argument_group(kind.__doc__.strip())
+        for setting in _used_fields(stage, kind):
+            group.add_argument(
+                "--" + setting.name.replace("_", "-"),
+                default=_as_flag(setting.default),
+                metavar=_metavar(setting),
+                help=setting.metadata["help"] + " (default: %(default)s)",
+            )
+
+
+def _metavar(setting: dataclasses.Field) -> str:
+    if setting.metadata["choices"]:
+        return "{" + ",".join(setting.metadata["choices"]) + "}"
+    if get_origin(setting.type) is tuple:
+        return "N,N,…"
+    return {int: "N", float: "X", bool: "true|false", str: "TEXT"}[setting.type]
+
+
+def from_flags(kind: type, stage: str, arguments: argparse.Namespace):
+    """Return the section `kind` of `stage` from its parsed flags.
+
+    Raises:
+        UserError: when a value is of the wrong type or impossible.
+    """
+    values = {}
+    for setting in _used_fields(stage, kind):
+        text = getattr(arguments, setting.name)
+        where = "--" + setting.name.replace("_", "-")
+        values[setting.name] = checked(setting, _parse(setting, text), where)
+    return kind(**values)
+
+
+def _parse(setting: dataclasses.Field, text: str) -> Any:
+    if get_origin(setting.type) is tuple:
+        return [_as_int(part) for part in text.split(",")]
+    if setting.type is int:
+        return _as_int(text)
+    if setting.type is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    return text
+
+
+def _as_int(text: str) -> Any:
+    try:
+        return int(text)
+    except ValueError:
+        return text

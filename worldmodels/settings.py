@@ -1,0 +1,239 @@
+"""The settings of every stage: one frozen dataclass each, one field a line.
+
+Each field carries its unit, the paper's value and what is allowed; the configuration
+file and the command line are both checked against these. No JAX is imported here: the
+Snakefile reads it.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin
+
+from worldmodels.errors import UserError
+from worldmodels.randomness import MAX_SEED
+
+
+def _setting(default, help, *, low=None, high=None, choices=None, above=None):
+    bounds = {"low": low, "high": high, "choices": choices, "above": above}
+    return field(default=default, metadata={"help": help, **bounds})
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every stage shares."""
+
+    seed: int = _setting(0, "decides every random choice", low=0, high=MAX_SEED)
+    dtype: str = _setting(
+        "float32",
+        "precision of V, M and C; float64 is for debugging",
+        choices=("float32", "float64"),
+    )
+    debug: bool = _setting(False, "store the gradient norm of every parameter")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The world that is driven."""
+
+    environment: str = _setting("carracing", "the task", choices=("carracing",))
+    backend: str = _setting(
+        "gymnasium", "who simulates the task", choices=("gymnasium",)
+    )
+    max_steps: int = _setting(1000, "steps in a whole episode (paper 1000)", low=2)
+    slots: int = _setting(
+        16, "environments stepped together; the agent's batch shape", low=1
+    )
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """Episodes from which V and M learn."""
+
+    episodes: int = _setting(10000, "episodes (paper 10000)", low=1)
+    episodes_per_shard: int = _setting(250, "episodes in one store", low=1)
+    steps: int = _setting(1000, "steps in an episode at most (paper 1000)", low=2)
+    policy: str = _setting(
+        "network",
+        "random policy of round 0 (paper network)",
+        choices=("network", "brownian", "white"),
+    )
+    action_noise: float = _setting(
+        0.0, "std of the noise on a controller's actions, from round 1 on", low=0.0
+    )
+
+
+@dataclass(frozen=True)
+class Vision:
+    """V, the variational autoencoder."""
+
+    latent_size: int = _setting(32, "latent dimensions Z (paper 32)", low=1)
+    channels: tuple[int, ...] = _setting(
+        (32, 64, 128, 256), "encoder channels (paper 32,64,128,256)", low=1
+    )
+    decoder_channels: tuple[int, ...] = _setting(
+        (128, 64, 32), "decoder channels (paper 128,64,32)", low=1
+    )
+    batch_size: int = _setting(100, "frames in a minibatch (paper 100)", low=1)
+    epochs: int = _setting(10, "passes over all frames (paper 10)", low=1)
+    learning_rate: float = _setting(1e-4, "of Adam (paper 1e-4)", above=0.0)
+    kl_tolerance: float = _setting(
+        0.5, "nats per latent dimension below which KL is free (paper 0.5)", low=0.0
+    )
+    buffer_episodes: int = _setting(
+        64, "whole episodes shuffled together in memory, 12 MB each at 1000", low=1
+    )
+    warm_start: bool = _setting(False, "start from the V of the round before")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """M, the mixture-density recurrent network."""
+
+    hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1)
+    mixtures: int = _setting(5, "Gaussians per latent dimension K (paper 5)", low=1)
+    batch_size: int = _setting(100, "episodes in a minibatch (paper 100)", low=1)
+    epochs: int = _setting(
+        40, "passes over all episodes (paper 40, that is 4000 updates)", low=1
+    )
+    learning_rate: float = _setting(1e-3, "of Adam, at first (paper 1e-3)", above=0.0)
+    final_learning_rate: float = _setting(
+        1e-5, "of Adam, in the limit (paper 1e-5)", above=0.0
+    )
+    decay: float = _setting(
+        1.0,
+        "factor per update on the rate's distance to its limit (paper 1, none)",
+        above=0.0,
+        high=1.0,
+    )
+    gradient_clip: float = _setting(
+        1.0, "largest absolute gradient value (paper 1)", above=0.0
+    )
+    buffer_episodes: int = _setting(
+        1000, "whole episodes of latents in memory, 0.13 MB each at 1000", low=1
+    )
+    warm_start: bool = _setting(False, "start from the M of the round before")
+
+
+@dataclass(frozen=True)
+class Controller:
+    """C, the linear controller, and CMA-ES that evolves it."""
+
+    inputs: str = _setting(
+        "z_h", "what C sees (paper z_h)", choices=("z", "z_h", "z_c_h")
+    )
+    sample_z: bool = _setting(True, "sample z, not its mean (paper true)")
+    hidden_size: int = _setting(
+        0, "tanh units between input and action (paper 0; its ablation 40)", low=0
+    )
+    population: int = _setting(64, "candidates a generation P (paper 64)", low=4)
+    rollouts: int = _setting(16, "tracks each candidate drives R (paper 16)", low=1)
+    generations: int = _setting(1800, "generations G (paper 1800)", low=1)
+    generations_per_block: int = _setting(25, "generations in one store", low=1)
+    sigma: float = _setting(0.1, "first step size of CMA-ES (paper 0.1)", above=0.0)
+    initial_mean: float = _setting(
+        0.0, "every parameter of the first mean (paper 0)", low=-1e6, high=1e6
+    )
+    initial_steps: int = _setting(
+        0, "steps in an episode at first; 0: whole episodes (paper 0)", low=0
+    )
+    step_increment: int = _setting(
+        100, "steps added whenever the mean fitness improves", low=0
+    )
+    select_every: int = _setting(
+        25, "generations between tests of the CMA mean (paper 25)", low=1
+    )
+    selection_episodes: int = _setting(
+        100, "selection tracks that a mean is tested on (paper 1024)", low=1
+    )
+    warm_start: bool = _setting(False, "start from the C of the round before")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The score on unseen tracks."""
+
+    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2)
+    random_policy: str = _setting(
+        "network",
+        "the random policy that is scored beside the agent",
+        choices=("network", "brownian", "white"),
+    )
+
+
+@dataclass(frozen=True)
+class Round:
+    """All settings of one round of the pipeline."""
+
+    environment: Environment = Environment()
+    rollouts: Rollouts = Rollouts()
+    vision: Vision = Vision()
+    memory: Memory = Memory()
+    controller: Controller = Controller()
+    evaluation: Evaluation = Evaluation()
+
+
+def section_dict(section: Any) -> dict[str, Any]:
+    """Return a section as plain JSON values, for an artifact's attributes."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in dataclasses.asdict(section).items()
+    }
+
+
+def checked(setting: dataclasses.Field, value: Any, where: str) -> Any:
+    if get_origin(setting.type) is tuple:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise UserError(f"{where} is {value!r}; it must be a list of whole numbers")
+        kind = get_args(setting.type)[0]
+        return tuple(_checked_scalar(kind, setting, v, where) for v in value)
+    return _checked_scalar(setting.type, setting, value, where)
+
+
+def _checked_scalar(kind: type, setting: dataclasses.Field, value: Any, where: str):
+    allowed = _allowed(kind, setting)
+    if kind is float:
+        value = _as_float(value)
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        raise UserError(f"{where} is {value!r}; it must be {allowed}")
+    limits = setting.metadata
+    choices, above = limits["choices"], limits["above"]
+    low, high = limits["low"], limits["high"]
+    if (
+        (choices is not None and value not in choices)
+        or (low is not None and value < low)
+        or (high is not None and value > high)
+        or (above is not None and value <= above)
+    ):
+        raise UserError(f"{where} is {value!r}; it must be {allowed}")
+    return value
+
+
+def _as_float(value: Any) -> Any:
+    # YAML 1.1 reads 1e-4 as a string; flags are strings anyway.
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _allowed(kind: type, setting: dataclasses.Field) -> str:
+    limits = setting.metadata
+    if limits["choices"]:
+        return "one of " + ", ".join(map(str, limits["choices"]))
+    word = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+    }
+    parts = [word[kind]]
+    if limits["low"] is not None:
+        parts.append(f"at least {limits['low']}")
+    if limits["above"] is not None:
+        parts.append(f"above {limits['above']}")
+    if limits["high"] is not None:
+        parts.append(f"at most {limits['high']}")
+    return ", ".join(parts)

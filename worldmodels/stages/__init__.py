@@ -1,0 +1,15 @@
+"""The stages: one module a rule, each reads artifacts, computes and publishes one.
+
+Only `worldmodels.cli` imports them. A stage's version is raised by hand when its result
+changes with its code; the rule passes it on, so that the artifacts are built again.
+"""
+
+VERSIONS = {
+    "rollouts": 1,
+    "vision": 1,
+    "latents": 1,
+    "memory": 1,
+    "controller": 1,
+    "evaluation": 1,
+    "report": 1,
+}
