@@ -1,0 +1,132 @@
+"""The agent's step against V, C and M called by hand."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special
+
+from worldmodels import agent as agents
+from worldmodels import memory, vision
+from worldmodels.agent import Agent, AgentState, Weights
+from worldmodels.controller import Controller
+
+B, T = 3, 4
+AGENT = Agent(
+    vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
+    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
+    Controller(4, 5),
+)
+MEAN_AGENT = Agent(AGENT.vision, AGENT.memory, AGENT.controller, sample_z=False)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return Weights(
+        vision.initial(jax.random.key(0), AGENT.vision),
+        memory.initial(jax.random.key(1), AGENT.memory),
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    rng = np.random.default_rng(0)
+    controllers = rng.normal(size=(B, AGENT.controller.parameter_count))
+    state = AgentState(*rng.normal(0, 0.5, (2, B, 5)).astype(np.float32))
+    frames = rng.integers(0, 256, (B, 64, 64, 3)).astype(np.uint8)
+    return controllers.astype(np.float32), state, frames, keys_of(0)
+
+
+def keys_of(t):
+    """One key for each slot, of step t."""
+    slots = jax.random.split(jax.random.key(7), B)
+    return jax.vmap(partial(jax.random.fold_in, data=t))(slots)
+
+
+def numpy_act(params, z, h):
+    x = np.concatenate([z, h])
+    steer, gas, brake = np.tanh(params[:-3].reshape(3, -1) @ x + params[-3:])
+    return np.array([steer, (gas + 1) / 2, max(brake, 0)])
+
+
+def numpy_lstm(params, h, c, x):
+    p = jax.tree.map(np.asarray, params)
+    gates = np.concatenate([x, h]) @ np.vstack(
+        [p["input_kernel"], p["recurrent_kernel"]]
+    )
+    i, f, g, o = np.split(gates + p["gate_bias"], 4)
+    c = special.expit(f) * c + special.expit(i) * np.tanh(g)
+    return special.expit(o) * np.tanh(c), c
+
+
+@pytest.mark.parametrize("agent", [AGENT, MEAN_AGENT])
+def test_step_equals_a_step_by_hand(agent, weights, inputs):
+    controllers, state, frames, keys = inputs
+    after, out = agents.step(agent, weights, controllers, state, frames, keys)
+    mu, logvar = vision.encode(weights.vision, agent.vision, frames)
+    for b in range(B):
+        z = np.asarray(mu[b])
+        if agent.sample_z:
+            z = z + np.exp(0.5 * logvar[b]) * jax.random.normal(keys[b], (4,))
+        action = numpy_act(controllers[b], z, state.h[b])
+        # M consumes the bounded action, the one that the environment applies
+        h, c = numpy_lstm(
+            weights.memory, state.h[b], state.c[b], np.concatenate([z, action])
+        )
+        np.testing.assert_allclose(out.z[b], z, atol=1e-5)
+        np.testing.assert_allclose(out.action[b], action, atol=1e-5)
+        np.testing.assert_allclose(after.h[b], h, atol=1e-5)
+        np.testing.assert_allclose(after.c[b], c, atol=1e-5)
+
+
+def test_the_action_depends_on_the_memory_before_this_frame(weights, inputs):
+    controllers, state, frames, keys = inputs
+    _, out = agents.step(AGENT, weights, controllers, state, frames, keys)
+    # M's weights decide what is remembered of this frame, not this frame's action
+    forgetful = weights._replace(memory=jax.tree.map(jnp.zeros_like, weights.memory))
+    _, same = agents.step(AGENT, forgetful, controllers, state, frames, keys)
+    np.testing.assert_array_equal(same.action, out.action)
+    moved = AgentState(state.h + 0.5, state.c)
+    _, other = agents.step(AGENT, weights, controllers, moved, frames, keys)
+    assert (np.abs(other.action - out.action).max(1) > 1e-3).all()
+
+
+def test_a_controller_changes_its_own_row_only(weights, inputs):
+    controllers, state, frames, keys = inputs
+    before = agents.step(AGENT, weights, controllers, state, frames, keys)
+    changed = controllers.copy()
+    changed[1] *= -1
+    after = agents.step(AGENT, weights, changed, state, frames, keys)
+    for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+        np.testing.assert_array_equal(x[::2], y[::2])
+    assert np.any(before[1].action[1] != after[1].action[1])
+    assert np.any(before[0].h[1] != after[0].h[1])
+
+
+def test_a_key_changes_its_own_row_only(weights, inputs):
+    controllers, state, frames, keys = inputs
+    _, before = agents.step(AGENT, weights, controllers, state, frames, keys)
+    keys = keys.at[1].set(jax.random.key(99))
+    _, after = agents.step(AGENT, weights, controllers, state, frames, keys)
+    np.testing.assert_array_equal(before.z[::2], after.z[::2])
+    assert np.any(before.z[1] != after.z[1])
+
+
+def test_an_episode_by_scan_equals_a_python_loop(weights, inputs):
+    controllers = inputs[0]
+    frames = np.random.default_rng(1).integers(0, 256, (T, B, 64, 64, 3), np.uint8)
+    keys = jnp.stack([keys_of(t) for t in range(T)])
+    start = agents.initial_state(AGENT, B)
+
+    def body(state, at_t):
+        return agents.step(AGENT, weights, controllers, state, *at_t)
+
+    last, scanned = jax.lax.scan(body, start, (frames, keys))
+    state = start
+    for t in range(T):
+        state, out = agents.step(AGENT, weights, controllers, state, frames[t], keys[t])
+        np.testing.assert_allclose(scanned.action[t], out.action, atol=1e-5)
+        np.testing.assert_allclose(scanned.z[t], out.z, atol=1e-5)
+    np.testing.assert_allclose(last.h, state.h, atol=1e-5)

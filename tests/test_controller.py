@@ -1,0 +1,80 @@
+"""C against numpy."""
+
+import jax
+import numpy as np
+import pytest
+
+from worldmodels.controller import Controller, squash
+from worldmodels.errors import UserError
+
+Z, H, C = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+Z = Z[:2]
+
+
+def bounded(raw):
+    steer, gas, brake = np.tanh(raw)
+    return np.array([steer, (gas + 1) / 2, max(brake, 0)])
+
+
+def random_params(controller):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=controller.parameter_count).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 867),  # 3 * (32 + 256 + 1)
+        ({"inputs": "z"}, 99),  # 3 * (32 + 1)
+        ({"inputs": "z_c_h"}, 1635),  # 3 * (32 + 512 + 1)
+        ({"inputs": "z", "hidden_size": 40}, 1443),  # 40 * 33 + 3 * 41
+    ],
+)
+def test_parameter_count(options, count):
+    assert Controller(32, 256, **options).parameter_count == count
+
+
+@pytest.mark.parametrize(
+    ("inputs", "features"),
+    [("z", [Z]), ("z_h", [Z, H]), ("z_c_h", [Z, C, H])],
+)
+def test_linear_act_equals_numpy(inputs, features):
+    controller = Controller(2, 4, inputs=inputs)
+    params, x = random_params(controller), np.concatenate(features)
+    # an output's weights after the other, then the three biases
+    weights, bias = params[:-3].reshape(3, len(x)), params[-3:]
+    np.testing.assert_allclose(
+        controller.act(params, Z, H, C), bounded(weights @ x + bias), atol=1e-6
+    )
+
+
+def test_hidden_layer_equals_numpy():
+    controller = Controller(2, 4, hidden_size=5)
+    params, x = random_params(controller), np.concatenate([Z, H])
+    hidden = np.tanh(params[:30].reshape(5, 6) @ x + params[30:35])
+    raw = params[35:50].reshape(3, 5) @ hidden + params[50:]
+    np.testing.assert_allclose(controller.act(params, Z, H, C), bounded(raw), atol=1e-6)
+
+
+def test_every_parameter_matters():
+    controller = Controller(2, 4, inputs="z_c_h", hidden_size=5)
+    params = 0.1 * random_params(controller)
+    params[-1] = 1  # a brake that is pressed: released, it is flat
+    jacobian = jax.jacobian(controller.act)(params, Z, H, C)
+    assert np.abs(jacobian).sum(0).min() > 0
+
+
+def test_squash_stays_within_the_bounds():
+    raw = np.random.default_rng(2).normal(0, 50, (1000, 3)).astype(np.float32)
+    actions = jax.vmap(squash)(raw)
+    low, high = np.array([-1, 0, 0]), np.array([1, 1, 1])
+    assert ((actions >= low) & (actions <= high)).all()
+    # an untrained controller steers straight, half gas, no brake
+    np.testing.assert_array_equal(squash(np.zeros(3)), [0, 0.5, 0])
+    np.testing.assert_allclose(squash(np.full(3, 9.0)), [1, 1, 1], atol=1e-5)
+    np.testing.assert_allclose(squash(np.full(3, -9.0)), [-1, 0, 0], atol=1e-5)
+
+
+def test_unknown_inputs_are_refused():
+    with pytest.raises(UserError, match="'h'; they must be one of z, z_h, z_c_h"):
+        Controller(2, 4, inputs="h")

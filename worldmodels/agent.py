@@ -1,0 +1,71 @@
+"""One step of the whole agent, V then C then M, for a batch of environments.
+
+World Models, section 2, "Putting everything together": V turns the frame into z, C acts
+on z and on what M remembers *before* this frame, then M consumes (z, action). A batch
+is a population: every slot has a controller, a state and a key of its own.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+
+from worldmodels import memory, vision
+from worldmodels.controller import Controller
+from worldmodels.memory import LSTMState as AgentState  # h [B, N], c [B, N]
+
+__all__ = ["Agent", "AgentState", "Step", "Weights", "initial_state", "step"]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The shapes of V, M and C; hashable, so it can be a static argument of a jit."""
+
+    vision: vision.VAE
+    memory: memory.Memory
+    controller: Controller
+    sample_z: bool = True  # C reads a sample of z, as in the paper; False: its mean
+
+
+class Weights(NamedTuple):
+    """The trained parameters, shared by all slots."""
+
+    vision: vision.Params
+    memory: memory.Params
+
+
+class Step(NamedTuple):
+    """What one step decided, beside the next state."""
+
+    action: jax.Array  # [B, A] within bounds: what the environment and M both get
+    z: jax.Array  # [B, Z] what C saw
+
+
+def initial_state(agent: Agent, batch: int) -> AgentState:
+    """Return the state [B, N] at the start of an episode."""
+    return memory.initial_state(agent.memory, batch)
+
+
+@partial(jax.jit, static_argnames="agent")
+def step(
+    agent: Agent,
+    weights: Weights,
+    controllers: jax.Array,
+    state: AgentState,
+    frames: jax.Array,
+    keys: jax.Array,
+) -> tuple[AgentState, Step]:
+    """Choose the actions on `frames` and remember them.
+
+    Args:
+        controllers: [B, D] a flat controller for each slot.
+        state: what M remembers up to the frame before.
+        frames: uint8 [B, 64, 64, 3].
+        keys: [B] typed keys, each for one use: they sample z.
+    """
+    mu, logvar = vision.encode(weights.vision, agent.vision, frames)
+    z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
+    action = jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)
+    state = memory.remember(weights.memory, agent.memory, state, z, action)
+    return state, Step(action, z)

@@ -1,0 +1,93 @@
+"""C: the controller, a linear map from what V sees and M remembers to an action.
+
+World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the car. Its
+parameters are one flat vector, which is what evolution searches; the optional hidden
+layer is the paper's ablation. Written for one example: `jax.vmap` at the call site.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+
+from worldmodels.errors import UserError
+
+INPUTS = ("z", "z_h", "z_c_h")
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The shape of C; `act` applies a flat vector of `parameter_count` numbers."""
+
+    latent_size: int = 32  # Z
+    memory_size: int = 256  # N
+    action_size: int = 3  # A
+    inputs: str = "z_h"  # which of V's and M's vectors C reads, in this order
+    hidden_size: int = 0  # tanh units between; 0: none; the paper's ablation: 40
+
+    def __post_init__(self):
+        if self.inputs not in INPUTS:
+            allowed = ", ".join(INPUTS)
+            raise UserError(
+                f"controller inputs are {self.inputs!r}; they must be one of {allowed}"
+            )
+
+    @property
+    def feature_count(self) -> int:
+        """How many numbers C reads: F."""
+        memories = {"z": 0, "z_h": 1, "z_c_h": 2}[self.inputs]
+        return self.latent_size + memories * self.memory_size
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, outputs) of each layer."""
+        sizes = [self.feature_count, self.hidden_size, self.action_size]
+        sizes = [size for size in sizes if size > 0]
+        return tuple(pairwise(sizes))
+
+    @property
+    def parameter_count(self) -> int:
+        """Length of the flat vector: D, 867 at the paper's sizes."""
+        return sum((inputs + 1) * outputs for inputs, outputs in self.layers)
+
+    def unpack(self, params: jax.Array) -> list[tuple[jax.Array, jax.Array]]:
+        """Return (weights [outputs, inputs], bias [outputs]) of each layer.
+
+        The flat vector [D] holds the layers from the first to the last, each as its
+        weights, an output's row after the other, then its bias.
+        """
+        unpacked, start = [], 0
+        for inputs, outputs in self.layers:
+            middle = start + inputs * outputs
+            weights = params[start:middle].reshape(outputs, inputs)
+            start = middle + outputs
+            unpacked.append((weights, params[middle:start]))
+        return unpacked
+
+    def features(self, z: jax.Array, h: jax.Array, c: jax.Array) -> jax.Array:
+        """Return what C reads, [F], of z [Z], h [N] and c [N]."""
+        vectors = {"z": z, "c": c, "h": h}
+        return jnp.concatenate([vectors[name] for name in self.inputs.split("_")])
+
+    def act(
+        self, params: jax.Array, z: jax.Array, h: jax.Array, c: jax.Array
+    ) -> jax.Array:
+        """Return the action [3] within the car's bounds.
+
+        Args:
+            params: [D] flat.
+            z: [Z] of the current frame.
+            h, c: [N] M's state before it consumes (z, action).
+        """
+        x = self.features(z, h, c)
+        *hidden, (weights, bias) = self.unpack(params)
+        for hidden_weights, hidden_bias in hidden:
+            x = jnp.tanh(hidden_weights @ x + hidden_bias)
+        return squash(weights @ x + bias)
+
+
+def squash(raw: jax.Array) -> jax.Array:
+    """Return (steer in [-1, 1], gas in [0, 1], brake in [0, 1]) of any raw [3]."""
+    steer, gas, brake = jnp.tanh(raw)
+    return jnp.stack([steer, (gas + 1) / 2, jnp.clip(brake, 0, 1)])
