@@ -1,0 +1,383 @@
+"""CMA-ES against pycma, numpy loops and the properties that a search must have."""
+
+import math
+
+import cma
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from worldmodels import evolution
+from worldmodels.errors import UserError
+from worldmodels.evolution import Evolution
+
+PYCMA = {"verbose": -9, "AdaptSigma": cma.sigma_adaptation.CMAAdaptSigmaCSA}
+
+
+@pytest.fixture
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def sphere(x):
+    return (x**2).sum(-1)
+
+
+def ellipsoid(x):
+    """Condition number 1e6."""
+    return (10 ** (6 * np.arange(x.shape[-1]) / (x.shape[-1] - 1)) * x**2).sum(-1)
+
+
+def rosenbrock(x):
+    head, tail = x[..., :-1], x[..., 1:]
+    return (100 * (tail - head**2) ** 2 + (1 - head) ** 2).sum(-1)
+
+
+def pycma(population, mean, sigma, seed):
+    options = PYCMA | {"popsize": population, "seed": seed}
+    return cma.CMAEvolutionStrategy(mean, sigma, options)
+
+
+def generation(es, key, state, objective):
+    """Tell one generation of minimising `objective`."""
+    population, state = evolution.ask(
+        es, jax.random.fold_in(key, state.generation), state
+    )
+    return evolution.tell(es, state, population, -objective(population))
+
+
+# --- the constants ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("population", "dimension"),
+    [(6, 10), (7, 20), (10, 10), (16, 40), (64, 867), (65, 1088)],
+)
+def test_constants_are_those_of_pycma(population, dimension):
+    """Not above P = 2 D: there pycma 4.5 bounds c_sigma and damps more than before."""
+    ours = evolution.constants(population, dimension)
+    theirs = cma.CMAEvolutionStrategy(
+        dimension * [0.0], 0.1, PYCMA | {"popsize": population}
+    )
+    theirs.adapt_sigma.initialize(theirs)
+    expected = {
+        "mu_eff": theirs.sp.weights.mueff,
+        "c_1": theirs.sp.c1,
+        "c_mu": theirs.sp.cmu,
+        "c_c": theirs.sp.cc,
+        "c_std": theirs.adapt_sigma.cs,
+        "d_std": theirs.adapt_sigma.damps,
+    }
+    assert {name: getattr(ours, name) for name in expected} == pytest.approx(
+        expected, rel=1e-12
+    )
+    np.testing.assert_allclose(ours.weights, theirs.sp.weights, rtol=1e-10, atol=1e-15)
+    gap = Evolution(population, dimension, 0.1).generations_between_decompositions
+    assert gap == max(1, math.ceil(theirs.sm.lazy_update_gap))
+
+
+def test_rank_one_learns_more_slowly_below_six_candidates():
+    expected = cma.CMAEvolutionStrategy(20 * [0.0], 0.1, PYCMA | {"popsize": 4}).sp.c1
+    assert evolution.constants(4, 20).c_1 == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 10, 867])
+def test_chi_n_is_the_mean_length_of_a_normal_vector(dimension):
+    expected = scipy.stats.chi(dimension).mean()
+    assert evolution.constants(8, dimension).chi_n == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("population", [2, 3, 4])
+def test_the_smallest_populations_run(population):
+    es = Evolution(population, 5, 0.3)
+    state = evolution.initial(es, jnp.ones(5))
+    for _ in range(20):
+        state = generation(es, jax.random.key(0), state, sphere)
+    assert all(np.isfinite(value).all() for value in state)
+
+
+# --- one generation --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("population", "dimension"), [(16, 10), (8, 60)])
+@pytest.mark.usefixtures("float64")
+def test_each_step_equals_that_of_pycma(population, dimension):
+    """Both are told pycma's candidates; (8, 60) decomposes every second generation."""
+    es = Evolution(population, dimension, 0.3)
+    theirs = pycma(population, dimension * [1.0], 0.3, seed=3)
+    state = evolution.initial(es, np.ones(dimension))
+    state = state._replace(  # pycma starts at a slightly uneven C
+        C=jnp.array(theirs.sm.C), B=jnp.array(theirs.sm.B), D=jnp.array(theirs.sm.D)
+    )
+    stalls = 0
+    for _ in range(30):
+        candidates = np.array(theirs.ask())
+        losses = ellipsoid(candidates - 0.2)
+        theirs.tell(list(candidates), list(losses))
+        before = state.path_c
+        state = evolution.tell(es, state, candidates, -losses)
+        decay = 1 - evolution.constants(population, dimension).c_c
+        stalls += np.allclose(state.path_c, decay * before)
+        np.testing.assert_allclose(state.mean, theirs.mean, rtol=1e-9)
+        np.testing.assert_allclose(state.sigma, theirs.sigma, rtol=1e-7)
+        np.testing.assert_allclose(state.C, theirs.sm.C, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(state.path_c, theirs.pc, rtol=1e-6, atol=1e-7)
+        path = theirs.adapt_sigma.ps
+        np.testing.assert_allclose(state.path_sigma, path, rtol=1e-6, atol=1e-6)
+    assert stalls > 0 or dimension == 60, "the case of h_sigma = 0 was not met"
+
+
+def test_candidates_have_the_moments_of_the_distribution():
+    es = Evolution(50_000, 4, 0.7)
+    root = np.random.default_rng(0).normal(size=(4, 4))
+    C = jnp.asarray(root @ root.T, jnp.float32)
+    B, D = evolution.decompose(C)
+    mean = jnp.array([1.0, -2.0, 0.0, 5.0])
+    state = evolution.initial(es, mean)._replace(C=C, B=B, D=D)
+    candidates, after = evolution.ask(es, jax.random.key(1), state)
+    candidates = np.asarray(candidates, np.float64)
+    covariance = 0.7**2 * np.asarray(C)
+    # The standard error of a covariance of normals is sqrt((c_ij^2 + c_ii c_jj) / P).
+    variances = np.diag(covariance)
+    error = np.sqrt((covariance**2 + np.outer(variances, variances)) / es.population)
+    np.testing.assert_array_less(
+        abs(candidates.mean(0) - mean), 5 * np.sqrt(variances / es.population)
+    )
+    np.testing.assert_array_less(abs(np.cov(candidates.T) - covariance), 5 * error)
+    assert jax.tree.all(jax.tree.map(np.array_equal, state, after))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 1000])
+def test_rank_weights_equal_a_loop_with_ties(levels):
+    weights = evolution.constants(16, 10).weights.astype(np.float32)
+    fitness = np.random.default_rng(levels).integers(levels, size=16)
+    expected = np.empty(16)
+    for rank, candidate in enumerate(sorted(range(16), key=lambda i: (-fitness[i], i))):
+        expected[candidate] = weights[rank]
+    given = evolution.rank_weights(jnp.asarray(weights), jnp.asarray(fitness))
+    np.testing.assert_allclose(given, expected, rtol=1e-6)
+    assert given[given > 0].sum() == pytest.approx(1, rel=1e-6)
+
+
+def test_the_mean_moves_to_the_larger_fitness():
+    es = Evolution(32, 3, 0.1)
+    state = evolution.initial(es, np.zeros(3))
+    candidates, state = evolution.ask(es, jax.random.key(0), state)
+    after = evolution.tell(es, state, candidates, candidates @ jnp.array([1.0, 0, 0]))
+    assert after.mean[0] > 0.05
+
+
+def test_only_the_order_of_the_fitness_matters():
+    es = Evolution(16, 10, 0.3)
+    candidates, state = evolution.ask(
+        es, jax.random.key(0), evolution.initial(es, jnp.zeros(10))
+    )
+    fitness = jax.random.permutation(jax.random.key(1), jnp.arange(16.0)) - 8
+    plain = evolution.tell(es, state, candidates, fitness)
+    cubed = evolution.tell(es, state, candidates, fitness**3 + 100)
+    assert jax.tree.all(jax.tree.map(np.array_equal, plain, cubed))
+
+
+def test_a_singular_covariance_stays_usable():
+    direction = jnp.arange(1.0, 9.0)
+    for scale in (1e-20, 1.0, 1e20):  # the floor is relative
+        C = scale * jnp.outer(direction, direction)
+        B, D = evolution.decompose(C)
+        assert (D > 0).all()
+        np.testing.assert_allclose((B * D**2) @ B.T / scale, C / scale, atol=1e-3)
+
+
+def test_the_axes_are_renewed_every_few_generations():
+    es = Evolution(8, 60, 0.3)
+    gap = es.generations_between_decompositions
+    assert gap == 2
+    state = evolution.initial(es, jnp.ones(60))
+    for number in range(1, 2 * gap + 1):
+        after = generation(es, jax.random.key(0), state, ellipsoid)
+        assert np.array_equal(after.D, state.D) == (number % gap != 0)
+        state = after
+    np.testing.assert_allclose((state.B * state.D**2) @ state.B.T, state.C, atol=1e-5)
+
+
+# --- whole searches --------------------------------------------------------------
+
+
+def ours_until(objective, population, mean, sigma, target, seeds):
+    """Return the generations that each seed needs to sample a loss below `target`."""
+    es = Evolution(population, len(mean), sigma)
+    start = evolution.initial(es, mean)
+
+    def step(carry):
+        state, key, _ = carry
+        key, ask_key = jax.random.split(key)
+        candidates, state = evolution.ask(es, ask_key, state)
+        losses = objective(candidates)
+        return evolution.tell(es, state, candidates, -losses), key, losses.min()
+
+    @jax.jit
+    def run(key):
+        def unfinished(carry):
+            return (carry[2] > target) & (carry[0].generation < 5000)
+
+        first = (start, key, jnp.array(jnp.inf, start.mean.dtype))
+        return jax.lax.while_loop(unfinished, step, first)[0].generation
+
+    return [int(run(jax.random.key(seed))) for seed in seeds]
+
+
+def theirs_until(objective, population, mean, sigma, target, seeds):
+    counts = []
+    for seed in seeds:
+        es, best = pycma(population, mean, sigma, seed + 1), math.inf
+        while best > target and es.countiter < 5000:
+            candidates = es.ask()
+            losses = objective(np.array(candidates))
+            es.tell(candidates, list(losses))
+            best = losses.min()
+        counts.append(es.countiter)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("objective", "start", "sigma"),
+    [(sphere, 3.0, 1.0), (rosenbrock, 0.0, 0.5), (ellipsoid, 1.0, 1.0)],
+)
+@pytest.mark.usefixtures("float64")
+def test_a_search_takes_as_many_generations_as_pycma(objective, start, sigma):
+    case = (objective, 12, np.full(10, start), sigma, 1e-8)
+    ours = ours_until(*case, seeds=range(9))
+    theirs = theirs_until(*case, seeds=range(5))
+    assert max(np.median(ours), np.median(theirs)) < 5000
+    assert 0.8 < np.median(ours) / np.median(theirs) < 1.25
+
+
+def test_float32_searches_too():
+    counts = ours_until(sphere, 12, np.full(10, 3.0, np.float32), 1.0, 1e-8, range(3))
+    assert max(counts) < 300  # 200 in double precision
+
+
+@pytest.mark.parametrize(("population", "dimension"), [(16, 100), (64, 100)])
+def test_a_flat_fitness_leaves_the_step_size(population, dimension):
+    es = Evolution(population, dimension, 0.5)
+    flat = jnp.zeros(population)
+
+    @jax.jit
+    def run(state, key):
+        def step(state, key):
+            candidates, state = evolution.ask(es, key, state)
+            state = evolution.tell(es, state, candidates, flat)
+            return state, state.sigma
+
+        return jax.lax.scan(step, state, jax.random.split(key, 200))[1]
+
+    start = evolution.initial(es, jnp.zeros(dimension))
+    for seed in range(3):
+        sigmas = run(start, jax.random.key(seed)) / es.sigma
+        assert 0.2 < sigmas.min() <= sigmas.max() < 5
+
+
+def test_a_coarse_fitness_is_climbed():
+    """Twelve levels at most, so that most candidates of a generation are tied."""
+    es = Evolution(16, 10, 0.3)
+    state = evolution.initial(es, jnp.ones(10))
+    for _ in range(150):
+        state = generation(
+            es, jax.random.key(0), state, lambda x: jnp.clip(sphere(x) // 1, 0, 12)
+        )
+    assert sphere(state.mean) < 1  # 10 at the start
+
+
+# --- state and errors ------------------------------------------------------------
+
+
+def test_a_stored_search_resumes_bit_for_bit(tmp_path):
+    es = Evolution(8, 60, 0.3)
+    key = jax.random.key(0)
+    state = evolution.initial(es, jnp.ones(60))
+    for number in range(12):
+        if number == 5:  # between two decompositions
+            np.savez(tmp_path / "state.npz", **evolution.state_to_arrays(state))
+        state = generation(es, key, state, ellipsoid)
+    with np.load(tmp_path / "state.npz") as stored:
+        resumed = evolution.state_from_arrays(dict(stored))
+    assert int(resumed.generation) == 5
+    for _ in range(7):
+        resumed = generation(Evolution(8, 60, 0.3), key, resumed, ellipsoid)
+    for name, value in evolution.state_to_arrays(state).items():
+        np.testing.assert_array_equal(getattr(resumed, name), value, err_msg=name)
+        assert getattr(resumed, name).dtype == value.dtype
+
+
+def test_a_second_search_of_a_size_does_not_compile_again(monkeypatch):
+    traces = []
+    decompose = evolution.decompose
+
+    def counted(C):
+        traces.append(C.shape)
+        return decompose(C)
+
+    monkeypatch.setattr(evolution, "decompose", counted)
+    for sigma in (0.1, 0.2):
+        es = Evolution(9, 13, sigma)
+        state = evolution.initial(es, jnp.zeros(13))
+        for _ in range(3):
+            state = generation(es, jax.random.key(0), state, sphere)
+    assert traces == [(13, 13)]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mean_decides_the_dtype(dtype):
+    es = Evolution(8, 5, 0.1)
+    state = evolution.initial(es, np.zeros(5, dtype))
+    state = generation(es, jax.random.key(0), state, sphere)
+    assert {value.dtype for value in state[:-1]} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_fitness_that_is_not_finite_is_refused(bad):
+    fitness = np.arange(64.0)
+    evolution.check_fitness(fitness, "generation 3 of round 0")
+    fitness[7] = bad
+    with pytest.raises(UserError, match=r"1 of 64 .*generation 3 of round 0.* 7 \("):
+        evolution.check_fitness(fitness, "generation 3 of round 0")
+
+
+def test_a_wholly_bad_generation_is_one_short_sentence():
+    with pytest.raises(UserError, match=r"64 of 64 .* and 56 more") as error:
+        evolution.check_fitness(jnp.full(64, jnp.nan), "generation 0 of round 1")
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("population", "dimension", "sigma", "named"),
+    [
+        (1, 10, 0.1, "population is 1"),
+        (8, 0, 0.1, "0 parameters"),
+        (8, 10, 0.0, "sigma is 0.0"),
+        (8, 10, math.nan, "sigma is nan"),
+        (8, 10, math.inf, "sigma is inf"),
+    ],
+)
+def test_impossible_searches_are_refused(population, dimension, sigma, named):
+    with pytest.raises(UserError, match=named):
+        Evolution(population, dimension, sigma)
+
+
+@pytest.mark.parametrize("mean", [np.zeros(9), np.zeros((1, 10)), np.full(10, np.nan)])
+def test_an_impossible_start_is_refused(mean):
+    with pytest.raises(UserError, match="10 finite numbers"):
+        evolution.initial(Evolution(8, 10, 0.1), mean)
+
+
+def test_a_damaged_store_is_refused():
+    arrays = evolution.state_to_arrays(
+        evolution.initial(Evolution(8, 10, 0.1), np.zeros(10))
+    )
+    with pytest.raises(UserError, match="lacks path_c"):
+        evolution.state_from_arrays({k: v for k, v in arrays.items() if k != "path_c"})
+    with pytest.raises(UserError, match=r"C has shape \(9, 10\)"):
+        evolution.state_from_arrays(arrays | {"C": arrays["C"][:9]})
