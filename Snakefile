@@ -1,0 +1,77 @@
+"""World Models (Ha & Schmidhuber 2018), from nothing to a trained agent and its report.
+
+    snakemake                                     the laptop default (config.yaml)
+    snakemake --configfile presets/smoke.yaml     the whole pipeline, tiny
+    snakemake -n                                  what would run, and why
+    snakemake vision                              up to one stage, in all rounds:
+        rollouts, vision, latents, memory, controller, evaluation, report (all)
+
+Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
+N's rollouts are driven by round N-1's controller. The report reads every round.
+"""
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/rollouts.smk"
+include: "rules/vision.smk"
+include: "rules/memory.smk"
+include: "rules/controller.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Everything, ending with the report."""
+    default_target: True
+    input:
+        rules.report.output,
+
+
+rule rollouts:
+    """The episodes of all rounds."""
+    input:
+        [shards(SHARD, round) for round in ROUNDS],
+
+
+rule vision:
+    """V of all rounds."""
+    input:
+        expand(VISION, round=ROUNDS),
+
+
+rule latents:
+    """The latents of all rounds."""
+    input:
+        [shards(LATENTS, round) for round in ROUNDS],
+
+
+rule memory:
+    """M of all rounds."""
+    input:
+        expand(MEMORY, round=ROUNDS),
+
+
+rule controller:
+    """C of all rounds: every block of generations."""
+    input:
+        [blocks(round) for round in ROUNDS],
+
+
+rule evaluation:
+    """The score of all rounds' agents on unseen tracks."""
+    input:
+        expand(EVALUATION, round=ROUNDS),
+
+
+onsuccess:
+    if any(job.rule.name == "report" for job in workflow.dag.jobs):
+        print(Path(SUMMARY).read_text(), flush=True)

@@ -1,0 +1,32 @@
+"""Controller: C, evolved by CMA-ES in blocks of generations, each from the one before."""
+
+
+rule evolve_block:
+    input:
+        vision=VISION,
+        memory=MEMORY,
+        previous=previous_block,
+        start=start_blocks,
+    output:
+        directory(BLOCK),
+    log:
+        f"{LOGS}/controller-{{block}}.log",
+    benchmark:
+        f"{BENCHMARKS}/controller-{{block}}.tsv"
+    conda:
+        CONDA
+    threads: slots
+    resources:
+        mem_mb=8000,
+        runtime=4320,
+        gpu=0,
+    params:
+        previous=options("previous", "start"),
+        checkpoint=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
+        flags=stage_flags("controller"),
+        version=VERSIONS["controller"],
+    shell:
+        "worldmodels controller --round {wildcards.round} --block {wildcards.block}"
+        " --workers {threads} --vision {input.vision:q} --memory {input.memory:q}"
+        " {params.previous} --checkpoint {params.checkpoint:q} --out {output:q}"
+        " --log {log:q} {params.flags}"

@@ -1,0 +1,28 @@
+"""Evaluation: the selected controller on unseen tracks, beside the random policy."""
+
+
+rule evaluate:
+    input:
+        vision=VISION,
+        memory=MEMORY,
+        controller=lambda wildcards: blocks(wildcards.round),
+    output:
+        directory(EVALUATION),
+    log:
+        f"{LOGS}/evaluation.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluation.tsv"
+    conda:
+        CONDA
+    threads: slots
+    resources:
+        mem_mb=6000,
+        runtime=480,
+    params:
+        flags=stage_flags("evaluation"),
+        version=VERSIONS["evaluation"],
+    shell:
+        "worldmodels evaluation --round {wildcards.round} --workers {threads}"
+        " --vision {input.vision:q} --memory {input.memory:q}"
+        " --controller {input.controller:q} --out {output:q} --log {log:q}"
+        " {params.flags}"

@@ -1,0 +1,54 @@
+"""Memory: V's latents of every frame, and M, trained on their sequences."""
+
+
+rule encode_shard:
+    input:
+        vision=VISION,
+        rollouts=SHARD,
+    output:
+        directory(LATENTS),
+    log:
+        f"{LOGS}/latents-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/latents-{{shard}}.tsv"
+    conda:
+        CONDA
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=0,
+    params:
+        flags=stage_flags("latents"),
+        version=VERSIONS["latents"],
+    shell:
+        "worldmodels latents --round {wildcards.round} --vision {input.vision:q}"
+        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} {params.flags}"
+
+
+rule train_memory:
+    input:
+        latents=lambda wildcards: shards(LATENTS, wildcards.round),
+        start=start("memory", MEMORY),
+    output:
+        directory(MEMORY),
+    log:
+        f"{LOGS}/memory.log",
+    benchmark:
+        f"{BENCHMARKS}/memory.tsv"
+    conda:
+        CONDA
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=2880,
+        gpu=0,
+    params:
+        start=options("start"),
+        checkpoint=f"{CHECKPOINTS}/memory.ckpt",
+        flags=stage_flags("memory"),
+        version=VERSIONS["memory"],
+    shell:
+        "worldmodels memory --round {wildcards.round} --latents {input.latents:q}"
+        " {params.start} --checkpoint {params.checkpoint:q} --out {output:q}"
+        " --log {log:q} {params.flags}"

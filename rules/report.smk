@@ -1,0 +1,26 @@
+"""Report: one page about every round, and its summary in a few lines."""
+
+
+rule report:
+    """The report on all rounds: report/index.html and report/summary.txt."""
+    input:
+        [artifacts(round) for round in ROUNDS],
+    output:
+        page=REPORT,
+        summary=SUMMARY,
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        CONDA
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        flags=flags("report", CONFIG.run, CONFIG.rounds[0], 0),
+        version=VERSIONS["report"],
+    shell:
+        "worldmodels report {input:q} --out {output.page:q} --log {log:q}"
+        " {params.flags}"

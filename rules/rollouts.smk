@@ -1,0 +1,26 @@
+"""Rollouts: episodes driven at random (round 0) or by the controller of the round before."""
+
+
+rule rollouts_shard:
+    input:
+        unpack(driver),
+    output:
+        directory(SHARD),
+    log:
+        f"{LOGS}/rollouts-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/rollouts-{{shard}}.tsv"
+    conda:
+        CONDA
+    threads: slots
+    resources:
+        mem_mb=6000,
+        runtime=480,
+    params:
+        driver=options("vision", "memory", "controller"),
+        flags=stage_flags("rollouts"),
+        version=VERSIONS["rollouts"],
+    shell:
+        "worldmodels rollouts --round {wildcards.round} --shard {wildcards.shard}"
+        " --workers {threads} {params.driver} --out {output:q} --log {log:q}"
+        " {params.flags}"

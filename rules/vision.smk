@@ -1,0 +1,29 @@
+"""Vision: V, trained on the frames of one round's rollouts."""
+
+
+rule train_vision:
+    input:
+        rollouts=lambda wildcards: shards(SHARD, wildcards.round),
+        start=start("vision", VISION),
+    output:
+        directory(VISION),
+    log:
+        f"{LOGS}/vision.log",
+    benchmark:
+        f"{BENCHMARKS}/vision.tsv"
+    conda:
+        CONDA
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=2880,
+        gpu=0,
+    params:
+        start=options("start"),
+        checkpoint=f"{CHECKPOINTS}/vision.ckpt",
+        flags=stage_flags("vision"),
+        version=VERSIONS["vision"],
+    shell:
+        "worldmodels vision --round {wildcards.round} --rollouts {input.rollouts:q}"
+        " {params.start} --checkpoint {params.checkpoint:q} --out {output:q}"
+        " --log {log:q} {params.flags}"
