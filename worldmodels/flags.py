@@ -8,7 +8,7 @@ import argparse
 import dataclasses
 import shlex
 from dataclasses import fields
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 
 from worldmodels.settings import (
     Controller,
@@ -20,7 +20,10 @@ from worldmodels.settings import (
     Run,
     Vision,
     checked,
+    section_dict,
 )
+
+Section = TypeVar("Section")
 
 # The settings that each stage uses, and so the flags of its command.
 STAGE_SECTIONS = {
@@ -52,13 +55,12 @@ _UNUSED = {
 }
 
 
-def settings_of(stage: str, run: Run, settings: Round, round: int) -> dict[str, Any]:
-    """Return exactly the settings that `stage` uses in round number `round`, flat."""
-    values: dict[str, Any] = {}
-    for kind in STAGE_SECTIONS[stage]:
-        sections = [run, *(getattr(settings, f.name) for f in fields(Round))]
-        section = next(s for s in sections if type(s) is kind)
-        values |= {f.name: getattr(section, f.name) for f in _used_fields(stage, kind)}
+def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
+    """Return exactly the settings that `stage` uses in a round, flat JSON values."""
+    values = {}
+    for section in sections:
+        used = section_dict(section)
+        values |= {f.name: used[f.name] for f in _used_fields(stage, type(section))}
     if stage == "rollouts":
         # Round 0 drives at random, later rounds with a controller.
         for name in ("action_noise", "dtype") if round == 0 else ("policy",):
@@ -66,18 +68,29 @@ def settings_of(stage: str, run: Run, settings: Round, round: int) -> dict[str, 
     return values
 
 
+def sections_of(stage: str, run: Run, settings: Round) -> list[Any]:
+    """Return the sections whose settings `stage` uses."""
+    sections = [run, *(getattr(settings, f.name) for f in fields(Round))]
+    return [s for kind in STAGE_SECTIONS[stage] for s in sections if type(s) is kind]
+
+
 def flags(stage: str, run: Run, settings: Round, round: int) -> str:
     """Return the command-line flags that give `stage` its settings."""
-    words = []
-    for name, value in settings_of(stage, run, settings, round).items():
-        words += ["--" + name.replace("_", "-"), _as_flag(value)]
-    return shlex.join(words)
+    used = recorded(stage, round, *sections_of(stage, run, settings))
+    # With "=", because argparse takes a bare -1e-05 for an unknown option.
+    return shlex.join(
+        f"{_flag(name)}={_as_text(value)}" for name, value in used.items()
+    )
 
 
-def _as_flag(value: Any) -> str:
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return repr(value) if isinstance(value, float) else str(value)
 
@@ -92,8 +105,8 @@ def add_flags(parser: argparse.ArgumentParser, stage: str) -> None:
         group = parser.add_argument_group(kind.__doc__.strip())
         for setting in _used_fields(stage, kind):
             group.add_argument(
-                "--" + setting.name.replace("_", "-"),
-                default=_as_flag(setting.default),
+                _flag(setting.name),
+                default=_as_text(setting.default),
                 metavar=_metavar(setting),
                 help=setting.metadata["help"] + " (default: %(default)s)",
             )
@@ -103,12 +116,16 @@ def _metavar(setting: dataclasses.Field) -> str:
     if setting.metadata["choices"]:
         return "{" + ",".join(setting.metadata["choices"]) + "}"
     if get_origin(setting.type) is tuple:
-        return "N,N,…"
+        return "N,N,..."
     return {int: "N", float: "X", bool: "true|false", str: "TEXT"}[setting.type]
 
 
-def from_flags(kind: type, stage: str, arguments: argparse.Namespace):
+def from_flags(
+    kind: type[Section], stage: str, arguments: argparse.Namespace
+) -> Section:
     """Return the section `kind` of `stage` from its parsed flags.
+
+    Settings that the stage does not use keep their defaults.
 
     Raises:
         UserError: when a value is of the wrong type or impossible.
@@ -116,8 +133,8 @@ def from_flags(kind: type, stage: str, arguments: argparse.Namespace):
     values = {}
     for setting in _used_fields(stage, kind):
         text = getattr(arguments, setting.name)
-        where = "--" + setting.name.replace("_", "-")
-        values[setting.name] = checked(setting, _parse(setting, text), where)
+        value = _parse(setting, text)
+        values[setting.name] = checked(setting, value, _flag(setting.name))
     return kind(**values)
 
 

@@ -5,16 +5,23 @@ that are disjoint by construction: the purpose fills the highest bits, so a cont
 can never be selected or scored on a track that it was trained on.
 """
 
+import zlib
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from worldmodels.errors import UserError
 
-_INDEX_BITS = 28  # 268 million episodes a round
+if TYPE_CHECKING:
+    import jax
+
+_INDEX_BITS = 28
 _ROUND_BITS = 8
 _SEED_BITS = 16
 MAX_SEED = 2**_SEED_BITS - 1
+MAX_ROUNDS = 2**_ROUND_BITS
+MAX_EPISODES = 2**_INDEX_BITS  # of one purpose in a round
 
 
 class Purpose(IntEnum):
@@ -39,8 +46,13 @@ def episode_seeds(
     """
     if not 0 <= seed <= MAX_SEED:
         raise UserError(f"seed is {seed}; it must lie between 0 and {MAX_SEED}")
-    if not 0 <= round < 2**_ROUND_BITS or not 0 <= start <= 2**_INDEX_BITS - count:
-        raise UserError(f"round {round}, episodes {start}..{start + count} are too many")
+    if not 0 <= round < MAX_ROUNDS:
+        raise UserError(f"round is {round}; it must lie between 0 and {MAX_ROUNDS - 1}")
+    if not 0 <= start <= start + count <= MAX_EPISODES:
+        raise UserError(
+            f"episodes {start} to {start + count} of one round are asked for; they "
+            f"must lie between 0 and {MAX_EPISODES}"
+        )
     if purpose is Purpose.TEST:
         seed, round = 0, 0
     high = ((int(purpose) << _SEED_BITS | seed) << _ROUND_BITS | round) << _INDEX_BITS
@@ -48,17 +60,21 @@ def episode_seeds(
 
 
 def purpose_of(episode_seed: int) -> Purpose:
-    """Return the range that an episode's seed lies in."""
+    """Return the range that an episode's seed lies in.
+
+    Raises:
+        ValueError: when it lies in none.
+    """
     return Purpose(int(episode_seed) >> (_SEED_BITS + _ROUND_BITS + _INDEX_BITS))
 
 
-def key_for(seed: int, round: int, meaning: str, *indices: int):
+def key_for(seed: int, round: int, meaning: str, *indices: int) -> "jax.Array":
     """Return the typed key of one use of randomness, named by `meaning`.
 
     `meaning` is a word such as "vision" or "controller"; `indices` count within it.
+    Use one meaning with the same number of indices everywhere: the key of ("vision",)
+    is the parent of ("vision", 0), and what is split from it may be that child.
     """
-    import zlib
-
     import jax
 
     key = jax.random.fold_in(jax.random.key(seed), round)
@@ -66,3 +82,10 @@ def key_for(seed: int, round: int, meaning: str, *indices: int):
     for index in indices:
         key = jax.random.fold_in(key, index)
     return key
+
+
+def generator_for(
+    seed: int, round: int, meaning: str, *indices: int
+) -> np.random.Generator:
+    """Return the numpy generator of one use of randomness, named by `meaning`."""
+    return np.random.default_rng([seed, round, zlib.crc32(meaning.encode()), *indices])

@@ -1,15 +1,25 @@
-"""The training loop's core, shared by V and M.
+"""The one training loop of V and M: batches in, state out, checkpoints, stop on NaN.
 
 `updates` makes the jitted function that applies several minibatches in one call: one
-call a minibatch maps hundreds of megabytes anew each time on a CPU.
+call a minibatch maps hundreds of megabytes anew each time on a CPU. `fit` calls it over
+a stream of batches and is where the side effects of a training are.
 """
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from flax import serialization
+
+from worldmodels.checkpoints import Checkpoint
+from worldmodels.datasets import Stream
+from worldmodels.errors import UserError
+from worldmodels.progress import Progress
 
 Loss = Callable[[Any, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
 
@@ -66,3 +76,77 @@ def gradient_norms(grads: Any) -> dict[str, jax.Array]:
         )
         for path, leaf in leaves
     }
+
+
+def fit(
+    state: TrainState,
+    update: Callable,
+    stream: Stream,
+    key: jax.Array,
+    *,
+    group: int,
+    checkpoint: Checkpoint,
+    title: str,
+    log: Path | None,
+    interval: float = 30.0,
+) -> tuple[TrainState, dict[str, np.ndarray]]:
+    """Train on a whole stream, from the checkpoint on when there is one.
+
+    Args:
+        state: where to start when there is no checkpoint.
+        update: made by `updates`.
+        group: minibatches in one call of `update`, S.
+        title: the stage, for progress and errors.
+        log: where lines of progress are appended.
+        interval: seconds between checkpoints; the result does not depend on it.
+
+    Returns:
+        The last state, and each metric at every step, [steps].
+
+    Raises:
+        UserError: when there is not one batch, or when the loss is not finite. The
+            last checkpoint is kept.
+    """
+    stream.check(title)
+    state, history = _resume(checkpoint, state)
+    done = int(state.step)
+    saved = time.monotonic()
+    with Progress(title, stream.steps, log, initial=done) as progress:
+        for batches in stream.batches(done, group):
+            state, metrics = update(state, batches, key)
+            metrics = {name: np.asarray(values) for name, values in metrics.items()}
+            _refuse_nan(metrics["loss"], done, title)
+            for name, values in metrics.items():
+                history.setdefault(name, []).append(values)
+            count = len(metrics["loss"])
+            done += count
+            progress.update(count, loss=float(metrics["loss"].mean()))
+            if time.monotonic() - saved > interval or done == stream.steps:
+                _save(checkpoint, state, history)
+                saved = time.monotonic()
+    return state, {name: np.concatenate(parts) for name, parts in history.items()}
+
+
+def _resume(checkpoint: Checkpoint, state: TrainState) -> tuple[TrainState, dict]:
+    saved = checkpoint.load()
+    if saved is None:
+        return state, {}
+    state = serialization.from_state_dict(state, saved["train_state"])
+    history = {name: [values] for name, values in saved["history"].items()}
+    return jax.tree.map(jnp.asarray, state), history
+
+
+def _save(checkpoint: Checkpoint, state: TrainState, history: dict) -> None:
+    arrays = jax.tree.map(np.asarray, serialization.to_state_dict(state))
+    joined = {name: np.concatenate(parts) for name, parts in history.items()}
+    checkpoint.save({"train_state": arrays, "history": joined})
+
+
+def _refuse_nan(loss: np.ndarray, done: int, title: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(loss))
+    if bad.size:
+        raise UserError(
+            f"the loss of {title} is {loss[bad[0]]} at update {done + bad[0] + 1}; "
+            f"lower {title}.learning_rate or look at its inputs with `worldmodels "
+            "inspect` (nothing that was finished is lost)"
+        )

@@ -1,0 +1,239 @@
+"""Stage controller: a block of generations of CMA-ES (paper, section 2.3 and A.4).
+
+Within a generation every candidate drives the same tracks and every generation has new
+ones. Every k-th generation the distribution's mean, which is what is reported and
+used, is tested on selection tracks. A block starts from the whole state of the block
+before it, so blocks of any size give the same search.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from worldmodels import artifacts, evolution, flags, trained
+from worldmodels.artifacts import Artifact, ArtifactError, Writer, open_artifact
+from worldmodels.checkpoints import Checkpoint, open_checkpoint
+from worldmodels.driving import returns
+from worldmodels.evolution import Evolution
+from worldmodels.progress import Progress
+from worldmodels.randomness import Purpose, episode_seeds, key_for
+from worldmodels.settings import Controller, Environment, Run
+from worldmodels.stages import VERSIONS
+from worldmodels.stages.pools import pool_of
+
+STAGE = "controller"
+_GENERATION = {
+    "population": ("generation", "candidate", "parameter"),
+    "fitness": ("generation", "candidate", "track"),
+    "track_seed": ("generation", "track"),
+    "steps": ("generation",),
+    "mean": ("generation", "parameter"),
+    "sigma": ("generation",),
+}
+_SELECTION = {
+    "selection/generation": ("test",),
+    "selection/returns": ("test", "track"),
+    "selection/mean": ("test", "parameter"),
+}
+Records = dict[str, list[np.ndarray]]
+
+
+class Search(NamedTuple):
+    """All that the next generation depends on."""
+
+    cma: evolution.State
+    steps: int  # in an episode, at this point of the curriculum
+    best: float  # the best mean fitness of a generation so far
+
+    def to_arrays(self) -> dict[str, Any]:
+        """Return the search as nested arrays, for a store or a checkpoint."""
+        curriculum = {"steps": np.array(self.steps), "best": np.array(self.best)}
+        return {"cma": evolution.state_to_arrays(self.cma)} | curriculum
+
+
+def from_arrays(arrays: dict[str, Any]) -> Search:
+    """Return the search that `Search.to_arrays` was called on."""
+    cma = evolution.state_from_arrays(arrays["cma"])
+    return Search(cma, int(arrays["steps"]), float(arrays["best"]))
+
+
+class Plan(NamedTuple):
+    """What every generation of a block is done with."""
+
+    es: Evolution
+    drive: Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # [P, D] -> [P, R]
+    shared: Run
+    settings: Controller
+    max_steps: int
+    round: int
+
+
+def run(
+    *,
+    shared: Run,
+    environment: Environment,
+    settings: Controller,
+    round: int,
+    block: int,
+    vision: Path,
+    memory: Path,
+    previous: Path | None,
+    start: Sequence[Path],
+    workers: int | None,
+    checkpoint: Path,
+    out: Path,
+    log: Path | None,
+) -> None:
+    """Evolve C for one block of generations and publish a controller store at `out`.
+
+    Args:
+        previous: the store of the block before this one; needed but for block 0.
+        start: controller stores whose best mean is the first mean; empty: afresh.
+        workers: processes that simulate; the result does not depend on it.
+
+    Raises:
+        UserError: for a bad store, a full disk, a fitness that is not finite or an
+            environment that keeps failing.
+    """
+    inputs = _inputs(block, vision, memory, previous, start)
+    config = flags.recorded(STAGE, round, shared, environment, settings) | {
+        "round": round,
+        "block": block,
+        "latent_size": inputs["memory"].config["latent_size"],
+        "memory_size": inputs["memory"].config["hidden_size"],
+        "action_size": inputs["memory"].config["action_size"],
+    }
+    agent, weights = trained.load_agent(inputs["vision"], inputs["memory"], config)
+    dimension = agent.controller.parameter_count
+    es = Evolution(settings.population, dimension, settings.sigma)
+    identity = [config, artifacts.input_hashes(inputs), VERSIONS[STAGE]]
+    with (
+        open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved,
+        pool_of(environment, workers) as pool,
+    ):
+        drive = partial(returns, pool, agent, weights)
+        plan = Plan(es, drive, shared, settings, environment.max_steps, round)
+        search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
+        with artifacts.create(
+            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        ) as store:
+            _write(store, search, records, plan)
+        saved.discard()
+
+
+def _inputs(
+    block: int,
+    vision: Path,
+    memory: Path,
+    previous: Path | None,
+    start: Sequence[Path],
+) -> dict[str, Artifact | list[Artifact]]:
+    if (block > 0) != (previous is not None):
+        raise ArtifactError(
+            f"block {block} of the controller "
+            + (
+                "needs --previous, the block before it"
+                if block
+                else "has no --previous"
+            )
+        )
+    inputs = {
+        "vision": open_artifact(vision, "vision"),
+        "memory": open_artifact(memory, "memory"),
+        "start": [open_artifact(path, "controller") for path in start],
+    }
+    if previous is not None:
+        inputs["previous"] = open_artifact(previous, "controller")
+    return inputs
+
+
+def _begin(plan: Plan, inputs: dict) -> Search:
+    settings, dimension = plan.settings, plan.es.dimension
+    if "previous" in inputs:
+        return from_arrays(inputs["previous"].tree("state"))
+    if inputs["start"]:
+        mean, _ = trained.best_controller(inputs["start"])
+    else:
+        mean = np.full(dimension, settings.initial_mean, plan.shared.dtype)
+    steps = settings.initial_steps or plan.max_steps
+    return Search(evolution.initial(plan.es, mean), steps, -np.inf)
+
+
+def _evolve(
+    plan: Plan, search: Search, block: int, saved: Checkpoint, log: Path | None
+) -> tuple[Search, Records]:
+    """Run the generations of a block that are not in its checkpoint yet."""
+    first = block * plan.settings.generations_per_block
+    last = first + plan.settings.generations_per_block
+    records: Records = {name: [] for name in _GENERATION | _SELECTION}
+    found = saved.load()
+    if found is not None:
+        search = from_arrays(found["search"])
+        records |= {name: list(rows) for name, rows in found["records"].items()}
+    generation = int(search.cma.generation)
+    with Progress(STAGE, last, log, initial=generation) as progress:
+        for generation in range(generation, last):
+            search = _generation(plan, search, generation, records)
+            shown = {"mean": records["fitness"][-1].mean(), "sigma": search.cma.sigma}
+            if (generation + 1) % plan.settings.select_every == 0:
+                _select(plan, search, generation + 1, records)
+                shown["tested"] = records["selection/returns"][-1].mean()
+            rows = {name: np.stack(rows) for name, rows in records.items() if rows}
+            saved.save({"search": search.to_arrays(), "records": rows})
+            progress.update(1, **{name: float(v) for name, v in shown.items()})
+    return search, records
+
+
+def _generation(
+    plan: Plan, search: Search, generation: int, records: Records
+) -> Search:
+    settings, tracks = plan.settings, plan.settings.rollouts
+    key = key_for(plan.shared.seed, plan.round, "controller population", generation)
+    population, cma = evolution.ask(plan.es, key, search.cma)
+    population = np.asarray(population)
+    seeds = episode_seeds(
+        Purpose.TRAINING, plan.shared.seed, plan.round, generation * tracks, tracks
+    )
+    scores = plan.drive(population, seeds, search.steps)
+    fitness = scores.mean(axis=1)
+    evolution.check_fitness(fitness, f"generation {generation}")
+    cma = evolution.tell(plan.es, cma, population, fitness)
+    records["population"].append(population)
+    records["fitness"].append(scores)
+    records["track_seed"].append(seeds)
+    records["steps"].append(np.int32(search.steps))
+    records["mean"].append(np.asarray(cma.mean))
+    records["sigma"].append(np.asarray(cma.sigma))
+    return _grow(search._replace(cma=cma), float(fitness.mean()), settings, plan)
+
+
+def _grow(search: Search, mean: float, settings: Controller, plan: Plan) -> Search:
+    """Lengthen the episodes whenever the population's mean fitness improves."""
+    if mean <= search.best:
+        return search
+    steps = min(search.steps + settings.step_increment, plan.max_steps)
+    return search._replace(best=mean, steps=steps)
+
+
+def _select(plan: Plan, search: Search, generation: int, records: Records) -> None:
+    """Test the mean of the distribution on whole episodes of the selection tracks."""
+    mean = np.asarray(search.cma.mean)
+    scores = plan.drive(mean[None], _selection_seeds(plan), plan.max_steps)
+    records["selection/generation"].append(np.int32(generation))
+    records["selection/returns"].append(scores[0])
+    records["selection/mean"].append(mean)
+
+
+def _selection_seeds(plan: Plan) -> np.ndarray:
+    count = plan.settings.selection_episodes
+    return episode_seeds(Purpose.SELECTION, plan.shared.seed, plan.round, 0, count)
+
+
+def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
+    for name, dimensions in (_GENERATION | _SELECTION).items():
+        store.write(name, np.stack(records[name]), dimensions)
+    store.write("selection/seed", _selection_seeds(plan), ["track"])
+    store.tree("state", search.to_arrays())

@@ -1,0 +1,77 @@
+"""Stage latents: what V sees in every frame of one rollout store, mu and logvar.
+
+z is not stored: it is sampled anew from these each time a batch is built.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels import artifacts, flags, trained, vision
+from worldmodels.artifacts import Artifact, Writer, open_artifact
+from worldmodels.progress import Progress
+from worldmodels.settings import Run
+from worldmodels.stages import VERSIONS
+
+STAGE = "latents"
+_CARRIED = {
+    "actions": ("episode", "time", "action"),
+    "rewards": ("episode", "time"),
+    "terminated": ("episode", "time"),
+    "length": ("episode",),
+    "seed": ("episode",),
+}
+
+
+def run(
+    *,
+    shared: Run,
+    round: int,
+    vision: Path,
+    rollouts: Path,
+    out: Path,
+    log: Path | None,
+) -> None:
+    """Encode one rollout store with V and publish a latents store at `out`.
+
+    Raises:
+        UserError: for a bad store or a full disk.
+    """
+    eyes, episodes = (
+        open_artifact(vision, "vision"),
+        open_artifact(rollouts, "rollouts"),
+    )
+    config = flags.recorded(STAGE, round, shared) | {
+        "round": round,
+        "shard": episodes.config["shard"],
+        "latent_size": eyes.config["latent_size"],
+    }
+    inputs = {"vision": eyes, "rollouts": episodes}
+    with artifacts.create(
+        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+    ) as store:
+        _encode_episodes(eyes, episodes, store, log)
+        for name, dimensions in _CARRIED.items():
+            store.write(name, episodes.read(name), dimensions)
+
+
+def _encode_episodes(
+    eyes: Artifact, episodes: Artifact, store: Writer, log: Path | None
+) -> None:
+    model, params = trained.load_vision(eyes)
+    encode = jax.jit(partial(vision.encode, jax.device_put(params), model))
+    count, steps = episodes.array("frames").shape[:2]
+    shape, chunks = (count, steps, model.latent_size), (1, steps, model.latent_size)
+    dimensions = ("episode", "time", "latent")
+    mu = store.array("mu", shape, np.float16, dimensions, chunks)
+    logvar = store.array("logvar", shape, np.float16, dimensions, chunks)
+    length = episodes.read("length")
+    with Progress(STAGE, int(length.sum()), log) as progress:
+        for episode in range(count):
+            seen = np.arange(steps)[:, None] < length[episode]
+            latent = encode(jnp.asarray(episodes.read("frames", episode)))
+            mu[episode], logvar[episode] = (np.where(seen, x, 0) for x in latent)
+            progress.update(int(length[episode]))

@@ -1,0 +1,148 @@
+"""Stage rollouts: one shard of the episodes that V and M learn from.
+
+Round 0 drives at random (paper, section 2.4 step 1); later rounds drive with the best
+controller of the round before, with noise on its actions (section 5).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels import artifacts, flags
+from worldmodels.artifacts import Writer, open_artifact
+from worldmodels.environments import policies
+from worldmodels.environments.episodes import Episode, EpisodeResult
+from worldmodels.environments.episodes import run as run_episodes
+from worldmodels.errors import UserError
+from worldmodels.progress import Progress
+from worldmodels.randomness import Purpose, episode_seeds
+from worldmodels.settings import Environment, Rollouts, Run
+from worldmodels.stages import VERSIONS
+from worldmodels.stages.pools import pool_of
+
+STAGE = "rollouts"
+
+
+def run(
+    *,
+    shared: Run,
+    environment: Environment,
+    settings: Rollouts,
+    round: int,
+    shard: int,
+    vision: Path | None,
+    memory: Path | None,
+    controller: Sequence[Path],
+    workers: int | None,
+    out: Path,
+    log: Path | None,
+) -> None:
+    """Drive one shard of episodes and publish a rollouts store at `out`.
+
+    Args:
+        vision, memory, controller: stores of the round before; needed from round 1 on.
+        workers: processes that simulate; the result does not depend on it.
+
+    Raises:
+        UserError: for a bad store, a full disk or an environment that keeps failing.
+    """
+    config = flags.recorded(STAGE, round, shared, environment, settings) | {
+        "round": round,
+        "shard": shard,
+    }
+    inputs = _inputs(round, vision, memory, controller)
+    count = settings.episodes_per_shard
+    seeds = episode_seeds(Purpose.ROLLOUT, shared.seed, round, shard * count, count)
+    episodes = [Episode(seed=int(seed), steps=settings.steps) for seed in seeds]
+    with (
+        artifacts.create(
+            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        ) as store,
+        pool_of(environment, workers) as pool,
+        Progress(STAGE, count, log) as progress,
+    ):
+        policy = _policy(config, inputs, environment.slots)
+        shelf = _Shelf(store, seeds, settings.steps)
+        for result in run_episodes(pool, policy, episodes, record=True):
+            shelf.put(result)
+            progress.update(1, episode_return=result.total_reward)
+        shelf.close()
+
+
+def _inputs(
+    round: int, vision: Path | None, memory: Path | None, controller: Sequence[Path]
+) -> dict:
+    if round == 0:
+        return {}
+    if vision is None or memory is None or not controller:
+        raise UserError(
+            f"rollouts of round {round} are driven by the controller of round "
+            f"{round - 1}; give its --vision, --memory and --controller stores"
+        )
+    return {
+        "vision": open_artifact(vision, "vision"),
+        "memory": open_artifact(memory, "memory"),
+        "controller": [open_artifact(block, "controller") for block in controller],
+    }
+
+
+def _policy(config: dict, inputs: dict, slots: int) -> policies.EpisodePolicy:
+    if not inputs:
+        return policies.random_policy(config["policy"], slots)
+    # Imported here: random driving needs no JAX, and starts seconds sooner without.
+    from worldmodels import trained
+    from worldmodels.driving import AgentPolicy
+
+    blocks = inputs["controller"]
+    agent, weights = trained.load_agent(
+        inputs["vision"], inputs["memory"], blocks[0].config
+    )
+    best, _ = trained.best_controller(blocks)
+    policy = AgentPolicy(agent, weights, best[None], slots)
+    return policies.with_noise(policy, config["action_noise"])
+
+
+class _Shelf:
+    """Puts finished episodes into a rollouts store, each in its place."""
+
+    def __init__(self, store: Writer, seeds: np.ndarray, steps: int):
+        self._store, self._steps, self._seeds = store, steps, seeds
+        count = len(seeds)
+        self._frames = None
+        self._actions = None
+        self._rewards = np.zeros((count, steps), np.float32)
+        self._terminated = np.zeros((count, steps), bool)
+        self._length = np.zeros(count, np.int32)
+
+    def put(self, result: EpisodeResult) -> None:
+        if self._frames is None:
+            self._create(result)
+        n, at = result.length, result.index
+        padded = np.zeros((self._steps, *result.frames.shape[1:]), np.uint8)
+        padded[:n] = result.frames
+        self._frames[at] = padded
+        self._actions[at, :n] = result.actions
+        self._rewards[at, :n] = result.rewards
+        self._terminated[at, n - 1] = result.terminated
+        self._length[at] = n
+
+    def _create(self, result: EpisodeResult) -> None:
+        image, count = result.frames.shape[1:], len(self._seeds)
+        self._frames = self._store.array(
+            "frames",
+            (count, self._steps, *image),
+            np.uint8,
+            ("episode", "time", "y", "x", "channel"),
+            chunks=(1, self._steps, *image),
+        )
+        size = result.actions.shape[-1]
+        self._actions = np.zeros((count, self._steps, size), np.float32)
+
+    def close(self) -> None:
+        write = self._store.write
+        write("actions", self._actions, ("episode", "time", "action"))
+        write("rewards", self._rewards, ("episode", "time"))
+        write("terminated", self._terminated, ("episode", "time"))
+        write("length", self._length, ("episode",))
+        write("seed", self._seeds, ("episode",))

@@ -1,0 +1,87 @@
+"""Trained models from their stores: what every stage after a training opens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels.agent import Agent, Weights
+from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.controller import Controller
+from worldmodels.memory import Memory
+from worldmodels.vision import VAE
+
+
+def vision_model(config: Mapping[str, Any]) -> VAE:
+    """Return the V that a vision stage's settings describe."""
+    return VAE(
+        latent_size=config["latent_size"],
+        channels=tuple(config["channels"]),
+        decoder_channels=tuple(config["decoder_channels"]),
+        dtype=jnp.dtype(config["dtype"]),
+    )
+
+
+def memory_model(config: Mapping[str, Any]) -> Memory:
+    """Return the M that a memory stage's settings describe."""
+    return Memory(
+        latent_size=config["latent_size"],
+        action_size=config["action_size"],
+        hidden_size=config["hidden_size"],
+        mixtures=config["mixtures"],
+        dtype=jnp.dtype(config["dtype"]),
+    )
+
+
+def load_vision(store: Artifact) -> tuple[VAE, Any]:
+    """Return V and its parameters from a vision store."""
+    return vision_model(store.config), store.tree("params")
+
+
+def load_memory(store: Artifact) -> tuple[Memory, Any]:
+    """Return M and its parameters from a memory store."""
+    return memory_model(store.config), store.tree("params")
+
+
+def load_agent(
+    vision: Artifact, memory: Artifact, controller: Mapping[str, Any]
+) -> tuple[Agent, Weights]:
+    """Return the agent of trained V and M whose C has the settings `controller`.
+
+    Raises:
+        ArtifactError: when M was trained on another number of latent dimensions.
+    """
+    vae, vision_params = load_vision(vision)
+    rnn, memory_params = load_memory(memory)
+    if vae.latent_size != rnn.latent_size:
+        raise ArtifactError(
+            f"{memory.path} remembers {rnn.latent_size} latent dimensions and "
+            f"{vision.path} sees {vae.latent_size}; run the memory stage again"
+        )
+    linear = Controller(
+        latent_size=vae.latent_size,
+        memory_size=rnn.hidden_size,
+        action_size=rnn.action_size,
+        inputs=controller["inputs"],
+        hidden_size=controller["hidden_size"],
+    )
+    agent = Agent(vae, rnn, linear, sample_z=controller["sample_z"])
+    return agent, Weights(vision_params, memory_params)
+
+
+def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:
+    """Return the CMA mean with the best mean return on selection tracks.
+
+    Returns:
+        Its parameters, float32 [D], and the generations done when it was tested.
+    """
+    means = np.concatenate([b.read("selection/mean") for b in blocks])
+    returns = np.concatenate([b.read("selection/returns") for b in blocks])
+    generations = np.concatenate([b.read("selection/generation") for b in blocks])
+    if not len(means):
+        raise ArtifactError(
+            f"{blocks[-1].path} has no tested CMA mean; lower controller.select_every"
+        )
+    best = int(np.argmax(returns.mean(axis=1)))
+    return means[best], int(generations[best])
