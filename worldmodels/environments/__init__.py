@@ -1,0 +1,43 @@
+"""The real games, at the edge: processes, physics engines, random policies.
+
+Nothing in here imports JAX: environment workers load this package and must stay light.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worldmodels.errors import UserError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+_KNOWN = {("carracing", "gymnasium")}
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """Which environment a worker builds; plain scalars, so that it can be sent to it.
+
+    Raises:
+        UserError: for a name and backend that do not exist together.
+    """
+
+    name: str = "carracing"
+    backend: str = "gymnasium"  # the reference that every score is taken on
+    max_steps: int = 1000  # steps until truncation; the paper's 1000
+
+    def __post_init__(self) -> None:
+        if (self.name, self.backend) not in _KNOWN:
+            known = ", ".join(
+                f"{name} on {backend}" for name, backend in sorted(_KNOWN)
+            )
+            raise UserError(
+                f"environment {self.name!r} on backend {self.backend!r} does not "
+                f"exist; choose one of: {known}"
+            )
+
+    def make(self) -> "gymnasium.Env":
+        """Build the environment; its frames go through `frames.preprocess`."""
+        from worldmodels.environments.carracing import reference
+
+        return reference.make(self.max_steps)

@@ -1,0 +1,130 @@
+"""One environment worker: the process that a pool starts, and what it is told.
+
+It owns a block of slots, answers one command message with one reply, and ends as soon
+as the pool's end of the pipe is closed, be that by `close` or by the parent's death.
+"""
+
+import ctypes
+import mmap
+import os
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+import numpy as np
+
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.frames import SHAPE, preprocess
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Setup(NamedTuple):
+    """The first message: what to build and which slots [first, first + count)."""
+
+    spec: EnvironmentSpec
+    first: int
+    count: int
+
+
+class Command(NamedTuple):
+    """One round trip: slots to start with a seed, slots to step with an action [A]."""
+
+    seeds: dict[int, int]
+    actions: dict[int, np.ndarray]
+
+
+class Ready(NamedTuple):
+    """The environments stand; sent once, after `Setup`."""
+
+
+class Reply(NamedTuple):
+    """For each stepped slot: reward, terminated, truncated. Frames are shared."""
+
+    outcomes: dict[int, tuple[float, bool, bool]]
+
+
+class Failure(NamedTuple):
+    """An exception: the slot's episode seed, if it was one slot's, and what it said."""
+
+    seed: int | None
+    message: str
+
+
+def frames_in(memory: mmap.mmap) -> np.ndarray:
+    """Return the shared memory as frames, uint8 [S, 64, 64, 3]."""
+    return np.frombuffer(memory, np.uint8).reshape(-1, *SHAPE)
+
+
+def _die_with(parent: int) -> None:
+    """Ask Linux for SIGKILL when the parent dies: it reaches a stopped worker too."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class _Block:
+    """The environments of one worker."""
+
+    def __init__(self, setup: Setup, frames: np.ndarray):
+        slots = range(setup.first, setup.first + setup.count)
+        self._environments = {slot: setup.spec.make() for slot in slots}
+        self._seeds: dict[int, int] = {}
+        self._frames = frames
+
+    def answer(self, command: Command) -> Reply | Failure:
+        slot = -1
+        try:
+            for slot, seed in command.seeds.items():
+                self._seeds[slot] = seed
+                frame, _ = self._environments[slot].reset(seed=seed)
+                self._frames[slot] = preprocess(frame)
+            outcomes = {}
+            for slot, action in command.actions.items():
+                outcomes[slot] = self._step(slot, action)
+        except Exception as error:
+            return Failure(self._seeds.get(slot), _describe(error))
+        return Reply(outcomes)
+
+    def close(self) -> None:
+        for environment in self._environments.values():
+            environment.close()
+
+    def _step(self, slot: int, action: np.ndarray) -> tuple[float, bool, bool]:
+        frame, reward, terminated, truncated, _ = self._environments[slot].step(action)
+        self._frames[slot] = preprocess(frame)
+        return float(reward), bool(terminated), bool(truncated)
+
+
+def _describe(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+
+
+def _serve(connection: Connection, memory: mmap.mmap) -> None:
+    setup = connection.recv()
+    try:
+        block = _Block(setup, frames_in(memory))
+    except Exception as error:
+        connection.send(Failure(None, _describe(error)))
+        return
+    connection.send(Ready())
+    try:
+        while True:
+            connection.send(block.answer(connection.recv()))
+    finally:
+        block.close()
+
+
+def main() -> None:
+    """Serve the pool; arguments: file descriptors of pipe and memory, parent's id."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe, memory, parent = map(int, sys.argv[1:])
+    _die_with(parent)
+    try:
+        _serve(Connection(pipe), mmap.mmap(memory, 0))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the pool is gone or does not want this worker any more
