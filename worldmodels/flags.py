@@ -33,7 +33,7 @@ STAGE_SECTIONS = {
     "memory": (Run, Memory),
     "controller": (Run, Environment, Controller),
     "evaluation": (Run, Environment, Evaluation),
-    "report": (Run,),
+    "report": (),
 }
 
 # Settings that a stage's result does not depend on: those that only choose which
@@ -50,8 +50,6 @@ _UNUSED = {
     ("latents", "seed"),
     ("controller", "debug"),
     ("evaluation", "debug"),
-    ("report", "debug"),
-    ("report", "dtype"),
 }
 
 
@@ -102,7 +100,7 @@ def _used_fields(stage: str, kind: type) -> list[dataclasses.Field]:
 def add_flags(parser: argparse.ArgumentParser, stage: str) -> None:
     """Add one flag for each setting that `stage` uses, documented from its field."""
     for kind in STAGE_SECTIONS[stage]:
-        group = parser.add_argument_group(kind.__doc__.strip())
+        group = parser.add_argument_group(kind.__doc__.strip().rstrip("."))
         for setting in _used_fields(stage, kind):
             group.add_argument(
                 _flag(setting.name),

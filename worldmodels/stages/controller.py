@@ -173,9 +173,9 @@ def _evolve(
     if found is not None:
         search = from_arrays(found["search"])
         records |= {name: list(rows) for name, rows in found["records"].items()}
-    generation = int(search.cma.generation)
-    with Progress(STAGE, last, log, initial=generation) as progress:
-        for generation in range(generation, last):
+    done = int(search.cma.generation)
+    with Progress(STAGE, last, log, initial=done) as progress:
+        for generation in range(done, last):
             search = _generation(plan, search, generation, records)
             shown = {"mean": records["fitness"][-1].mean(), "sigma": search.cma.sigma}
             if (generation + 1) % plan.settings.select_every == 0:

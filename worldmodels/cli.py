@@ -1,0 +1,199 @@
+"""The command line: `worldmodels STAGE …`, what the rules call and a person can call.
+
+Nothing heavy is imported before the arguments are known to be good, so help and errors
+come at once.
+"""
+
+import argparse
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import worldmodels
+from worldmodels.errors import UserError
+from worldmodels.flags import STAGE_SECTIONS, add_flags, from_flags
+
+_DESCRIPTION = """\
+World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
+and to act (C). `snakemake` runs the whole pipeline; these are its stages, one command
+each, and tools to look at what they make. Each stage reads stores, computes, and
+publishes one store at --out when it is complete. Killed in the middle, it goes on
+where it was when the same command is given again.
+"""
+
+_COMMANDS = {
+    "rollouts": "drive one shard of episodes, at random or with a controller",
+    "vision": "train V, the variational autoencoder, on rollouts",
+    "latents": "encode one rollout store with V",
+    "memory": "train M, the mixture-density recurrent network, on latents",
+    "controller": "evolve C, the controller, for one block of generations",
+    "evaluation": "score the selected controller on unseen tracks",
+    "report": "make one HTML file of what all the given stores hold",
+    "inspect": "print what a store holds and where it came from",
+    "drive": "film the trained agent on a track",
+}
+
+_ONE, _MANY = {"type": Path}, {"type": Path, "nargs": "+", "default": []}
+_NUMBER = {"type": int, "metavar": "N"}
+_WORKERS = {"help": "processes that simulate (default: one a core)", **_NUMBER}
+_CHECKPOINT = {
+    "help": "file to resume a killed run from; deleted when the store is published",
+    "required": True,
+    **_ONE,
+}
+
+# What each command reads and writes, beside its settings.
+_FILES: dict[str, dict[str, dict[str, Any]]] = {
+    "rollouts": {
+        "shard": {"help": "number of this store in its round", "default": 0, **_NUMBER},
+        "vision": {"help": "V of the round before (from round 1 on)", **_ONE},
+        "memory": {"help": "M of the round before (from round 1 on)", **_ONE},
+        "controller": {"help": "blocks of the round before (from round 1)", **_MANY},
+        "workers": _WORKERS,
+    },
+    "vision": {
+        "rollouts": {"help": "rollout stores", **_MANY, "required": True},
+        "start": {"help": "vision store whose weights to start from", **_ONE},
+        "checkpoint": _CHECKPOINT,
+    },
+    "latents": {
+        "vision": {"help": "vision store", **_ONE, "required": True},
+        "rollouts": {"help": "rollout store", **_ONE, "required": True},
+    },
+    "memory": {
+        "latents": {"help": "latents stores", **_MANY, "required": True},
+        "start": {"help": "memory store whose weights to start from", **_ONE},
+        "checkpoint": _CHECKPOINT,
+    },
+    "controller": {
+        "block": {"help": "number of this block", "default": 0, **_NUMBER},
+        "vision": {"help": "vision store", **_ONE, "required": True},
+        "memory": {"help": "memory store", **_ONE, "required": True},
+        "previous": {"help": "the block before (from block 1 on)", **_ONE},
+        "start": {"help": "blocks whose best mean to start from (block 0)", **_MANY},
+        "workers": _WORKERS,
+        "checkpoint": _CHECKPOINT,
+    },
+    "evaluation": {
+        "vision": {"help": "vision store", **_ONE, "required": True},
+        "memory": {"help": "memory store", **_ONE, "required": True},
+        "controller": {"help": "all blocks", **_MANY, "required": True},
+        "workers": _WORKERS,
+    },
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; a user's error is one line."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
+        stage.run(**_options(parsed))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        print(
+            f"error: the disk is full{place}; free some space and run the same command "
+            "again, finished artifacts are kept",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on where it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("worldmodels", description=_DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--version", action="version", version=f"worldmodels {worldmodels.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in _COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=_sentence(summary)
+        )
+        files = command.add_argument_group("Files")
+        if name in _FILES:
+            _add_stage(command, files, name)
+        else:
+            _TOOLS[name](files)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _add_stage(command, files, stage: str) -> None:
+    for name, options in _FILES[stage].items():
+        files.add_argument(f"--{name}", **options)
+    files.add_argument("--out", help="the store to make", required=True, **_ONE)
+    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--round", help="number of the round", default=0, **_NUMBER)
+    add_flags(command, stage)
+
+
+def _add_report(files) -> None:
+    files.add_argument("stores", nargs="+", help="stores of any kind and round", **_ONE)
+    files.add_argument("--out", help="index.html to write", required=True, **_ONE)
+    files.add_argument("--log", help="file to append progress to", **_ONE)
+
+
+def _add_inspect(files) -> None:
+    files.add_argument("store", help="a store of any kind", **_ONE)
+    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
+
+
+def _add_drive(files) -> None:
+    files.add_argument(
+        "--controller",
+        help="controller stores, or a folder of them; the best tested mean drives",
+        **_MANY,
+        required=True,
+    )
+    files.add_argument("--vision", help="default: beside the controller's", **_ONE)
+    files.add_argument("--memory", help="default: beside the controller's", **_ONE)
+    files.add_argument("--seed", help="of the track", default=0, **_NUMBER)
+    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
+    files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
+
+
+_TOOLS = {"report": _add_report, "inspect": _add_inspect, "drive": _add_drive}
+
+
+def _options(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the stage's `run`, with settings gathered in sections."""
+    options, stage = vars(parsed), parsed.command
+    if stage not in _FILES:
+        return {name: value for name, value in options.items() if name != "command"}
+    names = [*_FILES[stage], "out", "log", "round"]
+    sections = {
+        {"Run": "shared", "Environment": "environment"}.get(
+            kind.__name__, "settings"
+        ): from_flags(kind, stage, parsed)
+        for kind in STAGE_SECTIONS[stage]
+    }
+    _prepare(stage, sections["shared"].dtype, options)
+    return {name: options[name] for name in names} | sections
+
+
+def _prepare(stage: str, dtype: str, options: dict[str, Any]) -> None:
+    """Set up JAX, but for random driving, which needs none."""
+    if stage != "rollouts" or options["vision"] is not None:
+        from worldmodels import compute
+
+        compute.prepare(dtype)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
