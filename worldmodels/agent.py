@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 
 from worldmodels import memory, vision
-from worldmodels.controller import Controller
+from worldmodels.controller import Controller, bounded
 from worldmodels.memory import LSTMState as AgentState  # h [B, N], c [B, N]
 
 __all__ = ["Agent", "AgentState", "Step", "Weights", "initial_state", "step"]
@@ -55,6 +55,7 @@ def step(
     state: AgentState,
     frames: jax.Array,
     keys: jax.Array,
+    noise: jax.Array | None = None,
 ) -> tuple[AgentState, Step]:
     """Choose the actions on `frames` and remember them.
 
@@ -63,9 +64,12 @@ def step(
         state: what M remembers up to the frame before.
         frames: uint8 [B, 64, 64, 3].
         keys: [B] typed keys, each for one use: they sample z.
+        noise: [B, A] to explore with, added to the action before M remembers it.
     """
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)
     z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
     action = jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)
+    if noise is not None:
+        action = bounded(action + noise)
     state = memory.remember(weights.memory, agent.memory, state, z, action)
     return state, Step(action, z)

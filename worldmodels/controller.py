@@ -91,3 +91,8 @@ def squash(raw: jax.Array) -> jax.Array:
     """Return (steer in [-1, 1], gas in [0, 1], brake in [0, 1]) of any raw [3]."""
     steer, gas, brake = jnp.tanh(raw)
     return jnp.stack([steer, (gas + 1) / 2, jnp.clip(brake, 0, 1)])
+
+
+def bounded(action: jax.Array) -> jax.Array:
+    """Return the nearest action [..., 3] that the car accepts."""
+    return jnp.clip(action, jnp.array([-1, 0, 0]), jnp.array([1, 1, 1]))
