@@ -1,0 +1,89 @@
+"""The bar and the lines that a stage's progress is shown by."""
+
+import io
+import re
+import sys
+
+import pytest
+
+from worldmodels import progress
+from worldmodels.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of seconds in a list, moved by hand."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_lines_when_there_is_no_terminal(capsys, tmp_path, clock):
+    log = tmp_path / "logs" / "vision.log"
+    with Progress("vision", 100, log) as bar:
+        bar.update(5, loss=3.0)
+        clock[0] += 11
+        bar.update(6, loss=2.0, kl=0.123456)
+        bar.update(1, loss=9.0)
+        clock[0] += 9
+        bar.update(28, loss=1.5)
+    lines = log.read_text().splitlines()
+    assert capsys.readouterr().err.splitlines() == lines
+    # One after more than ten seconds, one at the end.
+    time_of_day = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+    assert len(lines) == 2
+    assert re.fullmatch(
+        time_of_day + r"vision 11/100, 1/s, loss 2 kl 0.1235, 01:29 left", lines[0]
+    )
+    assert re.fullmatch(
+        time_of_day + r"vision 40/100, 2/s, loss 1.5, 00:30 left", lines[1]
+    )
+
+
+def test_rate_of_a_resumed_work_counts_only_new_pieces(capsys, clock):
+    with Progress("memory", 100, None, initial=90) as bar:
+        clock[0] += 5
+        bar.update(5)
+    assert "memory 95/100, 1/s, 00:05 left" in capsys.readouterr().err
+
+
+def test_a_resumed_log_is_appended_to(tmp_path, capsys):
+    for _ in range(2):
+        with Progress("memory", 1, tmp_path / "log") as bar:
+            bar.update(1)
+    assert len((tmp_path / "log").read_text().splitlines()) == 2
+
+
+def test_an_interrupted_work_says_how_far_it_came(tmp_path, capsys):
+    def interrupted():
+        with Progress("rollouts", 9, tmp_path / "log") as bar:
+            bar.update(4)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert "rollouts 4/9" in (tmp_path / "log").read_text()
+
+
+def test_bar_on_a_terminal(monkeypatch, tmp_path):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress("controller", 8, tmp_path / "log", initial=2) as bar:
+        bar.update(6, best=812.25)
+    shown = terminal.getvalue()
+    assert "controller" in shown
+    assert "8/8" in shown
+    assert "best 812.2" in shown
+    assert "left" not in shown  # the bar stands instead of the lines
+    assert "controller 8/8" in (tmp_path / "log").read_text()
+
+
+def test_nothing_to_do(capsys):
+    with Progress("latents", 0, None):
+        pass
+    assert "latents 0/0, 0/s" in capsys.readouterr().err

@@ -1,0 +1,86 @@
+"""Progress of a stage: a bar for a person, lines for a log.
+
+On a terminal a bar on stderr shows the rate, the time left and the newest metrics.
+Elsewhere lines are written to stderr instead, and always to the stage's log file.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+from tqdm import tqdm
+
+_INTERVAL = 10.0  # seconds between two lines
+
+
+class Progress:
+    """A context manager that counts `total` pieces of work.
+
+    Args:
+        title: what is done, usually the stage's name.
+        total: pieces in the whole work.
+        log: a file that lines are appended to; its folder is made.
+        initial: pieces that were done before, when a work is resumed. The rate and
+            the time left count only what is done from here on.
+    """
+
+    def __init__(self, title: str, total: int, log: Path | None, initial: int = 0):
+        self._title, self._total, self._log = title, total, log
+        self._initial = self._done = initial
+        self._metrics = ""
+        self._bar = None
+        self._file = None
+
+    def __enter__(self) -> Self:
+        if self._log is not None:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._log.open("a", encoding="utf-8")
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                desc=self._title,
+                total=self._total,
+                initial=self._initial,
+                dynamic_ncols=True,
+            )
+        self._started = self._written = time.monotonic()
+        return self
+
+    def update(self, count: int, **metrics: float) -> None:
+        """Add `count` finished pieces and show the newest metrics."""
+        self._done += count
+        self._metrics = " ".join(
+            f"{name} {value:.4g}" for name, value in metrics.items()
+        )
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._metrics, refresh=False)
+            self._bar.update(count)
+        if time.monotonic() - self._written >= _INTERVAL:
+            self._write_line()
+
+    def __exit__(self, *exception: object) -> None:
+        # Also after an error: the log then says how far the work came.
+        self._write_line()
+        if self._bar is not None:
+            self._bar.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _write_line(self) -> None:
+        self._written = time.monotonic()
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self._status()}"
+        if self._bar is None:
+            print(line, file=sys.stderr, flush=True)
+        if self._file is not None:
+            print(line, file=self._file, flush=True)
+
+    def _status(self) -> str:
+        elapsed = self._written - self._started
+        rate = (self._done - self._initial) / elapsed if elapsed > 0 else 0.0
+        parts = [f"{self._title} {self._done}/{self._total}", f"{rate:.4g}/s"]
+        if self._metrics:
+            parts.append(self._metrics)
+        if rate > 0:
+            left = tqdm.format_interval(max(self._total - self._done, 0) / rate)
+            parts.append(f"{left} left")
+        return ", ".join(parts)
