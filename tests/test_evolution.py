@@ -105,9 +105,12 @@ def test_the_smallest_populations_run(population):
 @pytest.mark.parametrize(("population", "dimension"), [(16, 10), (8, 60)])
 @pytest.mark.usefixtures("float64")
 def test_each_step_equals_that_of_pycma(population, dimension):
-    """Both are told pycma's candidates; (8, 60) decomposes every second generation."""
+    """Both are told pycma's candidates; (8, 60) decomposes every second generation.
+
+    With seed 19 h_sigma hangs on the generation's number in the first case.
+    """
     es = Evolution(population, dimension, 0.3)
-    theirs = pycma(population, dimension * [1.0], 0.3, seed=3)
+    theirs = pycma(population, dimension * [1.0], 0.3, seed=19)
     state = evolution.initial(es, np.ones(dimension))
     state = state._replace(  # pycma starts at a slightly uneven C
         C=jnp.array(theirs.sm.C), B=jnp.array(theirs.sm.B), D=jnp.array(theirs.sm.D)
