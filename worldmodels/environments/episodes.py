@@ -55,7 +55,7 @@ class EpisodeResult:
     episode: Episode
     actions: np.ndarray  # float32 [L, A], as the environment applied them
     rewards: np.ndarray  # float32 [L]
-    terminated: np.ndarray  # bool [L], true at most at the end
+    terminated: bool  # by the game, after the last action; else at a step limit
     frames: np.ndarray | None  # uint8 [L, 64, 64, 3] when recorded
 
     @property
@@ -77,7 +77,7 @@ class _Running:
     episode: Episode
     actions: list = field(default_factory=list)
     rewards: list = field(default_factory=list)
-    terminated: list = field(default_factory=list)
+    terminated: bool = False
     frames: list = field(default_factory=list)
 
     def result(self, record: bool) -> EpisodeResult:
@@ -86,7 +86,7 @@ class _Running:
             self.episode,
             np.array(self.actions, np.float32),
             np.array(self.rewards, np.float32),
-            np.array(self.terminated, bool),
+            self.terminated,
             np.array(self.frames, np.uint8) if record else None,
         )
 
@@ -179,7 +179,7 @@ def _collect(
             )
         current.actions.append(actions[slot])
         current.rewards.append(step.rewards[slot])
-        current.terminated.append(step.terminated[slot])
+        current.terminated = bool(step.terminated[slot])
         limit = len(current.rewards) == current.episode.steps
         if step.terminated[slot] or step.truncated[slot] or limit:
             finished.append(int(slot))
