@@ -5,17 +5,25 @@ a `UserError` that names the key, the value and what is allowed. No JAX is impor
 here: the Snakefile reads it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from worldmodels.errors import UserError
+from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.settings import Environment, Round, Run, checked
 
 
 @dataclass(frozen=True)
 class Config:
-    """A whole experiment."""
+    """A whole experiment.
+
+    Attributes:
+        experiment: the folder below `results/` that holds its artifacts.
+        run: what every stage shares.
+        rounds: all settings of each round, resolved.
+    """
 
     experiment: str
     run: Run
@@ -24,9 +32,26 @@ class Config:
 
 SECTIONS = {f.name: f.type for f in fields(Round)}
 
+# In YAML the task is `environment.name`; a flag needs a word that stands alone.
+_YAML_NAMES = {(Environment, "environment"): "name"}
+
+# What a network's shapes depend on, and so what a warm start must find unchanged.
+_SHAPES = {
+    "vision": ("vision.latent_size", "vision.channels", "vision.decoder_channels"),
+    "memory": ("vision.latent_size", "memory.hidden_size", "memory.mixtures"),
+    "controller": (
+        "vision.latent_size",
+        "memory.hidden_size",
+        "controller.inputs",
+        "controller.hidden_size",
+    ),
+}
+
 
 def load(mapping: Mapping[str, Any]) -> Config:
     """Check a merged configuration and return it resolved, one `Round` a round.
+
+    `rounds` is their number, or a list of overrides of the sections, one a round.
 
     Raises:
         UserError: for an unknown key, a wrong type or an impossible value.
@@ -34,132 +59,132 @@ def load(mapping: Mapping[str, Any]) -> Config:
     mapping = _mapping(mapping, "the configuration")
     run_keys = [f.name for f in fields(Run)]
     _refuse_unknown(mapping, ["experiment", "rounds", *run_keys, *SECTIONS], "")
-    experiment = mapping.get("experiment", "default")
-    if not isinstance(experiment, str) or not experiment or "/" in experiment:
-        raise UserError(f"experiment is {experiment!r}; it must be a folder's name")
+    experiment = _experiment(mapping.get("experiment", "default"))
     run = _section(Run, {k: mapping[k] for k in run_keys if k in mapping}, "")
-    base = {name: mapping.get(name) or {} for name in SECTIONS}
+    base = _sections(mapping, "")
+    for name, kind in SECTIONS.items():
+        # Before the rounds, so that an error here is not reported as a round's.
+        _section(kind, base[name], f"{name}.")
     rounds = tuple(
         _round(base, overrides, f"rounds[{number}].")
-        for number, overrides in enumerate(_round_overrides(mapping.get("rounds", 1)))
+        for number, overrides in enumerate(_overrides(mapping.get("rounds", 1)))
     )
     for number, settings in enumerate(rounds):
-        _check_round(settings, rounds[number - 1] if number else None, number)
+        _check_round(settings, f"round {number}: ")
+        if number:
+            _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
     return Config(experiment, run, rounds)
 
 
-def _round_overrides(rounds: Any) -> list[Mapping[str, Any]]:
-    if isinstance(rounds, int) and not isinstance(rounds, bool) and 1 <= rounds < 256:
-        return [{} for _ in range(rounds)]
-    if isinstance(rounds, list) and rounds:
-        return [_mapping(r or {}, f"rounds[{n}]") for n, r in enumerate(rounds)]
+def _experiment(name: Any) -> str:
+    # It becomes part of paths in shell commands and of Snakemake's patterns.
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+        raise UserError(
+            f"experiment is {name!r}; it must be a folder's name of letters, digits, "
+            "_, - and ."
+        )
+    return name
+
+
+def _overrides(rounds: Any) -> list[Mapping[str, Any]]:
+    if type(rounds) is int and 1 <= rounds <= MAX_ROUNDS:
+        return [{}] * rounds
+    if isinstance(rounds, list) and 1 <= len(rounds) <= MAX_ROUNDS:
+        return [_mapping(r, f"rounds[{n}]") for n, r in enumerate(rounds)]
     raise UserError(
-        f"rounds is {rounds!r}; it must be a number from 1 to 255 or a list with one "
-        "mapping of overrides a round"
+        f"rounds is {rounds!r}; it must be a whole number from 1 to {MAX_ROUNDS}, or a "
+        "list with a mapping of overrides for each round"
     )
+
+
+def _sections(mapping: Mapping, where: str) -> dict[str, Mapping[str, Any]]:
+    return {name: _mapping(mapping.get(name), where + name) for name in SECTIONS}
 
 
 def _round(base: Mapping, overrides: Mapping, where: str) -> Round:
     _refuse_unknown(overrides, list(SECTIONS), where)
-    sections = {}
-    for name, kind in SECTIONS.items():
-        # The base is checked under its own name first, so that an error there is not
-        # reported as a round's.
-        _section(kind, base[name], f"{name}.")
-        merged = {**base[name], **_mapping(overrides.get(name) or {}, where + name)}
-        sections[name] = _section(kind, merged, f"{where}{name}.")
-    return Round(**sections)
+    changed = _sections(overrides, where)
+    return Round(
+        **{
+            name: _section(kind, {**base[name], **changed[name]}, f"{where}{name}.")
+            for name, kind in SECTIONS.items()
+        }
+    )
 
 
-def _section(kind: type, values: Any, where: str):
-    values = _mapping(values, where.rstrip(".") or "the configuration")
-    known = {f.name: f for f in fields(kind)}
-    if kind is Environment:
-        # In YAML the task is `environment.name`; a flag needs a word that stands alone.
-        values = {("environment" if k == "name" else k): v for k, v in values.items()}
+def _section(kind: type, values: Mapping[str, Any], where: str) -> Any:
+    known = {_YAML_NAMES.get((kind, f.name), f.name): f for f in fields(kind)}
     _refuse_unknown(values, list(known), where)
-    return kind(**{k: checked(known[k], v, f"{where}{k}") for k, v in values.items()})
+    return kind(
+        **{known[k].name: checked(known[k], v, where + k) for k, v in values.items()}
+    )
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if value is None:  # a key with nothing, or only comments, below it
+        return {}
     if not isinstance(value, Mapping):
         raise UserError(f"{where} is {value!r}; it must be a mapping of keys to values")
     return value
 
 
 def _refuse_unknown(values: Mapping, known: list[str], where: str) -> None:
-    for key in values:
+    for key, value in values.items():
         if key not in known:
             raise UserError(
-                f"{where}{key} is not a known key; allowed here are: "
+                f"{where}{key} (here {value!r}) is not a known key; allowed are "
                 + ", ".join(sorted(known))
             )
 
 
-def _check_round(now: Round, before: Round | None, number: int) -> None:
-    where = f"round {number}: "
-    controller, rollouts = now.controller, now.rollouts
-    _divides(
-        rollouts.episodes, "rollouts.episodes", rollouts.episodes_per_shard,
-        "rollouts.episodes_per_shard", where,
-    )  # fmt: skip
-    _divides(
-        controller.generations, "controller.generations",
-        controller.generations_per_block, "controller.generations_per_block", where,
-    )  # fmt: skip
-    _divides(
-        controller.generations_per_block, "controller.generations_per_block",
-        controller.select_every, "controller.select_every", where,
-    )  # fmt: skip
-    for name, steps in (
-        ("rollouts.steps", rollouts.steps),
-        ("controller.initial_steps", controller.initial_steps),
-    ):
-        if steps > now.environment.max_steps:
-            raise UserError(
-                f"{where}{name} is {steps}; it must be at most environment.max_steps, "
-                f"which is {now.environment.max_steps}"
-            )
-    if now.memory.batch_size > rollouts.episodes:
+def _check_round(settings: Round, where: str) -> None:
+    """Refuse values that are possible one by one and impossible together."""
+    multiples = (
+        ("rollouts.episodes", "rollouts.episodes_per_shard"),
+        ("controller.generations", "controller.generations_per_block"),
+        ("controller.generations_per_block", "controller.select_every"),
+    )
+    for total, part in multiples:
+        if _value(settings, total) % _value(settings, part):
+            _refuse(settings, total, "a multiple of", part, where)
+    at_most = (
+        ("rollouts.steps", "environment.max_steps"),
+        ("controller.initial_steps", "environment.max_steps"),
+        ("memory.batch_size", "rollouts.episodes"),
+        ("memory.batch_size", "memory.buffer_episodes"),
+    )
+    for small, large in at_most:
+        if _value(settings, small) > _value(settings, large):
+            _refuse(settings, small, "at most", large, where)
+    controller = settings.controller
+    tracks = controller.generations * max(
+        controller.rollouts, controller.selection_episodes
+    )
+    if tracks > MAX_EPISODES:
         raise UserError(
-            f"{where}memory.batch_size is {now.memory.batch_size}; it must be at most "
-            f"rollouts.episodes, which is {rollouts.episodes}"
+            f"{where}controller.generations is {controller.generations}; all "
+            f"generations together may drive {MAX_EPISODES} tracks, not {tracks}"
         )
-    if now.memory.buffer_episodes < now.memory.batch_size:
-        raise UserError(
-            f"{where}memory.buffer_episodes is {now.memory.buffer_episodes}; it must "
-            f"be at least memory.batch_size, which is {now.memory.batch_size}"
-        )
-    if before is not None:
-        _check_warm_start(now, before, where)
 
 
-def _divides(total: int, total_name: str, part: int, part_name: str, where: str):
-    if total % part:
-        raise UserError(
-            f"{where}{total_name} is {total}; it must be a multiple of {part_name}, "
-            f"which is {part}"
-        )
+def _value(settings: Round, name: str) -> Any:
+    section, key = name.split(".")
+    return getattr(getattr(settings, section), key)
+
+
+def _refuse(settings: Round, name: str, relation: str, other: str, where: str) -> None:
+    raise UserError(
+        f"{where}{name} is {_value(settings, name)}; it must be {relation} {other}, "
+        f"which is {_value(settings, other)}"
+    )
 
 
 def _check_warm_start(now: Round, before: Round, where: str) -> None:
-    shapes = {
-        "vision": ("vision.latent_size", "vision.channels", "vision.decoder_channels"),
-        "memory": ("vision.latent_size", "memory.hidden_size", "memory.mixtures"),
-        "controller": (
-            "vision.latent_size",
-            "memory.hidden_size",
-            "controller.inputs",
-            "controller.hidden_size",
-        ),
-    }
-    for stage, names in shapes.items():
+    for stage, names in _SHAPES.items():
         if not getattr(now, stage).warm_start:
             continue
         for name in names:
-            section, key = name.split(".")
-            new = getattr(getattr(now, section), key)
-            old = getattr(getattr(before, section), key)
+            new, old = _value(now, name), _value(before, name)
             if new != old:
                 raise UserError(
                     f"{where}{stage}.warm_start needs the sizes of the round before, "

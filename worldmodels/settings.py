@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from worldmodels.errors import UserError
-from worldmodels.randomness import MAX_SEED
+from worldmodels.randomness import MAX_EPISODES, MAX_SEED
 
 
-def _setting(default, help, *, low=None, high=None, choices=None, above=None):
+def _setting(default, help, *, low=None, high=None, choices=None, above=None) -> Any:
+    """Return a field whose value is one of `choices` or lies in [low, high], > above.
+
+    Of a tuple the bounds hold for each entry.
+    """
     bounds = {"low": low, "high": high, "choices": choices, "above": above}
     return field(default=default, metadata={"help": help, **bounds})
 
@@ -50,7 +54,7 @@ class Environment:
 class Rollouts:
     """Episodes from which V and M learn."""
 
-    episodes: int = _setting(10000, "episodes (paper 10000)", low=1)
+    episodes: int = _setting(10000, "episodes (paper 10000)", low=1, high=MAX_EPISODES)
     episodes_per_shard: int = _setting(250, "episodes in one store", low=1)
     steps: int = _setting(1000, "steps in an episode at most (paper 1000)", low=2)
     policy: str = _setting(
@@ -153,7 +157,7 @@ class Controller:
 class Evaluation:
     """The score on unseen tracks."""
 
-    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2)
+    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2, high=MAX_EPISODES)
     random_policy: str = _setting(
         "network",
         "the random policy that is scored beside the agent",
@@ -182,12 +186,21 @@ def section_dict(section: Any) -> dict[str, Any]:
 
 
 def checked(setting: dataclasses.Field, value: Any, where: str) -> Any:
-    if get_origin(setting.type) is tuple:
-        if not isinstance(value, (list, tuple)) or not value:
-            raise UserError(f"{where} is {value!r}; it must be a list of whole numbers")
-        kind = get_args(setting.type)[0]
-        return tuple(_checked_scalar(kind, setting, v, where) for v in value)
-    return _checked_scalar(setting.type, setting, value, where)
+    """Return `value` as the type of `setting`; `where` is its name for the reader.
+
+    Raises:
+        UserError: when it is of the wrong type or impossible.
+    """
+    if get_origin(setting.type) is not tuple:
+        return _checked_scalar(setting.type, setting, value, where)
+    count = len(setting.default)
+    if not isinstance(value, (list, tuple)) or len(value) != count:
+        raise UserError(f"{where} is {value!r}; it must be a list of {count} numbers")
+    kind = get_args(setting.type)[0]
+    return tuple(
+        _checked_scalar(kind, setting, entry, f"{where}[{n}]")
+        for n, entry in enumerate(value)
+    )
 
 
 def _checked_scalar(kind: type, setting: dataclasses.Field, value: Any, where: str):
@@ -214,7 +227,7 @@ def _as_float(value: Any) -> Any:
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return value
     return value
 

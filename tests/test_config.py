@@ -1,0 +1,210 @@
+"""The configuration: what is refused, and how rounds are resolved."""
+
+import pytest
+
+from worldmodels.config import load
+from worldmodels.errors import UserError
+from worldmodels.settings import Controller, Environment, Run, Vision
+
+
+def message(mapping) -> str:
+    """Return the one sentence that `mapping` is refused with."""
+    with pytest.raises(UserError) as refusal:
+        load(mapping)
+    sentence = str(refusal.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_defaults_are_the_paper():
+    config = load({})
+    assert config.experiment == "default"
+    assert config.run == Run(seed=0, dtype="float32", debug=False)
+    (only,) = config.rounds
+    assert only.vision == Vision()
+    assert only.vision.channels == (32, 64, 128, 256)
+    assert only.vision.learning_rate == 1e-4
+    assert (only.memory.hidden_size, only.memory.mixtures) == (256, 5)
+    assert (only.controller.population, only.controller.rollouts) == (64, 16)
+    assert only.controller == Controller()
+
+
+@pytest.mark.parametrize(
+    ("mapping", "parts"),
+    [
+        # Unknown keys: the key with its place, its value, and what is allowed.
+        ({"vison": {"epochs": 3}}, ["vison", "{'epochs': 3}", "memory, rollouts"]),
+        ({"vision": {"epoch": 3}}, ["vision.epoch ", "3", "batch_size", "epochs"]),
+        ({"sead": 7}, ["sead", "7", "seed"]),
+        ({7: 8}, ["7 ", "8", "seed"]),
+        ({"environment": {"environment": "carracing"}}, ["environment.environment"]),
+        ({"rounds": [{"seed": 7}]}, ["rounds[0].seed", "7", "vision"]),
+        ({"rounds": [{}, {"vision": {"x": 1}}]}, ["rounds[1].vision.x", "1", "epochs"]),
+        # Wrong types.
+        ({"vision": 3}, ["vision is 3", "mapping"]),
+        ({"vision": []}, ["vision is []", "mapping"]),
+        ({"memory": False}, ["memory is False", "mapping"]),
+        ({"vision": {"epochs": 2.0}}, ["vision.epochs", "2.0", "whole number"]),
+        ({"vision": {"epochs": True}}, ["vision.epochs", "True", "whole number"]),
+        ({"vision": {"epochs": "many"}}, ["vision.epochs", "'many'", "at least 1"]),
+        ({"vision": {"epochs": None}}, ["vision.epochs", "None", "whole number"]),
+        ({"vision": {"warm_start": 1}}, ["vision.warm_start", "1", "true or false"]),
+        ({"vision": {"learning_rate": True}}, ["learning_rate", "True", "a number"]),
+        ({"vision": {"learning_rate": "x"}}, ["learning_rate", "'x'", "above 0.0"]),
+        ({"vision": {"channels": 32}}, ["vision.channels", "32", "list of 4"]),
+        ({"vision": {"channels": [1, 2]}}, ["vision.channels", "[1, 2]", "list of 4"]),
+        (
+            {"vision": {"channels": [1, 2, 3, "4"]}},
+            ["vision.channels[3]", "'4'", "whole number"],
+        ),
+        ({"rounds": [3]}, ["rounds[0] is 3", "mapping"]),
+        ({"rounds": [{"vision": 3}]}, ["rounds[0].vision is 3", "mapping"]),
+        ({"rounds": "two"}, ["rounds", "'two'", "from 1 to 256", "list"]),
+        ({"rounds": True}, ["rounds", "True", "from 1 to 256"]),
+        ({"experiment": 3}, ["experiment", "3", "letters"]),
+        ([], ["the configuration is []", "mapping"]),
+        # Impossible values.
+        ({"seed": -1}, ["seed", "-1", "at least 0", "at most 65535"]),
+        ({"seed": 65536}, ["seed", "65536", "at most 65535"]),
+        ({"dtype": "float16"}, ["dtype", "'float16'", "float32, float64"]),
+        (
+            {"environment": {"name": "pong"}},
+            ["environment.name", "'pong'", "carracing"],
+        ),
+        ({"vision": {"epochs": 0}}, ["vision.epochs", "0", "at least 1"]),
+        ({"vision": {"channels": [4, 4, 4, 0]}}, ["vision.channels[3]", "at least 1"]),
+        ({"vision": {"learning_rate": 0}}, ["learning_rate", "0.0", "above 0.0"]),
+        ({"vision": {"learning_rate": "nan"}}, ["learning_rate", "nan", "a number"]),
+        ({"vision": {"learning_rate": 10**400}}, ["learning_rate", "a number"]),
+        ({"memory": {"decay": 1.5}}, ["memory.decay", "1.5", "at most 1.0"]),
+        (
+            {"controller": {"inputs": "h"}},
+            ["controller.inputs", "'h'", "z, z_h, z_c_h"],
+        ),
+        ({"controller": {"initial_mean": "inf"}}, ["initial_mean", "inf", "at least"]),
+        ({"rollouts": {"episodes": 2**29}}, ["rollouts.episodes", "268435456"]),
+        ({"rounds": 0}, ["rounds", "0", "from 1 to 256"]),
+        ({"rounds": 257}, ["rounds", "257", "from 1 to 256"]),
+        ({"rounds": []}, ["rounds", "[]", "list"]),
+        ({"experiment": "../x"}, ["experiment", "'../x'", "folder"]),
+        ({"experiment": ""}, ["experiment", "''", "folder"]),
+        ({"experiment": "a b"}, ["experiment", "'a b'", "letters"]),
+        ({"experiment": "-x"}, ["experiment", "'-x'", "letters"]),
+    ],
+    ids=str,
+)
+def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
+    sentence = message(mapping)
+    for part in parts:
+        assert part in sentence
+
+
+@pytest.mark.parametrize(
+    ("mapping", "parts"),
+    [
+        (
+            {"rollouts": {"episodes": 30, "episodes_per_shard": 20}},
+            ["rollouts.episodes is 30", "episodes_per_shard, which is 20"],
+        ),
+        (
+            {"controller": {"generations": 30}},
+            ["controller.generations is 30", "generations_per_block, which is 25"],
+        ),
+        (
+            {"controller": {"select_every": 10}},
+            ["generations_per_block is 25", "select_every, which is 10"],
+        ),
+        (
+            {"environment": {"max_steps": 100}},
+            ["rollouts.steps is 1000", "max_steps, which is 100"],
+        ),
+        (
+            {"controller": {"initial_steps": 1001}},
+            ["initial_steps is 1001", "max_steps, which is 1000"],
+        ),
+        (
+            {"rollouts": {"episodes": 50, "episodes_per_shard": 50}},
+            ["memory.batch_size is 100", "rollouts.episodes, which is 50"],
+        ),
+        (
+            {"memory": {"buffer_episodes": 99}},
+            ["memory.batch_size is 100", "buffer_episodes, which is 99"],
+        ),
+        (
+            {"controller": {"generations": 25 * 10**6}},
+            ["controller.generations is 25000000", "268435456"],
+        ),
+    ],
+    ids=str,
+)
+def test_values_that_do_not_go_together(mapping, parts):
+    sentence = message({"rounds": [{}, mapping]})
+    assert sentence.startswith("round 1: ")
+    for part in parts:
+        assert part in sentence
+    assert message(mapping).startswith("round 0: ")
+
+
+def test_an_error_in_the_base_is_not_reported_as_a_rounds():
+    assert message({"vision": {"epochs": 0}, "rounds": 3}).startswith("vision.epochs")
+
+
+def test_rounds_as_a_number_repeat_the_base():
+    config = load({"vision": {"epochs": 3}, "rounds": 4})
+    assert len(config.rounds) == 4
+    assert {r.vision.epochs for r in config.rounds} == {3}
+
+
+def test_overrides_of_one_round_touch_no_other():
+    config = load(
+        {
+            "vision": {"epochs": 3, "batch_size": 7},
+            "rounds": [{}, {"vision": {"epochs": 5}, "memory": None}, None],
+        }
+    )
+    assert [r.vision.epochs for r in config.rounds] == [3, 5, 3]
+    assert [r.vision.batch_size for r in config.rounds] == [7, 7, 7]
+
+
+def test_yaml_reads_some_numbers_as_text():
+    yaml = pytest.importorskip("yaml")
+    text = "vision: {learning_rate: 1e-4, kl_tolerance: 1}\ncontroller:\n"
+    mapping = yaml.safe_load(text)
+    assert mapping["vision"]["learning_rate"] == "1e-4"  # YAML 1.1
+    vision = load(mapping).rounds[0].vision
+    assert vision.learning_rate == 1e-4
+    assert isinstance(vision.kl_tolerance, float)
+
+
+def test_the_environment_has_a_short_name_in_yaml():
+    config = load({"environment": {"name": "carracing", "max_steps": 1200}})
+    assert config.rounds[0].environment == Environment("carracing", max_steps=1200)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value"),
+    [
+        ("vision", "vision.latent_size", 16),
+        ("vision", "vision.channels", [4, 4, 4, 4]),
+        ("vision", "vision.decoder_channels", [4, 4, 4]),
+        ("memory", "vision.latent_size", 16),
+        ("memory", "memory.hidden_size", 16),
+        ("memory", "memory.mixtures", 3),
+        ("controller", "vision.latent_size", 16),
+        ("controller", "memory.hidden_size", 16),
+        ("controller", "controller.inputs", "z"),
+        ("controller", "controller.hidden_size", 40),
+    ],
+)
+def test_warm_start_needs_equal_sizes(stage, name, value):
+    section, key = name.split(".")
+    change = {section: {key: value}}
+    warm = {stage: {"warm_start": True}}
+    load({"rounds": [{}, change]})
+    load({**warm, "rounds": 2})
+    both = {s: warm.get(s, {}) | change.get(s, {}) for s in (stage, section)}
+    sentence = message({"rounds": [{}, both]})
+    assert sentence.startswith(f"round 1: {stage}.warm_start")
+    assert f"{name} is" in sentence
+    # Round 0 has no round before it, and round 2 starts from round 1.
+    load({"rounds": [both, both, both]})
