@@ -4,6 +4,8 @@ A store is filled in a hidden folder beside its final place and renamed into it 
 is complete, so a reader never sees half of one and a failure leaves the last good one.
 Zarr reads a missing chunk as zeros without a word; therefore publishing records each
 array's files and bytes, and opening compares them. Every chunk carries a checksum.
+The metadata is consolidated: other readers need not list folders, and so do not stumble
+over what a workflow manager puts there.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,8 @@ from worldmodels.errors import UserError
 
 SCHEMA = 1
 _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_RECORDED = {"kind", "schema", "config", "inputs", "provenance", "files"}
 
 
 class ArtifactError(UserError):
@@ -42,6 +47,8 @@ class Artifact:
     Attributes:
         path: where it lies.
         kind: the stage that made it.
+        config: the settings that it was made with.
+        provenance: a hash of the kind, version, config and inputs that it depends on.
         attributes: everything recorded at publication.
     """
 
@@ -54,14 +61,19 @@ class Artifact:
         self._arrays: dict[str, zarr.Array] = {}
 
     def array(self, name: str) -> zarr.Array:
-        """Return the array `name`, open for reading (shape, dtype, attributes)."""
+        """Return the array `name`, open for reading (shape, dtype, attributes).
+
+        Raises:
+            ArtifactError: when there is no such array or its metadata is damaged.
+        """
         if name not in self._arrays:
             if name not in self.attributes["files"]:
                 raise ArtifactError(
                     f"{self.path} has no array {name!r}; it holds "
                     + ", ".join(self.attributes["files"])
                 )
-            self._arrays[name] = zarr.open_array(self.path / name, mode="r")
+            with self._refuse_damage(name):
+                self._arrays[name] = zarr.open_array(self.path / name, mode="r")
         return self._arrays[name]
 
     def read(self, name: str, selection: Any = ...) -> np.ndarray:
@@ -70,12 +82,20 @@ class Artifact:
         Raises:
             ArtifactError: when there is no such array or a chunk of it is damaged.
         """
+        array = self.array(name)
+        with self._refuse_damage(name):
+            return np.asarray(array[selection])
+
+    @contextlib.contextmanager
+    def _refuse_damage(self, name: str) -> Iterator[None]:
+        # IndexError is not caught: a selection outside the array is the caller's fault.
         try:
-            return np.asarray(self.array(name)[selection])
-        except (ValueError, RuntimeError, OSError) as error:
+            yield
+        except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise ArtifactError(
-                f"{self.path}: array {name!r} is damaged ({error}); "
-                "delete this store and run its stage again"
+                f"{self.path}: array {name!r} is damaged ({reason}); delete this store "
+                "and run its stage again"
             ) from error
 
     def tree(self, prefix: str) -> dict[str, Any]:
@@ -130,7 +150,7 @@ class Writer:
         )
 
     def write(self, name: str, values: Any, dimensions: Sequence[str] = ()) -> None:
-        """Write a whole array at once."""
+        """Write a whole array at once; unnamed axes are called axis0, axis1, ..."""
         values = np.asarray(values)
         names = list(dimensions) or [f"axis{n}" for n in range(values.ndim)]
         self.array(name, values.shape, values.dtype, names)[...] = values
@@ -162,8 +182,9 @@ def create(
         stage_version: the stage's own version; part of the provenance.
 
     Raises:
-        ArtifactError: when another process is writing the same store, or the disk is
-            full. What stood at `path` before is still there then.
+        ArtifactError: when another process is writing the same store, when its folder
+            cannot be made, or when the disk is full. What stood at `path` before is
+            still there then.
     """
     path = Path(path)
     started = time.time()
@@ -171,8 +192,9 @@ def create(
         attributes = _attributes(kind, config, inputs, stage_version)
         try:
             yield Writer(folder)
-            attributes |= {"wall_seconds": round(time.time() - started, 3)}
-            _publish(folder, path, attributes)
+            attributes["wall_seconds"] = round(time.time() - started, 3)
+            _complete(folder, attributes)
+            _publish(folder, path)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -184,7 +206,7 @@ def refuse_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _FULL:
             raise
         raise ArtifactError(
             f"the disk is full: {path} could not be written; free some space and run "
@@ -196,15 +218,11 @@ def refuse_full_disk(path: Path) -> Iterator[None]:
 def _exclusive(path: Path) -> Iterator[Path]:
     """Give an empty folder beside `path`, locked against other writers."""
     folder = path.with_name(f".{path.name}.partial")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
+    lock = _locked(folder, path)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArtifactError(
-                f"another process is writing {path}; wait for it to end or stop it"
-            ) from None
+        if not path.exists() and _set_aside(path).exists():
+            # A writer was killed between the two renames of `_publish`.
+            os.rename(_set_aside(path), path)
         for leftover in folder.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield folder
@@ -212,21 +230,59 @@ def _exclusive(path: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _publish(folder: Path, path: Path, attributes: dict[str, Any]) -> None:
+def _locked(folder: Path, path: Path) -> int:
+    """Make `folder` and return its descriptor, which holds the lock until closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise ArtifactError(
+            f"{path} cannot be written ({error.strerror}: {error.filename}); choose a "
+            "place where this user may write"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another writer may have published this very folder since it was opened.
+        held = folder.exists() and os.path.samestat(os.fstat(lock), os.stat(folder))
+    except BlockingIOError:
+        held = False
+    if not held:
+        os.close(lock)
+        raise ArtifactError(
+            f"another process is writing {path}; wait for it to end or stop it"
+        )
+    return lock
+
+
+def _complete(folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Record in the store what it is and what it holds."""
     for parent in _groups(folder):
         zarr.open_group(parent, mode="a")
+    _refuse_gaps(folder)
     group = zarr.open_group(folder, mode="r+")
-    group.attrs.update(attributes | {"files": _files(folder)})
+    group.attrs.update({**attributes, "files": _files(folder)})
+    with warnings.catch_warnings():
+        # That other implementations may not know it: they read the rest as well.
+        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+        group = zarr.consolidate_metadata(str(folder))
     # Last, and only after everything else has been written.
     group.attrs["complete"] = True
+
+
+def _publish(folder: Path, path: Path) -> None:
+    """Rename a complete store into its place, and delete what stood there."""
+    old = _set_aside(path)
+    shutil.rmtree(old, ignore_errors=True)
     if path.exists():
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
         os.rename(path, old)
-        os.rename(folder, path)
-        shutil.rmtree(old)
-    else:
-        os.rename(folder, path)
+    os.rename(folder, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
 
 
 def _groups(folder: Path) -> list[Path]:
@@ -245,6 +301,15 @@ def _array_names(folder: Path) -> list[str]:
             if meta["node_type"] == "array":
                 names.append(str(Path(place).relative_to(folder)))
     return sorted(names)
+
+
+def _refuse_gaps(folder: Path) -> None:
+    """Raise a ValueError for an array with chunks that its stage never wrote."""
+    for name in _array_names(folder):
+        gaps = zarr.open_array(folder / name, mode="r").nchunks + 1
+        gaps -= _count(folder / name)[0]
+        if gaps:
+            raise ValueError(f"array {name!r} has {gaps} chunks that were not written")
 
 
 def _files(folder: Path) -> dict[str, list[int]]:
@@ -297,7 +362,7 @@ def input_hashes(
 
 def fingerprint(identity: Any) -> str:
     """Return a hash of JSON values that does not depend on the order of keys."""
-    text = json.dumps(identity, sort_keys=True, default=str)
+    text = json.dumps(identity, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -306,9 +371,11 @@ def _commit() -> str:
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return ""
-    answer = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True
-    )
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except OSError:  # no git on this machine
+        return ""
     return answer.stdout.strip()
 
 
@@ -321,15 +388,15 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
     """
     path = Path(path)
     attributes = _read_attributes(path)
-    if attributes.get("complete") is not True:
-        raise ArtifactError(
-            f"{path} is not complete: its stage was stopped; delete it and run that "
-            "stage again"
-        )
     if attributes["schema"] != SCHEMA:
         raise ArtifactError(
-            f"{path} has schema {attributes['schema']} and this version reads schema "
+            f"{path} has schema {attributes['schema']!r} and this version reads schema "
             f"{SCHEMA}; run its stage again"
+        )
+    if attributes.get("complete") is not True or not attributes.keys() >= _RECORDED:
+        raise ArtifactError(
+            f"{path} is not complete: its stage was stopped or the store was changed "
+            "since; delete it and run that stage again"
         )
     if kind is not None and attributes["kind"] != kind:
         raise ArtifactError(
@@ -352,11 +419,11 @@ def _read_attributes(path: Path) -> Mapping[str, Any]:
         raise ArtifactError(f"{path} does not exist; run the stage that makes it first")
     try:
         attributes = json.loads((path / "zarr.json").read_text())["attributes"]
-    except (OSError, ValueError, KeyError, TypeError):
-        attributes = {}
-    if "kind" not in attributes and "complete" not in attributes:
-        raise ArtifactError(
-            f"{path} is not a complete worldmodels store; delete it and run its stage "
-            "again"
-        )
-    return attributes
+        if {"kind", "schema"} <= attributes.keys():
+            return attributes
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise ArtifactError(
+        f"{path} is no worldmodels store, or its zarr.json is damaged; give another "
+        "path, or delete it and run its stage again"
+    )

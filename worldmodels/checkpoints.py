@@ -1,14 +1,16 @@
 """Checkpoints of running stages: how a killed training goes on where it was.
 
 A checkpoint is no artifact: one file, replaced atomically, that only the same stage
-with the same settings and inputs reads again (its fingerprint says so). It is locked
-while its stage runs, because a killed workflow driver leaves its worker running and a
-restart must not start a second one.
+with the same settings and inputs reads again (its fingerprint says so). The file is a
+CRC-32 of four bytes and then msgpack: damage is seen before anything is decoded. It is
+locked while its stage runs, because a killed workflow driver leaves its worker running
+and a restart must not start a second one.
 """
 
 import contextlib
 import fcntl
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,28 +30,44 @@ class Checkpoint:
     def load(self) -> Any | None:
         """Return what `save` was given last, or None when there is nothing to resume.
 
-        A checkpoint of other settings or inputs, or one that cannot be read, is
-        ignored: the stage then starts afresh.
+        A checkpoint of other settings or inputs, or a damaged one, is ignored: the
+        stage then starts afresh. The arrays are read-only.
         """
         try:
-            content = serialization.msgpack_restore(self.path.read_bytes())
-        except (OSError, ValueError):
+            stored = memoryview(self.path.read_bytes())
+        except OSError:
             return None
-        if content["fingerprint"] != self.fingerprint:
+        if bytes(stored[:4]) != _checksum(stored[4:]):
             return None
-        return content["state"]
+        content = serialization.msgpack_restore(stored[4:])
+        return content["state"] if content["fingerprint"] == self.fingerprint else None
 
     def save(self, state: Any) -> None:
-        """Replace the checkpoint by `state`, nested dicts of numpy arrays."""
+        """Replace the checkpoint by `state`, nested dicts of numpy arrays.
+
+        Raises:
+            ArtifactError: when the disk is full. The last checkpoint is still there.
+        """
         content = {"fingerprint": self.fingerprint, "state": state}
-        fresh = self.path.with_suffix(".new")
+        stored = serialization.msgpack_serialize(content)
+        fresh = self.path.with_name(self.path.name + ".new")
         with refuse_full_disk(self.path):
-            fresh.write_bytes(serialization.msgpack_serialize(content))
-            os.replace(fresh, self.path)
+            try:
+                with open(fresh, "wb") as file:
+                    file.write(_checksum(stored))
+                    file.write(stored)
+                os.replace(fresh, self.path)
+            except OSError:
+                fresh.unlink(missing_ok=True)
+                raise
 
     def discard(self) -> None:
         """Delete the checkpoint, once the stage's artifact is published."""
         self.path.unlink(missing_ok=True)
+
+
+def _checksum(stored: bytes | memoryview) -> bytes:
+    return zlib.crc32(stored).to_bytes(4, "big")
 
 
 @contextlib.contextmanager
@@ -61,7 +79,8 @@ def open_checkpoint(path: str | Path, fingerprint: str) -> Iterator[Checkpoint]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "w") as lock:
+    # The lock ends with its process, however that ends; the file may stay.
+    with open(path.with_name(path.name + ".lock"), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -44,6 +44,12 @@ _CHECKPOINT = {
     "required": True,
     **_ONE,
 }
+_PAUSE = {
+    "help": "seconds between checkpoints (default: %(default)s)",
+    "type": float,
+    "metavar": "X",
+    "default": 30.0,
+}
 
 # What each command reads and writes, beside its settings.
 _FILES: dict[str, dict[str, dict[str, Any]]] = {
@@ -58,6 +64,7 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
         "rollouts": {"help": "rollout stores", **_MANY, "required": True},
         "start": {"help": "vision store whose weights to start from", **_ONE},
         "checkpoint": _CHECKPOINT,
+        "checkpoint-seconds": _PAUSE,
     },
     "latents": {
         "vision": {"help": "vision store", **_ONE, "required": True},
@@ -67,6 +74,7 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
         "latents": {"help": "latents stores", **_MANY, "required": True},
         "start": {"help": "memory store whose weights to start from", **_ONE},
         "checkpoint": _CHECKPOINT,
+        "checkpoint-seconds": _PAUSE,
     },
     "controller": {
         "block": {"help": "number of this block", "default": 0, **_NUMBER},
@@ -176,7 +184,7 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     options, stage = vars(parsed), parsed.command
     if stage not in _FILES:
         return {name: value for name, value in options.items() if name != "command"}
-    names = [*_FILES[stage], "out", "log", "round"]
+    names = [name.replace("-", "_") for name in (*_FILES[stage], "out", "log", "round")]
     sections = {
         {"Run": "shared", "Environment": "environment"}.get(
             kind.__name__, "settings"

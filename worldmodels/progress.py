@@ -17,6 +17,8 @@ _INTERVAL = 10.0  # seconds between two lines
 class Progress:
     """A context manager that counts `total` pieces of work.
 
+    A resumed work says at once where it goes on.
+
     Args:
         title: what is done, usually the stage's name.
         total: pieces in the whole work.
@@ -44,6 +46,8 @@ class Progress:
                 dynamic_ncols=True,
             )
         self._started = self._written = time.monotonic()
+        if self._initial:
+            self._write_line()
         return self
 
     def update(self, count: int, **metrics: float) -> None:

@@ -88,7 +88,7 @@ def fit(
     checkpoint: Checkpoint,
     title: str,
     log: Path | None,
-    interval: float = 30.0,
+    interval: float,
 ) -> tuple[TrainState, dict[str, np.ndarray]]:
     """Train on a whole stream, from the checkpoint on when there is one.
 

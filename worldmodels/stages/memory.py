@@ -27,6 +27,7 @@ def run(
     latents: list[Path],
     start: Path | None,
     checkpoint: Path,
+    checkpoint_seconds: float,
     out: Path,
     log: Path | None,
 ) -> None:
@@ -57,6 +58,7 @@ def run(
             checkpoint=saved,
             title=STAGE,
             log=log,
+            interval=checkpoint_seconds,
         )
         with artifacts.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]

@@ -26,6 +26,7 @@ def run(
     rollouts: list[Path],
     start: Path | None,
     checkpoint: Path,
+    checkpoint_seconds: float,
     out: Path,
     log: Path | None,
 ) -> None:
@@ -52,6 +53,7 @@ def run(
             checkpoint=saved,
             title=STAGE,
             log=log,
+            interval=checkpoint_seconds,
         )
         with artifacts.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
