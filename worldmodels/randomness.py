@@ -88,4 +88,6 @@ def generator_for(
     seed: int, round: int, meaning: str, *indices: int
 ) -> np.random.Generator:
     """Return the numpy generator of one use of randomness, named by `meaning`."""
-    return np.random.default_rng([seed, round, zlib.crc32(meaning.encode()), *indices])
+    entropy = [seed, round, zlib.crc32(meaning.encode())]
+    # Not appended to the entropy: numpy takes no notice of zeros at its end.
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=indices))

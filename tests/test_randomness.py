@@ -1,0 +1,135 @@
+"""Episode seeds that cannot overlap, and keys that mean one thing each."""
+
+import itertools
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from worldmodels.errors import UserError
+from worldmodels.randomness import (
+    MAX_EPISODES,
+    MAX_ROUNDS,
+    MAX_SEED,
+    Purpose,
+    episode_seeds,
+    generator_for,
+    key_for,
+    purpose_of,
+)
+
+EXTREMES = list(
+    itertools.product((0, 1, MAX_SEED - 1, MAX_SEED), (0, 1, MAX_ROUNDS - 1))
+)
+
+
+def test_ranges_are_disjoint_to_their_last_episodes():
+    """The ends of all ranges interleave nowhere: first, last, first, last, ..."""
+    ends = []
+    for purpose in Purpose:
+        for seed, round_number in EXTREMES if purpose is not Purpose.TEST else [(0, 0)]:
+            first, second = episode_seeds(purpose, seed, round_number, 0, 2)
+            (last,) = episode_seeds(purpose, seed, round_number, MAX_EPISODES - 1, 1)
+            assert second == first + 1
+            assert last == first + MAX_EPISODES - 1
+            ends.append((int(first), int(last)))
+    flat = list(itertools.chain.from_iterable(sorted(ends)))
+    assert flat == sorted(set(flat))
+
+
+def test_purpose_is_read_off_a_seed():
+    for purpose, (seed, round_number) in itertools.product(Purpose, EXTREMES):
+        for start in (0, MAX_EPISODES - 1):
+            (found,) = episode_seeds(purpose, seed, round_number, start, 1)
+            assert purpose_of(found) is purpose
+    for nonsense in (-1, 4 << 52):
+        with pytest.raises(ValueError, match="not a valid Purpose"):
+            purpose_of(nonsense)
+
+
+def test_seed_zero_gives_seeds_like_any_other():
+    seeds = episode_seeds(Purpose.ROLLOUT, 0, 0, 5, 3)
+    np.testing.assert_array_equal(seeds, [5, 6, 7])
+    assert seeds.dtype == np.int64
+    # 3 << 52 in front, and below a signed 64-bit integer's end.
+    (top,) = episode_seeds(Purpose.TEST, 0, 0, MAX_EPISODES - 1, 1)
+    assert top == 3 * 2**52 + 2**28 - 1
+
+
+def test_test_tracks_are_the_same_for_everyone():
+    base = episode_seeds(Purpose.TEST, 0, 0, 10, 20)
+    for seed, round_number in EXTREMES:
+        found = episode_seeds(Purpose.TEST, seed, round_number, 10, 20)
+        np.testing.assert_array_equal(found, base)
+
+
+@pytest.mark.parametrize("purpose", set(Purpose) - {Purpose.TEST})
+def test_other_tracks_depend_on_seed_and_round(purpose):
+    found = {int(episode_seeds(purpose, s, r, 0, 1)[0]) for s, r in EXTREMES}
+    assert len(found) == len(EXTREMES)
+
+
+def test_shards_continue_one_another():
+    whole = episode_seeds(Purpose.ROLLOUT, 7, 2, 0, 30)
+    parts = [episode_seeds(Purpose.ROLLOUT, 7, 2, start, 10) for start in (0, 10, 20)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((-1, 0, 0, 1), "seed is -1; it must lie between 0 and 65535"),
+        ((MAX_SEED + 1, 0, 0, 1), "seed is 65536"),
+        ((0, -1, 0, 1), "round is -1; it must lie between 0 and 255"),
+        ((0, MAX_ROUNDS, 0, 1), "round is 256"),
+        ((0, 0, -1, 1), "episodes -1 to 0"),
+        ((0, 0, MAX_EPISODES, 1), "episodes 268435456 to 268435457"),
+        ((0, 0, MAX_EPISODES - 1, 2), "between 0 and 268435456"),
+        ((0, 0, 3, -1), "episodes 3 to 2"),
+    ],
+)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_what_does_not_fit_is_refused(purpose, arguments, words):
+    with pytest.raises(UserError, match=words):
+        episode_seeds(purpose, *arguments)
+
+
+USES = [
+    (0, 0, "vision"),
+    (1, 0, "vision"),
+    (0, 1, "vision"),
+    (0, 0, "memory"),
+    (0, 0, "vision", 0),
+    (0, 0, "vision", 1),
+    (0, 0, "vision", 0, 0),
+    (0, 0, "vision", 0, 1),
+    (0, 0, "vision", 1, 0),
+    (MAX_SEED, MAX_ROUNDS - 1, "vision"),
+]
+
+
+def test_keys_differ_by_seed_round_meaning_and_index():
+    data = [tuple(jax.random.key_data(key_for(*use)).tolist()) for use in USES]
+    assert len(set(data)) == len(USES)
+    assert key_for(*USES[0]).shape == ()
+
+
+def test_generators_differ_by_seed_round_meaning_and_index():
+    drawn = [int(generator_for(*use).integers(2**62)) for use in USES]
+    assert len(set(drawn)) == len(USES)
+
+
+def test_the_same_use_gives_the_same_randomness_forever():
+    """Golden values: a change here silently changes every experiment."""
+    key = key_for(1, 2, "vision updates", 3)
+    assert jax.random.key_data(key).tolist() == [1152231281, 361241431]
+    drawn = generator_for(1, 2, "vision batches", 3).permutation(8).tolist()
+    assert drawn == [6, 1, 7, 3, 4, 0, 2, 5]
+
+
+@pytest.mark.parametrize("module", ["randomness", "settings", "config", "flags"])
+def test_no_jax_for_those_who_only_read_the_configuration(module):
+    code = f"import sys, worldmodels.{module}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
