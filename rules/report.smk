@@ -19,8 +19,6 @@ rule report:
         mem_mb=6000,
         runtime=120,
     params:
-        flags=flags("report", CONFIG.run, CONFIG.rounds[0], 0),
         version=VERSIONS["report"],
     shell:
         "worldmodels report {input:q} --out {output.page:q} --log {log:q}"
-        " {params.flags}"

@@ -1,0 +1,103 @@
+"""A copy of the workflow in a folder of its own, run with a stub in place of stages."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
+
+# Two rounds, each of two shards and two blocks of generations.
+CONFIG = {
+    "experiment": "small",
+    "rounds": 2,
+    "rollouts": {"episodes": 4, "episodes_per_shard": 2},
+    "memory": {"batch_size": 2},
+    "controller": {"generations": 4, "generations_per_block": 2, "select_every": 2},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the workflow in it; `commands` comes first in PATH."""
+
+    folder: Path
+    commands: Path
+
+    @property
+    def config(self) -> dict:
+        """A small configuration, to be changed at will."""
+        return copy.deepcopy(CONFIG)
+
+    def snakemake(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Start the real command, as a user would."""
+        path = os.pathsep.join(
+            [str(self.commands), str(Path(sys.executable).parent), os.environ["PATH"]]
+        )
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Run the real command; return its exit status and what it printed."""
+        with self.snakemake(*arguments, **environment) as process:
+            output, _ = process.communicate(timeout=500)
+        return process.returncode, output
+
+    def write(self, name: str, content) -> str:
+        """Write a configuration overlay and return its path."""
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+
+def copy_workflow(folder: Path) -> None:
+    for name in WORKFLOW:
+        source = REPOSITORY / name
+        duplicate = shutil.copytree if source.is_dir() else shutil.copy
+        duplicate(source, folder / name)
+
+
+def with_stub(folder: Path) -> Project:
+    """Return a fresh project whose stages only make their outputs."""
+    project, commands = folder / "project", folder / "commands"
+    project.mkdir()
+    commands.mkdir()
+    shutil.copy(Path(__file__).with_name("stub_worldmodels"), commands / "worldmodels")
+    copy_workflow(project)
+    return Project(project, commands)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return with_stub(tmp_path)
+
+
+@pytest.fixture
+def real_project(tmp_path) -> Project:
+    """A fresh project that runs the real stages."""
+    copy_workflow(tmp_path)
+    return Project(tmp_path, Path(sys.executable).parent)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A project that ran to its end with its small configuration; only look at it."""
+    project = with_stub(tmp_path_factory.mktemp("finished"))
+    overlay = project.write("small.yaml", project.config)
+    status, output = project.run("--cores", "2", "--configfile", overlay)
+    assert status == 0, output
+    assert "the summary of the stub" in output
+    return project
