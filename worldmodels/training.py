@@ -44,8 +44,9 @@ def updates(
 
     `batches` has a leading axis [S] of minibatches, applied in order; each metric
     comes back as [S]. The key of update n is `fold_in(key, n)`, so the result does not
-    depend on how updates are grouped into calls. The state is donated. With `debug`
-    the gradient norm of every parameter is a metric of its own.
+    depend on how updates are grouped into calls. The state is donated. `grad_norm` is
+    that of the loss, before the optimizer clips anything; with `debug` the norm of
+    every parameter's gradient is a metric of its own.
     """
 
     def step(state: TrainState, batch_and_key):

@@ -1,0 +1,252 @@
+"""The training loop: equal to plain Python, however it is grouped or interrupted."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from worldmodels import training
+from worldmodels.checkpoints import open_checkpoint
+from worldmodels.datasets import Stream
+from worldmodels.errors import UserError
+from worldmodels.randomness import generator_for
+from worldmodels.training import TrainState, initial, updates
+
+KEY = jax.random.key(7)
+
+
+def loss(params, batch, key):
+    """A linear regression with noise on its inputs, so that keys matter."""
+    x = batch["x"] + 0.1 * jax.random.normal(key, batch["x"].shape, batch["x"].dtype)
+    error = x @ params["dense"]["kernel"] + params["bias"] - batch["y"]
+    value = jnp.mean(error**2)
+    return value, {"loss": value, "bias": params["bias"].sum()}
+
+
+def start(dtype=np.float32) -> dict:
+    kernel = np.linspace(-1, 1, 6, dtype=dtype).reshape(3, 2)
+    return {"dense": {"kernel": jnp.array(kernel)}, "bias": jnp.zeros(2, dtype)}
+
+
+def batches(count: int, dtype=np.float32) -> dict:
+    rng = np.random.default_rng(0)
+    return {
+        "x": rng.normal(size=(count, 5, 3)).astype(dtype),
+        "y": rng.normal(size=(count, 5, 2)).astype(dtype),
+    }
+
+
+OPTIMIZERS = {
+    "adam": optax.adam(1e-2),
+    "clipped": optax.chain(optax.clip(0.1), optax.adam(optax.linear_schedule(1, 0, 9))),
+}
+
+
+def python_loop(optimizer, count: int, dtype=np.float32):
+    """Return parameters and metrics of one gradient and one update at a time."""
+    params, data, history = start(dtype), batches(count, dtype), []
+    opt_state = optimizer.init(params)
+    for n in range(count):
+        batch = {name: values[n] for name, values in data.items()}
+        key = jax.random.fold_in(KEY, n)
+        grads, metrics = jax.grad(loss, has_aux=True)(params, batch, key)
+        norms = {k: np.linalg.norm(g) for k, g in flat(grads).items()}
+        metrics["grad_norm"] = np.sqrt(sum(n**2 for n in norms.values()))
+        history.append(metrics | {f"grad_norm.{k}": n for k, n in norms.items()})
+        changes, opt_state = optimizer.update(grads, opt_state, params)
+        params = optax.apply_updates(params, changes)
+    return params, {k: np.stack([m[k] for m in history]) for k in history[0]}
+
+
+def flat(tree: dict) -> dict:
+    return {"dense.kernel": tree["dense"]["kernel"], "bias": tree["bias"]}
+
+
+def assert_close(found: dict, expected: dict, tolerance: float) -> None:
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, tolerance, tolerance),
+        found,
+        expected,
+    )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_equal_a_python_loop(name):
+    optimizer = OPTIMIZERS[name]
+    update = updates(loss, optimizer, debug=True)
+    state, metrics = update(initial(start(), optimizer), batches(6), KEY)
+    params, history = python_loop(optimizer, 6)
+    assert_close(state.params, params, 1e-5)
+    assert_close(metrics, history, 1e-5)
+    assert state.step == 6
+    # It learned something to be compared at all.
+    assert np.abs(params["dense"]["kernel"] - start()["dense"]["kernel"]).min() > 1e-3
+
+
+def test_grouping_into_calls_does_not_matter():
+    optimizer, data = OPTIMIZERS["clipped"], batches(6)
+    update = updates(loss, optimizer)
+
+    def grouped(sizes):
+        state, parts, done = initial(start(), optimizer), [], 0
+        for size in sizes:
+            part = jax.tree.map(lambda x, a=done, b=size: x[a : a + b], data)
+            state, metrics = update(state, part, KEY)
+            parts.append(metrics)
+            done += size
+        return state, jax.tree.map(lambda *m: np.concatenate(m), *parts)
+
+    whole = grouped([6])
+    for sizes in ([1] * 6, [4, 2], [2, 4]):
+        jax.tree.map(np.testing.assert_array_equal, grouped(sizes), whole)
+
+
+def test_debug_adds_a_gradient_norm_for_each_parameter():
+    optimizer = OPTIMIZERS["adam"]
+    plain = updates(loss, optimizer)(initial(start(), optimizer), batches(2), KEY)
+    debug = updates(loss, optimizer, debug=True)(
+        initial(start(), optimizer), batches(2), KEY
+    )
+    added = debug[1].keys() - plain[1].keys()
+    assert added == {"grad_norm.dense.kernel", "grad_norm.bias"}
+    squares = sum(np.square(debug[1][name]) for name in added)
+    np.testing.assert_allclose(np.sqrt(squares), debug[1]["grad_norm"], rtol=1e-6)
+    jax.tree.map(np.testing.assert_array_equal, plain[0], debug[0])
+
+
+def test_float64_reaches_everything():
+    optimizer = OPTIMIZERS["adam"]
+    with jax.enable_x64(True):
+        update = updates(loss, optimizer, debug=True)
+        state = initial(start(np.float64), optimizer)
+        state, metrics = update(state, batches(4, np.float64), KEY)
+        params, history = python_loop(optimizer, 4, np.float64)
+        moments = jax.tree.leaves((state.opt_state[0].mu, state.opt_state[0].nu))
+        leaves = jax.tree.leaves((state.params, metrics)) + moments
+        assert {leaf.dtype for leaf in leaves} == {np.dtype("float64")}
+        assert state.step.dtype == np.int32
+        assert_close(state.params, params, 1e-12)
+        assert_close(metrics, history, 1e-12)
+
+
+# The loop with its side effects.
+
+
+def stream(epochs: int = 3, count: int = 22, spoil: int | None = None) -> Stream:
+    """Batches of 5 out of 22 items in 11 episodes of 2, in buffers of 4 episodes."""
+    data = {name: values.reshape(-1, values.shape[-1])[:count] for name, values in
+            batches(5).items()}  # fmt: skip
+    if spoil is not None:
+        data["y"][spoil] = np.nan
+
+    def load(episodes):
+        items = np.stack([2 * episodes, 2 * episodes + 1], 1).ravel()
+        return {name: values[items] for name, values in data.items()}
+
+    return Stream(
+        items=np.full(count // 2, 2),
+        load=load,
+        generator=partial(generator_for, 0, 0, "test batches"),
+        batch_size=5,
+        epochs=epochs,
+        buffer_episodes=4,
+    )
+
+
+OPTIMIZER = OPTIMIZERS["adam"]
+UPDATE = updates(loss, OPTIMIZER)
+
+
+def fit(path, source=None, update=UPDATE, group=4, interval=0.0, log=None):
+    """Train from the start or from the checkpoint at `path`, saving at every call."""
+    with open_checkpoint(path, "abc") as checkpoint:
+        return training.fit(
+            initial(start(), OPTIMIZER),
+            update,
+            source or stream(),
+            KEY,
+            group=group,
+            checkpoint=checkpoint,
+            title="vision",
+            log=log,
+            interval=interval,
+        )
+
+
+def assert_same(found, expected) -> None:
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
+    state, history = fit(tmp_path / "a", log=tmp_path / "log")
+    expected, steps = initial(start(), OPTIMIZER), 13  # 3 epochs * 22 items // 5
+    assert stream().steps == steps
+    for n, batch in enumerate(stream().batches(0, 1)):
+        expected, metrics = UPDATE(expected, batch, KEY)
+        assert history["loss"][n] == metrics["loss"][0]
+    assert_same(state, expected)
+    assert state.step == steps
+    assert {name: len(values) for name, values in history.items()} == {
+        "loss": steps, "bias": steps, "grad_norm": steps,
+    }  # fmt: skip
+    assert "vision 13/13" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, calls):
+    whole = fit(tmp_path / "whole")
+    done = []
+
+    def stops(state: TrainState, data, key):
+        if len(done) == calls:
+            raise KeyboardInterrupt
+        done.append(len(data["x"]))
+        return UPDATE(state, data, key)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "a", update=stops)
+
+    def counted(state: TrainState, data, key):
+        done.append(len(data["x"]))
+        return UPDATE(state, data, key)
+
+    assert_same(fit(tmp_path / "a", update=counted), whole)
+    assert sum(done) == stream().steps  # no update twice
+
+
+def test_a_finished_training_is_not_done_again(tmp_path):
+    whole = fit(tmp_path / "a")
+    assert_same(fit(tmp_path / "a", update=None), whole)
+
+
+def test_grouping_and_saving_do_not_change_the_result(tmp_path):
+    whole = fit(tmp_path / "a")
+    assert_same(fit(tmp_path / "b", group=13, interval=1e9), whole)
+    assert_same(fit(tmp_path / "c", group=1), whole)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path):
+    # The first epoch is clean, the item is spoilt in what the second one reads.
+    fit(tmp_path / "a", stream(epochs=1))
+    with open_checkpoint(tmp_path / "a", "abc") as checkpoint:
+        before = checkpoint.load()
+    with pytest.raises(UserError) as raised:
+        fit(tmp_path / "a", stream(epochs=3, spoil=3), group=1)
+    sentence = str(raised.value)
+    assert sentence.startswith("the loss of vision is nan at update ")
+    assert "vision.learning_rate" in sentence
+    assert "\n" not in sentence
+    with open_checkpoint(tmp_path / "a", "abc") as checkpoint:
+        after = checkpoint.load()
+    assert np.isfinite(after["history"]["loss"]).all()
+    failed = int(sentence.split("update ")[1].split(";")[0])
+    assert len(before["history"]["loss"]) <= len(after["history"]["loss"]) == failed - 1
+
+
+def test_too_few_items_for_one_batch(tmp_path):
+    with pytest.raises(UserError, match=r"vision\.batch_size"):
+        fit(tmp_path / "a", stream(epochs=1, count=4))
