@@ -1,0 +1,168 @@
+"""Kill anything: after SIGKILL the same command goes on, and the result is the same."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import commands
+import numpy as np
+import pytest
+
+from worldmodels.artifacts import open_artifact
+from worldmodels.checkpoints import Checkpoint
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> dict[str, Path]:
+    """Stores that the killed stages start from."""
+    folder = tmp_path_factory.mktemp("inputs")
+    shard = commands.rollouts(folder)
+    vision = commands.vision(folder, [shard])
+    latents = commands.latents(folder, vision, shard)
+    memory = commands.memory(folder, [latents])
+    return {"rollouts": shard, "vision": vision, "latents": latents, "memory": memory}
+
+
+def kill_when(appears, words: list[str]) -> None:
+    """Start a command and SIGKILL its process as soon as `appears()` is true."""
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not appears():
+        assert process.poll() is None, "the command ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def resumed_at(log: Path) -> int:
+    """Return where the log says that the last run began."""
+    first = log.read_text().splitlines()[0]
+    return int(re.search(r" (\d+)/\d+", first)[1])
+
+
+def assert_same_arrays(one: Path, other: Path) -> None:
+    """Compare every array of two stores bit for bit."""
+    one, other = open_artifact(one), open_artifact(other)
+    assert one.names() == other.names()
+    for name in one.names():
+        np.testing.assert_array_equal(one.read(name), other.read(name), err_msg=name)
+    assert one.provenance == other.provenance
+
+
+def steps_saved(path: Path) -> int:
+    """Return the updates in a training's checkpoint."""
+    content = read_checkpoint(path)
+    return 0 if content is None else int(content["train_state"]["step"])
+
+
+def read_checkpoint(path: Path):
+    """Return what a checkpoint holds, whatever stage it belongs to."""
+
+    class Any(str):
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+        def __ne__(self, other):
+            return False
+
+    return Checkpoint(path, Any()).load()
+
+
+@pytest.mark.parametrize("stage", ["vision", "memory"])
+def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
+    sizes, source = {
+        "vision": ([*commands.VISION, "--epochs=40"], "rollouts"),
+        "memory": ([*commands.MEMORY, "--epochs=200"], "latents"),
+    }[stage]
+    words = [*sizes, f"--{source}", inputs[source], "--checkpoint-seconds=0"]
+    whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
+    checkpoint = tmp_path / "killed.ckpt"
+    commands.run(stage, *words, "--checkpoint", tmp_path / "a.ckpt", "--out", whole)
+    again = [*words, "--checkpoint", checkpoint, "--out", killed]
+    kill_when(lambda: steps_saved(checkpoint) >= 8, commands.command(stage, *again))
+    saved = steps_saved(checkpoint)
+    assert not killed.exists()
+    commands.run(stage, *again, "--log", log)
+    assert resumed_at(log) == saved
+    assert_same_arrays(whole, killed)
+    assert not checkpoint.exists()
+
+
+def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
+    sizes = [*commands.CONTROLLER, *commands.ENVIRONMENT]
+    words = [*sizes, "--vision", inputs["vision"], "--memory", inputs["memory"]]
+    whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
+    checkpoint = tmp_path / "killed.ckpt"
+    first = ["--checkpoint", tmp_path / "a.ckpt", "--out", whole]
+    commands.run("controller", *words, *first)
+    again = [*words, "--checkpoint", checkpoint, "--out", killed]
+    kill_when(checkpoint.exists, commands.command("controller", *again))
+    saved = int(read_checkpoint(checkpoint)["search"]["cma"]["generation"])
+    assert not killed.exists()
+    commands.run("controller", *again, "--log", log)
+    assert resumed_at(log) == saved
+    assert_same_arrays(whole, killed)
+
+
+def test_a_killed_shard_is_driven_again_and_is_the_same(tmp_path, inputs):
+    sizes = ["--episodes-per-shard=4", "--steps=20", *commands.ENVIRONMENT]
+    out = tmp_path / "shard.zarr"
+    partial = tmp_path / ".shard.zarr.partial"
+    words = commands.command("rollouts", *sizes, "--out", out)
+    kill_when(lambda: (partial / "frames").exists(), words)
+    assert not out.exists()
+    commands.run("rollouts", *sizes, "--out", out)
+    assert_same_arrays(inputs["rollouts"], out)
+    assert not partial.exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, inputs):
+    checkpoint, out = tmp_path / "c.ckpt", tmp_path / "out"
+    words = [*commands.MEMORY, "--epochs=200", "--latents", inputs["latents"]]
+    words += ["--checkpoint-seconds=0", "--checkpoint", checkpoint, "--out", out]
+    kill_when(lambda: steps_saved(checkpoint) >= 4, commands.command("memory", *words))
+    log = tmp_path / "log"
+    commands.run("memory", *words, "--learning-rate=0.01", "--epochs=1", "--log", log)
+    assert open_artifact(out).array("history/nll").shape == (2,)
+
+
+def test_workers_end_with_a_killed_stage(tmp_path, inputs):
+    """No process of the stage's is left behind to simulate for nobody."""
+    sizes = ["--episodes-per-shard=400", "--steps=20", *commands.ENVIRONMENT]
+    out = tmp_path / "shard.zarr"
+    words = commands.command("rollouts", *sizes, "--out", out)
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    partial = tmp_path / ".shard.zarr.partial"
+    while not (partial / "frames").exists():
+        time.sleep(0.01)
+    workers = children(process.pid)
+    assert workers
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that `pid` has started."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and not only waiting to be reaped."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z" and os.path.exists(f"/proc/{pid}")
