@@ -1,0 +1,280 @@
+"""What the report says of one round: a chapter a stage, from its stores to HTML."""
+
+from html import escape
+
+import jax
+import numpy as np
+
+from worldmodels import figures, imagery, pictures
+from worldmodels.artifacts import Artifact
+from worldmodels.imagery import Eyes, Mind
+from worldmodels.page import Picture
+from worldmodels.rounds import Clip, Round
+from worldmodels.statistics import Summary
+
+_COLUMNS = 12  # frames in a strip
+_TRAVERSED = 8  # latent dimensions shown
+_DREAM_STRIDE = 5  # steps between two frames of a dream strip
+_WATCHED = 100  # steps that M watches before it dreams
+
+
+def score_line(summary: Summary) -> str:
+    """Return a mean with its interval, as text."""
+    return (
+        f"{summary.mean:.1f} (95 % interval {summary.low:.1f} to {summary.high:.1f}, "
+        f"standard deviation {summary.std:.1f})"
+    )
+
+
+def rollouts(round: Round, clips: list[Clip]) -> str:
+    """Show what V and M learned from."""
+    stores = round.stores["rollouts"]
+    length = np.concatenate([s.read("length") for s in stores])
+    returns = np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
+    config = stores[0].config
+    who = (
+        f"the random policy “{config['policy']}”"
+        if "policy" in config
+        else f"the controller of round {round.number - 1} with noise of standard "
+        f"deviation {config['action_noise']:g} on its actions"
+    )
+    text = (
+        f"{len(length):,} episodes, {length.sum():,} frames, driven by {who}. "
+        f"Mean return {returns.mean():.1f}, from {returns.min():.1f} to "
+        f"{returns.max():.1f}."
+    )
+    sheet = pictures.contact_sheet([c.frames for c in clips], _COLUMNS)
+    picture = Picture(
+        _png(sheet), "image/png",
+        f"Contact sheet: {len(clips)} recorded episodes, one a row, each as "
+        f"{_COLUMNS} frames seen from above the car.",
+        f"The first {len(clips)} episodes, each as {_COLUMNS} frames spread over its "
+        "time.",
+        [c.name for c in clips],
+    )  # fmt: skip
+    return _chapter("What was driven to learn from", text) + picture.html()
+
+
+def vision(round: Round, clips: list[Clip]) -> str:
+    """Show V's losses, reconstructions, prior samples and a latent traversal."""
+    store = round.one("vision")
+    history = store.tree("history")
+    shown = {
+        "reconstruction, squared error": history["recon"],
+        "KL, nats": history["kl"],
+        "gradient norm": history["grad_norm"],
+    }
+    text = (
+        f"V, the variational autoencoder: {_parameters(store):,} parameters, "
+        f"{store.config['latent_size']} latent dimensions, {len(history['loss']):,} "
+        f"updates. Its loss ended at {_last(history['loss']):.1f}: "
+        f"{_last(history['recon']):.1f} of reconstruction and "
+        f"{_last(history['kl']):.1f} nats of KL."
+    )
+    curves = _curves("V", shown, ["reconstruction, squared error"])
+    parts = [_chapter("Vision", text), curves.html()]
+    parts += [_reconstructions(round.eyes, clip).html() for clip in clips]
+    parts.append(_prior(round.eyes, round.number).html())
+    if clips:
+        parts.append(_traversal(round.eyes, clips).html())
+    return "".join(parts)
+
+
+def _curves(name: str, history: dict[str, np.ndarray], log: list[str]) -> Picture:
+    ends = "; ".join(
+        f"{title} from {values[0]:.4g} to {_last(values):.4g}"
+        for title, values in history.items()
+    )
+    return Picture(
+        figures.loss_curves(history, log), "image/svg+xml",
+        f"Training curves of {name}: {ends}.",
+        f"<b>Training of {name}.</b> Pale: one update; strong: the mean of the 2 % of "
+        "updates around.",
+    )  # fmt: skip
+
+
+def _last(values: np.ndarray) -> float:
+    """Return the mean of the last 2 % of a history."""
+    return float(np.mean(values[-max(1, len(values) // 50) :]))
+
+
+def _parameters(store: Artifact) -> int:
+    return sum(store.array(name).size for name in store.names("params"))
+
+
+def _reconstructions(eyes: Eyes, clip: Clip) -> Picture:
+    frames = clip.frames[pictures.spread(len(clip.frames), _COLUMNS)]
+    seen = imagery.reconstruct(eyes, frames)
+    error = np.square(frames / 255.0 - seen / 255.0).sum(axis=(1, 2, 3)).mean()
+    return Picture(
+        _strips(np.stack([frames, seen])), "image/png",
+        f"{len(frames)} frames of {clip.name} above V's reconstructions of them.",
+        f"<b>Reconstructions</b>, {escape(clip.name)}: real frames above what V makes "
+        f"of them; squared error {error:.1f} a frame.",
+        ["real", "V"],
+    )  # fmt: skip
+
+
+def _prior(eyes: Eyes, number: int) -> Picture:
+    samples = imagery.prior_samples(eyes, jax.random.key(number), 2 * _COLUMNS)
+    return Picture(
+        _strips(samples.reshape(2, _COLUMNS, *samples.shape[1:])),
+        "image/png",
+        f"{len(samples)} images that V decodes from random draws of z.",
+        "<b>Samples from the prior</b>: z drawn from N(0, 1) and decoded.",
+        ["z ~ N(0, 1)"],
+    )
+
+
+def _traversal(eyes: Eyes, clips: list[Clip]) -> Picture:
+    frames = np.concatenate([c.frames for c in clips])
+    frames = frames[pictures.spread(len(frames), 200)]
+    mu, logvar = imagery.encode(eyes, frames)
+    dimensions = imagery.informative(mu, logvar)[:_TRAVERSED]
+    images = imagery.traversal(eyes, mu[len(mu) // 2], dimensions, _COLUMNS)
+    return Picture(
+        _strips(images), "image/png",
+        f"Latent traversal: {len(dimensions)} rows of {_COLUMNS} images, each row with "
+        "one latent dimension moved from -3 to 3.",
+        "<b>Latent traversal</b>: one frame, one dimension of z a row moved from -3 to "
+        "3, the most informative (mean KL) at the top.",
+        [f"z[{d}]" for d in dimensions],
+    )  # fmt: skip
+
+
+def memory(round: Round, clips: list[Clip]) -> str:
+    """Show M's loss and its dreams under real frames."""
+    store = round.one("memory")
+    history = store.tree("history")
+    shown = {"NLL, nats per dimension": history["nll"]}
+    shown |= {"gradient norm": history["grad_norm"]}
+    text = (
+        f"M, the mixture-density LSTM: {_parameters(store):,} parameters, "
+        f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
+        f"latent dimension, {len(history['loss']):,} updates. It ended at "
+        f"{_last(history['nll']):.3f} nats per dimension; the posterior's own noise "
+        "costs about one."
+    )
+    parts = [_chapter("Memory", text), _curves("M", shown, []).html()]
+    if round.eyes is not None:
+        key = jax.random.key(round.number)
+        strips = [_dream_strip(round.eyes, round.mind, key, clip) for clip in clips]
+        parts += [strip.html() for strip in strips if strip is not None]
+    return "".join(parts)
+
+
+def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture | None:
+    start = min(_WATCHED, len(clip.frames) // 3)
+    end = min(start + 1 + _COLUMNS * _DREAM_STRIDE, len(clip.frames))
+    if end - start < 2:
+        return None
+    frames, actions = clip.frames[:end], clip.actions[:end]
+    dreamt = imagery.dream(eyes, mind, key, frames, actions, start)
+    real = frames[start + 1 :]
+    shown = pictures.spread(len(real), _COLUMNS)
+    seen = imagery.reconstruct(eyes, real[shown])
+    steps = ", ".join(str(s + 1) for s in shown)
+    return Picture(
+        _strips(np.stack([real[shown], seen, dreamt[shown]])), "image/png",
+        f"{len(shown)} frames of {clip.name}, V's reconstructions of them, and M's "
+        f"dream of the same steps, up to {shown[-1] + 1} steps ahead.",
+        f"<b>A dream under real frames</b>, {escape(clip.name)}: M watches {start} "
+        "steps, then dreams on from a real z under the real actions, on its own "
+        f"samples alone, decoded by V; {steps} steps ahead.",
+        ["real", "V", "dream"],
+    )  # fmt: skip
+
+
+def controller(round: Round) -> str:
+    """Show the evolution of C."""
+    blocks = round.stores["controller"]
+    fitness = np.concatenate([b.read("fitness").mean(axis=2) for b in blocks])
+    tested = np.concatenate([b.read("selection/generation") for b in blocks])
+    returns = np.concatenate([b.read("selection/returns") for b in blocks])
+    steps = np.concatenate([b.read("steps") for b in blocks])
+    config, means = blocks[0].config, returns.mean(axis=1)
+    best = int(np.argmax(means))
+    text = (
+        f"C: {blocks[0].array('mean').shape[1]:,} parameters evolved by CMA-ES, "
+        f"{len(fitness):,} generations of {fitness.shape[1]} candidates, each driving "
+        f"the same {config['rollouts']} tracks. Every {config['select_every']} "
+        f"generations the mean of the distribution drives {returns.shape[1]} selection "
+        f"tracks; the best was {means[best]:.1f} after generation {tested[best]}, and "
+        "that one is evaluated."
+    )
+    if steps.min() < steps.max():
+        text += (
+            f" Episodes grew from {steps[0]:,} to {steps[-1]:,} steps, so early "
+            "fitness is of shorter drives."
+        )
+    picture = Picture(
+        figures.fitness(fitness, tested, returns), "image/svg+xml",
+        f"Fitness by generation: the population's mean goes from "
+        f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
+        f"{fitness.max():.1f}; the CMA mean on selection tracks goes from "
+        f"{means[0]:.1f} to {means[-1]:.1f}. The paper's line is 823, 867, 867, 880 "
+        "and 900.5 at generations 25, 50, 100, 200 and 1800.",
+        f"<b>Fitness by generation.</b> Mean return over the {config['rollouts']} "
+        "tracks of a generation; the paper's CMA mean is over 1,024 episodes.",
+    )  # fmt: skip
+    return _chapter("Controller", text) + picture.html()
+
+
+def evaluation(round: Round) -> str:
+    """Show the score on unseen tracks beside the random policy's."""
+    store = round.one("evaluation")
+    agent, random = round.scores
+    returns, others = store.read("agent/returns"), store.read("random/returns")
+    text = (
+        f"On {agent.count} tracks that nothing was trained or selected on, the agent's "
+        f"mean return is {score_line(agent)}; the random policy "
+        f"“{store.config['random_policy']}” scores {score_line(random)} on the same "
+        f"tracks. The controller is the CMA mean after generation "
+        f"{int(store.read('generation'))}."
+    )
+    picture = Picture(
+        figures.returns_histogram(returns, others, agent, random), "image/svg+xml",
+        f"Histogram of returns: the agent's lie between {returns.min():.1f} and "
+        f"{returns.max():.1f} with mean {agent.mean:.1f}, the random policy's between "
+        f"{others.min():.1f} and {others.max():.1f} with mean {random.mean:.1f}.",
+        "<b>Returns on unseen tracks.</b> Lines: means; bands: their 95 % bootstrap "
+        "intervals.",
+    )  # fmt: skip
+    return _chapter("Score on unseen tracks", text) + picture.html()
+
+
+def _chapter(title: str, text: str) -> str:
+    return f"<h3>{escape(title)}</h3><p>{escape(text)}</p>\n"
+
+
+def _strips(rows: np.ndarray) -> bytes:
+    """Return rows of frames [R, C, H, W, 3] as a PNG, always as wide as a full one."""
+    empty = [(0, 0), (0, _COLUMNS - rows.shape[1]), (0, 0), (0, 0), (0, 0)]
+    return _png(pictures.grid(np.pad(rows, empty, constant_values=255)))
+
+
+def _png(picture: np.ndarray) -> bytes:
+    # Twice as large as needed: crisp on dense screens, and flat areas cost nothing.
+    return pictures.png(pictures.enlarge(picture, 2))
+
+
+def diagram_facts(round: Round) -> dict[str, list[str]]:
+    """Return up to two short lines a stage for the pipeline's picture."""
+    lines: dict[str, list[str]] = {}
+    if stores := round.stores.get("rollouts"):
+        length = np.concatenate([s.read("length") for s in stores])
+        lines["rollouts"] = [f"{len(length):,} episodes", f"{length.sum():,} frames"]
+    for kind in ("vision", "memory"):
+        if store := round.one(kind):
+            updates = store.array("history/loss").size
+            lines[kind] = [f"{_parameters(store):,} parameters", f"{updates:,} updates"]
+    if stores := round.stores.get("latents"):
+        lines["latents"] = [f"{stores[0].config['latent_size']} numbers each"]
+    if stores := round.stores.get("controller"):
+        generations = sum(s.array("mean").shape[0] for s in stores)
+        size = stores[0].array("mean").shape[1]
+        lines["controller"] = [f"{size:,} parameters", f"{generations:,} generations"]
+    if round.scores is not None:
+        agent, _ = round.scores
+        lines["evaluation"] = [f"{agent.count} drives", f"mean {agent.mean:.1f}"]
+    return lines

@@ -1,0 +1,179 @@
+"""The report's charts: plain arrays in, an SVG or PNG file's bytes out."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from worldmodels.statistics import Summary
+
+# World Models, appendix on CarRacing: the CMA mean's return over 1,024 episodes.
+PAPER_GENERATIONS = (25, 50, 100, 200, 1800)
+PAPER_RETURNS = (823.0, 867.0, 867.0, 880.0, 900.5)
+
+AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": "#b8bec8",
+    "axes.labelcolor": "#3c4350",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "grid.color": "#e8eaee",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.color": "#6b7280",
+    "ytick.color": "#6b7280",
+    "xtick.labelcolor": "#3c4350",
+    "ytick.labelcolor": "#3c4350",
+    # The same data give the same bytes: no random ids, no date.
+    "svg.hashsalt": "worldmodels",
+}
+_CURVE_POINTS = 400  # more cannot be told apart, and would swell the SVG
+
+
+def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> bytes:
+    """Draw one panel a metric of a training, as SVG.
+
+    Args:
+        history: a metric [steps] by its title; each is drawn raw and as the mean of
+            nearby steps.
+        log: the titles whose axis is logarithmic.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 2.5), layout="constrained")
+        panels = figure.subplots(1, len(history), squeeze=False)[0]
+        for axes, (title, values) in zip(panels, history.items(), strict=True):
+            steps, raw, smooth = _smoothed(np.asarray(values, np.float64))
+            axes.plot(steps, raw, color=AGENT, alpha=0.25, linewidth=0.8)
+            axes.plot(steps, smooth, color=AGENT, linewidth=1.6)
+            axes.set(title=title, xlabel="update")
+            if title in log and (raw > 0).all():
+                axes.set_yscale("log")
+            axes.margins(x=0.01)
+        return _svg(figure)
+
+
+def _smoothed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return steps, every k-th value, and the mean of the 2 % around each."""
+    width = max(1, len(values) // 50)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    steps = np.arange(0, len(values), max(1, len(values) // _CURVE_POINTS))
+    low = np.maximum(steps - width // 2, 0)
+    high = np.minimum(steps + width // 2 + 1, len(values))
+    return steps + 1, values[steps], (sums[high] - sums[low]) / (high - low)
+
+
+def fitness(
+    fitness: np.ndarray,
+    selection_generation: np.ndarray,
+    selection_returns: np.ndarray,
+) -> bytes:
+    """Draw an evolution by generation beside the paper's, as SVG.
+
+    Args:
+        fitness: [G, P] mean return of each candidate of each generation.
+        selection_generation: [S] generations done when the CMA mean was tested.
+        selection_returns: [S, E] its returns on the selection tracks.
+    """
+    generations = np.arange(1, len(fitness) + 1)
+    lower, upper = np.quantile(fitness, (0.25, 0.75), axis=1)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 3.6), layout="constrained")
+        axes = figure.subplots()
+        axes.fill_between(
+            generations, lower, upper, color=AGENT, alpha=0.15, linewidth=0,
+            label="population, quartiles",
+        )  # fmt: skip
+        axes.plot(
+            generations, fitness.mean(axis=1), color=AGENT, lw=1.6,
+            label="population, mean",
+        )  # fmt: skip
+        axes.plot(
+            generations, fitness.max(axis=1), color=AGENT, lw=1, ls=":",
+            label="population, best",
+        )  # fmt: skip
+        means = selection_returns.mean(axis=1)
+        axes.plot(
+            selection_generation, means, "o-", color=ACCENT, lw=1.6, ms=4.5,
+            label="CMA mean, selection tracks",
+        )  # fmt: skip
+        _draw_paper(axes, len(fitness))
+        axes.set(xlabel="generation", ylabel="return")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return _svg(figure)
+
+
+def _draw_paper(axes: Axes, generations: int) -> None:
+    reached = [g <= generations for g in PAPER_GENERATIONS]
+    shown = max(2, sum(reached) + (not all(reached)))
+    axes.plot(
+        PAPER_GENERATIONS[:shown], PAPER_RETURNS[:shown], "s--", color=PAPER_LINE,
+        lw=1, ms=3.5, label="the paper's CMA mean",
+    )  # fmt: skip
+    # The paper's later points would press ours into a corner.
+    axes.set_xlim(0, max(generations, PAPER_GENERATIONS[0]) * 1.03 + 1)
+    axes.axhline(0, color="#b8bec8", lw=0.8, zorder=1)
+
+
+def returns_histogram(
+    agent: np.ndarray, random: np.ndarray, agent_mean: Summary, random_mean: Summary
+) -> bytes:
+    """Draw the returns [N] of agent and random policy on the same tracks, as SVG."""
+    everything = np.concatenate([agent, random])
+    edges = np.histogram_bin_edges(everything, bins=min(40, 10 + len(agent) // 2))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 2.9), layout="constrained")
+        axes = figure.subplots()
+        for returns, summary, colour, name in (
+            (random, random_mean, RANDOM, "random policy"),
+            (agent, agent_mean, AGENT, "agent"),
+        ):
+            axes.hist(
+                returns, edges, color=colour, alpha=0.6, label=name,
+                edgecolor="white", linewidth=0.6,
+            )  # fmt: skip
+            axes.axvline(summary.mean, color=colour, lw=1.8)
+            axes.axvspan(summary.low, summary.high, color=colour, alpha=0.18, lw=0)
+        axes.set(xlabel="return of one drive", ylabel="tracks")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return _svg(figure)
+
+
+def scores_by_round(
+    rounds: Sequence[int], agent: Sequence[Summary], random: Sequence[Summary]
+) -> bytes:
+    """Draw mean return and interval of each round's agent, as SVG."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 2.9), layout="constrained")
+        axes = figure.subplots()
+        for summaries, colour, name in (
+            (random, RANDOM, "random policy"),
+            (agent, AGENT, "agent"),
+        ):
+            means = np.array([s.mean for s in summaries])
+            spread = np.array([[s.mean - s.low, s.high - s.mean] for s in summaries]).T
+            axes.errorbar(
+                rounds, means, spread.clip(min=0), fmt="o-", color=colour, capsize=4,
+                lw=1.6, label=f"{name}, 95 % interval",
+            )  # fmt: skip
+        axes.set(xlabel="round", ylabel="mean return on unseen tracks")
+        axes.set_xticks(list(rounds))
+        axes.margins(x=0.1)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()

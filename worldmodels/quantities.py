@@ -1,0 +1,22 @@
+"""Times and sizes as people say them."""
+
+
+def duration(seconds: float) -> str:
+    """Return a time: 12.3 s, 4.5 min, 6.7 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: int) -> str:
+    """Return bytes: 999 bytes, 1.2 kB, 3.4 MB, 5.6 GB."""
+    if count < 1000:
+        return f"{count} bytes"
+    value = float(count)
+    for unit in ("kB", "MB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} GB"

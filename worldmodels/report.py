@@ -1,0 +1,199 @@
+"""The report: from the stores of an experiment to one HTML page and a few lines."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from worldmodels import chapters, diagram, figures, page, testdrives
+from worldmodels.artifacts import Artifact
+from worldmodels.chapters import score_line
+from worldmodels.page import Picture
+from worldmodels.quantities import duration, size
+from worldmodels.rounds import Clip, Round, rollout_clips
+from worldmodels.testdrives import TestDrive
+
+# All films together: in base64 and with the pictures the page stays below 15 MB.
+_FILM_BYTES = 7_500_000
+_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
+# Attributes that a chapter of its own, or another column, already tells.
+_CONFIG_KEPT_OUT = ("shard", "block", "round")
+
+
+def summary(rounds: Sequence[Round], path: Path) -> str:
+    """Return the few lines that a run ends with: each round's score, the report."""
+    lines = []
+    for round in rounds:
+        if round.scores is None:
+            lines.append(f"round {round.number}: not evaluated")
+            continue
+        agent, random = round.scores
+        lines.append(
+            f"round {round.number}: mean return {score_line(agent)} over {agent.count} "
+            f"unseen tracks; random policy {score_line(random)}"
+        )
+    return "\n".join([*lines, f"report: {path}"]) + "\n"
+
+
+def html(rounds: Sequence[Round], done: Callable[[], None]) -> str:
+    """Return the page of all rounds, the latest first; call `done` after each."""
+    latest = rounds[-1]
+    sections = [("overview", "Overview", _overview(rounds))]
+    films = 3 * sum(_can_film(round) for round in rounds)
+    for round in reversed(rounds):
+        content = round_html(round, _FILM_BYTES // max(films, 1))
+        sections.append((f"round-{round.number}", f"Round {round.number}", content))
+        done()
+    sections.append(("provenance", "Settings, versions and cost", _provenance(rounds)))
+    store = next(s for kind in latest.stores.values() for s in kind)
+    config = (latest.one("evaluation") or store).config
+    task = {"carracing": "CarRacing-v3"}.get(config.get("environment"), "the task")
+    lead = (
+        "An agent that sees through a variational autoencoder (V), remembers with a "
+        "recurrent network (M) and drives with a linear controller (C) found by "
+        "evolution. After Ha &amp; Schmidhuber, "
+        '<a href="https://arxiv.org/abs/1803.10122">World Models</a>, 2018.'
+    )
+    footer = f"Made by worldmodels {store.attributes['version']}."
+    return page.document(f"World Models on {task}", lead, sections, footer)
+
+
+def _can_film(round: Round) -> bool:
+    needed = (round.one("evaluation"), round.eyes, round.mind)
+    return all(part is not None for part in needed)
+
+
+def _overview(rounds: Sequence[Round]) -> str:
+    latest = rounds[-1]
+    parts = [_headline(rounds)]
+    picture = diagram.pipeline(chapters.diagram_facts(latest))
+    caption = "The pipeline"
+    if len(rounds) > 1:
+        caption += f", with the numbers of round {latest.number}"
+    parts.append(f"<figure>{picture}<figcaption>{caption}.</figcaption></figure>")
+    scored = [round for round in rounds if round.scores is not None]
+    if len(scored) > 1:
+        parts.append(_scores_by_round(scored).html())
+    return "".join(parts)
+
+
+def _headline(rounds: Sequence[Round]) -> str:
+    seconds = sum(store.attributes["wall_seconds"] for r in rounds for store in _all(r))
+    cards = []
+    if (scores := rounds[-1].scores) is not None:
+        agent, random = scores
+        interval = f"95 % interval {agent.low:.1f} to {agent.high:.1f}"
+        interval = f"95 % interval {random.low:.1f} to {random.high:.1f}"
+        cards.append(("the random policy's", f"{random.mean:.1f}", interval))
+        cards.append(("test drives", str(agent.count), "each on a track never seen"))
+    count = f"in {len(rounds)} rounds" if len(rounds) > 1 else "one after the other"
+    cards.append(("all stages took", duration(seconds), count))
+    return page.facts(cards)
+
+
+def _scores_by_round(rounds: Sequence[Round]) -> Picture:
+    agent, random = zip(*(round.scores for round in rounds), strict=True)
+    numbers = [round.number for round in rounds]
+    told = "; ".join(
+        f"round {n}: {score_line(s)}" for n, s in zip(numbers, agent, strict=True)
+    )
+    return Picture(
+        figures.scores_by_round(numbers, agent, random), "image/svg+xml",
+        f"Mean return of each round's agent on the unseen tracks. {told}.",
+        "<b>Scores by round</b>, on the same unseen tracks.",
+    )  # fmt: skip
+
+
+def round_html(round: Round, film_bytes: int) -> str:
+    """Return one round's chapters, the result first."""
+    clips = rollout_clips(round)
+    parts, drives = [], []
+    if round.one("evaluation") is not None:
+        parts.append(chapters.evaluation(round))
+        drives = testdrives.replay_ranked(round.one("evaluation"))
+    if _can_film(round):
+        parts.append("<h3>Test drives</h3>\n")
+        parts += [
+            testdrives.film(d, round.eyes, round.mind, film_bytes).html()
+            for d in drives
+        ]
+    shown = [*clips[:1], *_median(drives)]
+    if "controller" in round.stores:
+        parts.append(chapters.controller(round))
+    if "memory" in round.stores:
+        parts.append(chapters.memory(round, shown))
+    if "vision" in round.stores:
+        parts.append(chapters.vision(round, shown))
+    if clips:
+        parts.append(chapters.rollouts(round, clips))
+    return "".join(parts)
+
+
+def _median(drives: list[TestDrive]) -> list[Clip]:
+    return [
+        Clip("the median test drive", d.recording.frames, d.recording.actions)
+        for d in drives
+        if d.name == "median"
+    ]
+
+
+def _all(round: Round) -> list[Artifact]:
+    return [store for stores in round.stores.values() for store in stores]
+
+
+def _provenance(rounds: Sequence[Round]) -> str:
+    rows = [
+        _cost_row(round, stage)
+        for round in rounds
+        for stage in _STAGES
+        if stage in round.stores
+    ]
+    head = ("round", "stage", "stores", "wall time", "on disk", "seed", "computed on")
+    parts = ["<h3>Wall time of each stage</h3>\n", page.table(head, rows, (2, 3, 4))]
+    parts.append("<h3>Versions</h3>\n")
+    parts.append(page.table(("version", "of", "stages"), _versions(rounds)))
+    parts.append("<h3>Resolved settings</h3>\n")
+    for round in reversed(rounds):
+        for stage in _STAGES:
+            if stores := round.stores.get(stage):
+                settings = page.table((), _settings(stores[0]))
+                parts.append(page.details(f"Round {round.number}: {stage}", settings))
+    return "".join(parts)
+
+
+def _cost_row(round: Round, stage: str) -> tuple[str, ...]:
+    stores = round.stores[stage]
+    seconds = sum(store.attributes["wall_seconds"] for store in stores)
+    disk = sum(store.size() for store in stores)
+    seeds = sorted({str(s.attributes["seed"]) for s in stores} - {"None"})
+    compute = sorted({s.attributes["compute"] for s in stores})
+    return (
+        str(round.number), stage, str(len(stores)), duration(seconds),
+        size(disk), ", ".join(seeds) or "none", ", ".join(compute),
+    )  # fmt: skip
+
+
+def _versions(rounds: Sequence[Round]) -> list[tuple[str, str, str]]:
+    """Return each version of each library with the stages that used it."""
+    used: dict[tuple[str, str], list[str]] = {}
+    for round in rounds:
+        for store in _all(round):
+            commit = store.attributes["commit"][:10]
+            own = store.attributes["version"] + (f" ({commit})" if commit else "")
+            for library, version in [
+                ("worldmodels", own), *store.attributes["libraries"].items()
+            ]:  # fmt: skip
+                stages = used.setdefault((library, version), [])
+                if (name := f"{store.kind} {round.number}") not in stages:
+                    stages.append(name)
+    most = max(len(stages) for stages in used.values())
+    return [
+        (version, library, "all" if len(stages) == most else ", ".join(stages))
+        for (library, version), stages in used.items()
+    ]
+
+
+def _settings(store: Artifact) -> list[tuple[str, str]]:
+    return [
+        (name, str(value))
+        for name, value in store.config.items()
+        if name not in _CONFIG_KEPT_OUT
+    ]

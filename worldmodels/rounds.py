@@ -1,0 +1,99 @@
+"""One round of an experiment as the report sees it: its stores, models and clips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from worldmodels import trained
+from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.imagery import Eyes, Mind
+from worldmodels.lineage import check_input
+from worldmodels.statistics import Summary, summarise
+
+_CLIPS = 4
+
+Stores = dict[str, list[Artifact]]
+
+
+@dataclass(frozen=True)
+class Round:
+    """The stores of one round by kind, each in the order of its parts."""
+
+    number: int
+    stores: Stores
+
+    def __post_init__(self):
+        for kind in ("vision", "memory", "evaluation"):
+            if len(found := self.stores.get(kind, [])) > 1:
+                raise ArtifactError(
+                    f"{found[0].path} and {found[1].path} are both the {kind} store of "
+                    f"round {self.number}; report on one experiment at a time"
+                )
+        score = self.one("evaluation")
+        for kind in ("vision", "memory"):
+            if score is not None and (store := self.one(kind)) is not None:
+                check_input(score, kind, store)
+
+    def one(self, kind: str) -> Artifact | None:
+        """Return the only store of a kind, or None."""
+        return next(iter(self.stores.get(kind, [])), None)
+
+    @cached_property
+    def eyes(self) -> Eyes | None:
+        store = self.one("vision")
+        return None if store is None else Eyes(*trained.load_vision(store))
+
+    @cached_property
+    def mind(self) -> Mind | None:
+        store = self.one("memory")
+        return None if store is None else Mind(*trained.load_memory(store))
+
+    @cached_property
+    def scores(self) -> tuple[Summary, Summary] | None:
+        """The agent's and the random policy's returns on unseen tracks."""
+        store = self.one("evaluation")
+        if store is None:
+            return None
+        agent, random = (store.read(f"{d}/returns") for d in ("agent", "random"))
+        return summarise(agent), summarise(random)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames with the actions taken on them: something for V and M to look at."""
+
+    name: str
+    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    actions: np.ndarray  # float32 [T, A]
+
+
+def rollout_clips(round: Round) -> list[Clip]:
+    """Return up to four episodes of the round's first shard of rollouts."""
+    stores = round.stores.get("rollouts")
+    if not stores:
+        return []
+    store = stores[0]
+    length = store.read("length")
+    return [
+        Clip(
+            f"rollout {n}",
+            store.read("frames", n)[: length[n]],
+            store.read("actions", n)[: length[n]],
+        )
+        for n in range(min(_CLIPS, len(length)))
+    ]
+
+
+def group(stores: Sequence[Artifact]) -> list[Round]:
+    """Return the rounds that `stores`, of any kind and in any order, belong to."""
+    rounds: dict[int, Stores] = {}
+    for store in sorted(stores, key=_place):
+        kinds = rounds.setdefault(store.config["round"], {})
+        kinds.setdefault(store.kind, []).append(store)
+    return [Round(number, kinds) for number, kinds in sorted(rounds.items())]
+
+
+def _place(store: Artifact) -> int:
+    return store.config.get("shard", store.config.get("block", 0))

@@ -1,0 +1,133 @@
+"""Tool drive: film the trained agent on a track.
+
+The best tested controller drives live. The film shows the real frame beside what V
+reconstructs of it and what M, one step before, dreamt that it would be.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels import compute, imagery, trained, video
+from worldmodels.artifacts import (
+    Artifact,
+    ArtifactError,
+    open_artifact,
+    refuse_full_disk,
+)
+from worldmodels.drives import Recording, drive
+from worldmodels.driving import AgentPolicy
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.episodes import Episode
+from worldmodels.errors import UserError
+from worldmodels.imagery import Eyes, Mind
+from worldmodels.lineage import check_input
+from worldmodels.progress import Progress
+
+
+def run(
+    *,
+    controller: Sequence[Path],
+    vision: Path | None = None,
+    memory: Path | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    out: Path,
+) -> None:
+    """Drive the track of `seed`, film it to `out` and print the return.
+
+    Args:
+        controller: controller stores, or folders of them; the best tested mean of all.
+        vision, memory: their stores; default: beside the controllers' folder.
+        steps: at most; default: a whole episode.
+        out: an .mp4 or .gif file.
+
+    Raises:
+        UserError: for a bad store, V or M of another run, or another kind of film.
+    """
+    video.check_suffix(out)
+    blocks = [open_artifact(path, "controller") for path in _blocks(controller)]
+    home = blocks[0].path.absolute().parent.parent
+    eyes = open_artifact(vision or home / "vision.zarr", "vision")
+    mind = open_artifact(memory or home / "memory.zarr", "memory")
+    for block in blocks:
+        check_input(block, "vision", eyes)
+        check_input(block, "memory", mind)
+    compute.prepare(blocks[0].config["dtype"])
+    recording = _drive(blocks, eyes, mind, seed, steps)
+    film = _draw(recording, Eyes(*trained.load_vision(eyes)), mind)
+    with refuse_full_disk(out):
+        video.write(out, video.draw(film))
+    print(
+        f"return {film.total_reward:.1f} in {len(recording.rewards):,} steps on the "
+        f"track of seed {seed}; film: {out}"
+    )
+
+
+def _blocks(controller: Sequence[Path]) -> list[Path]:
+    blocks = []
+    for path in controller:
+        is_folder = path.is_dir() and not (path / "zarr.json").exists()
+        found = sorted(path.glob("block-*.zarr")) if is_folder else [path]
+        if not found:
+            raise ArtifactError(
+                f"{path} holds no controller stores (block-0000.zarr, ...); give the "
+                "folder that the controller stage writes to"
+            )
+        blocks += found
+    return blocks
+
+
+def _drive(
+    blocks: Sequence[Artifact],
+    eyes: Artifact,
+    mind: Artifact,
+    seed: int,
+    steps: int | None,
+) -> Recording:
+    config = blocks[0].config
+    spec = EnvironmentSpec(
+        config["environment"], config["backend"], config["max_steps"]
+    )
+    steps = config["max_steps"] if steps is None else steps
+    if steps < 1 or seed < 0:
+        raise UserError(
+            f"a drive of {steps} steps on the track of seed {seed} is impossible; give "
+            "at least one step and a seed of at least 0"
+        )
+    agent, weights = trained.load_agent(eyes, mind, config)
+    best, _ = trained.best_controller(blocks)
+    policy = AgentPolicy(agent, weights, best[None], config["slots"])
+    policy.start(0, Episode(seed=seed, steps=steps))
+    choose = _first_slot(policy, config["slots"])
+    with Progress("drive", steps, None) as progress:
+
+        def step(frame: np.ndarray) -> np.ndarray:
+            progress.update(1)
+            return choose(frame)
+
+        return drive(spec, seed, step, steps)
+
+
+def _first_slot(policy: AgentPolicy, slots: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Let a policy of many slots drive in one of them.
+
+    The batch keeps the size that the controller was evolved and evaluated with, so the
+    same seed gives the same drive here as there.
+    """
+    active = np.arange(slots) == 0
+
+    def choose(frame: np.ndarray) -> np.ndarray:
+        frames = np.zeros((slots, *frame.shape), frame.dtype)
+        frames[0] = frame
+        return policy.act(frames, active)[0]
+
+    return choose
+
+
+def _draw(recording: Recording, eyes: Eyes, mind: Artifact) -> video.Drive:
+    frames, actions, rewards = recording
+    model = Mind(*trained.load_memory(mind))
+    seen, dreamt = imagery.watch(eyes, model, frames, actions)
+    return video.Drive(frames, seen, dreamt, actions, rewards)

@@ -1,0 +1,112 @@
+"""Tool inspect: what a store holds and where it came from, at once: without JAX."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from worldmodels import pictures
+from worldmodels.artifacts import (
+    Artifact,
+    ArtifactError,
+    open_artifact,
+    refuse_full_disk,
+)
+from worldmodels.quantities import duration, size
+
+_SHEET_EPISODES = 8
+
+
+def run(*, store: Path, contact_sheet: Path | None = None) -> None:
+    """Print a description of `store`; draw frames of its episodes to a PNG if asked.
+
+    Raises:
+        UserError: for a bad store, or a contact sheet of a store without frames.
+    """
+    artifact = open_artifact(store)
+    print(describe(artifact))
+    if contact_sheet is not None:
+        write_contact_sheet(artifact, contact_sheet)
+        print(f"\ncontact sheet: {contact_sheet}")
+    elif artifact.kind == "rollouts":
+        print("\nto see frames: worldmodels inspect STORE --contact-sheet frames.png")
+
+
+def describe(artifact: Artifact) -> str:
+    """Return kind, arrays, settings, provenance and versions as aligned text."""
+    facts = artifact.attributes
+    commit = f" ({facts['commit'][:10]})" if facts["commit"] else ""
+    libraries = "  ".join(f"{k} {v}" for k, v in facts["libraries"].items())
+    head = {
+        "kind": f"{artifact.kind}, schema {facts['schema']}",
+        "complete": "yes",
+        "size": f"{size(artifact.size())} on disk in {len(artifact.names())} arrays",
+        "made": f"{facts['created']}, in {duration(facts['wall_seconds'])}",
+        "made by": f"worldmodels {facts['version']}{commit}, stage version "
+        f"{facts['stage_version']}, on {facts['compute']}",
+        "libraries": libraries,
+        "provenance": facts["provenance"],
+    }
+    return "\n".join(
+        [
+            str(artifact.path),
+            *_pairs(head),
+            "\nsettings",
+            *_pairs(artifact.config),
+            "\ninputs, by provenance",
+            *(list(_inputs(facts["inputs"])) or ["  none"]),
+            "\narrays",
+            *_columns(list(_arrays(artifact))),
+        ]
+    )
+
+
+def _inputs(inputs: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    width = max(map(len, inputs), default=0)
+    for role, hashes in inputs.items():
+        for provenance in hashes:
+            yield f"  {role:{width}}  {provenance}"
+
+
+def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
+    for name in artifact.names():
+        array = artifact.array(name)
+        dimensions = array.metadata.dimension_names or ()
+        files, count = artifact.attributes["files"][name]
+        yield (
+            name,
+            str(array.dtype),
+            " x ".join(f"{length:,}" for length in array.shape) or "one number",
+            ", ".join(d or "?" for d in dimensions),
+            # One of the files is the array's metadata.
+            f"{size(count)} in {files - 1} chunk{'s' * (files != 2)}",
+        )
+
+
+def _pairs(values: Mapping[str, object]) -> list[str]:
+    width = max(map(len, values), default=0)
+    return [f"  {name:{width}}  {value}" for name, value in values.items()]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{c:{w}}" for c, w in zip(r, widths, strict=True)).rstrip()
+        for r in rows
+    ]
+
+
+def write_contact_sheet(artifact: Artifact, path: Path) -> None:
+    """Draw up to eight episodes of a rollout store, a row each, as PNG."""
+    if artifact.kind != "rollouts":
+        raise ArtifactError(
+            f"{artifact.path} is a {artifact.kind} store and holds no frames; a contact "
+            "sheet needs a rollouts store"
+        )
+    if path.suffix.lower() != ".png":
+        raise ArtifactError(f"{path} must end in .png")
+    length = artifact.read("length")
+    shown = pictures.spread(len(length), _SHEET_EPISODES)
+    episodes = [artifact.read("frames", int(n))[: length[n]] for n in shown]
+    sheet = pictures.enlarge(pictures.contact_sheet(episodes), 2)
+    with refuse_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pictures.png(sheet))

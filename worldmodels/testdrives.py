@@ -1,0 +1,101 @@
+"""The median, best and worst drive on test tracks, driven again and filmed."""
+
+import tempfile
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels import imagery, pictures, video
+from worldmodels.artifacts import Artifact
+from worldmodels.drives import Recording, replay
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.imagery import Eyes, Mind
+from worldmodels.page import Picture
+
+_EVERY = 2  # steps between two pictures of a film, which still plays in real time
+_CONTROLS = 64  # rows at the bottom that a browser's player covers
+_MIN_BYTES_PER_SECOND = 4000
+
+
+@dataclass(frozen=True)
+class TestDrive:
+    """One drive of the evaluation, replayed."""
+
+    __test__ = False  # not a test case
+
+    name: str  # median, best or worst
+    track: int  # its place among the evaluation's tracks
+    seed: int
+    total_reward: float
+    recording: Recording
+    faithful: bool  # the replay got the very same rewards
+
+
+def replay_ranked(store: Artifact) -> list[TestDrive]:
+    """Replay the median, best and worst drive of an evaluation store's agent.
+
+    Only the seed and the actions are needed: the environment is deterministic.
+    """
+    config, returns = store.config, store.read("agent/returns")
+    order = np.argsort(returns, kind="stable")
+    chosen = {"median": order[(len(order) - 1) // 2], "best": order[-1]}
+    chosen["worst"] = order[0]
+    spec = EnvironmentSpec(
+        config["environment"], config["backend"], config["max_steps"]
+    )
+    seeds, length = store.read("agent/seed"), store.read("agent/length")
+    drives = []
+    for name, track in chosen.items():
+        actions = store.read("agent/actions", track)[: length[track]]
+        recording = replay(spec, int(seeds[track]), actions)
+        rewards = store.read("agent/rewards", track)[: length[track]]
+        faithful = np.array_equal(recording.rewards, rewards)
+        total = float(returns[track])
+        drives.append(
+            TestDrive(name, int(track), int(seeds[track]), total, recording, faithful)
+        )
+    return drives
+
+
+def film(drive: TestDrive, eyes: Eyes, mind: Mind, max_bytes: int) -> Picture:
+    """Return the drive as an mp4 of about `max_bytes` at most."""
+    frames, actions, rewards = drive.recording
+    seen, dreamt = imagery.watch(eyes, mind, frames, actions)
+    drawing = video.Drive(frames, seen, dreamt, actions, rewards)
+    seconds = len(frames) / video.FRAMES_PER_SECOND
+    rate = max(int(max_bytes / seconds), _MIN_BYTES_PER_SECOND)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drive.mp4"
+        images = video.draw(drawing, every=_EVERY, footer=_CONTROLS)
+        video.write(path, images, video.FRAMES_PER_SECOND / _EVERY, rate)
+        data = path.read_bytes()
+    poster = next(video.draw(drawing, first=len(frames) // 2, footer=_CONTROLS))
+    return Picture(
+        data, "video/mp4", _alt(drive), _caption(drive), poster=pictures.png(poster)
+    )
+
+
+def _alt(drive: TestDrive) -> str:
+    return (
+        f"Video of the agent's {drive.name} test drive, return "
+        f"{drive.total_reward:.1f}: the real frame, V's reconstruction and M's "
+        "prediction side by side; below them steering, gas, brake and the running "
+        "return."
+    )
+
+
+def _caption(drive: TestDrive) -> str:
+    caption = (
+        f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test track "
+        f"{drive.track}, seed {drive.seed}, {len(drive.recording.rewards):,} steps, in "
+        "real time. “M dreamt” is M's prediction of this frame, made one step before."
+    )
+    if not drive.faithful:
+        replayed = drive.recording.rewards.sum()
+        caption += escape(
+            f" On this machine the recorded actions gave other rewards (return "
+            f"{replayed:.1f}): the film is not exactly the drive that was scored."
+        )
+    return caption

@@ -1,0 +1,198 @@
+"""Drives as videos: what is real, seen and dreamt, beside what the driver does."""
+
+import contextlib
+import itertools
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import imageio_ffmpeg
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from worldmodels import pictures
+from worldmodels.errors import UserError
+
+FRAMES_PER_SECOND = 50  # CarRacing's own clock
+SUFFIXES = (".mp4", ".gif")
+
+_MARGIN = 8
+_CAPTION = 22  # pixels above each view
+_INK, _FAINT, _PAPER = (32, 36, 44), (222, 225, 230), (255, 255, 255)
+_COLOURS = {"steer": (46, 94, 170), "gas": (47, 133, 90), "brake": (190, 62, 54)}
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One drive, ready to be drawn; T steps.
+
+    `reconstruction` is what V makes of each frame, `dream` what M predicted it to be
+    one step before; `dream[0]` has no step before it and is black.
+    """
+
+    frames: np.ndarray  # [T, H, W, 3] uint8, as the agent saw them
+    reconstruction: np.ndarray  # [T, H, W, 3] uint8
+    dream: np.ndarray  # [T, H, W, 3] uint8
+    actions: np.ndarray  # [T, 3] steer, gas, brake
+    rewards: np.ndarray  # [T]
+
+    @property
+    def total_reward(self) -> float:
+        return float(self.rewards.sum())
+
+
+def draw(
+    drive: Drive, scale: int = 4, every: int = 1, first: int = 0, footer: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield each `every`-th step from `first` on as a picture uint8 [H, W, 3].
+
+    Three views side by side, each pixel `scale` wide; below them bars of steering, gas
+    and brake and the return up to this step. `footer` rows below are left free, for a
+    player's controls. H and W are even.
+    """
+    views = {
+        "real frame": drive.frames,
+        "V reconstructs": drive.reconstruction,
+        "M dreamt": drive.dream,
+    }
+    running = np.cumsum(drive.rewards)
+    for t in range(first, len(drive.frames), every):
+        shown = {name: pictures.enlarge(v[t], scale) for name, v in views.items()}
+        yield _draw_step(shown, drive.actions[t], t, float(running[t]), footer)
+
+
+def _draw_step(
+    views: dict, action: np.ndarray, t: int, total: float, footer: int
+) -> np.ndarray:
+    height, side = next(iter(views.values())).shape[:2]
+    bars_top = _CAPTION + height + _MARGIN
+    size = (
+        _even(len(views) * (side + _MARGIN) + _MARGIN),
+        _even(bars_top + 3 * _row_height(side) + _MARGIN + footer),
+    )
+    canvas = Image.new("RGB", size, _PAPER)
+    pen = ImageDraw.Draw(canvas)
+    for column, (name, view) in enumerate(views.items()):
+        left = _MARGIN + column * (side + _MARGIN)
+        pen.text((left, _CAPTION - 5), name, _INK, _font(13), anchor="ls")
+        canvas.paste(Image.fromarray(view), (left, _CAPTION))
+    bars_width = 2 * side + _MARGIN
+    for row, (name, value) in enumerate(zip(_COLOURS, action, strict=True)):
+        top = bars_top + row * _row_height(side)
+        _draw_bar(pen, top, bars_width, _row_height(side), name, float(value))
+    right = size[0] - _MARGIN
+    pen.text((right, bars_top), "return", _INK, _font(13), anchor="ra")
+    pen.text((right, bars_top + 16), f"{total:.1f}", _INK, _font(24), anchor="ra")
+    pen.text((right, bars_top + 46), f"step {t + 1}", _INK, _font(11), anchor="ra")
+    return np.asarray(canvas)
+
+
+def _draw_bar(
+    pen: ImageDraw.ImageDraw, top: int, width: int, height: int, name: str, value: float
+) -> None:
+    label, number = 50, 46
+    left, right = _MARGIN + label, _MARGIN + width - number
+    middle = top + height // 2
+    box = (top + 3, top + height - 4)
+    pen.text((_MARGIN, middle), name, _INK, _font(13), anchor="lm")
+    pen.rectangle((left, box[0], right, box[1]), fill=_FAINT)
+    # Steering grows from the middle to either side, the pedals from the left.
+    zero = (left + right) // 2 if name == "steer" else left
+    reach = round(value * (right - left) / (2 if name == "steer" else 1))
+    ends = sorted((zero, zero + reach))
+    pen.rectangle((ends[0], box[0], ends[1], box[1]), fill=_COLOURS[name])
+    pen.line((zero, box[0] - 1, zero, box[1] + 1), fill=_INK)
+    number = f"{value:+.2f}" if name == "steer" else f"{value:.2f}"
+    pen.text((right + 44, middle), number, _INK, _font(13), anchor="rm")
+
+
+def _row_height(side: int) -> int:
+    return max(20, side // 11)
+
+
+def _even(size: int) -> int:
+    # yuv420p halves both sizes.
+    return size + size % 2
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Matplotlib brings this font along: no system font is needed.
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return ImageFont.truetype(folder / "DejaVuSans.ttf", size)
+
+
+def write(
+    path: str | Path,
+    frames: Iterator[np.ndarray],
+    frames_per_second: float = FRAMES_PER_SECOND,
+    max_bytes_per_second: int | None = None,
+) -> None:
+    """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file.
+
+    Args:
+        max_bytes_per_second: bound on an mp4's rate, for a file that must stay small.
+
+    Raises:
+        UserError: for another suffix.
+    """
+    path = Path(path)
+    check_suffix(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix.lower() == ".gif":
+        _write_gif(path, frames, frames_per_second)
+    else:
+        _write_mp4(path, frames, frames_per_second, max_bytes_per_second)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a UserError unless `path` ends in .mp4 or .gif."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path} must end in .mp4 or .gif")
+
+
+def _write_mp4(
+    path: Path,
+    frames: Iterator[np.ndarray],
+    frames_per_second: float,
+    max_bytes_per_second: int | None,
+) -> None:
+    # ffmpeg is started here and not by imageio_ffmpeg, which forks: JAX's threads do
+    # not survive that.
+    first = next(frames := iter(frames))
+    size = f"{first.shape[1]}x{first.shape[0]}"
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size]
+    source += ["-r", str(frames_per_second), "-i", "-"]
+    options = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "26"]
+    if max_bytes_per_second:
+        kilobits = max(1, max_bytes_per_second * 8 // 1000)
+        options += ["-maxrate", f"{kilobits}k", "-bufsize", f"{2 * kilobits}k"]
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source]
+    command = [*ffmpeg, *options, "-movflags", "+faststart", str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        with contextlib.suppress(BrokenPipeError):
+            for frame in itertools.chain([first], frames):
+                process.stdin.write(np.ascontiguousarray(frame).data)
+        _, complaint = process.communicate()
+    if process.returncode:
+        raise UserError(f"{path} could not be encoded: {complaint.decode().strip()}")
+
+
+def _write_gif(
+    path: Path, frames: Iterator[np.ndarray], frames_per_second: float
+) -> None:
+    # One palette for all frames: pictures of one drive share their colours, and a
+    # palette a frame flickers.
+    images = [Image.fromarray(frame) for frame in frames]
+    palette = images[len(images) // 2].quantize(255, method=Image.Quantize.MEDIANCUT)
+    images = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
+    # Readers round shorter delays than 20 ms up to 100 ms.
+    delay = max(20, round(1000 / frames_per_second))
+    images[0].save(
+        path, save_all=True, append_images=images[1:], duration=delay, loop=0
+    )
