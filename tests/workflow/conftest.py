@@ -53,7 +53,7 @@ class Project:
     def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """Run the real command; return its exit status and what it printed."""
         with self.snakemake(*arguments, **environment) as process:
-            output, _ = process.communicate(timeout=500)
+            output, _ = process.communicate(timeout=1200)
         return process.returncode, output
 
     def write(self, name: str, content) -> str:
