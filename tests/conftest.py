@@ -33,7 +33,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 @pytest.fixture
 def key():
-    """A typed key; fold a word's number into it for each further use."""
+    """A typed key, the same for every test."""
     import jax
 
     return jax.random.key(0)

@@ -16,6 +16,7 @@ import zarr
 
 import worldmodels
 from worldmodels import artifacts
+from worldmodels import provenance as provenance_module
 from worldmodels.artifacts import ArtifactError, create, fingerprint, open_artifact
 
 TREE = {
@@ -170,7 +171,7 @@ def test_provenance_depends_on_what_decides_the_result_and_nothing_else(
         provenance(config={"rate": 1e-4, "seed": 0}, latents=[one, two]),  # order
     ]
     monkeypatch.setattr(worldmodels, "__version__", "999")
-    monkeypatch.setattr(artifacts, "_commit", lambda: "another")
+    monkeypatch.setattr(provenance_module, "_commit", lambda: "another")
     same.append(provenance(latents=[one, two]))
     assert set(same) == {base}
     different = [

@@ -11,13 +11,9 @@ over what a workflow manager puts there.
 import contextlib
 import errno
 import fcntl
-import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +24,10 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-import worldmodels
 from worldmodels.errors import UserError
+from worldmodels.provenance import fingerprint, input_hashes, surroundings
 
 SCHEMA = 1
-_LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _RECORDED = {"kind", "schema", "config", "inputs", "provenance", "files"}
 
@@ -336,47 +331,11 @@ def _attributes(
         "config": dict(config),
         "inputs": hashes,
     }
-    jax = sys.modules.get("jax")
     return identity | {
         "provenance": fingerprint(identity),
         "seed": config.get("seed"),
-        "version": worldmodels.__version__,
-        "commit": _commit(),
-        "compute": jax.default_backend() if jax else "numpy",
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **surroundings(),
     }
-
-
-def input_hashes(
-    inputs: Mapping[str, Artifact | Sequence[Artifact]],
-) -> dict[str, list[str]]:
-    """Return the provenance hashes of a stage's inputs, by role."""
-    return {
-        role: [
-            a.provenance for a in ([given] if isinstance(given, Artifact) else given)
-        ]
-        for role, given in inputs.items()
-    }
-
-
-def fingerprint(identity: Any) -> str:
-    """Return a hash of JSON values that does not depend on the order of keys."""
-    text = json.dumps(identity, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _commit() -> str:
-    """Return the git commit of the running code, or "" outside a checkout."""
-    here = Path(__file__).resolve().parent.parent
-    if not (here / ".git").exists():
-        return ""
-    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True)
-    except OSError:  # no git on this machine
-        return ""
-    return answer.stdout.strip()
 
 
 def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:

@@ -1,0 +1,65 @@
+"""Where an artifact comes from: the hash of all it depends on, and its surroundings.
+
+The hash covers what decides a result (settings, inputs, the stage's version); the
+surroundings (libraries, commit, time) are recorded to read, and change no hash.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import worldmodels
+
+if TYPE_CHECKING:
+    from worldmodels.artifacts import Artifact
+
+_LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
+
+
+def surroundings() -> dict[str, Any]:
+    """Return the versions, commit, kind of processor and time of this process."""
+    jax = sys.modules.get("jax")
+    return {
+        "version": worldmodels.__version__,
+        "commit": _commit(),
+        "compute": jax.default_backend() if jax else "numpy",
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def input_hashes(
+    inputs: Mapping[str, "Artifact | Sequence[Artifact]"],
+) -> dict[str, list[str]]:
+    """Return the provenance hashes of a stage's inputs, by role."""
+    return {
+        role: [
+            a.provenance for a in (given if isinstance(given, Sequence) else [given])
+        ]
+        for role, given in inputs.items()
+    }
+
+
+def fingerprint(identity: Any) -> str:
+    """Return a hash of JSON values that does not depend on the order of keys."""
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _commit() -> str:
+    """Return the git commit of the running code, or "" outside a checkout."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return ""
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except OSError:  # no git on this machine
+        return ""
+    return answer.stdout.strip()
