@@ -95,8 +95,9 @@ def test_a_flipped_byte_anywhere_is_ignored(path):
 
 def test_a_file_of_something_else_is_ignored(path):
     path.parent.mkdir()
-    path.write_text("no checkpoint")
-    assert loaded(path) is None
+    for stranger in (b"no checkpoint", b"", bytes(4), bytes(4096)):
+        path.write_bytes(stranger)
+        assert loaded(path) is None
     saved(path)
     assert loaded(path) is not None
 

@@ -37,7 +37,7 @@ class Checkpoint:
             stored = memoryview(self.path.read_bytes())
         except OSError:
             return None
-        if bytes(stored[:4]) != _checksum(stored[4:]):
+        if not stored[4:] or bytes(stored[:4]) != _checksum(stored[4:]):
             return None
         content = serialization.msgpack_restore(stored[4:])
         return content["state"] if content["fingerprint"] == self.fingerprint else None
