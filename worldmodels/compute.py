@@ -1,19 +1,38 @@
 """JAX as this process will use it: precision and the cache of compiled programs."""
 
 import os
+import platform
+import zlib
 from pathlib import Path
-
-import jax
 
 
 def prepare(dtype: str) -> None:
     """Set up JAX once, before the first array: 64-bit mode when `dtype` needs it.
 
     Compiled programs are kept on disk, so a stage that is started again does not
-    compile again. `JAX_COMPILATION_CACHE_DIR` overrides the place.
+    compile again. `JAX_COMPILATION_CACHE_DIR` overrides the place; deleting the folder
+    is always safe.
     """
+    import jax
+
     jax.config.update("jax_enable_x64", dtype == "float64")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", f"{home}/worldmodels/jax")
+        place = Path(home) / "worldmodels" / processor()
+        jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def processor() -> str:
+    """Return a name of this kind of processor.
+
+    JAX finds a compiled program again whatever processor it was compiled for, and
+    would run instructions that this one may lack: a home shared by a cluster's nodes
+    needs one cache a kind.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    kind = sorted({line for line in lines if line.startswith(("flags", "Features"))})
+    return f"{platform.machine()}-{zlib.crc32(' '.join(kind).encode()):08x}"

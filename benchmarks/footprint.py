@@ -1,0 +1,133 @@
+"""Peak memory and disk of the trainings on 1,000 episodes of 1,000 frames.
+
+    python benchmarks/footprint.py [FOLDER]
+
+Drives a few real episodes, multiplies them into 1,000 (rolled in time, mirrored), and
+runs the real commands on them with the paper's M and with a V whose layers are thin:
+what is bounded is the data on its way, and one epoch of the paper's V would take an
+hour. The paper's V is run on one shard, for its own share. Needs about 3 GB of disk.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels import artifacts
+from worldmodels.artifacts import open_artifact
+
+_EPISODES, _PER_SHARD, _STEPS, _REAL = 1000, 250, 1000, 8
+_THIN = ["--channels=4,4,4,4", "--decoder-channels=4,4,4", "--latent-size=32"]
+
+
+def measured(*words: object) -> float:
+    """Run one command in a child and return its peak memory in GB."""
+    code = (
+        "import resource, subprocess, sys; r = subprocess.run(sys.argv[1:]).returncode"
+    )
+    code += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, r)"
+    command = [sys.executable, "-m", "worldmodels.cli", *map(str, words)]
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *command], stdout=subprocess.PIPE, text=True
+    )
+    kilobytes, status = answer.stdout.split()[-2:]
+    if int(status):
+        sys.exit(f"{words[0]} failed")
+    return int(kilobytes) / 1e6
+
+
+def multiply(real: Path, folder: Path) -> list[Path]:
+    """Write 1,000 episodes made of a few real ones, in shards."""
+    store = open_artifact(real, "rollouts")
+    rng = np.random.default_rng(0)
+    paths = []
+    for shard in range(_EPISODES // _PER_SHARD):
+        path = folder / f"rollouts-{shard}.zarr"
+        config = {**store.config, "shard": shard}
+        with artifacts.create(
+            path, "rollouts", config=config, inputs={}, stage_version=1
+        ) as writer:
+            write_shard(writer, store, rng)
+        paths.append(path)
+        print(f"wrote {path}", file=sys.stderr, flush=True)
+    return paths
+
+
+def write_shard(writer, store, rng: np.random.Generator) -> None:
+    """Fill one shard with rolled and mirrored copies of the real episodes."""
+    shape = (_PER_SHARD, _STEPS, 64, 64, 3)
+    names = ("episode", "time", "y", "x", "channel")
+    frames = writer.array("frames", shape, np.uint8, names, (1, *shape[1:]))
+    sources = rng.integers(_REAL, size=_PER_SHARD)
+    for place, source in enumerate(sources):
+        real = np.roll(store.read("frames", int(source)), rng.integers(_STEPS), axis=0)
+        frames[place] = real[:, :, ::-1] if rng.integers(2) else real
+    for name in ("actions", "rewards", "terminated"):
+        writer.write(name, store.read(name)[sources])
+    writer.write("length", np.full(_PER_SHARD, _STEPS, np.int32))
+    writer.write("seed", np.arange(_PER_SHARD))
+
+
+def main() -> None:
+    """Measure every stage that reads a data set and print a table."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    parent = sys.argv[1] if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=parent) as name:
+        folder = Path(name)
+        rows = measure(folder)
+    print(f"{'stage':28}{'peak memory':>14}{'disk':>12}")
+    for stage, peak, disk in rows:
+        print(f"{stage:28}{peak:11.2f} GB{disk:9.2f} GB")
+    print(json.dumps({stage: {"peak_gb": p, "disk_gb": d} for stage, p, d in rows}))
+
+
+def measure(folder: Path) -> list[tuple[str, float, float]]:
+    """Return (stage, peak memory in GB, disk in GB) of each stage."""
+    real, eyes = folder / "real.zarr", folder / "vision.zarr"
+    drive = [f"--episodes-per-shard={_REAL}", f"--steps={_STEPS}", "--slots=8"]
+    peak = measured("rollouts", *drive, "--out", real)
+    shards = multiply(real, folder)
+    disk = sum(open_artifact(shard).size() for shard in shards) / 1e9
+    rows = [("rollouts (8 episodes)", peak, open_artifact(real).size() / 1e9)]
+    rows.append(("rollouts (1000, on disk)", 0.0, disk))
+    files = ["--rollouts", *shards, "--checkpoint", folder / "v.ckpt", "--out", eyes]
+    rows.append(
+        (
+            "vision, thin, 1 epoch",
+            measured("vision", *_THIN, "--epochs=1", *files),
+            size(eyes),
+        )
+    )
+    files = ["--rollouts", real, "--checkpoint", folder / "w.ckpt"]
+    paper = folder / "paper.zarr"
+    peak = measured("vision", "--epochs=1", *files, "--out", paper)
+    rows.append(("vision, paper's, 8 episodes", peak, size(paper)))
+    latents = [folder / f"latents-{n}.zarr" for n in range(len(shards))]
+    peaks = [
+        measured("latents", "--vision", eyes, "--rollouts", shard, "--out", out)
+        for shard, out in zip(shards, latents, strict=True)
+    ]
+    rows.append(("latents", max(peaks), sum(map(size, latents))))
+    out = folder / "memory.zarr"
+    files = ["--latents", *latents, "--checkpoint", folder / "m.ckpt", "--out", out]
+    rows.append(
+        (
+            "memory, paper's, 2 epochs",
+            measured("memory", "--epochs=2", *files),
+            size(out),
+        )
+    )
+    return rows
+
+
+def size(path: Path) -> float:
+    """Return a store's size in GB."""
+    return open_artifact(path).size() / 1e9
+
+
+if __name__ == "__main__":
+    main()
