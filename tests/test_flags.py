@@ -57,7 +57,11 @@ USERS = {
     ("controller", "warm_start"): set(),
     ("controller", "generations"): set(),
 } | {("environment", f.name): DRIVING for f in fields(Environment)}
-NOT_IN_ROUND_0 = {("run", "dtype"), ("rollouts", "action_noise")}
+NOT_IN_ROUND_0 = {
+    ("run", "dtype"),
+    ("rollouts", "action_noise"),
+    ("environment", "slots"),
+}
 NOT_LATER = {("rollouts", "policy")}
 
 

@@ -60,8 +60,10 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         used = section_dict(section)
         values |= {f.name: used[f.name] for f in _used_fields(stage, type(section))}
     if stage == "rollouts":
-        # Round 0 drives at random, later rounds with a controller.
-        for name in ("action_noise", "dtype") if round == 0 else ("policy",):
+        # Round 0 drives at random, where an episode is the same in any slot; later
+        # rounds drive with a controller.
+        agent = ("action_noise", "dtype", "slots")
+        for name in agent if round == 0 else ("policy",):
             del values[name]
     return values
 

@@ -129,7 +129,7 @@ CHANGES = {
     ),
     "environment.slots": (
         {"environment": {"slots": 8}},
-        whole_round(0) | whole_round(1) | REPORT,
+        from_controller(0) | whole_round(1) | REPORT,
     ),
     # Adding
     "one round more": ({"rounds": 3}, whole_round(2) | REPORT),
