@@ -4,29 +4,20 @@ The agent is batched in the parent, so each round trip carries the actions of al
 out and the frames of all slots back, the latter through anonymous shared memory. A
 worker that dies, or that does not answer before the deadline, is killed with its whole
 process group and replaced; the episodes that it was driving are reported as lost.
-
-Workers are started by exec, never by a bare fork, which JAX's threads do not survive,
-and not through multiprocessing, which would import the parent's main module (and so
-JAX) in each of them.
 """
 
 import contextlib
 import itertools
 import mmap
 import os
-import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
+from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 import numpy as np
 
-import worldmodels
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import SHAPE
 from worldmodels.environments.worker import (
@@ -37,16 +28,12 @@ from worldmodels.environments.worker import (
     Setup,
     frames_in,
 )
+from worldmodels.environments.worker_process import WorkerProcess, anonymous_memory
 from worldmodels.errors import UserError
 
 _ATTEMPTS = 3  # losses of one episode, or of a worker that never started
 _START_SECONDS = 120.0  # a worker imports gymnasium before its first answer
 _CLOSE_SECONDS = 2.0
-# The parallelism is over processes; a worker's own thread pools would only compete.
-_ONE_THREAD = {
-    f"{library}_NUM_THREADS": "1"
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB")
-}
 
 
 class StepResult(NamedTuple):
@@ -57,61 +44,6 @@ class StepResult(NamedTuple):
     terminated: np.ndarray  # bool [S]: the game has ended
     truncated: np.ndarray  # bool [S]: the environment's step limit was reached
     lost: np.ndarray  # bool [S]: the episode is gone with its worker: start it again
-
-
-class _Worker:
-    """One process and the pipe to it."""
-
-    def __init__(self, setup: Setup, memory: int):
-        self.setup = setup
-        self.slots = range(setup.first, setup.first + setup.count)
-        self.ready = False
-        self.busy: set[int] = set()  # slots of the command that it works on
-        self.connection, theirs = Pipe()
-        main = "from worldmodels.environments.worker import main; main()"
-        descriptors = (theirs.fileno(), memory)
-        arguments = [str(number) for number in (*descriptors, os.getpid())]
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", main, *arguments],
-            stdin=subprocess.DEVNULL,
-            pass_fds=descriptors,
-            start_new_session=True,  # a group of its own; Ctrl-C does not reach it
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": _search_path()},
-        )
-        theirs.close()
-
-    def send(self, message: Setup | Command) -> bool:
-        """Send, or return False when the worker is already dead."""
-        try:
-            self.connection.send(message)
-        except OSError:
-            return False
-        return True
-
-    def kill(self) -> None:
-        """SIGKILL the worker and whatever it has started."""
-        self.connection.close()
-        if self.process.returncode is None:  # not reaped, so the id is still its own
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-def _search_path() -> str:
-    """Put this very package first on the workers' path, installed or not."""
-    root = str(Path(worldmodels.__file__).parent.parent)
-    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-
-
-def _anonymous_memory(size: int) -> int:
-    """Return the descriptor of shared memory that vanishes with its last user."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("frames")
-    else:
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, size)
-    return descriptor
 
 
 class EnvironmentPool:
@@ -140,14 +72,14 @@ class EnvironmentPool:
             )
         self.spec, self.slots, self.deadline = spec, slots, deadline
         count = min(workers or _cores(), slots)
-        self._memory = _anonymous_memory(slots * int(np.prod(SHAPE)))
+        self._memory = anonymous_memory(slots * int(np.prod(SHAPE)))
         self.frames = frames_in(mmap.mmap(self._memory, 0))
         bounds = [slots * worker // count for worker in range(count + 1)]
         self._seeds: dict[int, int] = {}  # of the running episodes, by slot
         self._losses = dict.fromkeys(range(slots), 0)  # of that same episode
         self._lost: set[int] = set()  # slots that wait to be started again
         self._failed_starts = 0
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         for first, end in itertools.pairwise(bounds):
             self._workers.append(self._start(Setup(spec, first, end - first)))
 
@@ -230,18 +162,18 @@ class EnvironmentPool:
             os.close(self._memory)
             self._memory = -1
 
-    def _start(self, setup: Setup) -> _Worker:
-        worker = _Worker(setup, self._memory)
+    def _start(self, setup: Setup) -> WorkerProcess:
+        worker = WorkerProcess(setup, self._memory)
         worker.send(setup)  # if it is dead already, the next command finds out
         return worker
 
-    def _limit(self, worker: _Worker) -> float:
+    def _limit(self, worker: WorkerProcess) -> float:
         patience = self.deadline if worker.ready else _START_SECONDS
         return time.monotonic() + patience
 
     def _collect(
         self,
-        waiting: dict[Connection, tuple[_Worker, float]],
+        waiting: dict[Connection, tuple[WorkerProcess, float]],
         result: StepResult,
     ) -> None:
         """Read one reply a worker; replace those that are dead or late."""
@@ -259,7 +191,7 @@ class EnvironmentPool:
                     worker, _ = waiting.pop(connection)
                     self._replace(worker, result, "stalled")
 
-    def _receive(self, worker: _Worker, result: StepResult) -> bool:
+    def _receive(self, worker: WorkerProcess, result: StepResult) -> bool:
         """Take one message; return whether its reply is still to come."""
         try:
             message = worker.connection.recv()
@@ -279,7 +211,11 @@ class EnvironmentPool:
         return False
 
     def _replace(
-        self, worker: _Worker, result: StepResult, reason: str, seed: int | None = None
+        self,
+        worker: WorkerProcess,
+        result: StepResult,
+        reason: str,
+        seed: int | None = None,
     ) -> None:
         """Kill and replace a worker; report its running episodes as lost.
 

@@ -176,7 +176,10 @@ class CarRacing(car_racing.CarRacing):
         self._narrow_pixels[:_VIEW_H] = self._narrow_view_pixels[::-1]
         shrink(self._narrow, (STATE_W, STATE_H), self._small)
         bgrx = self._small_pixels.view(np.uint8).reshape(STATE_H, STATE_W, 4)
-        return np.ascontiguousarray(bgrx[:, :, 2::-1])
+        frame = np.empty((STATE_H, STATE_W, 3), np.uint8)
+        for channel in range(3):  # a quarter of the time of one reversing copy
+            frame[:, :, channel] = bgrx[:, :, 2 - channel]
+        return frame
 
 
 class _Camera:

@@ -1,0 +1,79 @@
+"""A worker process as its pool sees it: started, spoken to, and killed.
+
+Workers are started by exec, never by a bare fork, which JAX's threads do not survive,
+and not through multiprocessing, which would import the parent's main module (and so
+JAX) in each of them.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from multiprocessing.connection import Pipe
+from pathlib import Path
+
+import worldmodels
+from worldmodels.environments.worker import Command, Setup
+
+# The parallelism is over processes; a worker's own thread pools would only compete.
+_ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1"
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB")
+}
+
+
+class WorkerProcess:
+    """One process and the pipe to it."""
+
+    def __init__(self, setup: Setup, memory: int):
+        self.setup = setup
+        self.slots = range(setup.first, setup.first + setup.count)
+        self.ready = False
+        self.busy: set[int] = set()  # slots of the command that it works on
+        self.connection, theirs = Pipe()
+        main = "from worldmodels.environments.worker import main; main()"
+        descriptors = (theirs.fileno(), memory)
+        arguments = [str(number) for number in (*descriptors, os.getpid())]
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", main, *arguments],
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,  # a group of its own; Ctrl-C does not reach it
+            env=os.environ | _ONE_THREAD | {"PYTHONPATH": _search_path()},
+        )
+        theirs.close()
+
+    def send(self, message: Setup | Command) -> bool:
+        """Send, or return False when the worker is already dead."""
+        try:
+            self.connection.send(message)
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL the worker and whatever it has started."""
+        self.connection.close()
+        if self.process.returncode is None:  # not reaped, so the id is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _search_path() -> str:
+    """Put this very package first on the workers' path, installed or not."""
+    root = str(Path(worldmodels.__file__).parent.parent)
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+
+
+def anonymous_memory(size: int) -> int:
+    """Return the descriptor of shared memory that vanishes with its last user."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("frames")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor
