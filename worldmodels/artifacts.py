@@ -115,10 +115,15 @@ class Artifact:
 
 
 class Writer:
-    """A store that is being filled; only `create` makes one."""
+    """A store that is being filled; only `create` makes one.
+
+    Attributes:
+        seconds_before: wall time that its stage took before it began to write.
+    """
 
     def __init__(self, path: Path):
         self.path = path
+        self.seconds_before = 0.0
 
     def array(
         self,
@@ -186,8 +191,10 @@ def create(
     with refuse_full_disk(path), _exclusive(path) as folder:
         attributes = _attributes(kind, config, inputs, stage_version)
         try:
-            yield Writer(folder)
-            attributes["wall_seconds"] = round(time.time() - started, 3)
+            writer = Writer(folder)
+            yield writer
+            seconds = writer.seconds_before + time.time() - started
+            attributes["wall_seconds"] = round(seconds, 3)
             _complete(folder, attributes)
             _publish(folder, path)
         except BaseException:

@@ -10,6 +10,7 @@ and a restart must not start a second one.
 import contextlib
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,20 @@ from worldmodels.artifacts import ArtifactError, refuse_full_disk
 
 
 class Checkpoint:
-    """One stage's checkpoint; `open_checkpoint` makes it."""
+    """One stage's checkpoint; `open_checkpoint` makes it.
+
+    It also keeps the stage's clock, which goes on where a killed run's stopped.
+    """
 
     def __init__(self, path: Path, fingerprint: str):
         self.path = path
         self.fingerprint = fingerprint
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time spent on the stage so far, with that of the runs before this."""
+        return time.monotonic() - self._started
 
     def load(self) -> Any | None:
         """Return what `save` was given last, or None when there is nothing to resume.
@@ -40,7 +50,10 @@ class Checkpoint:
         if not stored[4:] or bytes(stored[:4]) != _checksum(stored[4:]):
             return None
         content = serialization.msgpack_restore(stored[4:])
-        return content["state"] if content["fingerprint"] == self.fingerprint else None
+        if content["fingerprint"] != self.fingerprint:
+            return None
+        self._started -= content["seconds"]
+        return content["state"]
 
     def save(self, state: Any) -> None:
         """Replace the checkpoint by `state`, nested dicts of numpy arrays.
@@ -48,7 +61,8 @@ class Checkpoint:
         Raises:
             ArtifactError: when the disk is full. The last checkpoint is still there.
         """
-        content = {"fingerprint": self.fingerprint, "state": state}
+        content = {"fingerprint": self.fingerprint, "seconds": self.seconds}
+        content["state"] = state
         stored = serialization.msgpack_serialize(content)
         fresh = self.path.with_name(self.path.name + ".new")
         with refuse_full_disk(self.path):

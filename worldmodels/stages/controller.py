@@ -120,6 +120,7 @@ def run(
         with artifacts.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store:
+            store.seconds_before = saved.seconds
             _write(store, search, records, plan)
         saved.discard()
 

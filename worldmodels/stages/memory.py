@@ -63,6 +63,7 @@ def run(
         with artifacts.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store:
+            store.seconds_before = saved.seconds
             store.tree("params", jax.device_get(state.params))
             for name, values in history.items():
                 store.write(f"history/{name}", values, ["update"])
