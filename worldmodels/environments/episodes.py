@@ -9,6 +9,7 @@ Alignment: `frames[t]` is seen, `actions[t]` chosen on it, `rewards[t]` and
 `terminated[t]` follow. The frame after the last action is not kept.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -108,34 +109,33 @@ def run(
     if any(episode.steps < 1 for episode in episodes):
         raise UserError("an episode of less than one step cannot be run")
     slots = pool.slots
-    queues = [list(range(slot, len(episodes), slots))[::-1] for slot in range(slots)]
+    waiting = [deque(range(slot, len(episodes), slots)) for slot in range(slots)]
     running: dict[int, _Running] = {}
-    starting = {slot for slot in range(slots) if queues[slot]}
+    starting = {slot for slot in range(slots) if waiting[slot]}
     for slot in starting:
-        index = queues[slot].pop()
-        running[slot] = _Running(index, episodes[index])
-    active = np.zeros(slots, bool)
+        running[slot] = _next(waiting[slot], episodes)
     while running:
+        active = np.array([s in running and s not in starting for s in range(slots)])
         actions = _act(pool, policy, active, running, record) if active.any() else None
-        for slot in starting:
+        for slot in sorted(starting):
             policy.start(slot, running[slot].episode)
         seeds = {slot: running[slot].episode.seed for slot in sorted(starting)}
         step = pool.advance(actions, active, seeds)
-        finished = _collect(step, actions, active, running)
-        starting = set(np.flatnonzero(step.lost).tolist()) & set(running)
-        results = []
-        for slot in finished:
-            results.append(running.pop(slot).result(record))
-            if queues[slot]:
-                index = queues[slot].pop()
-                running[slot] = _Running(index, episodes[index])
-                starting.add(slot)
+        starting = {slot for slot in running if step.lost[slot]}
         for slot in starting:
             running[slot] = _Running(running[slot].index, running[slot].episode)
-        active[:] = False
-        active[list(running)] = True
-        active[list(starting)] = False
+        results = []
+        for slot in _collect(step, actions, active, running):
+            results.append(running.pop(slot).result(record))
+            if waiting[slot]:
+                running[slot] = _next(waiting[slot], episodes)
+                starting.add(slot)
         yield from results
+
+
+def _next(waiting: deque, episodes: Sequence[Episode]) -> _Running:
+    index = waiting.popleft()
+    return _Running(index, episodes[index])
 
 
 def _act(
