@@ -1,5 +1,8 @@
 """V against numpy loops, flax's layers, scipy's densities, and its own other form."""
 
+from functools import partial
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,8 @@ import optax
 import pytest
 from scipy import integrate, stats
 
-from worldmodels import training, vision
+from worldmodels import convolutions, training, vision
+from worldmodels.convolutions import CPU, PLAIN
 
 SMALL = vision.VAE(latent_size=4, channels=(3, 4, 5, 6), decoder_channels=(5, 4, 3))
 
@@ -108,6 +112,80 @@ def test_decoder_equals_a_numpy_loop():
         )
 
 
+def value_and_gradients(model, params):
+    def scalar(params):
+        key = jax.random.key(3)
+        return vision.loss(params, frames(4), key, model=model, kl_tolerance=0.1)[0]
+
+    return jax.jit(jax.value_and_grad(scalar))(params)
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "tolerance"),
+    [(vision.VAE(), "float32", 1e-5), (SMALL, "float64", 1e-12)],
+)
+def test_both_forms_give_one_loss_and_one_gradient(model, dtype, tolerance):
+    with jax.enable_x64(dtype == "float64"):
+        model = model.clone(dtype=jnp.dtype(dtype))
+        params = random_params(model)
+        plain, cpu = (
+            value_and_gradients(model.clone(operations=operations), params)
+            for operations in (PLAIN, CPU)
+        )
+    np.testing.assert_allclose(cpu[0], plain[0], rtol=tolerance)
+    for ours, reference in zip(*map(jax.tree.leaves, (cpu[1], plain[1])), strict=True):
+        assert ours.dtype == reference.dtype == dtype
+        limit = tolerance * np.abs(reference).max()
+        np.testing.assert_allclose(ours, reference, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("kernel_size", [3, 4, 5, 6])
+def test_both_forms_agree_for_any_size(size, kernel_size):
+    rng = np.random.default_rng(0)
+    shape = (2, size + kernel_size, size + kernel_size, 2)
+    x = rng.normal(size=shape).astype(np.float32)
+    kernel = rng.normal(size=(kernel_size, kernel_size, 2, 3)).astype(np.float32)
+    for name in ("convolution", "transposed_convolution"):
+        results = []
+        for operations in (PLAIN, CPU):
+            y, pullback = jax.vjp(getattr(operations, name), x, kernel)
+            results.append((y, *pullback(jnp.cos(y))))
+        for ours, reference in zip(*results, strict=True):
+            np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-4)
+
+
+def test_plain_forms_are_flaxs_layers():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 9, 9, 3)).astype(np.float32)
+    kernel = rng.normal(size=(5, 5, 3, 2)).astype(np.float32)
+    for layer, operation in (
+        (nn.Conv, convolutions.convolution),
+        (nn.ConvTranspose, convolutions.transposed_convolution),
+    ):
+        layer = layer(2, (5, 5), (2, 2), "VALID", use_bias=False)
+        expected = layer.apply({"params": {"kernel": kernel}}, x)
+        np.testing.assert_array_equal(operation(x, kernel), expected)
+
+
+def test_the_form_is_chosen_by_platform():
+    assert convolutions.for_platform("cpu") is CPU
+    assert convolutions.for_platform("gpu") is PLAIN
+
+
+@pytest.mark.parametrize("count", [1, 70])
+def test_encoding_in_chunks_is_encoding(count):
+    params = random_params(SMALL)
+    batch = frames(count)
+    results = [
+        vision.encode(params, SMALL.clone(operations=operations), batch)
+        for operations in (PLAIN, CPU)
+    ]
+    for ours, reference in zip(*results, strict=True):
+        assert ours.shape == (count, 4)
+        np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
+
+
 def test_kl_is_the_integral_of_the_density_ratio():
     mu, logvar = np.array([0.7, -1.2]), np.array([-0.9, 0.4])
     expected = 0.0
@@ -190,12 +268,10 @@ def test_training_lowers_the_loss():
 def test_dtype_reaches_every_layer():
     with jax.enable_x64(True):
         model = SMALL.clone(dtype=jnp.float64)
-        params = vision.initial(jax.random.key(0), model)
-        grads, metrics = jax.grad(
-            lambda p: vision.loss(
-                p, frames(2), jax.random.key(0), model=model, kl_tolerance=0.5
-            ),
-            has_aux=True,
-        )(params)
-    for leaf in jax.tree.leaves((params, grads, metrics)):
+        key = jax.random.key(0)
+        params = jax.eval_shape(lambda: vision.initial(key, model))
+        gradient = jax.grad(vision.loss, has_aux=True)
+        gradient = partial(gradient, model=model, kl_tolerance=0.5)
+        results = jax.eval_shape(gradient, params, frames(2), key)
+    for leaf in jax.tree.leaves((params, results)):
         assert leaf.dtype == np.float64

@@ -36,8 +36,13 @@ class VAE(nn.Module):
     dtype: Any = jnp.float32
     operations: Operations | None = None
 
+    @property
+    def form(self) -> Operations:
+        """The form of the convolutions in use."""
+        return self.operations or for_platform(jax.default_backend())
+
     def setup(self) -> None:
-        operations = self.operations or for_platform(jax.default_backend())
+        operations = self.form
         self.encoder = Encoder(self.latent_size, self.channels, self.dtype, operations)
         self.decoder = Decoder(self.decoder_channels, self.dtype, operations)
 
@@ -157,7 +162,26 @@ def glorot_limit(shape: tuple[int, ...]) -> float:
 def encode(
     params: Params, model: VAE, frames: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3]."""
+    """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3].
+
+    On a CPU the frames pass in chunks that stay in its cache.
+    """
+
+    def chunk(frames):
+        return _encode(params, model, frames)
+
+    size = model.form.chunk or len(frames)
+    full = len(frames) // size * size
+    if full <= size:
+        return chunk(frames)
+    parts = jax.lax.map(chunk, frames[:full].reshape(-1, size, *FRAME_SHAPE))
+    parts = jax.tree.map(lambda x: x.reshape(full, -1), parts)
+    if full == len(frames):
+        return parts
+    return jax.tree.map(lambda *x: jnp.concatenate(x), parts, chunk(frames[full:]))
+
+
+def _encode(params, model, frames):
     return model.apply({"params": params}, frames, method="encode")
 
 
@@ -186,7 +210,7 @@ def loss(
     never below `kl_tolerance` nats per latent dimension: the floor holds for the whole
     KL of one image, as in the released code.
     """
-    mu, logvar = encode(params, model, batch)
+    mu, logvar = _encode(params, model, batch)
     images = decode(params, model, sample(key, mu, logvar))
     error = to_unit(batch, model.dtype) - images
     recon = jnp.mean(jnp.sum(error**2, axis=(1, 2, 3)))
