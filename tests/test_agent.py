@@ -53,10 +53,8 @@ def numpy_act(params, z, h):
 
 def numpy_lstm(params, h, c, x):
     p = jax.tree.map(np.asarray, params)
-    gates = np.concatenate([x, h]) @ np.vstack(
-        [p["input_kernel"], p["recurrent_kernel"]]
-    )
-    i, f, g, o = np.split(gates + p["gate_bias"], 4)
+    gates = np.concatenate([x, h]) @ p["lstm_kernel"]
+    i, f, g, o = np.split(gates + p["lstm_bias"], 4)
     c = special.expit(f) * c + special.expit(i) * np.tanh(g)
     return special.expit(o) * np.tanh(c), c
 

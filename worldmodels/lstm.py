@@ -1,0 +1,115 @@
+"""The LSTM of M: one cell, and a whole sequence with a backward pass by hand.
+
+Gates are ordered input, forget, candidate, output. One kernel [I + N, 4N] takes the
+input and the state before it side by side, so a time step is one matrix product.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class LSTMState(NamedTuple):
+    """What the LSTM carries from one time step to the next."""
+
+    h: jax.Array  # [B, N] output, in (-1, 1)
+    c: jax.Array  # [B, N] cell
+
+
+class Activations(NamedTuple):
+    """The gates of one time step, each [B, N]: in (0, 1), the candidate in (-1, 1)."""
+
+    i: jax.Array
+    f: jax.Array
+    g: jax.Array
+    o: jax.Array
+
+
+class Gradients(NamedTuple):
+    """What the backward pass carries against time."""
+
+    state: LSTMState  # of the loss with respect to the state after this step
+    kernel: jax.Array  # [I + N, 4N] summed over the steps so far
+    bias: jax.Array  # [4N]
+
+
+def cell(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations]:
+    """Return the next state and the activations of gates [B, 4N]."""
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
+    g = jnp.tanh(g)
+    c = f * state.c + i * g
+    return LSTMState(o * jnp.tanh(c), c), Activations(i, f, g, o)
+
+
+def step(
+    kernel: jax.Array, bias: jax.Array, state: LSTMState, x: jax.Array
+) -> LSTMState:
+    """Consume x [B, I] with kernel [I + N, 4N] and bias [4N]."""
+    gates = jnp.concatenate([x, state.h], axis=-1) @ kernel + bias
+    return cell(state, gates)[0]
+
+
+@jax.custom_vjp
+def unfold(kernel: jax.Array, bias: jax.Array, x: jax.Array) -> jax.Array:
+    """Return h [T, B, N] after each of x [T, B, I], from a zero state.
+
+    The backward pass by hand sums the kernel's gradient while it runs. Both passes
+    then hold no array [T, B, 4N] that a step could do without: on a CPU, mapping and
+    filling those cost as much as the products.
+    """
+    return _forward(kernel, bias, x)[0]
+
+
+def _zero_state(kernel: jax.Array, x: jax.Array) -> LSTMState:
+    zeros = jnp.zeros((x.shape[1], kernel.shape[1] // 4), kernel.dtype)
+    return LSTMState(zeros, zeros)
+
+
+def _forward(kernel, bias, x):
+    def step(state, x):
+        read = jnp.concatenate([x, state.h], axis=-1)
+        after, activations = cell(state, read @ kernel + bias)
+        return after, (after.h, (read, state.c, after.c, activations))
+
+    _, (h, residuals) = jax.lax.scan(step, _zero_state(kernel, x), x)
+    return h, (kernel, residuals)
+
+
+def _backward(saved, dh):
+    kernel, residuals = saved
+    transposed = kernel.T
+
+    def step(after: Gradients, at_t):
+        dh, (read, c_tm1, c, activations) = at_t
+        dgates, dc = _cell_backward(after.state, dh, c_tm1, c, activations)
+        dread = dgates @ transposed
+        dx, dh = jnp.split(dread, [read.shape[-1] - c.shape[-1]], axis=-1)
+        dkernel = after.kernel + read.T @ dgates
+        dbias = after.bias + dgates.sum(axis=0)
+        return Gradients(LSTMState(dh, dc), dkernel, dbias), dx
+
+    start = Gradients(
+        LSTMState(jnp.zeros_like(dh[0]), jnp.zeros_like(dh[0])),
+        jnp.zeros_like(kernel),
+        jnp.zeros_like(kernel[0]),
+    )
+    total, dx = jax.lax.scan(step, start, (dh, residuals), reverse=True)
+    return total.kernel, total.bias, dx
+
+
+def _cell_backward(after: LSTMState, dh, c_tm1, c, activations: Activations):
+    """Return the gradients with respect to the gates [B, 4N] and c_tm1 [B, N]."""
+    i, f, g, o = activations
+    tanh_c = jnp.tanh(c)
+    dh = dh + after.h
+    dc = after.c + dh * o * (1 - tanh_c**2)
+    di = dc * g * i * (1 - i)
+    df = dc * c_tm1 * f * (1 - f)
+    dg = dc * i * (1 - g**2)
+    do = dh * tanh_c * o * (1 - o)
+    return jnp.concatenate([di, df, dg, do], axis=-1), dc * f
+
+
+unfold.defvjp(_forward, _backward)

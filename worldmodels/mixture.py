@@ -1,0 +1,162 @@
+"""The mixture density of M: K Gaussians for each latent dimension (appendix A.2).
+
+`nll` scores a target, `sample` draws at a temperature, and `total_nll` is `nll` of a
+whole sequence straight from the LSTM's outputs, with its gradients in one pass.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+LOG_2PI = math.log(2 * math.pi)
+ROWS = 1024  # rows [.., 3KZ] of outputs that stay in a core's cache
+
+
+class Mixture(NamedTuple):
+    """A mixture of K Gaussians for each latent dimension."""
+
+    logweight: jax.Array  # [..., Z, K] log of the weights, normalised over K
+    mean: jax.Array  # [..., Z, K]
+    logstd: jax.Array  # [..., Z, K] log of the standard deviations
+
+
+def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
+    """Return the mixtures [..., Z, K] of a network's outputs [..., 3KZ].
+
+    The outputs hold logits, means and log-stds, each mixture after mixture with the
+    latents innermost: sums over K then run over whole vectors.
+    """
+    outputs = outputs.reshape(*outputs.shape[:-1], 3, mixtures, -1)
+    logit, mean, logstd = jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0)
+    return Mixture(jax.nn.log_softmax(logit, axis=-1), mean, logstd)
+
+
+def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
+    """Return the negative log-likelihood of target [..., Z], in nats, [..., Z]."""
+    scaled = (target[..., None] - mixture.mean) * jnp.exp(-mixture.logstd)
+    logdensity = -0.5 * (scaled**2 + LOG_2PI) - mixture.logstd
+    return -jax.nn.logsumexp(mixture.logweight + logdensity, axis=-1)
+
+
+def sample(
+    key: jax.Array, mixture: Mixture, temperature: jax.Array | float = 1.0
+) -> jax.Array:
+    """Draw z [..., Z] from the mixture at a temperature (World Models, appendix D).
+
+    Logits are divided by the temperature and variances multiplied by it; as it goes
+    to 0 the draw becomes the mean of the likeliest Gaussian.
+    """
+    choice_key, noise_key = jax.random.split(key)
+    logweight, mean, logstd = mixture
+    # The smallest positive number: temperature 0 would make the best logit 0 / 0.
+    temperature = jnp.maximum(
+        jnp.asarray(temperature, mean.dtype), jnp.finfo(mean.dtype).tiny
+    )
+    logits = (logweight - logweight.max(axis=-1, keepdims=True)) / temperature
+    # One uniform and the inverse CDF: K times fewer draws than a categorical.
+    cdf = jnp.cumsum(jax.nn.softmax(logits, axis=-1), axis=-1)
+    shape = mean.shape[:-1]
+    u = jax.random.uniform(choice_key, shape, mean.dtype)
+    k = (u[..., None] >= cdf[..., :-1]).sum(axis=-1, keepdims=True)
+    chosen = k == jnp.arange(mean.shape[-1])
+    mean = jnp.where(chosen, mean, 0).sum(axis=-1)
+    std = jnp.exp(jnp.where(chosen, logstd, 0).sum(axis=-1)) * jnp.sqrt(temperature)
+    return mean + std * jax.random.normal(noise_key, shape, mean.dtype)
+
+
+@jax.custom_vjp
+def total_nll(
+    kernel: jax.Array,
+    bias: jax.Array,
+    h: jax.Array,
+    target: jax.Array,
+    valid: jax.Array,
+) -> jax.Array:
+    """Return the summed `nll` of the mixtures that h @ kernel + bias holds, in nats.
+
+    Its gradients have a closed form and are made together with the value, a few time
+    steps at a time: autodiff over a whole sequence keeps ten arrays [T, B, K, Z], and
+    on a CPU their memory costs three times the arithmetic.
+
+    Args:
+        kernel: [N, 3KZ] and bias [3KZ]: see `from_outputs`.
+        h: [T, B, N].
+        target: [T, B, Z].
+        valid: bool [T, B] the steps that count.
+    """
+    mixtures = bias.size // (3 * target.shape[-1])
+    each = nll(from_outputs(h @ kernel + bias, mixtures), target)
+    return jnp.where(valid[..., None], each, 0).sum()
+
+
+class Totals(NamedTuple):
+    """Sums over the time steps so far."""
+
+    nll: jax.Array
+    kernel: jax.Array  # gradient [N, 3KZ]
+    bias: jax.Array  # gradient [3KZ]
+
+
+def _forward(kernel, bias, h, target, valid):
+    def step(total: Totals, rows):
+        h, target, valid = rows
+        each, doutputs = _nll_and_gradient(h @ kernel + bias, target, valid)
+        dtarget = -doutputs[:, 1].sum(axis=-2)
+        doutputs = doutputs.reshape(len(h), -1)
+        total = Totals(
+            total.nll + each.sum(),
+            total.kernel + h.T @ doutputs,
+            total.bias + doutputs.sum(axis=0),
+        )
+        return total, (doutputs @ kernel.T, dtarget)
+
+    rows = _rows_together(*h.shape[:2])
+    zero = Totals(jnp.zeros((), h.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias))
+    flat = [x.reshape(-1, rows, *x.shape[2:]) for x in (h, target, valid)]
+    total, (dh, dtarget) = jax.lax.scan(step, zero, tuple(flat))
+    gradients = (
+        total.kernel,
+        total.bias,
+        dh.reshape(h.shape),
+        dtarget.reshape(target.shape),
+    )
+    return total.nll, gradients
+
+
+def _rows_together(time: int, batch: int) -> int:
+    """Return how many of T * B rows to take at once: whole steps, evenly, few."""
+    steps = [n for n in range(1, time + 1) if time % n == 0 and n * batch <= ROWS]
+    return max(steps, default=1) * batch
+
+
+def _nll_and_gradient(outputs, target, valid):
+    """Return `nll` [R, Z] of outputs [R, 3KZ] and its gradient [R, 3, K, Z].
+
+    With responsibilities r = softmax_k(logweight + logdensity) and s the distance in
+    standard deviations: weight - r by the logits, -r s / std by the means,
+    r (1 - s^2) by the log-stds.
+    """
+    outputs = outputs.reshape(len(target), 3, -1, target.shape[-1])
+    logit, mean, logstd = outputs[:, 0], outputs[:, 1], outputs[:, 2]
+    precision = jnp.exp(-logstd)
+    scaled = (target[:, None] - mean) * precision
+    logjoint = logit - 0.5 * (scaled**2 + LOG_2PI) - logstd
+    lognormaliser = jax.nn.logsumexp(logit, axis=1, keepdims=True)
+    logevidence = jax.nn.logsumexp(logjoint, axis=1, keepdims=True)
+    weight = jnp.exp(logit - lognormaliser)
+    r = jnp.exp(logjoint - logevidence)
+    gradient = jnp.stack(
+        [weight - r, -r * scaled * precision, r * (1 - scaled**2)], axis=1
+    )
+    each = (lognormaliser - logevidence)[:, 0]
+    valid = valid[:, None]
+    return jnp.where(valid, each, 0), jnp.where(valid[..., None, None], gradient, 0)
+
+
+def _backward(gradients, dtotal):
+    return *(dtotal * x for x in gradients), None
+
+
+total_nll.defvjp(_forward, _backward)
