@@ -31,8 +31,8 @@ SETTINGS = Round(
     vision=replace(
         _BASE.vision,
         latent_size=LATENT,
-        channels=(4, 4, 4, 4),
-        decoder_channels=(4, 4, 4),
+        channels=(8, 8, 8, 8),
+        decoder_channels=(8, 8, 8),
     ),
     memory=replace(_BASE.memory, hidden_size=HIDDEN, mixtures=2),
     controller=replace(

@@ -13,6 +13,7 @@ from worldmodels.rounds import Clip, Round
 from worldmodels.statistics import Summary
 
 _COLUMNS = 12  # frames in a strip
+_SURVEYED = 200  # frames that tell which latent dimensions are informative
 _TRAVERSED = 8  # latent dimensions shown
 _DREAM_STRIDE = 5  # steps between two frames of a dream strip
 _WATCHED = 100  # steps that M watches before it dreams
@@ -128,10 +129,11 @@ def _prior(eyes: Eyes, number: int) -> Picture:
 
 def _traversal(eyes: Eyes, clips: list[Clip]) -> Picture:
     frames = np.concatenate([c.frames for c in clips])
-    frames = frames[pictures.spread(len(frames), 200)]
-    mu, logvar = imagery.encode(eyes, frames)
-    dimensions = imagery.informative(mu, logvar)[:_TRAVERSED]
-    images = imagery.traversal(eyes, mu[len(mu) // 2], dimensions, _COLUMNS)
+    frames = frames[pictures.spread(len(frames), _SURVEYED)]
+    dimensions = imagery.informative(*imagery.encode(eyes, frames))[:_TRAVERSED]
+    middle = clips[0].frames[len(clips[0].frames) // 2]
+    mu, _ = imagery.encode(eyes, middle[None])
+    images = imagery.traversal(eyes, mu[0], dimensions, _COLUMNS)
     return Picture(
         _strips(images), "image/png",
         f"Latent traversal: {len(dimensions)} rows of {_COLUMNS} images, each row with "
@@ -171,16 +173,17 @@ def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture 
     frames, actions = clip.frames[:end], clip.actions[:end]
     dreamt = imagery.dream(eyes, mind, key, frames, actions, start)
     real = frames[start + 1 :]
-    shown = pictures.spread(len(real), _COLUMNS)
+    stride = max(1, len(real) // _COLUMNS)
+    shown = np.arange(stride - 1, len(real), stride)[:_COLUMNS]
     seen = imagery.reconstruct(eyes, real[shown])
-    steps = ", ".join(str(s + 1) for s in shown)
     return Picture(
         _strips(np.stack([real[shown], seen, dreamt[shown]])), "image/png",
         f"{len(shown)} frames of {clip.name}, V's reconstructions of them, and M's "
         f"dream of the same steps, up to {shown[-1] + 1} steps ahead.",
         f"<b>A dream under real frames</b>, {escape(clip.name)}: M watches {start} "
         "steps, then dreams on from a real z under the real actions, on its own "
-        f"samples alone, decoded by V; {steps} steps ahead.",
+        f"samples alone, decoded by V. One frame every {stride} steps, up to "
+        f"{shown[-1] + 1} steps ahead.",
         ["real", "V", "dream"],
     )  # fmt: skip
 
@@ -191,22 +194,8 @@ def controller(round: Round) -> str:
     fitness = np.concatenate([b.read("fitness").mean(axis=2) for b in blocks])
     tested = np.concatenate([b.read("selection/generation") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
-    steps = np.concatenate([b.read("steps") for b in blocks])
-    config, means = blocks[0].config, returns.mean(axis=1)
-    best = int(np.argmax(means))
-    text = (
-        f"C: {blocks[0].array('mean').shape[1]:,} parameters evolved by CMA-ES, "
-        f"{len(fitness):,} generations of {fitness.shape[1]} candidates, each driving "
-        f"the same {config['rollouts']} tracks. Every {config['select_every']} "
-        f"generations the mean of the distribution drives {returns.shape[1]} selection "
-        f"tracks; the best was {means[best]:.1f} after generation {tested[best]}, and "
-        "that one is evaluated."
-    )
-    if steps.min() < steps.max():
-        text += (
-            f" Episodes grew from {steps[0]:,} to {steps[-1]:,} steps, so early "
-            "fitness is of shorter drives."
-        )
+    means = returns.mean(axis=1)
+    tracks = _count(blocks[0].config["rollouts"], "track")
     picture = Picture(
         figures.fitness(fitness, tested, returns), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
@@ -214,10 +203,34 @@ def controller(round: Round) -> str:
         f"{fitness.max():.1f}; the CMA mean on selection tracks goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}. The paper's line is 823, 867, 867, 880 "
         "and 900.5 at generations 25, 50, 100, 200 and 1800.",
-        f"<b>Fitness by generation.</b> Mean return over the {config['rollouts']} "
-        "tracks of a generation; the paper's CMA mean is over 1,024 episodes.",
+        f"<b>Fitness by generation.</b> Mean return over {tracks} a generation; the "
+        "paper's CMA mean is over 1,024 episodes.",
     )  # fmt: skip
+    text = _search_text(blocks, tested, returns, tracks)
     return _chapter("Controller", text) + picture.html()
+
+
+def _search_text(
+    blocks: list[Artifact], tested: np.ndarray, returns: np.ndarray, tracks: str
+) -> str:
+    generations = sum(b.array("mean").shape[0] for b in blocks)
+    steps = np.concatenate([b.read("steps") for b in blocks])
+    _, population, size = blocks[0].array("population").shape
+    best = int(np.argmax(returns.mean(axis=1)))
+    text = (
+        f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
+        f"{population} candidates, all driving the same {tracks}, new ones each "
+        f"generation. Every {blocks[0].config['select_every']} generations the mean of "
+        f"the distribution drives {_count(returns.shape[1], 'selection track')}. The "
+        f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "
+        "one is evaluated."
+    )
+    if steps.min() < steps.max():
+        text += (
+            f" Episodes grew from {steps[0]:,} to {steps[-1]:,} steps, so early "
+            "fitness is of shorter drives."
+        )
+    return text
 
 
 def evaluation(round: Round) -> str:
@@ -241,6 +254,10 @@ def evaluation(round: Round) -> str:
         "intervals.",
     )  # fmt: skip
     return _chapter("Score on unseen tracks", text) + picture.html()
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def _chapter(title: str, text: str) -> str:

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from worldmodels.statistics import Summary
 
@@ -58,6 +59,11 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
             axes.set(title=title, xlabel="update")
             if title in log and (raw > 0).all():
                 axes.set_yscale("log")
+                for axis_format in (
+                    axes.yaxis.set_major_formatter,
+                    axes.yaxis.set_minor_formatter,
+                ):
+                    axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
             axes.margins(x=0.01)
         return _svg(figure)
 

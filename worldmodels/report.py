@@ -80,9 +80,12 @@ def _headline(rounds: Sequence[Round]) -> str:
     cards = []
     if (scores := rounds[-1].scores) is not None:
         agent, random = scores
-        interval = f"95 % interval {agent.low:.1f} to {agent.high:.1f}"
-        interval = f"95 % interval {random.low:.1f} to {random.high:.1f}"
-        cards.append(("the random policy's", f"{random.mean:.1f}", interval))
+        for name, told in (
+            ("the agent's mean return", agent),
+            ("random policy", random),
+        ):
+            interval = f"95 % interval {told.low:.1f} to {told.high:.1f}"
+            cards.append((name, f"{told.mean:.1f}", interval))
         cards.append(("test drives", str(agent.count), "each on a track never seen"))
     count = f"in {len(rounds)} rounds" if len(rounds) > 1 else "one after the other"
     cards.append(("all stages took", duration(seconds), count))
@@ -149,7 +152,7 @@ def _provenance(rounds: Sequence[Round]) -> str:
     head = ("round", "stage", "stores", "wall time", "on disk", "seed", "computed on")
     parts = ["<h3>Wall time of each stage</h3>\n", page.table(head, rows, (2, 3, 4))]
     parts.append("<h3>Versions</h3>\n")
-    parts.append(page.table(("version", "of", "stages"), _versions(rounds)))
+    parts.append(page.table(("library", "version", "stages"), _versions(rounds)))
     parts.append("<h3>Resolved settings</h3>\n")
     for round in reversed(rounds):
         for stage in _STAGES:
@@ -186,7 +189,7 @@ def _versions(rounds: Sequence[Round]) -> list[tuple[str, str, str]]:
                     stages.append(name)
     most = max(len(stages) for stages in used.values())
     return [
-        (version, library, "all" if len(stages) == most else ", ".join(stages))
+        (library, version, "all" if len(stages) == most else ", ".join(stages))
         for (library, version), stages in used.items()
     ]
 

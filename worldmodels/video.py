@@ -19,6 +19,7 @@ from worldmodels.errors import UserError
 FRAMES_PER_SECOND = 50  # CarRacing's own clock
 SUFFIXES = (".mp4", ".gif")
 
+_PALETTE_FRAMES = 8
 _MARGIN = 8
 _CAPTION = 22  # pixels above each view
 _INK, _FAINT, _PAPER = (32, 36, 44), (222, 225, 230), (255, 255, 255)
@@ -186,11 +187,15 @@ def _write_mp4(
 def _write_gif(
     path: Path, frames: Iterator[np.ndarray], frames_per_second: float
 ) -> None:
-    # One palette for all frames: pictures of one drive share their colours, and a
-    # palette a frame flickers.
-    images = [Image.fromarray(frame) for frame in frames]
-    palette = images[len(images) // 2].quantize(255, method=Image.Quantize.MEDIANCUT)
-    images = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
+    # One palette for all frames, from some of them: a palette a frame flickers.
+    pictured = list(frames)
+    shown = pictures.spread(len(pictured), _PALETTE_FRAMES)
+    some = Image.fromarray(np.concatenate([pictured[t] for t in shown]))
+    palette = some.quantize(255, method=Image.Quantize.MEDIANCUT)
+    images = [
+        Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
+        for picture in pictured
+    ]
     # Readers round shorter delays than 20 ms up to 100 ms.
     delay = max(20, round(1000 / frames_per_second))
     images[0].save(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels import compute, imagery, trained, video
+from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import (
     Artifact,
     ArtifactError,
@@ -55,14 +56,24 @@ def run(
         check_input(block, "vision", eyes)
         check_input(block, "memory", mind)
     compute.prepare(blocks[0].config["dtype"])
-    recording = _drive(blocks, eyes, mind, seed, steps)
-    film = _draw(recording, Eyes(*trained.load_vision(eyes)), mind)
+    agent, weights = trained.load_agent(eyes, mind, blocks[0].config)
+    recording = _drive(agent, weights, blocks, seed, steps)
+    film = _film(agent, weights, recording)
     with refuse_full_disk(out):
-        video.write(out, video.draw(film))
+        _write(film, out)
     print(
         f"return {film.total_reward:.1f} in {len(recording.rewards):,} steps on the "
         f"track of seed {seed}; film: {out}"
     )
+
+
+def _write(film: video.Drive, out: Path) -> None:
+    if out.suffix.lower() == ".gif":
+        # No viewer shows a GIF at 50 frames a second, and it packs worse than a film.
+        images, rate = video.draw(film, scale=3, every=2), video.FRAMES_PER_SECOND / 2
+    else:
+        images, rate = video.draw(film), video.FRAMES_PER_SECOND
+    video.write(out, images, rate)
 
 
 def _blocks(controller: Sequence[Path]) -> list[Path]:
@@ -80,9 +91,9 @@ def _blocks(controller: Sequence[Path]) -> list[Path]:
 
 
 def _drive(
+    agent: Agent,
+    weights: Weights,
     blocks: Sequence[Artifact],
-    eyes: Artifact,
-    mind: Artifact,
     seed: int,
     steps: int | None,
 ) -> Recording:
@@ -96,7 +107,6 @@ def _drive(
             f"a drive of {steps} steps on the track of seed {seed} is impossible; give "
             "at least one step and a seed of at least 0"
         )
-    agent, weights = trained.load_agent(eyes, mind, config)
     best, _ = trained.best_controller(blocks)
     policy = AgentPolicy(agent, weights, best[None], config["slots"])
     policy.start(0, Episode(seed=seed, steps=steps))
@@ -126,8 +136,9 @@ def _first_slot(policy: AgentPolicy, slots: int) -> Callable[[np.ndarray], np.nd
     return choose
 
 
-def _draw(recording: Recording, eyes: Eyes, mind: Artifact) -> video.Drive:
+def _film(agent: Agent, weights: Weights, recording: Recording) -> video.Drive:
+    eyes = Eyes(agent.vision, weights.vision)
+    mind = Mind(agent.memory, weights.memory)
     frames, actions, rewards = recording
-    model = Mind(*trained.load_memory(mind))
-    seen, dreamt = imagery.watch(eyes, model, frames, actions)
+    seen, dreamt = imagery.watch(eyes, mind, frames, actions)
     return video.Drive(frames, seen, dreamt, actions, rewards)

@@ -26,8 +26,8 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
     if not stores:
         raise UserError("a report needs at least one store; give some")
     artifacts = [open_artifact(path) for path in stores]
-    if any(a.config.get("dtype") == "float64" for a in artifacts):
-        compute.prepare("float64")
+    dtypes = {artifact.config.get("dtype") for artifact in artifacts}
+    compute.prepare("float64" if "float64" in dtypes else "float32")
     rounds = group(artifacts)
     with Progress("report, rounds", len(rounds), log) as progress:
         html = report.html(rounds, lambda: progress.update(1))

@@ -1,0 +1,95 @@
+"""drive: the trained agent's film, and the same drive as an evaluation's."""
+
+import re
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import synthetic
+from PIL import Image
+
+from worldmodels import trained
+from worldmodels.driving import AgentPolicy
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.episodes import Episode
+from worldmodels.environments.episodes import run as run_episodes
+from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.errors import UserError
+from worldmodels.stages import drive
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
+
+
+def printed_return(told: str) -> tuple[str, int]:
+    found = re.search(r"return (-?\d+\.\d) in (\d+) steps", told)
+    return found[1], int(found[2])
+
+
+def test_drive_is_that_of_the_pool(stores, tmp_path, capsys):
+    """The same seed, controller and number of slots give the same return."""
+    out = tmp_path / "films" / "drive.mp4"
+    folder = stores.controller[0].path.parent
+    drive.run(controller=[folder], seed=7, out=out)
+    told = printed_return(capsys.readouterr().out)
+    agent, weights = trained.load_agent(
+        stores.vision, stores.memory, stores.controller[0].config
+    )
+    best, _ = trained.best_controller(stores.controller)
+    slots = synthetic.SETTINGS.environment.slots
+    spec = EnvironmentSpec(max_steps=synthetic.STEPS)
+    policy = AgentPolicy(agent, weights, best[None], slots)
+    with EnvironmentPool(spec, slots=slots, workers=1) as pool:
+        episodes = [Episode(seed=7, steps=synthetic.STEPS)]
+        (result,) = run_episodes(pool, policy, episodes)
+    assert told == (f"{result.total_reward:.1f}", result.length)
+    frames, _ = imageio_ffmpeg.count_frames_and_secs(str(out))
+    assert frames == synthetic.STEPS
+
+
+def test_the_best_of_all_given_blocks_drives(stores):
+    """Block 1's returns are about 100, block 0's about 0."""
+    best, generation = trained.best_controller(stores.controller)
+    assert generation > synthetic.GENERATIONS
+    found = drive._blocks([stores.controller[0].path.parent])
+    assert found == [block.path for block in stores.controller]
+    means = stores.controller[1].read("selection/mean")
+    assert any(np.array_equal(best, mean) for mean in means)
+
+
+def test_a_gif_of_a_few_steps(stores, tmp_path, capsys):
+    out = tmp_path / "drive.gif"
+    block = stores.controller[0].path
+    drive.run(controller=[block], seed=0, steps=5, out=out)
+    assert printed_return(capsys.readouterr().out)[1] == 5
+    with Image.open(out) as film:
+        assert film.n_frames == 3  # every other step, for twice as long
+        assert film.info["duration"] == 40
+
+
+def test_v_and_m_must_be_those_that_c_was_evolved_with(stores, tmp_path):
+    rng = np.random.default_rng(0)
+    other = synthetic.make_vision(tmp_path / "other", 1, (), rng)
+    block, out = stores.controller[0].path, tmp_path / "drive.mp4"
+    with pytest.raises(UserError, match=r"was not made with .* vision store"):
+        drive.run(controller=[block], vision=other.path, out=out)
+    memory = synthetic.make_memory(tmp_path / "other", 1, (), rng)
+    with pytest.raises(UserError, match=r"was not made with .* memory store"):
+        drive.run(controller=[block], memory=memory.path, out=out)
+    assert not out.exists()
+
+
+def test_what_cannot_be_driven_is_refused(stores, tmp_path):
+    block, out = stores.controller[0].path, tmp_path / "drive.mp4"
+    with pytest.raises(UserError, match=r"must end in \.mp4 or \.gif"):
+        drive.run(controller=[block], out=tmp_path / "drive.mov")
+    with pytest.raises(UserError, match="at least one step"):
+        drive.run(controller=[block], steps=0, out=out)
+    with pytest.raises(UserError, match="a seed of at least 0"):
+        drive.run(controller=[block], seed=-1, out=out)
+    with pytest.raises(UserError, match="holds no controller stores"):
+        drive.run(controller=[tmp_path], out=out)
+    with pytest.raises(UserError, match="a controller store is needed"):
+        drive.run(controller=[stores.vision.path], out=out)

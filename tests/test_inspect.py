@@ -1,0 +1,95 @@
+"""inspect: what it prints of each kind of store, and the contact sheet."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import synthetic
+from PIL import Image
+
+from worldmodels.errors import UserError
+from worldmodels.stages import inspect
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "array"),
+    [
+        ("vision", "params/decoder/dense/kernel"),
+        ("memory", "history/nll"),
+        ("evaluation", "agent/returns"),
+    ],
+)
+def test_every_array_setting_and_input_is_told(stores, capsys, kind, array):
+    store = getattr(stores, kind)
+    inspect.run(store=store.path)
+    told = capsys.readouterr().out
+    lines = [line.split() for line in told.splitlines()]
+    assert ["kind", f"{kind},", "schema", "1"] in lines
+    assert any(line[:1] == [array] for line in lines)
+    for name, value in store.config.items():
+        assert f"{name} {value}" in " ".join(told.split())
+    for hashes in store.attributes["inputs"].values():
+        assert all(provenance in told for provenance in hashes)
+    assert store.provenance in told
+    assert store.attributes["libraries"]["jax"] in told
+
+
+def test_arrays_are_told_with_shape_type_and_dimensions(stores, capsys):
+    inspect.run(store=stores.rollouts[0].path)
+    told = capsys.readouterr().out
+    (line,) = [line for line in told.splitlines() if line.startswith("  frames")]
+    assert "uint8" in line
+    assert "3 x 12 x 64 x 64 x 3" in line
+    assert "episode, time, y, x, channel" in line
+    assert "in 1 chunk" in line
+    assert "--contact-sheet" in told
+
+
+def test_arrays_are_aligned(stores, capsys):
+    inspect.run(store=stores.controller[0].path)
+    told = capsys.readouterr().out
+    rows = told.split("arrays\n")[-1].splitlines()
+    starts = {row.index("float32") for row in rows if "float32" in row}
+    assert len(starts) == 1
+    assert len(rows) == len(stores.controller[0].names())
+
+
+def test_contact_sheet_shows_each_episode(stores, tmp_path, capsys):
+    path = tmp_path / "new" / "sheet.png"
+    store = stores.rollouts[1]
+    inspect.run(store=store.path, contact_sheet=path)
+    sheet = np.asarray(Image.open(path))
+    for episode, length in enumerate(store.read("length")):
+        top = 2 * 66 * episode
+        first = sheet[top : top + 128 : 2, 0:128:2]
+        assert np.array_equal(first, store.read("frames", (episode, 0)))
+        last = sheet[top : top + 128 : 2, 2 * 66 * (length - 1) :][:, :128:2]
+        assert np.array_equal(last, store.read("frames", (episode, int(length) - 1)))
+    assert str(path) in capsys.readouterr().out
+
+
+def test_contact_sheet_needs_frames_and_a_png(stores, tmp_path):
+    with pytest.raises(UserError, match="holds no frames"):
+        inspect.run(store=stores.vision.path, contact_sheet=tmp_path / "s.png")
+    with pytest.raises(UserError, match=r"must end in \.png"):
+        inspect.run(store=stores.rollouts[0].path, contact_sheet=tmp_path / "s.jpg")
+
+
+def test_a_folder_that_is_no_store_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is no worldmodels store"):
+        inspect.run(store=tmp_path)
+
+
+def test_it_does_without_jax(stores):
+    code = (
+        "import sys; from pathlib import Path; from worldmodels.stages import inspect;"
+        f"inspect.run(store=Path({str(stores.vision.path)!r}));"
+        "assert 'jax' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,278 @@
+"""The report: from stores to a page that needs nothing else, and to a summary."""
+
+import base64
+import re
+from functools import partial
+from html.parser import HTMLParser
+
+import jax
+import numpy as np
+import pytest
+import synthetic
+
+from worldmodels import imagery, memory, trained, vision
+from worldmodels.artifacts import open_artifact
+from worldmodels.drives import drive, replay
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.errors import UserError
+from worldmodels.imagery import Eyes, Mind
+from worldmodels.rounds import group
+from worldmodels.stages import report
+from worldmodels.statistics import summarise
+from worldmodels.testdrives import replay_ranked
+
+SPEC = EnvironmentSpec(max_steps=synthetic.STEPS)
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """Real drives on the test tracks, each with its own actions."""
+    rng = np.random.default_rng(3)
+    seeds = np.arange(synthetic.TRACKS)
+    actions = rng.uniform(0, 1, (synthetic.TRACKS, synthetic.STEPS, 3))
+    actions = actions.astype(np.float32)
+    drives = [replay(SPEC, int(s), a) for s, a in zip(seeds, actions, strict=True)]
+    rewards = np.stack([d.rewards for d in drives])
+    arrays = {"actions": actions, "rewards": rewards, "seed": seeds}
+    return drives, arrays | {"returns": rewards.sum(axis=1)}
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory, recorded):
+    folder = tmp_path_factory.mktemp("experiment")
+    first = synthetic.make_round(folder, 0)
+    return first, synthetic.make_round(folder, 1, recorded[1])
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, rounds):
+    out = tmp_path_factory.mktemp("report") / "report" / "index.html"
+    stores = [path for stores in rounds for path in reversed(stores.paths)]
+    report.run(stores=stores, out=out)
+    return out
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes; complains about unbalanced ones."""
+
+    EMPTY = ("meta", "img", "rect", "path", "br")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def named(self, *tags: str) -> list[dict]:
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def elements(page):
+    return Elements(page.read_text())
+
+
+def test_page_needs_nothing_else(page, elements):
+    """No script, style sheet, font, picture or film is fetched from anywhere."""
+    assert not elements.named("link", "script", "iframe", "object")
+    for attributes in elements.named("img", "video", "source"):
+        for name in ("src", "poster"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert not re.search(r"url\(|@import", page.read_text())
+    assert page.stat().st_size < 15e6
+
+
+def test_every_picture_tells_what_it_shows(elements):
+    pictures = elements.named("img")
+    assert len(pictures) >= 2 * 9
+    assert all(len(picture["alt"]) > 30 for picture in pictures)
+    assert all(len(film["aria-label"]) > 30 for film in elements.named("video"))
+    assert {svg["role"] for svg in elements.named("svg")} == {"img"}
+
+
+def test_links_lead_to_sections_and_later_rounds_come_first(elements):
+    anchors = [a["href"][1:] for a in elements.named("a") if a["href"][0] == "#"]
+    assert anchors == ["overview", "round-1", "round-0", "provenance"]
+    assert anchors == [section["id"] for section in elements.named("section")]
+
+
+def test_page_tells_everything_that_was_promised(page):
+    text = page.read_text()
+    for words in (
+        "Training of V", "Training of M", "Reconstructions", "Samples from the prior",
+        "Latent traversal", "A dream under real frames", "Fitness by generation",
+        "Returns on unseen tracks", "Scores by round", "Wall time of each stage",
+        "Resolved settings", "learning_rate", "evosax",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_films_are_inside(elements):
+    films = elements.named("video")
+    assert len(films) == 6
+    for film in films:
+        data = base64.b64decode(film["src"].removeprefix("data:video/mp4;base64,"))
+        assert data[4:8] == b"ftyp"
+
+
+def test_summary_names_score_interval_and_page(page, rounds):
+    lines = page.with_name("summary.txt").read_text().splitlines()
+    assert len(lines) == 3
+    for number, stores in enumerate(rounds):
+        agent = summarise(stores.evaluation.read("agent/returns"))
+        random = summarise(stores.evaluation.read("random/returns"))
+        assert lines[number].startswith(f"round {number}: mean return {agent.mean:.1f}")
+        assert f"interval {agent.low:.1f} to {agent.high:.1f}" in lines[number]
+        assert f"over {synthetic.TRACKS} unseen tracks" in lines[number]
+        assert f"random policy {random.mean:.1f}" in lines[number]
+    assert lines[2] == f"report: {page}"
+
+
+def test_replay_is_the_drive_that_was_scored(recorded, rounds):
+    """Median, best and worst by return; frames and rewards equal the original's."""
+    drives, arrays = recorded
+    found = {d.name: d for d in replay_ranked(rounds[1].evaluation)}
+    ranks = np.argsort(arrays["returns"])
+    assert found["best"].track == ranks[-1]
+    assert found["worst"].track == ranks[0]
+    assert found["median"].track == ranks[(len(ranks) - 1) // 2]
+    for d in found.values():
+        assert d.faithful
+        assert np.array_equal(d.recording.frames, drives[d.track].frames)
+
+
+def test_a_drive_that_cannot_be_repeated_is_owned_up_to(page, rounds):
+    """Round 0's drives have random rewards: no replay can give them."""
+    assert not any(d.faithful for d in replay_ranked(rounds[0].evaluation))
+    assert page.read_text().count("the film is not exactly the drive") == 3
+
+
+def test_a_drive_ends_with_its_episode():
+    gas = np.array([0, 0.5, 0], np.float32)
+    found = drive(SPEC, 1, lambda frame: gas, steps=100)
+    assert len(found.rewards) == synthetic.STEPS
+    assert found.frames.shape == (synthetic.STEPS, 64, 64, 3)
+
+
+def test_stores_of_two_experiments_are_refused(tmp_path, rounds):
+    other = synthetic.make_round(tmp_path, 1)
+    mixed = [*rounds[1].paths, other.evaluation.path]
+    with pytest.raises(UserError, match="one experiment at a time"):
+        report.run(stores=mixed, out=tmp_path / "index.html")
+    mixed = [other.vision.path, rounds[0].evaluation.path]
+    group([other.vision, rounds[0].evaluation])  # of two rounds: nothing to compare
+    mixed = [rounds[1].vision.path, make_other_evaluation(tmp_path / "b")]
+    with pytest.raises(UserError, match="was not made with"):
+        report.run(stores=mixed, out=tmp_path / "index.html")
+
+
+def make_other_evaluation(folder):
+    """An evaluation of round 1 whose V is that of another seed."""
+    rng = np.random.default_rng(9)
+    place = folder / "round-1"
+    eyes = synthetic.make_vision(place, 1, (), rng)
+    mind = synthetic.make_memory(place, 1, (), rng)
+    first = synthetic.make_controller(place, 1, eyes, mind, None, rng)
+    inputs = (eyes, mind, first, first)
+    return synthetic.make_evaluation(place, 1, inputs, rng, None).path
+
+
+def test_a_part_of_the_stores_gives_a_part_of_the_report(tmp_path, rounds, capsys):
+    out = tmp_path / "index.html"
+    report.run(stores=[a.path for a in rounds[0].controller], out=out)
+    text = out.read_text()
+    assert "Fitness by generation" in text
+    assert "Reconstructions" not in text
+    assert capsys.readouterr().out.startswith("round 0: not evaluated\nreport: ")
+
+
+def models(stores) -> tuple[Eyes, Mind]:
+    """V and M with larger weights: fresh ones decode all to one grey."""
+    model, params = trained.load_vision(stores.vision)
+    eyes = Eyes(model, jax.tree.map(lambda x: 3 * x, params))
+    return eyes, Mind(*trained.load_memory(stores.memory))
+
+
+def decode(eyes: Eyes, z) -> np.ndarray:
+    """V's images in [0, 255], before they are rounded."""
+    apply = jax.jit(partial(vision.decode, model=eyes.model))
+    return np.asarray(apply(eyes.params, z=z)) * 255
+
+
+def test_dream_of_a_step_is_the_mixture_mean_after_the_step_before(rounds):
+    """M by hand, one step at a time: its picture of frame t knows frames up to t-1."""
+    eyes, mind = models(rounds[0])
+    frames = open_artifact(rounds[0].rollouts[0].path).read("frames", 1)
+    actions = rounds[0].rollouts[0].read("actions", 1)
+    seen, dreamt = imagery.watch(eyes, mind, frames, actions)
+    mu, _ = imagery.encode(eyes, frames)
+    assert np.ptp(seen) > 20
+    assert np.abs(seen - decode(eyes, mu)).max() <= 0.51
+    assert (dreamt[0] == 0).all()
+    state = memory.initial_state(mind.model, 1)
+    step = jax.jit(partial(memory.step, mind.params, mind.model))
+    predicted = []
+    for t in range(len(frames) - 1):
+        state, mixture = step(state, mu[t : t + 1], actions[t : t + 1])
+        predicted.append((np.exp(mixture.logweight) * mixture.mean).sum(axis=-1)[0])
+    assert np.abs(dreamt[1:] - decode(eyes, np.stack(predicted))).max() <= 0.51
+
+
+def test_open_loop_sees_no_frame_after_its_start(rounds):
+    eyes, mind = models(rounds[0])
+    frames = rounds[0].rollouts[0].read("frames", 1)
+    actions = rounds[0].rollouts[0].read("actions", 1)
+    key = jax.random.key(0)
+    dreamt = imagery.dream(eyes, mind, key, frames, actions, start=4)
+    assert len(dreamt) == len(frames) - 5
+    changed = frames.copy()
+    changed[5:] = 0
+    assert np.array_equal(
+        dreamt, imagery.dream(eyes, mind, key, changed, actions, start=4)
+    )
+    changed[4] = 255
+    other = imagery.dream(eyes, mind, key, changed, actions, start=4)
+    assert not np.array_equal(dreamt, other)
+
+
+def test_chunks_do_not_change_what_v_sees(rounds):
+    """More frames than one chunk holds, the last chunk filled up with zeros."""
+    eyes, _ = models(rounds[0])
+    frames = np.random.default_rng(0).integers(0, 256, (103, 64, 64, 3)).astype("u1")
+    mu, logvar = imagery.encode(eyes, frames)
+    assert mu.shape == logvar.shape == (103, synthetic.LATENT)
+    whole, _ = jax.jit(partial(vision.encode, model=eyes.model))(
+        eyes.params, frames=frames
+    )
+    assert mu == pytest.approx(np.asarray(whole), rel=1e-4, abs=1e-4)
+
+
+def test_traversal_moves_one_dimension_a_row(rounds):
+    eyes, _ = models(rounds[0])
+    mu = np.linspace(-1, 1, synthetic.LATENT).astype(np.float32)
+    images = imagery.traversal(eyes, mu, np.array([5, 2]), count=3)
+    assert images.shape == (2, 3, 64, 64, 3)
+    for row, dimension in enumerate((5, 2)):
+        for column, value in enumerate((-3, 0, 3)):
+            z = mu.copy()
+            z[dimension] = value
+            assert np.array_equal(images[row, column], imagery.decode(eyes, z[None])[0])
+
+
+def test_informative_dimensions_come_first():
+    mu, logvar = np.zeros((50, 3)), np.zeros((50, 3))
+    mu[:, 2] = np.linspace(-2, 2, 50)
+    logvar[:, 0] = -1
+    assert imagery.informative(mu, logvar).tolist() == [2, 0, 1]
