@@ -38,7 +38,6 @@ a:hover { text-decoration: underline; }
   font-weight: 400; }
 figure { margin: 1.1rem 0 1.6rem; }
 figure img, figure svg { display: block; width: 100%; height: auto; }
-figure.natural img { width: auto; max-width: 100%; }
 figure video { display: block; width: 100%; max-width: 800px; border-radius: 6px;
   border: 1px solid var(--line); }
 figcaption { margin-top: .45rem; color: var(--soft); font-size: .9rem;
@@ -75,7 +74,6 @@ class Picture:
     caption: str
     rows: Sequence[str] = ()
     poster: bytes = b""  # PNG shown before a video plays
-    natural: bool = False  # as large as it is, not as wide as the page
 
     def html(self) -> str:
         """Return a <figure>."""
@@ -85,10 +83,7 @@ class Picture:
             media = (
                 f'<div class="rows"><ol aria-hidden="true">{labels}</ol>{media}</div>'
             )
-        kind = ' class="natural"' if self.natural else ""
-        return (
-            f"<figure{kind}>{media}<figcaption>{self.caption}</figcaption></figure>\n"
-        )
+        return f"<figure>{media}<figcaption>{self.caption}</figcaption></figure>\n"
 
     def _image(self) -> str:
         return f'<img src="{_data_uri(self.kind, self.data)}" alt="{escape(self.alt)}">'

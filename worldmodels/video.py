@@ -42,6 +42,7 @@ class Drive:
 
     @property
     def total_reward(self) -> float:
+        """The drive's return."""
         return float(self.rewards.sum())
 
 
