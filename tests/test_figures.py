@@ -152,19 +152,19 @@ def test_views_are_drawn_pixel_for_pixel_beside_each_other():
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
 
 
-def decode_film(path) -> np.ndarray:
-    reader = imageio_ffmpeg.read_frames(str(path))
-    width, height = next(reader)["size"]
-    return np.stack(
-        [np.frombuffer(f, np.uint8).reshape(height, width, 3) for f in reader]
-    )
+def decode_film(path, shape: tuple[int, ...]) -> np.ndarray:
+    # imageio_ffmpeg's own reader forks, which JAX's threads may not survive.
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, *shape)
 
 
 def test_mp4_is_h264_in_yuv420p_with_every_frame(tmp_path):
     drawn = list(video.draw(synthetic_drive(12)))
     path = tmp_path / "deep" / "drive.mp4"
     video.write(path, iter(drawn), 25)
-    film = decode_film(path)
+    film = decode_film(path, drawn[0].shape)
     assert film.shape == (12, *drawn[0].shape)
     assert np.abs(film.astype(int) - np.stack(drawn)).mean() < 4
     probe = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)]
