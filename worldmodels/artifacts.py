@@ -203,11 +203,12 @@ def create(
 
 
 def _remove(folder: Path) -> None:
-    """Delete a folder that zarr's threads may still be writing the last chunks to."""
-    for _ in range(20):
+    """Delete a folder whose last chunks zarr's threads may still be writing.
+
+    When one write fails, those beside it go on, and each makes its folder anew.
+    """
+    for _ in range(6):
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
         time.sleep(0.05)
 
 
