@@ -71,7 +71,7 @@ def _forward(kernel, bias, x):
     def step(state, x):
         read = jnp.concatenate([x, state.h], axis=-1)
         after, activations = cell(state, read @ kernel + bias)
-        return after, (after.h, (read, state.c, after.c, activations))
+        return after, (after.h, (read, state.c, activations))
 
     _, (h, residuals) = jax.lax.scan(step, _zero_state(kernel, x), x)
     return h, (kernel, residuals)
@@ -79,16 +79,17 @@ def _forward(kernel, bias, x):
 
 def _backward(saved, dh):
     kernel, residuals = saved
-    transposed = kernel.T
+    inputs = kernel.shape[0] - dh.shape[-1]
+    from_x, from_h = kernel[:inputs].T, kernel[inputs:].T
 
     def step(after: Gradients, at_t):
-        dh, (read, c_tm1, c, activations) = at_t
-        dgates, dc = _cell_backward(after.state, dh, c_tm1, c, activations)
-        dread = dgates @ transposed
-        dx, dh = jnp.split(dread, [read.shape[-1] - c.shape[-1]], axis=-1)
+        dh, (read, c_tm1, activations) = at_t
+        dgates, dc = _cell_backward(after.state, dh, c_tm1, activations)
         dkernel = after.kernel + read.T @ dgates
         dbias = after.bias + dgates.sum(axis=0)
-        return Gradients(LSTMState(dh, dc), dkernel, dbias), dx
+        return Gradients(
+            LSTMState(dgates @ from_h, dc), dkernel, dbias
+        ), dgates @ from_x
 
     start = Gradients(
         LSTMState(jnp.zeros_like(dh[0]), jnp.zeros_like(dh[0])),
@@ -99,10 +100,10 @@ def _backward(saved, dh):
     return total.kernel, total.bias, dx
 
 
-def _cell_backward(after: LSTMState, dh, c_tm1, c, activations: Activations):
+def _cell_backward(after: LSTMState, dh, c_tm1, activations: Activations):
     """Return the gradients with respect to the gates [B, 4N] and c_tm1 [B, N]."""
     i, f, g, o = activations
-    tanh_c = jnp.tanh(c)
+    tanh_c = jnp.tanh(f * c_tm1 + i * g)
     dh = dh + after.h
     dc = after.c + dh * o * (1 - tanh_c**2)
     di = dc * g * i * (1 - i)

@@ -100,17 +100,21 @@ class Totals(NamedTuple):
 
 
 def _forward(kernel, bias, h, target, valid):
+    transposed = kernel.T
+
     def step(total: Totals, rows):
         h, target, valid = rows
-        each, doutputs = _nll_and_gradient(h @ kernel + bias, target, valid)
-        dtarget = -doutputs[:, 1].sum(axis=-2)
-        doutputs = doutputs.reshape(len(h), -1)
+        each, parts = _nll_and_gradients(h @ kernel + bias, target, valid)
+        dtarget = -parts[1].sum(axis=1)
+        # Flattened first: XLA's CPU backend writes a concatenation at a fusion's root
+        # piece by piece, and otherwise branches at every element.
+        doutputs = jnp.concatenate([x.reshape(len(h), -1) for x in parts], axis=-1)
         total = Totals(
             total.nll + each.sum(),
             total.kernel + h.T @ doutputs,
             total.bias + doutputs.sum(axis=0),
         )
-        return total, (doutputs @ kernel.T, dtarget)
+        return total, (doutputs @ transposed, dtarget)
 
     rows = _rows_together(*h.shape[:2])
     zero = Totals(jnp.zeros((), h.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias))
@@ -131,11 +135,11 @@ def _rows_together(time: int, batch: int) -> int:
     return max(steps, default=1) * batch
 
 
-def _nll_and_gradient(outputs, target, valid):
-    """Return `nll` [R, Z] of outputs [R, 3KZ] and its gradient [R, 3, K, Z].
+def _nll_and_gradients(outputs, target, valid):
+    """Return `nll` [R, Z] of outputs [R, 3KZ] and its gradients, 3 times [R, K, Z].
 
     With responsibilities r = softmax_k(logweight + logdensity) and s the distance in
-    standard deviations: weight - r by the logits, -r s / std by the means,
+    standard deviations they are weight - r by the logits, -r s / std by the means and
     r (1 - s^2) by the log-stds.
     """
     outputs = outputs.reshape(len(target), 3, -1, target.shape[-1])
@@ -145,14 +149,11 @@ def _nll_and_gradient(outputs, target, valid):
     logjoint = logit - 0.5 * (scaled**2 + LOG_2PI) - logstd
     lognormaliser = jax.nn.logsumexp(logit, axis=1, keepdims=True)
     logevidence = jax.nn.logsumexp(logjoint, axis=1, keepdims=True)
-    weight = jnp.exp(logit - lognormaliser)
-    r = jnp.exp(logjoint - logevidence)
-    gradient = jnp.stack(
-        [weight - r, -r * scaled * precision, r * (1 - scaled**2)], axis=1
-    )
-    each = (lognormaliser - logevidence)[:, 0]
-    valid = valid[:, None]
-    return jnp.where(valid, each, 0), jnp.where(valid[..., None, None], gradient, 0)
+    each = jnp.where(valid[:, None], (lognormaliser - logevidence)[:, 0], 0)
+    valid = valid[:, None, None]
+    weight = jnp.where(valid, jnp.exp(logit - lognormaliser), 0)
+    r = jnp.where(valid, jnp.exp(logjoint - logevidence), 0)
+    return each, (weight - r, -r * scaled * precision, r * (1 - scaled**2))
 
 
 def _backward(gradients, dtotal):
