@@ -11,7 +11,7 @@ from worldmodels import compute, report
 from worldmodels.artifacts import open_artifact, refuse_full_disk
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
-from worldmodels.rounds import group
+from worldmodels.report.rounds import group
 
 
 def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:

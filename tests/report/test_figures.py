@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldmodels import figures, pictures, quantities, video
+from worldmodels import pictures, quantities, video
 from worldmodels.errors import UserError
+from worldmodels.report import figures
 from worldmodels.statistics import summarise
 
 SVG = "{http://www.w3.org/2000/svg}"

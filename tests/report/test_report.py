@@ -16,10 +16,10 @@ from worldmodels.drives import drive, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.rounds import group
+from worldmodels.report.rounds import group
+from worldmodels.report.testdrives import replay_ranked
 from worldmodels.stages import report
 from worldmodels.statistics import summarise
-from worldmodels.testdrives import replay_ranked
 
 SPEC = EnvironmentSpec(max_steps=synthetic.STEPS)
 

@@ -12,7 +12,7 @@ from worldmodels.artifacts import Artifact
 from worldmodels.drives import Recording, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.page import Picture
+from worldmodels.report.page import Picture
 
 _EVERY = 2  # steps between two pictures of a film, which still plays in real time
 _CONTROLS = 64  # rows at the bottom that a browser's player covers

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from worldmodels import chapters, diagram, figures, page, testdrives
 from worldmodels.artifacts import Artifact
-from worldmodels.chapters import score_line
-from worldmodels.page import Picture
 from worldmodels.quantities import duration, size
-from worldmodels.rounds import Clip, Round, rollout_clips
-from worldmodels.testdrives import TestDrive
+from worldmodels.report import chapters, diagram, figures, page, testdrives
+from worldmodels.report.chapters import score_line
+from worldmodels.report.page import Picture
+from worldmodels.report.rounds import Clip, Round, rollout_clips
+from worldmodels.report.testdrives import TestDrive
 
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000

@@ -5,11 +5,12 @@ from html import escape
 import jax
 import numpy as np
 
-from worldmodels import figures, imagery, pictures
+from worldmodels import imagery, pictures
 from worldmodels.artifacts import Artifact
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.page import Picture
-from worldmodels.rounds import Clip, Round
+from worldmodels.report import figures
+from worldmodels.report.page import Picture
+from worldmodels.report.rounds import Clip, Round
 from worldmodels.statistics import Summary
 
 _COLUMNS = 12  # frames in a strip
