@@ -45,7 +45,7 @@ def set_up() -> None:
 
 def main() -> None:
     """Set up, then become the command."""
-    if sys.version_info < (3, 11):  # noqa: UP036: this is where the minimum is told
+    if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit("error: Python 3.11 or newer is needed; run this with python3.11")
     try:
         set_up()
