@@ -3,16 +3,19 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from worldmodels import lstm
 
 
-def test_unfold_and_its_gradients_equal_a_loop():
+@pytest.mark.parametrize("rows", [2, 4, 100])  # one, two and all six steps at once
+def test_unfold_and_its_gradients_equal_a_loop(monkeypatch, rows):
+    monkeypatch.setattr(lstm, "ROWS", rows)
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):
-        shapes = ((3 + 4, 16), (16,), (5, 2, 3))  # I 3, N 4, T 5, B 2
+        shapes = ((3 + 4, 16), (16,), (6, 2, 3))  # I 3, N 4, T 6, B 2
         arguments = [jnp.asarray(rng.normal(size=shape)) for shape in shapes]
-        weights = jnp.asarray(rng.normal(size=(5, 2, 4)))
+        weights = jnp.asarray(rng.normal(size=(6, 2, 4)))
 
         def loop(kernel, bias, x):
             state = lstm.LSTMState(jnp.zeros((2, 4)), jnp.zeros((2, 4)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from worldmodels import lstm
 from worldmodels import mixture as mixtures
 from worldmodels.mixture import Mixture
 
@@ -112,7 +113,7 @@ def test_cold_samples_are_the_likeliest_mean(tau):
 
 def test_total_nll_and_its_gradients_equal_autodiff(monkeypatch):
     """Value and closed-form gradients against autodiff of `nll`, rows in two chunks."""
-    monkeypatch.setattr(mixtures, "ROWS", 10)
+    monkeypatch.setattr(lstm, "ROWS", 10)
     rng = np.random.default_rng(0)
     shapes = ((6, 3 * 3 * 4), (3 * 3 * 4,), (4, 5, 6), (4, 5, 4))  # N 6, K 3, Z 4
     with jax.enable_x64(True):

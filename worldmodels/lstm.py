@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+ROWS = 1024  # of T * B to take at once: as many as stay in a core's cache
+
 
 class LSTMState(NamedTuple):
     """What the LSTM carries from one time step to the next."""
@@ -55,9 +57,10 @@ def step(
 def unfold(kernel: jax.Array, bias: jax.Array, x: jax.Array) -> jax.Array:
     """Return h [T, B, N] after each of x [T, B, I], from a zero state.
 
-    The backward pass by hand sums the kernel's gradient while it runs. Both passes
-    then hold no array [T, B, 4N] that a step could do without: on a CPU, mapping and
-    filling those cost as much as the products.
+    The backward pass by hand makes the kernel's gradient of many time steps in one
+    product, but not of all: on a CPU, mapping and filling an array [T, B, 4N] costs
+    as much as the product. For the same reason the inputs' share of the gates is not
+    computed ahead for all time.
     """
     return _forward(kernel, bias, x)[0]
 
@@ -81,23 +84,34 @@ def _backward(saved, dh):
     kernel, residuals = saved
     inputs = kernel.shape[0] - dh.shape[-1]
     from_x, from_h = kernel[:inputs].T, kernel[inputs:].T
+    chunks = jax.tree.map(in_chunks, (dh, residuals))
 
-    def step(after: Gradients, at_t):
-        dh, (read, c_tm1, activations) = at_t
-        dgates, dc = _cell_backward(after.state, dh, c_tm1, activations)
-        dkernel = after.kernel + read.T @ dgates
-        dbias = after.bias + dgates.sum(axis=0)
-        return Gradients(
-            LSTMState(dgates @ from_h, dc), dkernel, dbias
-        ), dgates @ from_x
+    def step(after: LSTMState, at_t):
+        dh, (_, c_tm1, activations) = at_t
+        dgates, dc = _cell_backward(after, dh, c_tm1, activations)
+        return LSTMState(dgates @ from_h, dc), dgates
+
+    def chunk(after: Gradients, steps):
+        state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
+        read = steps[1][0]
+        dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
+        dbias = after.bias + dgates.sum(axis=(0, 1))
+        return Gradients(state, dkernel, dbias), dgates @ from_x
 
     start = Gradients(
         LSTMState(jnp.zeros_like(dh[0]), jnp.zeros_like(dh[0])),
         jnp.zeros_like(kernel),
         jnp.zeros_like(kernel[0]),
     )
-    total, dx = jax.lax.scan(step, start, (dh, residuals), reverse=True)
-    return total.kernel, total.bias, dx
+    total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
+    return total.kernel, total.bias, dx.reshape(*dh.shape[:2], inputs)
+
+
+def in_chunks(x: jax.Array) -> jax.Array:
+    """Cut x [T, B, ...] into [T / S, S, B, ...]: as many steps S as ROWS allows."""
+    time, batch = x.shape[:2]
+    fitting = [n for n in range(1, time + 1) if time % n == 0 and n * batch <= ROWS]
+    return x.reshape(-1, max(fitting, default=1), *x.shape[1:])
 
 
 def _cell_backward(after: LSTMState, dh, c_tm1, activations: Activations):

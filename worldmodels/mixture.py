@@ -10,8 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from worldmodels.lstm import in_chunks
+
 LOG_2PI = math.log(2 * math.pi)
-ROWS = 1024  # rows [.., 3KZ] of outputs that stay in a core's cache
 
 
 class Mixture(NamedTuple):
@@ -116,10 +117,10 @@ def _forward(kernel, bias, h, target, valid):
         )
         return total, (doutputs @ transposed, dtarget)
 
-    rows = _rows_together(*h.shape[:2])
     zero = Totals(jnp.zeros((), h.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias))
-    flat = [x.reshape(-1, rows, *x.shape[2:]) for x in (h, target, valid)]
-    total, (dh, dtarget) = jax.lax.scan(step, zero, tuple(flat))
+    chunks = [in_chunks(x) for x in (h, target, valid)]
+    rows = [x.reshape(len(x), -1, *x.shape[3:]) for x in chunks]
+    total, (dh, dtarget) = jax.lax.scan(step, zero, tuple(rows))
     gradients = (
         total.kernel,
         total.bias,
@@ -127,12 +128,6 @@ def _forward(kernel, bias, h, target, valid):
         dtarget.reshape(target.shape),
     )
     return total.nll, gradients
-
-
-def _rows_together(time: int, batch: int) -> int:
-    """Return how many of T * B rows to take at once: whole steps, evenly, few."""
-    steps = [n for n in range(1, time + 1) if time % n == 0 and n * batch <= ROWS]
-    return max(steps, default=1) * batch
 
 
 def _nll_and_gradients(outputs, target, valid):
