@@ -139,23 +139,32 @@ def patches(image: jax.Array, k: int) -> jax.Array:
 def scatter(features: jax.Array, kernel: jax.Array) -> jax.Array:
     """Add [B, H, W, F] times [k, k, I, F] onto an image; H becomes 2 H + k - 2.
 
-    A stride-1 convolution gives each 2 x 2 block of the image as channels.
+    One product gives every pixel's stamp; stamps overlap, and are added, in steps of
+    two rows and two columns.
     """
     k, _, channels, _ = kernel.shape
+    batch, height, width, _ = features.shape
     taps = (k + 1) // 2
-    odd = (0, k % 2)
-    kernel = jnp.pad(kernel, (odd, odd, (0, 0), (0, 0)))
-    kernel = kernel.reshape(taps, 2, taps, 2, channels, -1)[::-1, :, ::-1]
-    kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(taps, taps, -1, 4 * channels)
-    blocks = jax.lax.conv_general_dilated(
-        features, kernel, (1, 1), [(taps - 1,) * 2] * 2, dimension_numbers=_LAYOUT
+    kernel = jnp.pad(kernel, ((0, k % 2), (0, k % 2), (0, 0), (0, 0)))
+    stamps = features @ kernel.reshape(-1, kernel.shape[-1]).T
+    stamps = stamps.reshape(batch, height, width, taps, 2, taps, 2 * channels)
+    blocks = sum(
+        jnp.pad(
+            stamps[:, :, :, row, :, column],
+            (
+                (0, 0),
+                (row, taps - 1 - row),
+                (column, taps - 1 - column),
+                (0, 0),
+                (0, 0),
+            ),
+        )
+        for row in range(taps)
+        for column in range(taps)
     )
-    batch, height, width, _ = blocks.shape
-    image = blocks.reshape(batch, height, width, 2, 2, channels)
-    image = image.transpose(0, 1, 3, 2, 4, 5)
-    image = image.reshape(batch, 2 * height, 2 * width, channels)
-    size = 2 * features.shape[1] + k - 2
-    return image[:, :size, :size]
+    _, rows, columns, _, _ = blocks.shape
+    image = blocks.swapaxes(2, 3).reshape(batch, 2 * rows, 2 * columns, channels)
+    return image[:, : 2 * height + k - 2, : 2 * width + k - 2]
 
 
 PLAIN = Operations(convolution, transposed_convolution, chunk=None)

@@ -104,7 +104,7 @@ WRONG = {
         ["controller.sigma is 0", "above 0"],
     ),
     "an impossible pair": (
-        {"controller": {"generations": 45}},
+        {"controller": {"generations": 45, "generations_per_block": 10}},
         ["controller.generations is 45", "multiple", "10"],
     ),
     "a wrong override of a round": (
