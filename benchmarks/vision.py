@@ -28,7 +28,7 @@ except ImportError:
     vision_pytorch = None
 
 LATENT_SIZE, LEARNING_RATE, KL_TOLERANCE = 32, 1e-4, 0.5
-TRAIN_BATCH, STEPS = 100, 4  # frames a minibatch, minibatches a call
+TRAIN_BATCH, STEPS = 100, 8  # frames a minibatch, minibatches a call
 ENCODE_BATCH = 64
 # Pixels at which each convolution's kernel is used.
 PLACES = {"conv_0": 31**2, "conv_1": 14**2, "conv_2": 6**2, "conv_3": 2**2}

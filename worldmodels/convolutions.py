@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _STRIDES = (2, 2)
+SMALL = 8  # pixels: images up to this size fare better with patches and stamps
 
 
 class Operations(NamedTuple):
@@ -52,7 +53,19 @@ def transposed_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 @jax.custom_vjp
 def cpu_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Do what `convolution` does."""
-    return gather(x, kernel)
+    # Patches pay where the backward pass needs them again: not here.
+    return (gather if len(x[0]) <= SMALL else _paired)(x, kernel)
+
+
+def _paired(x, kernel):
+    """Convolve with neighbouring columns joined: twice the channels, half the steps."""
+    k = len(kernel)
+    pairs = pair_columns(x, k)
+    kernel = jnp.pad(kernel, ((0, 0), (0, k % 2), (0, 0), (0, 0)))
+    kernel = kernel.reshape(k, (k + 1) // 2, pairs.shape[-1], -1)
+    return jax.lax.conv_general_dilated(
+        pairs, kernel, (2, 1), "VALID", dimension_numbers=_LAYOUT
+    )
 
 
 def _convolution_forward(x, kernel):
@@ -116,56 +129,68 @@ def kernel_gradient(image: jax.Array, features: jax.Array, k: int) -> jax.Array:
 def patches(image: jax.Array, k: int) -> jax.Array:
     """Cut [B, H, W, I] into stride-2 patches [B, Ho, Wo, k * (k + k % 2) * I].
 
-    Two neighbouring pixels are joined first: the copied runs are twice as long. An odd
-    k leaves a last column in each patch that the kernel must ignore.
+    Columns go in pairs, so that the copied runs are twice as long: an odd k leaves a
+    last column in each patch that the kernel must ignore.
     """
-    batch, height, _, channels = image.shape
-    size = (height - k) // 2 + 1
-    pairs = (k + 1) // 2
-    width = 2 * (size + pairs - 1)
-    missing = max(0, width - height)
-    image = jnp.pad(image, ((0, 0), (0, 0), (0, missing), (0, 0)))[:, :, :width]
-    image = image.reshape(batch, height, width // 2, 2 * channels)
+    size = (image.shape[1] - k) // 2 + 1
+    image = pair_columns(image, k)
     return jnp.concatenate(
         [
             image[:, row : row + 2 * size - 1 : 2, pair : pair + size]
             for row in range(k)
-            for pair in range(pairs)
+            for pair in range((k + 1) // 2)
         ],
         axis=-1,
     )
 
 
-def scatter(features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Add [B, H, W, F] times [k, k, I, F] onto an image; H becomes 2 H + k - 2.
+def pair_columns(image: jax.Array, k: int) -> jax.Array:
+    """Join the columns [B, H, W, I] that k x k patches reach: [B, H, W', 2 I]."""
+    batch, height, width, channels = image.shape
+    pairs = (width - k) // 2 + (k + 1) // 2
+    missing = max(0, 2 * pairs - width)
+    image = jnp.pad(image, ((0, 0), (0, 0), (0, missing), (0, 0)))[:, :, : 2 * pairs]
+    return image.reshape(batch, height, pairs, 2 * channels)
 
-    One product gives every pixel's stamp; stamps overlap, and are added, in steps of
-    two rows and two columns.
-    """
+
+def scatter(features: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Add [B, H, W, F] times [k, k, I, F] onto an image; H becomes 2 H + k - 2."""
     k, _, channels, _ = kernel.shape
     batch, height, width, _ = features.shape
-    taps = (k + 1) // 2
     kernel = jnp.pad(kernel, ((0, k % 2), (0, k % 2), (0, 0), (0, 0)))
-    stamps = features @ kernel.reshape(-1, kernel.shape[-1]).T
-    stamps = stamps.reshape(batch, height, width, taps, 2, taps, 2 * channels)
-    blocks = sum(
-        jnp.pad(
-            stamps[:, :, :, row, :, column],
-            (
-                (0, 0),
-                (row, taps - 1 - row),
-                (column, taps - 1 - column),
-                (0, 0),
-                (0, 0),
-            ),
-        )
-        for row in range(taps)
-        for column in range(taps)
-    )
-    _, rows, columns, _, _ = blocks.shape
+    # Padding costs a convolution much on a small image, stamps much memory on a large.
+    blocks = (_stamps if height <= SMALL else _blocks)(features, kernel)
+    _, rows, columns, _, _, _ = blocks.shape
     image = blocks.swapaxes(2, 3).reshape(batch, 2 * rows, 2 * columns, channels)
     return image[:, : 2 * height + k - 2, : 2 * width + k - 2]
 
 
+def _stamps(features, kernel):
+    """Make the image's 2 x 2 blocks, [B, Y, X, 2, 2, I], as a sum of stamps."""
+    k, _, channels, _ = kernel.shape
+    taps = k // 2
+    stamps = features @ kernel.reshape(-1, kernel.shape[-1]).T
+    stamps = stamps.reshape(*features.shape[:3], taps, 2, taps, 2, channels)
+    spare = [(tap, taps - 1 - tap) for tap in range(taps)]
+    none = (0, 0)
+    return sum(
+        jnp.pad(stamps[:, :, :, y, :, x], (none, spare[y], spare[x], none, none, none))
+        for y in range(taps)
+        for x in range(taps)
+    )
+
+
+def _blocks(features, kernel):
+    """Make the same blocks as the channels of a stride-1 convolution."""
+    k, _, channels, _ = kernel.shape
+    taps = k // 2
+    kernel = kernel.reshape(taps, 2, taps, 2, channels, -1)[::-1, :, ::-1]
+    kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(taps, taps, -1, 4 * channels)
+    blocks = jax.lax.conv_general_dilated(
+        features, kernel, (1, 1), [(taps - 1,) * 2] * 2, dimension_numbers=_LAYOUT
+    )
+    return blocks.reshape(*blocks.shape[:3], 2, 2, channels)
+
+
 PLAIN = Operations(convolution, transposed_convolution, chunk=None)
-CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=32)
+CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=16)
