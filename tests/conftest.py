@@ -1,6 +1,7 @@
 """What all tests share: a key, and compiled programs that are kept between runs."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,19 @@ def key():
     import jax
 
     return jax.random.key(0)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", place]
+    try:
+        mounted = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"no mount here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"mounting is not permitted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)

@@ -306,22 +306,6 @@ def test_a_place_that_cannot_be_written(tmp_path):
     assert "cannot be written" in refusal(tmp_path / "file" / "vision.zarr", make)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", place]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True)
-    except OSError as error:
-        pytest.skip(f"no mount here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"mounting is not permitted here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
-
-
 def test_a_full_disk_leaves_the_last_store(small_disk):
     path = small_disk / "vision.zarr"
     make(path)

@@ -12,7 +12,7 @@ import pytest
 
 from worldmodels import checkpoints
 from worldmodels.artifacts import ArtifactError
-from worldmodels.checkpoints import open_checkpoint
+from worldmodels.checkpoints import Checkpoint, open_checkpoint
 
 STATE = {
     "params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)},
@@ -160,3 +160,19 @@ def test_a_full_disk_leaves_the_last_one(path, monkeypatch):
     assert str(path) in str(raised.value)
     assert "params" in loaded(path)
     assert not path.with_name("vision.ckpt.new").exists()
+
+
+def test_the_clock_goes_on_where_a_killed_run_stopped(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+    first = Checkpoint(tmp_path / "c.ckpt", "same")
+    now[0] = 130.0
+    first.save({"x": np.zeros(1)})
+    now[0] = 500.0  # killed, and started again much later
+    second = Checkpoint(tmp_path / "c.ckpt", "same")
+    second.load()
+    now[0] = 507.0
+    assert second.seconds == 37.0
+    other = Checkpoint(tmp_path / "c.ckpt", "another")
+    other.load()
+    assert other.seconds == 0.0

@@ -2,20 +2,20 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import jax
 import numpy as np
 import optax
 
-from worldmodels import artifacts, flags, memory, trained, training
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.checkpoints import open_checkpoint
+from worldmodels import flags, memory, trained
+from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes, Stream
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Memory, Run
-from worldmodels.stages import VERSIONS
+from worldmodels.stages.learning import Learner, fit_and_publish, params_of
 
 STAGE = "memory"
+_SIZES = ("latent_size", "action_size", "hidden_size", "mixtures", "dtype")
 _GROUP = 4  # minibatches in one call
 
 
@@ -35,6 +35,7 @@ def run(
 
     Args:
         start: a memory store whose weights to start from; None: afresh.
+        checkpoint_seconds: between checkpoints; the result does not depend on it.
 
     Raises:
         UserError: for a bad store, a full disk or a loss that is not finite.
@@ -47,51 +48,30 @@ def run(
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
-    identity = [config, artifacts.input_hashes(inputs), VERSIONS[STAGE]]
-    with open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved:
-        state, history = training.fit(
-            _initial_state(config, inputs, settings),
-            training.updates(_loss(config), _optimizer(settings), shared.debug),
-            _stream(shared, settings, round, Episodes(inputs["latents"])),
-            key_for(shared.seed, round, "memory updates"),
-            group=_GROUP,
-            checkpoint=saved,
-            title=STAGE,
-            log=log,
-            interval=checkpoint_seconds,
-        )
-        with artifacts.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
-        ) as store:
-            store.seconds_before = saved.seconds
-            store.tree("params", jax.device_get(state.params))
-            for name, values in history.items():
-                store.write(f"history/{name}", values, ["update"])
-        saved.discard()
+    learner = Learner(
+        stage=STAGE,
+        params=_first_params(config, inputs),
+        loss=partial(memory.loss, model=trained.memory_model(config)),
+        optimizer=_optimizer(settings),
+        stream=_stream(shared, settings, round, Episodes(inputs["latents"])),
+        group=_GROUP,
+    )
+    fit_and_publish(
+        learner,
+        config=config,
+        inputs=inputs,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        out=out,
+        log=log,
+    )
 
 
-def _initial_state(config: dict, inputs: dict, settings: Memory) -> training.TrainState:
-    model = trained.memory_model(config)
+def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
     if "start" in inputs:
-        params = _params_of(inputs["start"][0], config)
-    else:
-        key = key_for(config["seed"], config["round"], "memory weights")
-        params = memory.initial(key, model)
-    return training.initial(params, _optimizer(settings))
-
-
-def _params_of(start: Artifact, config: dict) -> dict:
-    for name in ("latent_size", "action_size", "hidden_size", "mixtures", "dtype"):
-        if start.config[name] != config[name]:
-            raise ArtifactError(
-                f"{start.path} has {name} {start.config[name]} and this training has "
-                f"{config[name]}; give both the same or start afresh"
-            )
-    return start.tree("params")
-
-
-def _loss(config: dict) -> training.Loss:
-    return partial(memory.loss, model=trained.memory_model(config))
+        return params_of(inputs["start"][0], config, _SIZES)
+    key = key_for(config["seed"], config["round"], "memory weights")
+    return memory.initial(key, trained.memory_model(config))
 
 
 def _optimizer(settings: Memory) -> optax.GradientTransformation:

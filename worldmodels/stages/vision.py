@@ -2,19 +2,20 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import jax
 import optax
 
-from worldmodels import artifacts, flags, trained, training, vision
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.checkpoints import open_checkpoint
+from worldmodels import flags, trained, vision
+from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes, Stream
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Run, Vision
-from worldmodels.stages import VERSIONS
+from worldmodels.stages.learning import Learner, fit_and_publish, params_of
+from worldmodels.training import Loss
 
 STAGE = "vision"
+_SIZES = ("latent_size", "channels", "decoder_channels", "dtype")
 _GROUP = 8  # minibatches in one call: about two seconds on two cores
 
 
@@ -34,6 +35,7 @@ def run(
 
     Args:
         start: a vision store whose weights to start from; None: afresh.
+        checkpoint_seconds: between checkpoints; the result does not depend on it.
 
     Raises:
         UserError: for a bad store, a full disk or a loss that is not finite.
@@ -42,60 +44,36 @@ def run(
     inputs = {"rollouts": [open_artifact(path, "rollouts") for path in rollouts]}
     if start is not None:
         inputs["start"] = [open_artifact(start, "vision")]
-    identity = [config, artifacts.input_hashes(inputs), VERSIONS[STAGE]]
-    with open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved:
-        state, history = training.fit(
-            _initial_state(config, inputs, settings),
-            training.updates(_loss(config), _optimizer(settings), shared.debug),
-            _stream(shared, settings, round, Episodes(inputs["rollouts"])),
-            key_for(shared.seed, round, "vision updates"),
-            group=_GROUP,
-            checkpoint=saved,
-            title=STAGE,
-            log=log,
-            interval=checkpoint_seconds,
-        )
-        with artifacts.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
-        ) as store:
-            store.seconds_before = saved.seconds
-            store.tree("params", jax.device_get(state.params))
-            for name, values in history.items():
-                store.write(f"history/{name}", values, ["update"])
-        saved.discard()
-
-
-def _initial_state(config: dict, inputs: dict, settings: Vision) -> training.TrainState:
-    model = trained.vision_model(config)
-    if "start" in inputs:
-        params = _params_of(inputs["start"][0], config)
-    else:
-        key = key_for(config["seed"], config["round"], "vision weights")
-        params = vision.initial(key, model)
-    return training.initial(params, _optimizer(settings))
-
-
-def _params_of(start: Artifact, config: dict) -> dict:
-    for name in ("latent_size", "channels", "decoder_channels", "dtype"):
-        if start.config[name] != config[name]:
-            raise ArtifactError(
-                f"{start.path} has {name} {start.config[name]} and this training has "
-                f"{config[name]}; give both the same or start afresh"
-            )
-    return start.tree("params")
-
-
-def _loss(config: dict) -> training.Loss:
-    loss = partial(
-        vision.loss,
-        model=trained.vision_model(config),
-        kl_tolerance=config["kl_tolerance"],
+    learner = Learner(
+        stage=STAGE,
+        params=_first_params(config, inputs),
+        loss=_loss(config),
+        optimizer=optax.adam(settings.learning_rate),
+        stream=_stream(shared, settings, round, Episodes(inputs["rollouts"])),
+        group=_GROUP,
     )
+    fit_and_publish(
+        learner,
+        config=config,
+        inputs=inputs,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        out=out,
+        log=log,
+    )
+
+
+def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
+    if "start" in inputs:
+        return params_of(inputs["start"][0], config, _SIZES)
+    key = key_for(config["seed"], config["round"], "vision weights")
+    return vision.initial(key, trained.vision_model(config))
+
+
+def _loss(config: dict[str, Any]) -> Loss:
+    model, tolerance = trained.vision_model(config), config["kl_tolerance"]
+    loss = partial(vision.loss, model=model, kl_tolerance=tolerance)
     return lambda params, batch, key: loss(params, batch["frames"], key)
-
-
-def _optimizer(settings: Vision) -> optax.GradientTransformation:
-    return optax.adam(settings.learning_rate)
 
 
 def _stream(shared: Run, settings: Vision, round: int, episodes: Episodes) -> Stream:

@@ -1,0 +1,85 @@
+"""What the two trainings share: a network fitted to a stream, published with its curve.
+
+The stages of V and M each bring their loss, optimizer and data.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from worldmodels import artifacts, training
+from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.checkpoints import open_checkpoint
+from worldmodels.datasets import Stream
+from worldmodels.randomness import key_for
+from worldmodels.stages import VERSIONS
+
+
+class Learner(NamedTuple):
+    """What is fitted, how, and to what."""
+
+    stage: str
+    params: Any  # to start from
+    loss: training.Loss
+    optimizer: optax.GradientTransformation
+    stream: Stream
+    group: int  # minibatches in one call
+
+
+def fit_and_publish(
+    learner: Learner,
+    *,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Sequence[Artifact]],
+    checkpoint: Path,
+    checkpoint_seconds: float,
+    out: Path,
+    log: Path | None,
+) -> None:
+    """Train, from the checkpoint on when there is one, and publish a store at `out`.
+
+    Raises:
+        UserError: for a damaged store, a full disk or a loss that is not finite.
+    """
+    stage, version = learner.stage, VERSIONS[learner.stage]
+    identity = [config, artifacts.input_hashes(inputs), version]
+    with open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved:
+        state, history = training.fit(
+            training.initial(learner.params, learner.optimizer),
+            training.updates(learner.loss, learner.optimizer, config["debug"]),
+            learner.stream,
+            key_for(config["seed"], config["round"], f"{stage} updates"),
+            group=learner.group,
+            checkpoint=saved,
+            title=stage,
+            log=log,
+            interval=checkpoint_seconds,
+        )
+        with artifacts.create(
+            out, stage, config=config, inputs=inputs, stage_version=version
+        ) as store:
+            store.seconds_before = saved.seconds
+            store.tree("params", jax.device_get(state.params))
+            for name, values in history.items():
+                store.write(f"history/{name}", values, ["update"])
+        saved.discard()
+
+
+def params_of(
+    start: Artifact, config: Mapping[str, Any], sizes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the weights of a store to start from.
+
+    Raises:
+        ArtifactError: when one of its `sizes` differs from this training's.
+    """
+    for name in sizes:
+        if start.config[name] != config[name]:
+            raise ArtifactError(
+                f"{start.path} has {name} {start.config[name]} and this training has "
+                f"{config[name]}; give both the same or start afresh"
+            )
+    return start.tree("params")
