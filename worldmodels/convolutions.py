@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _STRIDES = (2, 2)
+FEW = 16  # channels: with more, columns need not be paired
 SMALL = 8  # pixels: images up to this size fare better with patches and stamps
 
 
@@ -53,8 +54,11 @@ def transposed_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 @jax.custom_vjp
 def cpu_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Do what `convolution` does."""
-    # Patches pay where the backward pass needs them again: not here.
-    return (gather if len(x[0]) <= SMALL else _paired)(x, kernel)
+    # Patches pay where the backward pass needs them again: not here, but on small
+    # images. Pairs of columns pay where there are few channels.
+    if len(x[0]) <= SMALL:
+        return gather(x, kernel)
+    return (_paired if x.shape[-1] <= FEW else convolution)(x, kernel)
 
 
 def _paired(x, kernel):
@@ -193,4 +197,4 @@ def _blocks(features, kernel):
 
 
 PLAIN = Operations(convolution, transposed_convolution, chunk=None)
-CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=16)
+CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=32)

@@ -3,15 +3,13 @@
 z is not stored: it is sampled anew from these each time a batch is built.
 """
 
-from functools import partial
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import artifacts, flags, trained, vision
+from worldmodels import artifacts, flags, trained
 from worldmodels.artifacts import Artifact, Writer, open_artifact
+from worldmodels.encoding import Encoder
 from worldmodels.progress import Progress
 from worldmodels.settings import Run
 from worldmodels.stages import VERSIONS
@@ -62,16 +60,18 @@ def _encode_episodes(
     eyes: Artifact, episodes: Artifact, store: Writer, log: Path | None
 ) -> None:
     model, params = trained.load_vision(eyes)
-    encode = jax.jit(partial(vision.encode, jax.device_put(params), model))
     count, steps = episodes.array("frames").shape[:2]
     shape, chunks = (count, steps, model.latent_size), (1, steps, model.latent_size)
     dimensions = ("episode", "time", "latent")
     mu = store.array("mu", shape, np.float16, dimensions, chunks)
     logvar = store.array("logvar", shape, np.float16, dimensions, chunks)
     length = episodes.read("length")
-    with Progress(STAGE, int(length.sum()), log) as progress:
+    with (
+        Progress(STAGE, int(length.sum()), log) as progress,
+        Encoder(model, params) as encode,
+    ):
         for episode in range(count):
             seen = np.arange(steps)[:, None] < length[episode]
-            latent = encode(jnp.asarray(episodes.read("frames", episode)))
+            latent = encode(episodes.read("frames", episode))
             mu[episode], logvar[episode] = (np.where(seen, x, 0) for x in latent)
             progress.update(int(length[episode]))
