@@ -78,7 +78,8 @@ def blocks(round):
 def artifacts(round):
     """Return every artifact of a round that the report reads."""
     trained = [path.format(round=round) for path in (VISION, MEMORY, EVALUATION)]
-    return [*shards(SHARD, round)[:1], *trained, *blocks(round)]
+    episodes = [*shards(SHARD, round), *shards(LATENTS, round)]
+    return [*episodes, *trained, *blocks(round)]
 
 
 def driver(wildcards):
