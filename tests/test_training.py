@@ -102,7 +102,8 @@ def test_grouping_into_calls_does_not_matter():
 
     whole = grouped([6])
     for sizes in ([1] * 6, [4, 2], [2, 4]):
-        jax.tree.map(np.testing.assert_array_equal, grouped(sizes), whole)
+        # To rounding: newer XLA compiles scans of other lengths otherwise.
+        assert_close(grouped(sizes), whole, 1e-5)
 
 
 def test_debug_adds_a_gradient_norm_for_each_parameter():
@@ -187,8 +188,8 @@ def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
     assert stream().steps == steps
     for n, batch in enumerate(stream().batches(0, 1)):
         expected, metrics = UPDATE(expected, batch, KEY)
-        assert history["loss"][n] == metrics["loss"][0]
-    assert_same(state, expected)
+        np.testing.assert_allclose(history["loss"][n], metrics["loss"][0], rtol=1e-5)
+    assert_close(state, expected, 1e-5)
     assert state.step == steps
     assert {name: len(values) for name, values in history.items()} == {
         "loss": steps, "bias": steps, "grad_norm": steps,
@@ -225,8 +226,9 @@ def test_a_finished_training_is_not_done_again(tmp_path):
 
 def test_grouping_and_saving_do_not_change_the_result(tmp_path):
     whole = fit(tmp_path / "a")
-    assert_same(fit(tmp_path / "b", group=13, interval=1e9), whole)
-    assert_same(fit(tmp_path / "c", group=1), whole)
+    assert_same(fit(tmp_path / "b", interval=1e9), whole)
+    assert_close(fit(tmp_path / "c", group=13), whole, 1e-5)
+    assert_close(fit(tmp_path / "d", group=1), whole, 1e-5)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path):
