@@ -3,9 +3,9 @@
     python benchmarks/footprint.py [FOLDER]
 
 Drives a few real episodes, multiplies them into 1,000 (rolled in time, mirrored), and
-runs the real commands on them at the paper's sizes. V's training is stopped in its
-second buffer of episodes: by then it holds all that it ever will, and an epoch takes
-an hour. Needs about 3 GB of disk.
+runs the real commands on them at the paper's sizes. V's training is stopped after a few
+minutes of its many hours: by then both of its buffers of episodes are full, and it
+holds all that it ever will. Needs about 3 GB of disk.
 """
 
 import json
@@ -22,7 +22,7 @@ from worldmodels import artifacts
 from worldmodels.artifacts import open_artifact
 
 _EPISODES, _PER_SHARD, _STEPS, _REAL = 1000, 250, 1000, 8
-_LIMIT = 240.0  # seconds: two buffers on two cores
+_LIMIT = 240.0  # seconds; the second buffer is full after a few
 
 
 def measured(*words: object, limit: float | None = None) -> float:
