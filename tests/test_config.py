@@ -134,6 +134,11 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             {"controller": {"generations": 25 * 10**6}},
             ["controller.generations is 25000000", "268435456"],
         ),
+        (
+            # Each of 64 candidates on 16 tracks of its own.
+            {"controller": {"generations": 10**6, "common_tracks": False}},
+            ["controller.generations is 1000000", "268435456", "1024000000"],
+        ),
     ],
     ids=str,
 )

@@ -86,6 +86,20 @@ def test_a_generation_drives_the_same_tracks_and_the_next_one_new_ones(made):
     assert {purpose_of(seed) for seed in selection} == {Purpose.SELECTION}
 
 
+def test_candidates_may_each_drive_tracks_of_their_own(made):
+    out = made.folder / "separate.zarr"
+    files = ["--vision", made.vision, "--memory", made.memory, "--out", out]
+    sizes = [*commands.CONTROLLER, *commands.ENVIRONMENT, "--common-tracks=false"]
+    checkpoint = f"--checkpoint={made.folder}/separate.ckpt"
+    commands.run("controller", *sizes, checkpoint, *files)
+    block = open_artifact(out, "controller")
+    seeds = block.read("track_seed")
+    assert seeds.shape == (3, 4, 2)  # generation, candidate, track
+    assert len(np.unique(seeds)) == seeds.size
+    assert {purpose_of(seed) for seed in seeds.ravel()} == {Purpose.TRAINING}
+    np.testing.assert_array_equal(drive_again(made, block, 1), block.read("fitness", 1))
+
+
 def test_a_block_goes_on_with_the_whole_state_of_the_one_before(made):
     first, second = (open_artifact(block, "controller") for block in made.blocks)
     assert int(first.read("state/cma/generation")) == 3
@@ -107,22 +121,26 @@ def test_a_block_goes_on_with_the_whole_state_of_the_one_before(made):
 
 def test_fitness_is_what_the_stored_candidate_drives(made):
     """Faults 4 and 10: a score belongs to its parameters and track, and to no luck."""
+    block = open_artifact(made.blocks[1], "controller")
+    np.testing.assert_array_equal(drive_again(made, block, 1), block.read("fitness", 1))
+
+
+def drive_again(made, block, generation: int) -> np.ndarray:
+    """Return what a generation's stored candidates score on its stored tracks."""
     from worldmodels import trained
     from worldmodels.driving import returns
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.environments.workers import EnvironmentPool
 
-    block = open_artifact(made.blocks[1], "controller")
     agent, weights = trained.load_agent(
         open_artifact(made.vision), open_artifact(made.memory), block.config
     )
-    steps = int(block.read("steps")[1])
+    steps = int(block.read("steps")[generation])
     with EnvironmentPool(EnvironmentSpec(max_steps=24), slots=4, workers=1) as pool:
-        scores = returns(
-            pool, agent, weights, block.read("population", 1),
-            block.read("track_seed", 1), steps,
+        return returns(
+            pool, agent, weights, block.read("population", generation),
+            block.read("track_seed", generation), steps,
         )  # fmt: skip
-    np.testing.assert_array_equal(scores, block.read("fitness", 1))
 
 
 def test_the_curriculum_grows_when_the_mean_fitness_improves(made):

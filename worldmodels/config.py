@@ -157,8 +157,9 @@ def _check_round(settings: Round, where: str) -> None:
         if _value(settings, small) > _value(settings, large):
             _refuse(settings, small, "at most", large, where)
     controller = settings.controller
+    drivers = 1 if controller.common_tracks else controller.population
     tracks = controller.generations * max(
-        controller.rollouts, controller.selection_episodes
+        controller.rollouts * drivers, controller.selection_episodes
     )
     if tracks > MAX_EPISODES:
         raise UserError(

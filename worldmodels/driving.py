@@ -5,7 +5,6 @@ slots. What a slot does depends on its candidate, its episode's seed and the num
 slots alone, so an episode that was lost to a fault can be driven again.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -99,20 +98,23 @@ def returns(
     agent: Agent,
     weights: Weights,
     population: np.ndarray,
-    seeds: Sequence[int],
+    seeds: np.ndarray,
     steps: int,
 ) -> np.ndarray:
-    """Drive every candidate [P, D] on every track and return its returns, [P, R].
+    """Drive every candidate [P, D] on its tracks and return its returns, [P, R].
 
-    All candidates drive the same tracks (common random numbers).
+    Args:
+        seeds: of tracks that all candidates drive, [R] (common random numbers), or of
+            each candidate's own, [P, R].
     """
+    seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
     episodes = [
         Episode(seed=int(seed), steps=steps, candidate=candidate)
-        for candidate in range(len(population))
-        for seed in seeds
+        for candidate, tracks in enumerate(seeds)
+        for seed in tracks
     ]
     policy = AgentPolicy(agent, weights, population, pool.slots)
     totals = np.full(len(episodes), np.nan)
     for result in run(pool, policy, episodes):
         totals[result.index] = result.total_reward
-    return totals.reshape(len(population), len(seeds)).astype(np.float32)
+    return totals.reshape(seeds.shape).astype(np.float32)

@@ -132,6 +132,9 @@ class Controller:
     )
     population: int = _setting(64, "candidates a generation P (paper 64)", low=4)
     rollouts: int = _setting(16, "tracks each candidate drives R (paper 16)", low=1)
+    common_tracks: bool = _setting(
+        True, "all candidates of a generation drive the same tracks (paper false)"
+    )
     generations: int = _setting(1800, "generations G (paper 1800)", low=1)
     generations_per_block: int = _setting(25, "generations in one store", low=1)
     sigma: float = _setting(0.1, "first step size of CMA-ES (paper 0.1)", above=0.0)

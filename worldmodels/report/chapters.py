@@ -218,9 +218,11 @@ def _search_text(
     steps = np.concatenate([b.read("steps") for b in blocks])
     _, population, size = blocks[0].array("population").shape
     best = int(np.argmax(returns.mean(axis=1)))
+    common = blocks[0].array("track_seed").ndim == 2
+    drives = f"all driving the same {tracks}" if common else f"each on its own {tracks}"
     text = (
         f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates, all driving the same {tracks}, new ones each "
+        f"{population} candidates, {drives}, new ones each "
         f"generation. Every {blocks[0].config['select_every']} generations the mean of "
         f"the distribution drives {_count(returns.shape[1], 'selection track')}. The "
         f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "

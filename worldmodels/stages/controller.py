@@ -1,11 +1,12 @@
 """Stage controller: a block of generations of CMA-ES (paper, section 2.3 and A.4).
 
-Within a generation every candidate drives the same tracks and every generation has new
-ones. Every k-th generation the distribution's mean, which is what is reported and
+Every generation has new tracks; within one all candidates drive the same, or each its
+own. Every k-th generation the distribution's mean, which is what is reported and
 used, is tested on selection tracks. A block starts from the whole state of the block
 before it, so blocks of any size give the same search.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -191,13 +192,11 @@ def _evolve(
 def _generation(
     plan: Plan, search: Search, generation: int, records: Records
 ) -> Search:
-    settings, tracks = plan.settings, plan.settings.rollouts
+    settings = plan.settings
     key = key_for(plan.shared.seed, plan.round, "controller population", generation)
     population, cma = evolution.ask(plan.es, key, search.cma)
     population = np.asarray(population)
-    seeds = episode_seeds(
-        Purpose.TRAINING, plan.shared.seed, plan.round, generation * tracks, tracks
-    )
+    seeds = _training_seeds(plan, generation)
     scores = plan.drive(population, seeds, search.steps)
     fitness = scores.mean(axis=1)
     evolution.check_fitness(fitness, f"generation {generation}")
@@ -209,6 +208,17 @@ def _generation(
     records["mean"].append(np.asarray(cma.mean))
     records["sigma"].append(np.asarray(cma.sigma))
     return _grow(search._replace(cma=cma), float(fitness.mean()), settings, plan)
+
+
+def _training_seeds(plan: Plan, generation: int) -> np.ndarray:
+    """Return the seeds of a generation's tracks: [R] of all, or [P, R] of each."""
+    settings = plan.settings
+    own = () if settings.common_tracks else (settings.population,)
+    shape = (*own, settings.rollouts)
+    count = math.prod(shape)
+    first = generation * count
+    seeds = episode_seeds(Purpose.TRAINING, plan.shared.seed, plan.round, first, count)
+    return seeds.reshape(shape)
 
 
 def _grow(search: Search, mean: float, settings: Controller, plan: Plan) -> Search:
@@ -234,7 +244,10 @@ def _selection_seeds(plan: Plan) -> np.ndarray:
 
 
 def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
-    for name, dimensions in (_GENERATION | _SELECTION).items():
-        store.write(name, np.stack(records[name]), dimensions)
+    dimensions = _GENERATION | _SELECTION
+    if not plan.settings.common_tracks:
+        dimensions |= {"track_seed": ("generation", "candidate", "track")}
+    for name, along in dimensions.items():
+        store.write(name, np.stack(records[name]), along)
     store.write("selection/seed", _selection_seeds(plan), ["track"])
     store.tree("state", search.to_arrays())
