@@ -76,6 +76,7 @@ def test_defaults_are_the_paper():
         ({"vision": {"learning_rate": 0}}, ["learning_rate", "0.0", "above 0.0"]),
         ({"vision": {"learning_rate": "nan"}}, ["learning_rate", "nan", "a number"]),
         ({"vision": {"learning_rate": 10**400}}, ["learning_rate", "a number"]),
+        ({"memory": {"epochs": -1}}, ["memory.epochs", "-1", "at least 0"]),
         ({"memory": {"decay": 1.5}}, ["memory.decay", "1.5", "at most 1.0"]),
         (
             {"controller": {"inputs": "h"}},

@@ -76,6 +76,22 @@ def test_histories_hold_every_update(made):
     assert (remembered.read("history/grad_norm") > 0).all()
 
 
+def test_an_untrained_memory_has_its_initial_weights(made):
+    import jax
+
+    from worldmodels import memory, trained
+    from worldmodels.randomness import key_for
+
+    out = made.folder / "untrained.zarr"
+    files = ["--latents", *made.latents, "--checkpoint", made.folder / "u.ckpt"]
+    commands.run("memory", *commands.MEMORY, "--epochs=0", *files, "--out", out)
+    store = open_artifact(out, "memory")
+    model = trained.memory_model(store.config)
+    expected = memory.initial(key_for(0, 0, "memory weights"), model)
+    jax.tree.map(np.testing.assert_array_equal, store.tree("params"), expected)
+    assert store.array("history/nll").shape == (1,)
+
+
 def test_a_generation_drives_the_same_tracks_and_the_next_one_new_ones(made):
     blocks = [open_artifact(block, "controller") for block in made.blocks]
     seeds = np.concatenate([b.read("track_seed") for b in blocks])

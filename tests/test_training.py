@@ -197,6 +197,15 @@ def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
     assert "vision 13/13" in (tmp_path / "log").read_text()
 
 
+def test_no_epochs_change_nothing_and_test_one_batch(tmp_path):
+    state, history = fit(tmp_path / "a", stream(epochs=0))
+    assert_same(state, initial(start(), OPTIMIZER))
+    batch = next(stream().batches(0, 1))
+    _, metrics = UPDATE(initial(start(), OPTIMIZER), batch, KEY)
+    assert_same(history, jax.tree.map(np.asarray, metrics))
+    assert history["loss"].shape == (1,)
+
+
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, calls):
     whole = fit(tmp_path / "whole")

@@ -98,7 +98,9 @@ class Memory:
     mixtures: int = _setting(5, "Gaussians per latent dimension K (paper 5)", low=1)
     batch_size: int = _setting(100, "episodes in a minibatch (paper 100)", low=1)
     epochs: int = _setting(
-        40, "passes over all episodes (paper 40, that is 4000 updates)", low=1
+        40,
+        "passes over all episodes, 0: initial weights (paper 40, 4000 updates)",
+        low=0,
     )
     learning_rate: float = _setting(1e-3, "of Adam, at first (paper 1e-3)", above=0.0)
     final_learning_rate: float = _setting(

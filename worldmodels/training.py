@@ -5,6 +5,7 @@ call a minibatch maps hundreds of megabytes anew each time on a CPU. `fit` calls
 a stream of batches and is where the side effects of a training are.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,12 +103,15 @@ def fit(
         interval: seconds between checkpoints; the result does not depend on it.
 
     Returns:
-        The last state, and each metric at every step, [steps].
+        The last state, and each metric at every step, [steps]. A stream of no epochs
+        changes nothing; its metrics are those of one batch, [1].
 
     Raises:
         UserError: when there is not one batch, or when the loss is not finite. The
             last checkpoint is kept.
     """
+    if not stream.epochs:
+        return state, _tested(state, update, stream, key, title)
     stream.check(title)
     state, history = _resume(checkpoint, state)
     done = int(state.step)
@@ -126,6 +130,18 @@ def fit(
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
     return state, {name: np.concatenate(parts) for name, parts in history.items()}
+
+
+def _tested(
+    state: TrainState, update: Callable, stream: Stream, key: jax.Array, title: str
+) -> dict[str, np.ndarray]:
+    """Return the metrics of the first batch that one epoch would have."""
+    once = dataclasses.replace(stream, epochs=1)
+    once.check(title)
+    batches = next(once.batches(0, 1))
+    # A copy: `update` takes the state that it is given apart.
+    _, metrics = update(jax.tree.map(jnp.copy, state), batches, key)
+    return {name: np.asarray(values) for name, values in metrics.items()}
 
 
 def _resume(checkpoint: Checkpoint, state: TrainState) -> tuple[TrainState, dict]:
