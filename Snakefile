@@ -5,6 +5,7 @@
     snakemake -n                                  what would run, and why
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
+    snakemake ablations                           what each part of the system is worth
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -27,6 +28,7 @@ include: "rules/memory.smk"
 include: "rules/controller.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/ablations.smk"
 
 
 rule all:
@@ -39,39 +41,40 @@ rule all:
 rule rollouts:
     """The episodes of all rounds."""
     input:
-        [shards(SHARD, round) for round in ROUNDS],
+        [shards(SHARD, EXPERIMENT, round) for round in ROUNDS],
 
 
 rule vision:
     """V of all rounds."""
     input:
-        expand(VISION, round=ROUNDS),
+        expand(VISION, run=EXPERIMENT, round=ROUNDS),
 
 
 rule latents:
     """The latents of all rounds."""
     input:
-        [shards(LATENTS, round) for round in ROUNDS],
+        [shards(LATENTS, EXPERIMENT, round) for round in ROUNDS],
 
 
 rule memory:
     """M of all rounds."""
     input:
-        expand(MEMORY, round=ROUNDS),
+        expand(MEMORY, run=EXPERIMENT, round=ROUNDS),
 
 
 rule controller:
     """C of all rounds: every block of generations."""
     input:
-        [blocks(round) for round in ROUNDS],
+        [blocks(EXPERIMENT, round) for round in ROUNDS],
 
 
 rule evaluation:
     """The score of all rounds' agents on unseen tracks."""
     input:
-        expand(EVALUATION, round=ROUNDS),
+        expand(EVALUATION, run=EXPERIMENT, round=ROUNDS),
 
 
 onsuccess:
-    if any(job.rule.name == "report" for job in workflow.dag.jobs):
-        print(Path(SUMMARY).read_text(), flush=True)
+    for job in workflow.dag.jobs:
+        if job.output.get("summary"):
+            print(Path(job.output.summary).read_text(), flush=True)

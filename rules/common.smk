@@ -3,9 +3,11 @@
 It is read at each start of Snakemake, so nothing here imports JAX.
 """
 
+import re
 import shlex
 import sys
 
+from worldmodels.ablations import trainings
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
@@ -18,68 +20,90 @@ except UserError as error:
 
 ROUNDS = range(len(CONFIG.rounds))
 
-RESULTS = f"results/{CONFIG.experiment}"
-ROUND = f"{RESULTS}/round-{{round}}"
+# A run is the experiment itself or a training of an ablation: a folder below results/.
+RUNS = trainings(CONFIG)
+EXPERIMENT = CONFIG.experiment
+
+RUN = "results/{run}"
+ROUND = f"{RUN}/round-{{round}}"
 SHARD = f"{ROUND}/rollouts/shard-{{shard}}.zarr"
 VISION = f"{ROUND}/vision.zarr"
 LATENTS = f"{ROUND}/latents/shard-{{shard}}.zarr"
 MEMORY = f"{ROUND}/memory.zarr"
 BLOCK = f"{ROUND}/controller/block-{{block}}.zarr"
 EVALUATION = f"{ROUND}/evaluation.zarr"
+RESULTS = f"results/{EXPERIMENT}"
 REPORT = f"{RESULTS}/report/index.html"
 SUMMARY = f"{RESULTS}/report/summary.txt"
 
 # No outputs: Snakemake deletes those before a job starts, and a job resumes from these.
-CHECKPOINTS = f"{RESULTS}/checkpoints/round-{{round}}"
-LOGS = f"{RESULTS}/logs/round-{{round}}"
-BENCHMARKS = f"{RESULTS}/benchmarks/round-{{round}}"
+CHECKPOINTS = f"{RUN}/checkpoints/round-{{round}}"
+LOGS = f"{RUN}/logs/round-{{round}}"
+BENCHMARKS = f"{RUN}/benchmarks/round-{{round}}"
 
 # Used with `--software-deployment-method conda` only; ../envs/cuda.yaml has CUDA.
 CONDA = "../envs/cpu.yaml"
 
 
 wildcard_constraints:
+    run="|".join(map(re.escape, RUNS)),
     round="|".join(map(str, ROUNDS)),
     shard=r"\d+",
     block=r"\d+",
 
 
-def settings(round):
-    """Return the settings of one round."""
-    return CONFIG.rounds[int(round)]
+def settings(run, round):
+    """Return the settings of one round of a run."""
+    return RUNS[run].config.rounds[int(round)]
 
 
 def stage_flags(stage):
     """Return the params function that gives exactly the settings `stage` uses."""
-    return lambda wildcards: flags(
-        stage, CONFIG.run, settings(wildcards.round), int(wildcards.round)
-    )
+
+    def words(wildcards):
+        run, round = wildcards.run, int(wildcards.round)
+        return flags(stage, RUNS[run].config.run, settings(run, round), round)
+
+    return words
 
 
 def slots(wildcards):
     """Return the environments stepped together: more worker processes than that idle."""
-    return settings(wildcards.round).environment.slots
+    return settings(wildcards.run, wildcards.round).environment.slots
 
 
-def shards(pattern, round):
+def used(stage, pattern):
+    """Return the input function of the store of `stage` that a run uses.
+
+    This is where ablations share: it is the run's own store or the baseline's.
+    """
+    return lambda wildcards: pattern.format(
+        run=RUNS[wildcards.run].home(stage), round=wildcards.round
+    )
+
+
+def shards(pattern, run, round):
     """Return the paths of a round's shards, of rollouts or of latents."""
-    rollouts = settings(round).rollouts
+    rollouts = settings(run, round).rollouts
     count = rollouts.episodes // rollouts.episodes_per_shard
-    return [pattern.format(round=round, shard=f"{k:03d}") for k in range(count)]
+    return [
+        pattern.format(run=run, round=round, shard=f"{k:03d}") for k in range(count)
+    ]
 
 
-def blocks(round):
+def blocks(run, round):
     """Return the paths of a round's blocks of generations."""
-    controller = settings(round).controller
+    controller = settings(run, round).controller
     count = controller.generations // controller.generations_per_block
-    return [BLOCK.format(round=round, block=f"{b:04d}") for b in range(count)]
+    return [BLOCK.format(run=run, round=round, block=f"{b:04d}") for b in range(count)]
 
 
-def artifacts(round):
+def artifacts(run, round):
     """Return every artifact of a round that the report reads."""
-    trained = [path.format(round=round) for path in (VISION, MEMORY, EVALUATION)]
-    episodes = [*shards(SHARD, round), *shards(LATENTS, round)]
-    return [*episodes, *trained, *blocks(round)]
+    networks = [path.format(run=run, round=round) for path in (VISION, MEMORY)]
+    episodes = [*shards(SHARD, run, round), *shards(LATENTS, run, round)]
+    scores = EVALUATION.format(run=run, round=round)
+    return [*episodes, *networks, scores, *blocks(run, round)]
 
 
 def driver(wildcards):
@@ -87,13 +111,13 @@ def driver(wildcards):
 
     This is the recursion over rounds; it ends at round 0, which drives at random.
     """
-    before = int(wildcards.round) - 1
+    run, before = wildcards.run, int(wildcards.round) - 1
     if before < 0:
         return {}
     return {
-        "vision": VISION.format(round=before),
-        "memory": MEMORY.format(round=before),
-        "controller": blocks(before),
+        "vision": VISION.format(run=run, round=before),
+        "memory": MEMORY.format(run=run, round=before),
+        "controller": blocks(run, before),
     }
 
 
@@ -101,21 +125,21 @@ def start(stage, pattern):
     """Return the input function of a warm start from the round before, if asked for."""
 
     def artifact(wildcards):
-        before = int(wildcards.round) - 1
-        if before < 0 or not getattr(settings(wildcards.round), stage).warm_start:
+        run, before = wildcards.run, int(wildcards.round) - 1
+        if before < 0 or not getattr(settings(run, before + 1), stage).warm_start:
             return []
-        return pattern.format(round=before)
+        return pattern.format(run=run, round=before)
 
     return artifact
 
 
 def start_blocks(wildcards):
     """Return the round before's controller, where block 0 starts from it."""
-    before = int(wildcards.round) - 1
-    warm_start = settings(wildcards.round).controller.warm_start
+    run, before = wildcards.run, int(wildcards.round) - 1
+    warm_start = settings(run, wildcards.round).controller.warm_start
     if before < 0 or int(wildcards.block) > 0 or not warm_start:
         return []
-    return blocks(before)
+    return blocks(run, before)
 
 
 def previous_block(wildcards):
@@ -123,7 +147,7 @@ def previous_block(wildcards):
     before = int(wildcards.block) - 1
     if before < 0:
         return []
-    return BLOCK.format(round=wildcards.round, block=f"{before:04d}")
+    return BLOCK.format(run=wildcards.run, round=wildcards.round, block=f"{before:04d}")
 
 
 def options(*names):

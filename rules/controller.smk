@@ -3,8 +3,8 @@
 
 rule evolve_block:
     input:
-        vision=VISION,
-        memory=MEMORY,
+        vision=used("vision", VISION),
+        memory=used("memory", MEMORY),
         previous=previous_block,
         start=start_blocks,
     output:

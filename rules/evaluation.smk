@@ -3,9 +3,9 @@
 
 rule evaluate:
     input:
-        vision=VISION,
-        memory=MEMORY,
-        controller=lambda wildcards: blocks(wildcards.round),
+        vision=used("vision", VISION),
+        memory=used("memory", MEMORY),
+        controller=lambda wildcards: blocks(wildcards.run, wildcards.round),
     output:
         directory(EVALUATION),
     log:

@@ -28,7 +28,9 @@ rule encode_shard:
 
 rule train_memory:
     input:
-        latents=lambda wildcards: shards(LATENTS, wildcards.round),
+        latents=lambda wildcards: shards(
+            LATENTS, RUNS[wildcards.run].home("latents"), wildcards.round
+        ),
         start=start("memory", MEMORY),
     output:
         directory(MEMORY),

@@ -4,7 +4,7 @@
 rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
-        [artifacts(round) for round in ROUNDS],
+        [artifacts(EXPERIMENT, round) for round in ROUNDS],
     output:
         page=REPORT,
         summary=SUMMARY,

@@ -3,7 +3,7 @@
 
 rule train_vision:
     input:
-        rollouts=lambda wildcards: shards(SHARD, wildcards.round),
+        rollouts=lambda wildcards: shards(SHARD, wildcards.run, wildcards.round),
         start=start("vision", VISION),
     output:
         directory(VISION),

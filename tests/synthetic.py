@@ -237,6 +237,17 @@ def make_evaluation(
     return open_artifact(path)
 
 
+def make_scores(path: Path, seed: int, returns: list[float], first: int = 0) -> Path:
+    """Write an evaluation of a training with `seed` on test tracks from `first` on."""
+    used = sections_of("evaluation", Run(seed=seed), SETTINGS)
+    config = recorded("evaluation", 0, *used) | {"round": 0}
+    tracks = episode_seeds(Purpose.TEST, 0, 0, first, len(returns))
+    with _create(path, "evaluation", config, {}) as store:
+        store.write("agent/returns", np.array(returns, np.float32), ("episode",))
+        store.write("agent/seed", tracks, ("episode",))
+    return path
+
+
 def _drives(rng: np.random.Generator, level: float) -> dict[str, np.ndarray]:
     rewards = rng.normal(level / STEPS, 1, (TRACKS, STEPS)).astype(np.float32)
     return {

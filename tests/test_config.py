@@ -91,6 +91,13 @@ def test_defaults_are_the_paper():
         ({"experiment": ""}, ["experiment", "''", "folder"]),
         ({"experiment": "a b"}, ["experiment", "'a b'", "letters"]),
         ({"experiment": "-x"}, ["experiment", "'-x'", "letters"]),
+        # The seeds of the ablations.
+        ({"ablations": {"seed": 1}}, ["ablations.seed ", "1", "seeds"]),
+        ({"ablations": {"seeds": 3}}, ["ablations.seeds is 3", "list"]),
+        ({"ablations": {"seeds": []}}, ["ablations.seeds is []", "list"]),
+        ({"ablations": {"seeds": [1, 1]}}, ["ablations.seeds", "different"]),
+        ({"ablations": {"seeds": [True]}}, ["ablations.seeds", "whole numbers"]),
+        ({"ablations": {"seeds": [65536]}}, ["ablations.seeds", "65535"]),
     ],
     ids=str,
 )

@@ -32,6 +32,7 @@ _COMMANDS = {
     "controller": "evolve C, the controller, for one block of generations",
     "evaluation": "score the selected controller on unseen tracks",
     "report": "make one HTML file of what all the given stores hold",
+    "ablations": "compare the evaluations of ablations, over several trainings each",
     "inspect": "print what a store holds and where it came from",
     "drive": "film the trained agent on a track",
 }
@@ -160,6 +161,20 @@ def _add_report(files) -> None:
 def _add_inspect(files) -> None:
     files.add_argument("store", help="a store of any kind", **_ONE)
     files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
+def _add_ablations(files) -> None:
+    files.add_argument(
+        "--ablation",
+        help="a name and its evaluation stores, one a training seed; give this once "
+        "for each ablation, the one to compare with first",
+        action="append",
+        nargs="+",
+        required=True,
+        metavar=("NAME", "STORE"),
+    )
+    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
+    files.add_argument("--log", help="file to append progress to", **_ONE)
+
+
 
 
 def _add_drive(files) -> None:
@@ -176,7 +191,12 @@ def _add_drive(files) -> None:
     files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
 
 
-_TOOLS = {"report": _add_report, "inspect": _add_inspect, "drive": _add_drive}
+_TOOLS = {
+    "report": _add_report,
+    "ablations": _add_ablations,
+    "inspect": _add_inspect,
+    "drive": _add_drive,
+}
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:

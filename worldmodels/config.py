@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from worldmodels.errors import UserError
-from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS
+from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 from worldmodels.settings import Environment, Round, Run, checked
 
 
@@ -23,11 +23,13 @@ class Config:
         experiment: the folder below `results/` that holds its artifacts.
         run: what every stage shares.
         rounds: all settings of each round, resolved.
+        ablation_seeds: the seed of each training of every ablation.
     """
 
     experiment: str
     run: Run
     rounds: tuple[Round, ...]
+    ablation_seeds: tuple[int, ...]
 
 
 SECTIONS = {f.name: f.type for f in fields(Round)}
@@ -58,7 +60,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
     """
     mapping = _mapping(mapping, "the configuration")
     run_keys = [f.name for f in fields(Run)]
-    _refuse_unknown(mapping, ["experiment", "rounds", *run_keys, *SECTIONS], "")
+    _refuse_unknown(mapping, ["experiment", "rounds", "ablations", *run_keys, *SECTIONS], "")
     experiment = _experiment(mapping.get("experiment", "default"))
     run = _section(Run, {k: mapping[k] for k in run_keys if k in mapping}, "")
     base = _sections(mapping, "")
@@ -73,7 +75,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         _check_round(settings, f"round {number}: ")
         if number:
             _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
-    return Config(experiment, run, rounds)
+    return Config(experiment, run, rounds, _ablation_seeds(mapping.get("ablations")))
 
 
 def _experiment(name: Any) -> str:
@@ -84,6 +86,23 @@ def _experiment(name: Any) -> str:
             "_, - and ."
         )
     return name
+
+
+def _ablation_seeds(section: Any) -> tuple[int, ...]:
+    section = _mapping(section, "ablations")
+    _refuse_unknown(section, ["seeds"], "ablations.")
+    seeds = section.get("seeds", [1, 2, 3])
+    if (
+        not isinstance(seeds, list)
+        or not seeds
+        or any(type(s) is not int or not 0 <= s <= MAX_SEED for s in seeds)
+        or len(set(seeds)) < len(seeds)
+    ):
+        raise UserError(
+            f"ablations.seeds is {seeds!r}; it must be a list of different whole "
+            f"numbers from 0 to {MAX_SEED}"
+        )
+    return tuple(seeds)
 
 
 def _overrides(rounds: Any) -> list[Mapping[str, Any]]:

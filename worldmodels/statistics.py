@@ -50,3 +50,25 @@ def summarise(returns: np.ndarray, seed: int = 0) -> Summary:
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Summary(len(returns), mean, std, float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Scores of several trainings of one recipe, in units of reward."""
+
+    mean: float
+    interval: tuple[float, float] | None  # 95 %, of the mean; of one training: None
+
+
+def over_trainings(means: np.ndarray) -> Trainings:
+    """Return the mean of the mean returns [S] of S trainings, and Student's interval.
+
+    The tracks of one training share its networks. So the trainings are what is counted:
+    the interval is that of the mean of S values, and wide when S is small.
+    """
+    mean, count = float(means.mean()), len(means)
+    if count < 2:
+        return Trainings(mean, None)
+    error = means.std(ddof=1) / np.sqrt(count)
+    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * error)
+    return Trainings(mean, (mean - half, mean + half))

@@ -28,7 +28,10 @@ def with_preset(name: str):
 
 def test_it_holds_every_key_and_only_those():
     mapping = yaml.safe_load(TEXT)
-    assert set(mapping) == {"experiment", "rounds", *names(Run), *SECTIONS}
+    assert set(mapping) == {
+        "experiment", "rounds", "ablations", *names(Run), *SECTIONS,
+    }  # fmt: skip
+    assert set(mapping["ablations"]) == {"seeds"}
     for section, kind in SECTIONS.items():
         expected = names(kind)
         if section == "environment":

@@ -12,4 +12,5 @@ VERSIONS = {
     "controller": 1,
     "evaluation": 1,
     "report": 1,
+    "ablations": 1,
 }

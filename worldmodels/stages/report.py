@@ -3,15 +3,15 @@
 Deleting it costs nothing: everything in it comes from the stores.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from worldmodels import compute, report
-from worldmodels.artifacts import open_artifact, refuse_full_disk
+from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
 from worldmodels.report.rounds import group
+from worldmodels.stages.publishing import publish
 
 
 def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
@@ -32,15 +32,6 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
     with Progress("report, rounds", len(rounds), log) as progress:
         html = report.html(rounds, lambda: progress.update(1))
     summary = report.summary(rounds, out)
-    _publish(out, html)
-    _publish(out.with_name("summary.txt"), summary)
+    publish(out, html)
+    publish(out.with_name("summary.txt"), summary)
     print(summary, end="")
-
-
-def _publish(path: Path, text: str) -> None:
-    """Write a file in one go: a reader never sees half of it."""
-    fresh = path.with_name(f".{path.name}.new")
-    with refuse_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)

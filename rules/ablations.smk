@@ -1,0 +1,48 @@
+"""Ablations: the system with one change each, beside the baseline, over several seeds.
+
+Each training is a run of its own in ablations/<name>/seed-<seed>, but what it would make
+just as the baseline does it takes from there (see `used` in common.smk).
+"""
+
+from worldmodels.ablations import ABLATIONS, folder
+
+# Each target makes a table, of every ablation or of one: its folder, and which.
+TABLES = {"ablations": (f"{RESULTS}/ablations", list(ABLATIONS))} | {
+    f"ablation_{name}": (f"{RESULTS}/ablations/{name}", [name]) for name in ABLATIONS
+}
+
+
+def trained(name):
+    """Return the evaluations of an ablation's trainings."""
+    runs = [folder(EXPERIMENT, name, seed) for seed in CONFIG.ablation_seeds]
+    return expand(EVALUATION, run=runs, round=0)
+
+
+for target, (place, names) in TABLES.items():
+
+    rule:
+        name:
+            target
+        input:
+            [trained(name) for name in names],
+        output:
+            summary=f"{place}/table.txt",
+            data=f"{place}/table.json",
+        log:
+            f"{RESULTS}/logs/{target}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{target}.tsv"
+        conda:
+            CONDA
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            ablations=" ".join(
+                f"--ablation {shlex.join([name, *trained(name)])}" for name in names
+            ),
+            version=VERSIONS["ablations"],
+        shell:
+            "worldmodels ablations {params.ablations} --out {output.summary:q}"
+            " --log {log:q}"

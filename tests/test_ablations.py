@@ -1,0 +1,159 @@
+"""Ablations: what each changes, what it shares, and the table against a calculation."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from scipy import stats
+
+from worldmodels.ablations import ABLATIONS, folder, trainings
+from worldmodels.config import load
+from worldmodels.errors import UserError
+from worldmodels.stages import ablations
+from worldmodels.statistics import over_trainings
+
+CONFIG = {
+    "experiment": "small",
+    "seed": 7,
+    "controller": {"inputs": "z_c_h", "population": 8},
+    "rounds": [{"memory": {"epochs": 3}}, {}],
+    "ablations": {"seeds": [4, 2]},
+}
+
+
+def test_the_experiment_is_a_run_of_its_own():
+    config = load(CONFIG)
+    runs = trainings(config)
+    assert len(runs) == 1 + 2 * len(ABLATIONS)
+    assert runs["small"].config == config
+    for stage in ("rollouts", "memory", "evaluation"):
+        assert runs["small"].home(stage) == "small"
+
+
+# What differs from the baseline, and the first stage that does.
+CHANGES = {
+    "baseline": (set(), "rollouts"),
+    "z": ({("controller", "inputs", "z")}, "controller"),
+    "untrained_memory": ({("memory", "epochs", 0)}, "memory"),
+    "mean_z": ({("controller", "sample_z", False)}, "controller"),
+    "separate_tracks": ({("controller", "common_tracks", False)}, "controller"),
+}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_changes_one_thing_and_shares_what_comes_before(name):
+    runs = trainings(load(CONFIG))
+    base, run = (runs[folder("small", n, 4)] for n in ("baseline", name))
+    (before,), (after,) = base.config.rounds, run.config.rounds
+    changed = {
+        (section, key, value)
+        for section, settings in vars(after).items()
+        for key, value in vars(settings).items()
+        if value != getattr(getattr(before, section), key)
+    }
+    expected, first = CHANGES[name]
+    assert changed == expected
+    assert run.config.run.seed == 4
+    stages = ["rollouts", "vision", "latents", "memory", "controller", "evaluation"]
+    own = stages[stages.index(first) :]
+    homes = {stage: run.home(stage) for stage in stages}
+    assert homes == {
+        stage: f"small/ablations/{name if stage in own else 'baseline'}/seed-4"
+        for stage in stages
+    }
+
+
+def test_the_baseline_is_the_papers_system_in_the_configurations_first_round():
+    (settings,) = trainings(load(CONFIG))[
+        "small/ablations/baseline/seed-2"
+    ].config.rounds
+    assert settings.memory.epochs == 3
+    assert settings.controller.population == 8
+    assert settings.controller.inputs == "z_h"
+
+
+@pytest.fixture
+def scores(tmp_path):
+    """Return a function that makes evaluation stores from returns by seed."""
+
+    def make(name: str, returns: dict[int, list[float]], first: int = 0) -> list[str]:
+        return [name] + [
+            str(synthetic.make_scores(tmp_path / f"{name}-{s}-{first}", s, row, first))
+            for s, row in returns.items()
+        ]
+
+    return make
+
+
+def table(tmp_path: Path, *given: list[str]) -> tuple[dict, list[str]]:
+    """Return the JSON and the lines that the command writes."""
+    out = tmp_path / "table" / "table.txt"
+    ablations.run(ablation=given, out=out)
+    data = json.loads(out.with_suffix(".json").read_text())
+    return data, out.read_text().splitlines()
+
+
+def words(lines: list[str]) -> list[str]:
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_the_interval_counts_trainings_and_not_tracks(tmp_path, scores, capsys):
+    data, lines = table(
+        tmp_path,
+        scores("baseline", {1: [5, 15], 2: [0, 28]}),  # means 10 and 14
+        scores("z", {2: [9, 11], 1: [7, 9]}),  # means 10 and 8, seeds in another order
+    )
+    t = 12.7062  # of one degree of freedom; the error of 10 and 14 is 2
+    base, z = data["ablations"]["baseline"], data["ablations"]["z"]
+    assert base["mean"] == 12
+    assert base["interval"] == pytest.approx([12 - 2 * t, 12 + 2 * t], abs=1e-3)
+    assert base["mean_of_seed"] == {"1": 10, "2": 14}
+    assert base["returns"] == [[5, 15], [0, 28]]
+    assert z["mean_of_seed"] == {"1": 8, "2": 10}
+    # Seed by seed: -2 and -4, with an error of 1.
+    assert z["difference"]["mean"] == -3
+    assert z["difference"]["interval"] == pytest.approx([-3 - t, -3 + t], abs=1e-3)
+    assert "difference" not in base
+    assert (data["seeds"], data["tracks"]) == ([1, 2], 2)
+    assert words(lines[:3]) == [
+        "ablation mean return 95 % interval seed 1 seed 2 minus baseline 95 % interval",
+        "baseline 12.0 -13.4 to 37.4 10.0 14.0",
+        "z 9.0 -3.7 to 21.7 8.0 10.0 -3.0 -15.7 to 9.7",
+    ]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_one_training_has_no_interval_and_one_ablation_no_difference(tmp_path, scores):
+    data, lines = table(tmp_path, scores("z", {1: [3, 4]}))
+    assert data["ablations"]["z"]["interval"] is None
+    assert words(lines[:2]) == [
+        "ablation mean return 95 % interval seed 1",
+        "z 3.5 - 3.5",
+    ]
+
+
+def test_the_interval_is_students():
+    means = np.random.default_rng(0).normal(300, 80, 5)
+    found = over_trainings(means)
+    expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert found.mean == pytest.approx(means.mean())
+    assert found.interval == pytest.approx((expected.low, expected.high))
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path, scores):
+    base = scores("baseline", {1: [3, 4], 2: [3, 4]})
+    with pytest.raises(
+        UserError, match=r"z has the seeds \[1\].*baseline has \[1, 2\]"
+    ):
+        table(tmp_path, base, scores("z", {1: [3, 4]}))
+    with pytest.raises(UserError, match="other tracks than baseline"):
+        table(tmp_path, base, scores("z", {1: [3, 4], 2: [3, 4]}, first=5))
+    with pytest.raises(UserError, match=r"of the seeds \[1, 1\]"):
+        table(tmp_path, [*base[:2], base[1]])
+    with pytest.raises(UserError, match=r"of the seeds \[\]"):
+        table(tmp_path, ["z"])
+    with pytest.raises(UserError, match="same name"):
+        table(tmp_path, base, base)
+    assert not (tmp_path / "table").exists()

@@ -1,0 +1,85 @@
+"""Ablations: the system of the paper with one change each, and who makes what.
+
+Every ablation is trained once a seed. A training of the baseline makes everything; an
+ablation of the same seed begins at the stage that it changes and takes what comes
+before from the baseline. No JAX is imported here: the Snakefile reads it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from worldmodels.config import Config
+from worldmodels.settings import Round
+
+
+class Change(NamedTuple):
+    """What an ablation changes; its own artifacts begin at that stage."""
+
+    stage: str
+    settings: dict[str, Any]
+
+
+# C sees z and h, z is sampled, and a generation's candidates drive the same tracks.
+_SYSTEM = {"inputs": "z_h", "sample_z": True, "common_tracks": True}
+_BASELINE = "baseline"
+
+ABLATIONS = {
+    _BASELINE: Change("rollouts", {}),
+    "z": Change("controller", {"inputs": "z"}),
+    "untrained_memory": Change("memory", {"epochs": 0}),
+    "mean_z": Change("controller", {"sample_z": False}),
+    "separate_tracks": Change("controller", {"common_tracks": False}),
+}
+
+_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run of the pipeline.
+
+    Attributes:
+        config: its settings; `config.experiment` is its folder below `results/`.
+        first: the first stage whose artifacts are its own.
+        lender: the folder of the run that made what comes before.
+    """
+
+    config: Config
+    first: str
+    lender: str
+
+    def home(self, stage: str) -> str:
+        """Return the folder below `results/` of the artifacts of `stage` to use."""
+        own = _STAGES.index(stage) >= _STAGES.index(self.first)
+        return self.config.experiment if own else self.lender
+
+
+def folder(experiment: str, name: str, seed: int) -> str:
+    """Return the folder below `results/` of an ablation's training."""
+    return f"{experiment}/ablations/{name}/seed-{seed}"
+
+
+def trainings(config: Config) -> dict[str, Training]:
+    """Return the experiment itself and each training of its ablations, by folder."""
+    main = Training(config, _STAGES[0], config.experiment)
+    return {t.config.experiment: t for t in (main, *_ablated(config))}
+
+
+def _ablated(config: Config) -> Iterator[Training]:
+    for name, change in ABLATIONS.items():
+        for seed in config.ablation_seeds:
+            ablated = Config(
+                folder(config.experiment, name, seed),
+                replace(config.run, seed=seed),
+                (_changed(config.rounds[0], change),),
+                (),
+            )
+            lender = folder(config.experiment, _BASELINE, seed)
+            yield Training(ablated, change.stage, lender)
+
+
+def _changed(settings: Round, change: Change) -> Round:
+    system = replace(settings, controller=replace(settings.controller, **_SYSTEM))
+    section = replace(getattr(system, change.stage), **change.settings)
+    return replace(system, **{change.stage: section})
