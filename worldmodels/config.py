@@ -60,7 +60,9 @@ def load(mapping: Mapping[str, Any]) -> Config:
     """
     mapping = _mapping(mapping, "the configuration")
     run_keys = [f.name for f in fields(Run)]
-    _refuse_unknown(mapping, ["experiment", "rounds", "ablations", *run_keys, *SECTIONS], "")
+    _refuse_unknown(
+        mapping, ["experiment", "rounds", "ablations", *run_keys, *SECTIONS], ""
+    )
     experiment = _experiment(mapping.get("experiment", "default"))
     run = _section(Run, {k: mapping[k] for k in run_keys if k in mapping}, "")
     base = _sections(mapping, "")
