@@ -10,6 +10,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    ResourceSettings,
+)
+from snakemake.utils import update_config
 
 REPOSITORY = Path(__file__).parents[2]
 WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
@@ -101,3 +110,27 @@ def finished(tmp_path_factory) -> Project:
     assert status == 0, output
     assert "the summary of the stub" in output
     return project
+
+
+@pytest.fixture
+def jobs_to_run(finished, monkeypatch):
+    """Return the jobs that a changed configuration would run, by dry run."""
+    monkeypatch.chdir(finished.folder)
+
+    def jobs(change=None, cores=2, targets=()) -> list:
+        config = finished.config
+        update_config(config, change or {})
+        with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+            workflow = api.workflow(
+                resource_settings=ResourceSettings(cores=cores),
+                config_settings=ConfigSettings(config=config),
+                snakefile=finished.folder / "Snakefile",
+                workdir=finished.folder,
+            )
+            dag_api = workflow.dag(dag_settings=DAGSettings(targets=set(targets)))
+            dag_api.execute_workflow(executor="dryrun")
+            # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
+            dag = workflow._workflow.dag
+            return [job for job in dag.jobs if dag.needrun(job) and job.output]
+
+    return jobs
