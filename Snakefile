@@ -5,7 +5,8 @@
     snakemake -n                                  what would run, and why
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
-    snakemake ablations                           what each part of the system is worth
+    snakemake ablations                           what each part of the system is worth,
+        or one alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
