@@ -76,9 +76,7 @@ def from_seed(seed: int) -> Track:
             f"The track of seed {seed} has {lap.count} tiles, more than the "
             f"{MAX_TILES} that the simulator holds: choose another seed."
         )
-    padding = MAX_TILES - lap.count
-    padded = [np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in lap[:3]]
-    return lay(Lap(*padded, lap.count), np)
+    return lay(padded(lap), np)
 
 
 def draw_checkpoints(
@@ -108,6 +106,13 @@ def last_lap(checkpoints: list[tuple[float, float, float]]) -> Lap | None:
     beta, centre = lap[:, 1], lap[:, 2:]
     across = np.array([(math.cos(b), math.sin(b)) for b in beta.tolist()])
     return Lap(beta, across, centre, np.array(len(lap), np.int32))
+
+
+def padded(lap: Lap) -> Lap:
+    """Return a lap of [N] nodes as [NM], zeros behind."""
+    padding = MAX_TILES - lap.count
+    nodes = [np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in lap[:3]]
+    return Lap(*nodes, lap.count)
 
 
 def _walk(

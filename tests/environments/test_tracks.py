@@ -1,0 +1,203 @@
+"""The simulator's tracks against those that gymnasium builds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from worldmodels.environments.carracing import reference, tracks
+from worldmodels.errors import UserError
+
+REDRAWN = [36, 100, 105, 118]  # their first checkpoints make no closed lap
+LARGE = [2**32, 2**32 + 5, 3 * 2**51 + 7, 2**53 + 12345, 2**54 - 1]
+
+
+def is_track(lap: tracks.Lap | None) -> bool:
+    return lap is not None and bool(tracks.closes(lap))
+
+
+def rng_of(seed: int) -> np.random.Generator:
+    """gymnasium's, of an environment that is reset with this seed."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+
+
+@pytest.fixture(scope="module")
+def environment():
+    return reference.make().unwrapped
+
+
+@pytest.mark.parametrize("seed", [*range(32), *REDRAWN, *LARGE])
+def test_a_seeds_track_is_gymnasiums_to_the_bit(environment, seed):
+    environment.reset(seed=seed)
+    track = tracks.from_seed(seed)
+    count = len(environment.track)
+    assert track.count == count
+    np.testing.assert_array_equal(track.start, environment.track[0][1:4])
+    tiles, kerbs, kerb = [], np.zeros_like(track.kerbs), np.zeros_like(track.kerb)
+    for quad, color in environment.road_poly:
+        if not isinstance(color, tuple):  # a tile; its kerb follows it
+            tiles.append(quad)
+            continue
+        tile = len(tiles) - 1
+        kerbs[tile], kerb[tile] = quad, True
+        np.testing.assert_array_equal(tracks.KERB[tile % 2], color)
+    np.testing.assert_array_equal(track.tiles[:count], tiles)
+    np.testing.assert_array_equal(track.kerb, kerb)
+    np.testing.assert_array_equal(track.kerbs, kerbs)
+    assert kerb.any()
+    assert not track.tiles[count:].any()
+    for tile in environment.road:
+        if not tile.road_visited:  # on a visit it becomes as dark as the darkest
+            np.testing.assert_array_equal(
+                tracks.ROAD[tile.idx % 3], np.trunc(tile.color)
+            )
+
+
+@pytest.mark.parametrize("seed", REDRAWN)
+def test_those_seeds_do_fail_at_first(seed):
+    checkpoints = tracks.draw_checkpoints(rng_of(seed).uniform)
+    assert not is_track(tracks.last_lap(checkpoints))
+
+
+@pytest.fixture(scope="module")
+def checkpoint_sets():
+    rng = np.random.default_rng(0)
+    return [tracks.draw_checkpoints(rng.uniform) for _ in range(512)]
+
+
+@pytest.fixture(scope="module")
+def laps(checkpoint_sets):
+    """Laps of the host and whether they are tracks; laps of the device, and whether."""
+    host = [tracks.last_lap(checkpoints) for checkpoints in checkpoint_sets]
+    trace = jax.jit(jax.vmap(tracks.trace))
+    device, success = trace(jnp.array(checkpoint_sets, jnp.float32))
+    return host, [is_track(lap) for lap in host], device, np.array(success)
+
+
+def test_the_same_checkpoints_make_a_track_or_not(laps):
+    _, expected, _, success = laps
+    assert (success == expected).mean() >= 0.99
+    assert 0 < np.sum(expected) < len(expected)
+
+
+def test_the_same_checkpoints_make_the_same_track(laps):
+    host, expected, device, success = laps
+    device = jax.jit(jax.vmap(lambda lap: tracks.lay(lap, jnp)))(device)
+    equal_count, near, same_kerbs = [], [], []
+    for i in np.flatnonzero(success & expected):
+        ours = jax.tree.map(lambda leaf, i=i: np.array(leaf[i]), device)
+        theirs = tracks.lay(tracks.padded(host[i]), np)
+        equal_count.append(ours.count == theirs.count)
+        near.append(
+            np.abs(ours.tiles - theirs.tiles).max() < 0.05
+            and np.abs(ours.start - theirs.start).max() < 0.05
+        )
+        same_kerbs.append(
+            (ours.kerb == theirs.kerb).all()
+            and np.abs(ours.kerbs - theirs.kerbs).max() < 0.05
+        )
+    assert np.mean(equal_count) >= 0.99
+    assert np.mean(near) >= 0.99
+    assert np.mean(same_kerbs) >= 0.99
+
+
+def test_a_pen_that_never_comes_round_is_a_failure():
+    """Checkpoints closer together than the pen can turn: it circles one of them."""
+    rng = np.random.default_rng(0)
+    shrink = np.array([1, 0.02, 0.02])
+    checkpoints = [
+        np.array(tracks.draw_checkpoints(rng.uniform)) * shrink for _ in range(20)
+    ]
+    laps = [tracks.last_lap(points.tolist()) for points in checkpoints]
+    assert sum(lap is None for lap in laps) > 2
+    trace = jax.jit(jax.vmap(tracks.trace))
+    _, success = trace(jnp.array(checkpoints, jnp.float32))
+    for lap, traced in zip(laps, success, strict=True):
+        if lap is None:
+            assert not traced
+
+
+def test_random_checkpoints_have_gymnasiums_distribution(key):
+    ours = jax.vmap(tracks.random_checkpoints)(jax.random.split(key, 1000))
+    rng = np.random.default_rng(0)
+    theirs = np.array([tracks.draw_checkpoints(rng.uniform) for _ in range(1000)])
+    np.testing.assert_allclose(ours[:, [0, -1]], theirs[:, [0, -1]], atol=1e-4)
+    polar = [
+        (np.array(points[:, :, 0]), np.hypot(points[:, :, 1], points[:, :, 2]))
+        for points in (ours, theirs)
+    ]
+    for ours, theirs in zip(*polar, strict=True):
+        for i in range(1, tracks.CHECKPOINTS - 1):
+            assert ks_2samp(ours[:, i], theirs[:, i]).pvalue > 1e-3
+        between = np.corrcoef(ours[:, 1:-1].T) - np.eye(tracks.CHECKPOINTS - 2)
+        assert np.abs(between).max() < 0.15  # drawn independently
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    keys = jax.random.split(jax.random.key(1), 128)
+    return keys, jax.jit(jax.vmap(tracks.from_key))(keys)
+
+
+def test_every_key_has_a_closed_track_of_its_own(drawn):
+    _, track = drawn
+    count = np.array(track.count)
+    assert count.dtype == np.int32
+    assert (count > 150).all()
+    assert (count <= tracks.MAX_TILES).all()
+    assert len(np.unique(np.array(track.start), axis=0)) == len(count)
+    exists = np.arange(tracks.MAX_TILES) < count[:, None]
+    tiles = np.array(track.tiles)
+    assert tiles.dtype == np.float32
+    assert not tiles[~exists].any()
+    assert not np.array(track.kerbs)[~np.array(track.kerb)].any()
+    nodes = tiles[:, :, :2].mean(axis=2), tiles[:, :, 2:].mean(axis=2)
+    length = np.linalg.norm(nodes[0] - nodes[1], axis=2)
+    np.testing.assert_allclose(length[:, 1:][exists[:, 1:]], tracks.STEP, atol=1e-3)
+    # At the seam gymnasium bounds the gap's components along the road's normal only.
+    assert (length[:, 0] < 4 * tracks.STEP).all()
+
+
+def test_a_key_always_gives_the_same_track(drawn):
+    keys, expected = drawn
+    from_key = jax.jit(tracks.from_key)
+    for i in (0, 5):
+        for ours, theirs in zip(from_key(keys[i]), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs[i], atol=1e-3)
+    again = jax.jit(jax.vmap(tracks.from_key))(keys)
+    for ours, theirs in zip(again, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_failed_attempt_is_drawn_again(drawn):
+    keys, drawn = drawn
+
+    @jax.jit
+    @jax.vmap
+    def second_attempt(key):
+        first, second = (
+            tracks.trace(tracks.random_checkpoints(jax.random.fold_in(key, attempt)))
+            for attempt in range(2)
+        )
+        return first[1], second[1], tracks.lay(second[0], jnp)
+
+    first, second, expected = second_attempt(keys)
+    again = np.flatnonzero(~first & second)
+    assert len(again) > 2
+    np.testing.assert_array_equal(drawn.count[again], expected.count[again])
+    np.testing.assert_allclose(drawn.tiles[again], expected.tiles[again], atol=0.05)
+
+
+def test_tracks_too_long_for_the_tables(monkeypatch):
+    """Seeds are refused, keys draw again."""
+    length = int(tracks.from_seed(0).count)
+    monkeypatch.setattr(tracks, "MAX_TILES", length)
+    assert tracks.from_seed(0).tiles.shape == (length, 4, 2)
+    monkeypatch.setattr(tracks, "MAX_TILES", length - 1)
+    with pytest.raises(UserError, match=f"seed 0 has {length} tiles"):
+        tracks.from_seed(0)
+    keys = jax.random.split(jax.random.key(1), 16)
+    count = np.array(jax.vmap(tracks.from_key)(keys).count)
+    assert (count < length).all()
+    assert (count > 150).all()
