@@ -126,7 +126,9 @@ def text(summary: dict[str, Any]) -> str:
         rows = [row[:-2] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+        "  ".join(
+            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+        ).rstrip()
         for row in rows
     ]
     return "\n".join([*lines, "", *_legend(summary)]) + "\n"
@@ -144,11 +146,10 @@ def _legend(summary: dict[str, Any]) -> list[str]:
     trainings = len(summary["seeds"])
     lines = [
         f"Mean over {trainings} training{'s' * (trainings > 1)} of each, one a seed, "
-        f"and {summary['tracks']} unseen tracks, the same",
-        "for all. Interval: Student's t over the means of the seeds, that is of other "
-        "trainings",
-        "on these tracks.",
+        f"and {summary['tracks']} unseen tracks, the same for all.",
+        "Interval: Student's t over the means of the seeds; of other trainings on "
+        "these tracks.",
     ]
     if len(summary["ablations"]) > 1:
-        lines[-1] += f" A difference from {summary['reference']} is taken seed by seed."
+        lines.append(f"A difference from {summary['reference']} is taken seed by seed.")
     return lines
