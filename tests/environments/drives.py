@@ -44,7 +44,7 @@ def snapshot(car) -> Car:
         [wheel.omega for wheel in wheels],
         [wheel.phase for wheel in wheels],
         wheels[2].gas,
-        [wheel.joint.GetMotorTorque(1 / DT) * DT for wheel in wheels],
+        [-wheel.joint.GetReactionTorque(1 / DT) * DT for wheel in wheels],
         [len(wheel.tiles) > 0 for wheel in wheels],
     )
 

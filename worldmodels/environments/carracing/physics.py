@@ -6,9 +6,9 @@ hundredth of the hull, so the sweeps converge to float32's last digits, and what
 converge to can be written down: the wheels share their momenta with the hull as parts
 of one rigid body, and each turns at its motor's speed.
 
-Except at the end of a joint's range, where Box2D's motor pushes on against the stop,
+Except at the end of a joint's range, where Box2D's motor presses on against the stop,
 sweep by sweep, until its torque saturates, and must unwind before the wheel comes free.
-`_stops` follows that impulse; without it long episodes diverge.
+`_press` follows that impulse; without it long episodes diverge.
 
 Everything is elementwise over B cars, wheels as [4, B]: front left, front right, rear
 left, rear right. Units are metres, seconds, radians and kilograms.
@@ -82,7 +82,7 @@ class Car(NamedTuple):
     omega: jax.Array  # [4, B] rad/s, rolling
     phase: jax.Array  # [4, B] rad, rolled so far
     gas: jax.Array  # [B] 0 .. 1, of both rear wheels
-    motor: jax.Array  # [4, B] angular impulse of the joints' motors in the last step
+    press: jax.Array  # [4, B] angular impulse of wheels on their stops, last step
     on_road: jax.Array  # bool [4, B] whether the next step's grip is the road's
 
 
@@ -124,7 +124,7 @@ def place(start: jax.Array) -> Car:
         omega=zeros,
         phase=zeros,
         gas=zero,
-        motor=zeros,
+        press=zeros,
         on_road=zeros > 0,
     )
 
@@ -134,7 +134,7 @@ def settle(car: Car, touching: jax.Array) -> Car:
 
     `touching` [4, B] tells which wheels were on the road where they were placed.
     """
-    return _solve_positions(car, jnp.zeros_like(car.motor), RESET_SWEEPS)._replace(
+    return _solve_positions(car, jnp.zeros_like(car.press), RESET_SWEEPS)._replace(
         on_road=touching
     )
 
@@ -218,12 +218,11 @@ def _solve_velocities(car: Car, force_x, force_y, turn, stop) -> Car:
         return car.spin + (give - WHEEL_INERTIA * _sum(turn)) / _INERTIA
 
     held = spin_with(jnp.where(stop == 0, turn, 0)) - car.wheel_spin
-    stuck, pushed = _stops(car.motor, turn, stop, WHEEL_INERTIA * held)
-    turn = jnp.where(stuck, 0, turn)
+    press = _press(car.press, turn, stop, WHEEL_INERTIA * held)
+    turn = jnp.where(press == 0, turn, 0)
     spin = spin_with(turn)
     vx = car.vx + (give_x + (spin - car.spin) * lean_y) / _MASS
     vy = car.vy + (give_y - (spin - car.spin) * lean_x) / _MASS
-    needed = WHEEL_INERTIA * (spin + turn - car.wheel_spin)
     return car._replace(
         vx=vx,
         vy=vy,
@@ -231,22 +230,22 @@ def _solve_velocities(car: Car, force_x, force_y, turn, stop) -> Car:
         wheel_vx=vx - spin * arm_y,
         wheel_vy=vy + spin * arm_x,
         wheel_spin=spin + turn,
-        motor=jnp.where(stuck, pushed, needed),
+        press=press,
     )
 
 
-def _stops(motor, turn, stop, held) -> tuple[jax.Array, jax.Array]:
-    """Return which wheels are stuck at their stops, and their motors' impulses.
+def _press(press, turn, stop, held) -> jax.Array:
+    """Return the impulses with which wheels press on their stops, 0 where they do not.
 
-    Each sweep, the motor adds what would turn the wheel at `turn` and the stop takes it
-    back. Towards the stop that goes on until the torque saturates; away from it, the
-    wheel comes free once the impulse falls below `held`, what it takes to keep the
-    wheel turning with the hull. All [4, B].
+    `held` is the impulse that a wheel needs to turn with the hull; the motor gives it,
+    and what it gives beyond is the stop's. Each sweep the motor adds what would turn
+    the wheel at `turn`, and the stop takes it back: towards the stop until the torque
+    saturates; away from it until nothing presses and the wheel is free. All [4, B].
     """
-    pushed = stop * (motor + VELOCITY_SWEEPS * _MOTOR_MASS * turn)
-    pushed = jnp.minimum(pushed, MOTOR_LIMIT)
-    stuck = (stop * turn > 0) | (pushed > stop * held)
-    return stuck & (stop != 0), stop * pushed
+    per_sweep = stop * _MOTOR_MASS * turn
+    motor = jnp.minimum(stop * (held + press), MOTOR_LIMIT)
+    motor = jnp.minimum(motor + VELOCITY_SWEEPS * per_sweep, MOTOR_LIMIT)
+    return stop * jnp.maximum(motor - stop * held, 0)
 
 
 def _integrate(car: Car) -> Car:

@@ -1,0 +1,126 @@
+"""CarRacing for whole batches in JAX: gymnasium's CarRacing-v3 as four pure functions.
+
+    made = [tracks.from_seed(seed) for seed in (0, 1)]
+    world = jax.jit(build)(jax.tree.map(lambda *each: np.stack(each), *made))
+    state = reset(world, track=jnp.array([0, 0, 1]))  # three cars on two tracks
+    state, reward, terminated = jax.jit(step)(world, state, actions)
+    frames = rendering.unpack(jax.jit(observe)(world, state))
+
+`physics` moves the cars, `contacts` finds the tiles under their wheels, `rendering`
+draws what they see. Here are the game's rules: what is paid, and when it is over.
+
+Cars do not see each other. Episodes are cut at 1,000 steps by the caller. A car whose
+episode is over may be stepped on; what it earns then means nothing.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels.environments.carracing import contacts, physics, rendering, textures
+from worldmodels.environments.carracing.contacts import Tiles
+from worldmodels.environments.carracing.physics import Car
+from worldmodels.environments.carracing.rendering import View
+from worldmodels.environments.carracing.textures import Texture
+from worldmodels.environments.carracing.tracks import Track
+
+PLAYFIELD = 2000 / 6  # m, from the middle to each edge
+LAP_REWARD = 1000.0  # for all tiles of a track together
+STEP_REWARD = -0.1
+OUTSIDE_REWARD = -100.0  # in place of what else the step would earn
+LAP_COMPLETE = 0.95  # of the tiles, before tile 0 counts as the finish
+
+_BATCH = 8  # tracks baked at once: 20 MB each
+
+
+class World(NamedTuple):
+    """R tracks and what is looked up in them."""
+
+    tiles: Tiles
+    texture: Texture
+    count: jax.Array  # int32 [R], tiles
+    start: jax.Array  # [R, 3] beta (rad), x, y (m)
+
+
+class State(NamedTuple):
+    """B cars, each on its own in an episode."""
+
+    car: Car
+    track: jax.Array  # int32 [B], index into the world
+    visited: jax.Array  # uint32 [B, 13], bitset of the tiles visited
+    visited_count: jax.Array  # int32 [B]
+    step: jax.Array  # int32 [B], since the reset
+
+
+def build(tracks: Track) -> World:
+    """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it."""
+    tracks = jax.tree.map(jnp.asarray, tracks)
+    tiles = jax.vmap(contacts.index)(tracks)
+    texture = jax.lax.map(textures.bake, tracks, batch_size=_BATCH)
+    return World(tiles, texture, tracks.count, tracks.start)
+
+
+def reset(world: World, track: jax.Array) -> State:
+    """Put B cars at the start of their tracks; `track` is int32 [B].
+
+    Source: gymnasium's `CarRacing.reset`, with the step that it takes. Tiles that the
+    wheels touch where they are put count as visited; the first step pays for them.
+    """
+    car = physics.place(world.start[track])
+    on_road, visited = contacts.touching(world.tiles, track, car)
+    car = physics.settle(car, on_road)
+    return State(car, track, visited, _count(visited), jnp.zeros_like(track))
+
+
+def step(
+    world: World, state: State, action: jax.Array
+) -> tuple[State, jax.Array, jax.Array]:
+    """Drive 1/50 s with `action` [B, 3]: steering (-1 left .. 1 right), gas, brake.
+
+    Returns:
+        The new state, the rewards [B], and whether the episodes are over, bool [B]: by
+        all tiles visited, by tile 0 visited after 95 % of the others, or by leaving the
+        playfield.
+
+    Source: gymnasium's `CarRacing.step`.
+    """
+    on_road, touched = contacts.touching(world.tiles, state.track, state.car)
+    car = physics.step(state.car, action, on_road)
+    visited = state.visited | touched
+    count = _count(visited)
+
+    tiles = world.count[state.track]
+    paid = jnp.where(state.step == 0, 0, state.visited_count)
+    reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
+    finish = (visited[:, 0] & ~state.visited[:, 0] & 1) > 0
+    lap = (count == tiles) | (finish & (count > LAP_COMPLETE * tiles))
+    x, y = physics.position(car)
+    outside = jnp.maximum(jnp.abs(x), jnp.abs(y)) > PLAYFIELD
+    reward = jnp.where(outside, OUTSIDE_REWARD, reward)
+    state = State(car, state.track, visited, count, state.step + 1)
+    return state, reward, lap | outside
+
+
+def observe(world: World, state: State) -> jax.Array:
+    """Draw what the cars' drivers see: uint32 [B, 64, 64], see `rendering.unpack`."""
+    car = state.car
+    x, y = physics.position(car)
+    view = View(
+        track=state.track,
+        x=x,
+        y=y,
+        angle=car.angle,
+        wheel_x=car.wheel_x,
+        wheel_y=car.wheel_y,
+        wheel_angle=car.wheel_angle,
+        wheel_phase=car.phase,
+        step=state.step,
+    )
+    return rendering.render(world.texture, view)
+
+
+def _count(visited: jax.Array) -> jax.Array:
+    """Return how many tiles are in a bitset [B, 13]: int32 [B]."""
+    return jax.lax.population_count(visited).sum(-1).astype(np.int32)
