@@ -102,20 +102,22 @@ def test_the_same_checkpoints_make_the_same_track(laps):
     assert np.mean(same_kerbs) >= 0.99
 
 
-def test_a_pen_that_never_comes_round_is_a_failure():
-    """Checkpoints closer together than the pen can turn: it circles one of them."""
+def test_a_pen_that_circles_its_checkpoints():
+    """They are closer together than it can turn; it may never come round them."""
     rng = np.random.default_rng(0)
-    shrink = np.array([1, 0.02, 0.02])
-    checkpoints = [
-        np.array(tracks.draw_checkpoints(rng.uniform)) * shrink for _ in range(20)
-    ]
-    laps = [tracks.last_lap(points.tolist()) for points in checkpoints]
-    assert sum(lap is None for lap in laps) > 2
-    trace = jax.jit(jax.vmap(tracks.trace))
-    _, success = trace(jnp.array(checkpoints, jnp.float32))
-    for lap, traced in zip(laps, success, strict=True):
-        if lap is None:
-            assert not traced
+    shrink = np.array([[1, 0.02, 0.02], [1, 0.05, 0.05]])[:, None]
+    checkpoints = np.stack(
+        [np.array(tracks.draw_checkpoints(rng.uniform)) * shrink for _ in range(40)], 1
+    )
+    trace = jax.jit(jax.vmap(jax.vmap(tracks.trace)))
+    lap, success = trace(jnp.array(checkpoints, jnp.float32))
+    theirs = [[tracks.last_lap(c) for c in row.tolist()] for row in checkpoints]
+    assert sum(lap is None for lap in theirs[0]) > 2
+    closed = np.array([[is_track(lap) for lap in row] for row in theirs])
+    assert (closed == np.array(success)).mean() > 0.9
+    # Where the pen is lost its path is chaotic, and only that it fails is the same.
+    count = [lap.count for lap in theirs[1]]
+    assert (count == np.array(lap.count[1])).mean() > 0.9
 
 
 def test_random_checkpoints_have_gymnasiums_distribution(key):
@@ -197,6 +199,8 @@ def test_tracks_too_long_for_the_tables(monkeypatch):
     monkeypatch.setattr(tracks, "MAX_TILES", length - 1)
     with pytest.raises(UserError, match=f"seed 0 has {length} tiles"):
         tracks.from_seed(0)
+    checkpoints = jnp.array(tracks.draw_checkpoints(rng_of(0).uniform), jnp.float32)
+    assert not jax.jit(tracks.trace)(checkpoints)[1]
     keys = jax.random.split(jax.random.key(1), 16)
     count = np.array(jax.vmap(tracks.from_key)(keys).count)
     assert (count < length).all()

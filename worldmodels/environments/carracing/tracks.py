@@ -20,7 +20,7 @@ import numpy as np
 
 from worldmodels.errors import UserError
 
-MAX_TILES = 400
+MAX_TILES = 416  # 13 words of bits
 
 RADIUS = 150.0  # metres, as all lengths: a track is a heavily morphed circle
 STEP = 3.5  # length of a tile
