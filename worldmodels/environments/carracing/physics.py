@@ -87,16 +87,24 @@ class Car(NamedTuple):
 
 
 class _Pose(NamedTuple):
-    """Where hull and wheels are while the position solver moves them."""
+    """What the position solver moves; fields as in Car."""
 
-    x: jax.Array  # [B]
+    x: jax.Array
     y: jax.Array
     angle: jax.Array
-    cos: jax.Array  # [B] of the angle
+    wheel_x: jax.Array
+    wheel_y: jax.Array
+    wheel_angle: jax.Array
+
+
+class _Hull(NamedTuple):
+    """The hull within a sweep of the position solver; all [B]."""
+
+    x: jax.Array
+    y: jax.Array
+    angle: jax.Array
+    cos: jax.Array  # of the angle
     sin: jax.Array
-    wheel_x: tuple[jax.Array, ...]  # 4 of [B]
-    wheel_y: tuple[jax.Array, ...]
-    wheel_angle: tuple[jax.Array, ...]
 
 
 def place(start: jax.Array) -> Car:
@@ -134,9 +142,9 @@ def settle(car: Car, touching: jax.Array) -> Car:
 
     `touching` [4, B] tells which wheels were on the road where they were placed.
     """
-    return _solve_positions(car, jnp.zeros_like(car.press), RESET_SWEEPS)._replace(
-        on_road=touching
-    )
+    stop = jnp.zeros_like(car.press)
+    car = _solve_positions(car, stop, RESET_SWEEPS)
+    return car._replace(on_road=touching)
 
 
 def step(car: Car, action: jax.Array, touching: jax.Array) -> Car:
@@ -149,9 +157,8 @@ def step(car: Car, action: jax.Array, touching: jax.Array) -> Car:
     car, force_x, force_y = _roll(car, action[:, 1], action[:, 2])
     turn, stop = _steering(car, -action[:, 0])
     car = _solve_velocities(car, force_x, force_y, turn, stop)
-    return _solve_positions(_integrate(car), stop, POSITION_SWEEPS)._replace(
-        on_road=touching
-    )
+    car = _solve_positions(_integrate(car), stop, POSITION_SWEEPS)
+    return car._replace(on_road=touching)
 
 
 def position(car: Car) -> tuple[jax.Array, jax.Array]:
@@ -274,85 +281,85 @@ def _slowdown(vx: jax.Array, vy: jax.Array) -> jax.Array:
 
 
 def _solve_positions(car: Car, stop: jax.Array, sweeps: int) -> Car:
-    """Pull the wheels back to their anchors, and to their stops' range.
+    """Pull the wheels to their anchors, and into their range.
 
-    One joint after the other in Box2D's order, until a sweep finds all of them within
-    tolerance: so a second sweep, which moves the parts by another hundredth of what the
-    first did, is only for cars whose first found a larger error.
+    A car's last sweep is the first that finds all its joints within tolerance: mostly
+    the very first. Source: Box2D's b2Island::Solve.
     """
+
+    # Unrolled, XLA on CPU would fuse the sweeps and repeat the first for each use of
+    # it in the second: minutes to compile, a hundred times slower.
+    def sweep(_, carry):
+        pose, active = carry
+        pose, within = _sweep(pose, stop, active)
+        return pose, jnp.where(within, 0, active)
+
     pose = _Pose(
         x=car.x,
         y=car.y,
         angle=car.angle,
-        cos=jnp.cos(car.angle),
-        sin=jnp.sin(car.angle),
-        wheel_x=tuple(car.wheel_x),
-        wheel_y=tuple(car.wheel_y),
-        wheel_angle=tuple(car.wheel_angle),
+        wheel_x=car.wheel_x,
+        wheel_y=car.wheel_y,
+        wheel_angle=car.wheel_angle,
     )
-    active = jnp.ones_like(car.x)
-    for _ in range(sweeps):
-        solved = active == 0
-        errors = []
-        for joint in (3, 2, 1, 0):
-            pose, within = _solve_joint(pose, joint, stop[joint], active)
-            errors.append(within)
-        within = errors[0] & errors[1] & errors[2] & errors[3]
-        active = jnp.where(solved | within, 0, active)
-    return car._replace(
-        x=pose.x,
-        y=pose.y,
-        angle=pose.angle,
-        wheel_x=jnp.stack(pose.wheel_x),
-        wheel_y=jnp.stack(pose.wheel_y),
-        wheel_angle=jnp.stack(pose.wheel_angle),
-    )
+    pose, _ = jax.lax.fori_loop(0, sweeps, sweep, (pose, jnp.ones_like(car.x)))
+    return car._replace(**pose._asdict())
 
 
-def _solve_joint(pose: _Pose, joint: int, stop, active) -> tuple[_Pose, jax.Array]:
+def _sweep(pose: _Pose, stop, active) -> tuple[_Pose, jax.Array]:
+    """Solve one joint after the other, in Box2D's order, for cars whose `active` is 1.
+
+    Also return whether all joints were within tolerance, bool [B].
+    """
+    hull = _Hull(pose.x, pose.y, pose.angle, jnp.cos(pose.angle), jnp.sin(pose.angle))
+    wheels = list(zip(pose.wheel_x, pose.wheel_y, pose.wheel_angle, strict=True))
+    solved = True
+    for joint in (3, 2, 1, 0):
+        hull, wheels[joint], within = _solve_joint(
+            hull, wheels[joint], joint, stop[joint], active
+        )
+        solved &= within
+    wheels = (jnp.stack(each) for each in zip(*wheels, strict=True))
+    return _Pose(*hull[:3], *wheels), solved
+
+
+def _solve_joint(hull: _Hull, wheel: tuple, joint: int, stop, active):
     """Correct one joint's angle, then its place; tell whether they were in tolerance.
 
     Source: Box2D's b2RevoluteJoint::SolvePositionConstraints. Its 2x2 system is a
     multiple of the identity plus an outer product, inverted by Sherman-Morrison.
     """
-    turned = pose.wheel_angle[joint] - pose.angle
-    beyond = stop * turned - STEER_STOP
+    x, y, angle = wheel
+    beyond = stop * (angle - hull.angle) - STEER_STOP
     back = active * stop * jnp.clip(beyond - ANGLE_SLOP, 0, ANGLE_CORRECTION)
-    wheel_angle = pose.wheel_angle[joint] - _MOTOR_MASS / WHEEL_INERTIA * back
-    pose = _turn(pose, _MOTOR_MASS / HULL_INERTIA * back)
+    hull = _turn(hull, _MOTOR_MASS / HULL_INERTIA * back)
 
-    arm_x, arm_y = (arm[joint] for arm in _arms(pose.cos, pose.sin))
-    gap_x = pose.wheel_x[joint] - pose.x - arm_x
-    gap_y = pose.wheel_y[joint] - pose.y - arm_y
-    length_2 = gap_x * gap_x + gap_y * gap_y
-    within = (length_2 <= LENGTH_SLOP**2) & (beyond <= ANGLE_SLOP)
-    lever = active * (arm_x * gap_y - arm_y * gap_x)
-    twist = lever / (HULL_INERTIA * _LINK + float(_ARM_2[joint, 0]))
+    arm_x, arm_y = (arm[joint] for arm in _arms(hull.cos, hull.sin))
+    gap_x, gap_y = x - hull.x - arm_x, y - hull.y - arm_y
+    within = gap_x * gap_x + gap_y * gap_y <= LENGTH_SLOP**2
+    twist = active * (arm_x * gap_y - arm_y * gap_x)
+    twist /= HULL_INERTIA * _LINK + float(_ARM_2[joint, 0])
     push_x = (active * gap_x + twist * arm_y) / _LINK
     push_y = (active * gap_y - twist * arm_x) / _LINK
-    pose = _turn(pose, twist)
-    pose = pose._replace(
-        x=pose.x + push_x / HULL_MASS,
-        y=pose.y + push_y / HULL_MASS,
-        wheel_x=_put(pose.wheel_x, joint, pose.wheel_x[joint] - push_x / WHEEL_MASS),
-        wheel_y=_put(pose.wheel_y, joint, pose.wheel_y[joint] - push_y / WHEEL_MASS),
-        wheel_angle=_put(pose.wheel_angle, joint, wheel_angle),
+    hull = _turn(hull, twist)._replace(
+        x=hull.x + push_x / HULL_MASS, y=hull.y + push_y / HULL_MASS
     )
-    return pose, within
+    wheel = (
+        x - push_x / WHEEL_MASS,
+        y - push_y / WHEEL_MASS,
+        angle - _MOTOR_MASS / WHEEL_INERTIA * back,
+    )
+    return hull, wheel, within & (beyond <= ANGLE_SLOP)
 
 
-def _turn(pose: _Pose, by: jax.Array) -> _Pose:
+def _turn(hull: _Hull, by: jax.Array) -> _Hull:
     """Turn the hull by a small angle; `by`^4 / 24 is below float32's resolution."""
     cos, sin = 1 - by * by / 2, by - by * by * by / 6
-    return pose._replace(
-        angle=pose.angle + by,
-        cos=cos * pose.cos - sin * pose.sin,
-        sin=cos * pose.sin + sin * pose.cos,
+    return hull._replace(
+        angle=hull.angle + by,
+        cos=cos * hull.cos - sin * hull.sin,
+        sin=cos * hull.sin + sin * hull.cos,
     )
-
-
-def _put(values: tuple, place: int, value) -> tuple:
-    return (*values[:place], value, *values[place + 1 :])
 
 
 def _arms(cos: jax.Array, sin: jax.Array) -> tuple[jax.Array, jax.Array]:
