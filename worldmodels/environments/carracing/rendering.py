@@ -16,14 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from worldmodels.environments.carracing import textures
 from worldmodels.environments.carracing.textures import (
     BLOCK,
     EXTENT,
-    LEVELS,
-    OFFSETS,
     SIDE,
     TEXEL,
-    WORDS,
     Texture,
 )
 
@@ -100,13 +98,11 @@ def _zoom(step: np.ndarray) -> np.ndarray:
 
 
 _ZOOMS = _zoom(np.arange(_ZOOM_STEPS)).astype(np.float32)
-_MIPS = np.clip(np.round(np.log2(_ZOOMS[-1] / _ZOOMS) + 1), 0, LEVELS - 1)
-_MIPS = np.where(_ZOOMS < 16, _MIPS, 0).astype(np.uint32)
 
 
 def _pixels(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the middles of pixels, right of and above the car, in window pixels."""
-    right = (columns + 0.5) * _WIDTH - 500 - 0.5
+    right = (columns + 0.5) * _WIDTH - 500
     above = _CAR - (rows + 0.5) * _HEIGHT
     return right.astype(np.float32), above[:, None].astype(np.float32)
 
@@ -116,19 +112,28 @@ def _ground(texture: Texture, view: View) -> jax.Array:
     right, above = _pixels(np.arange(SIZE), np.arange(SIZE))
     step = jnp.clip(view.step, 0, _ZOOM_STEPS - 1)
     scale = 1 / (jnp.asarray(_ZOOMS)[step] * TEXEL)
-    level = jnp.asarray(_MIPS)[step][:, None, None]
-    offset = jnp.asarray(OFFSETS, dtype=np.uint32)[level]
     cos, sin = jnp.cos(view.angle) * scale, jnp.sin(view.angle) * scale
     x, y = view.x / TEXEL + EXTENT / 2, view.y / TEXEL + EXTENT / 2
     cos, sin, x, y = (each[:, None, None] for each in (cos, sin, x, y))
     u = _texel(x + cos * right - sin * above)
     v = _texel(y + sin * right + cos * above)
-    pool = texture.blocks.shape[-2]
     track = view.track.astype(jnp.uint32)[:, None, None]
+    level = jnp.asarray(_level_tables())[:, step][..., None, None]
+    shift, start, words, stride, mask = level
     place = track * (SIDE * SIDE) + (v // BLOCK) * SIDE + u // BLOCK
-    block = track * pool + _take(texture.index, place)
-    inside = ((v % BLOCK >> level) << 4 - level) + (u % BLOCK >> level)
-    return _take(texture.blocks, block * WORDS + offset + inside)
+    entry = _take(texture.index, place).astype(jnp.uint32)
+    within = ((v & mask) >> shift) * stride + ((u & mask) >> shift)
+    size = texture.texels.shape[-1]
+    return _take(texture.texels, track * size + start + entry * words + within)
+
+
+@lru_cache
+def _level_tables() -> np.ndarray:
+    """Return the fields of the level whose texels suit each zoom, [5, 50]."""
+    levels = np.array(textures.levels())
+    wanted = np.log2(_ZOOMS[-1] / _ZOOMS)
+    nearest = abs(levels[:, :1] - wanted).argmin(0)
+    return levels[nearest].T.astype(np.uint32)
 
 
 def _texel(coordinate: jax.Array) -> jax.Array:

@@ -1,212 +1,300 @@
 """A track's ground, drawn once: what `rendering` then only looks up.
 
 gymnasium draws some three hundred polygons for every frame. Here the whole playfield is
-drawn once a track into texels of 0.26 m, and a frame is two look-ups a pixel. Most of the
-playfield is grass, so the texels come in blocks of 16x16: an index says which block of
-a pool lies where, and only blocks that the road touches have one of their own.
+drawn once a track, into texels of 0.26 m, and a frame is two look-ups a pixel. Most of
+it is grass, so the texels come in blocks of 16x16: an index says which block of a pool
+lies where, and only blocks that the road touches have one of their own.
 
 - 64 texels are the side of a grass patch, so that a few blocks make all of the grass.
-- A texel is the mean over a square of 1.04 m about its centre, which stands for the
-  filters of the reference: smoothscale to 96x96, then PIL's to 64x64.
-- Each block holds its own mip levels, for the first second, when the camera zooms in.
+- A texel is the mean over 5x5 of them, 1.3 m wide. That stands for what the reference
+  does to its window: smoothscale to 96x96, then PIL's filter to 64x64.
+- The camera zooms in during the first second. Coarser levels have texels 2, 8 and 16
+  times as wide, each about the mean over four of its own: without that overlap, the
+  edges jump from pixel to pixel and the first frames' error is four times as large.
 - Colours are packed as 0x00BBGGRR and 2 lower than gymnasium's, as smoothscale makes
-  every value (its SSE2 code, in both passes).
+  every value.
 
-Visited tiles keep their colour; gymnasium's lose the 2 or 5 grey levels that tell them
-from their neighbours.
+Departure: visited tiles keep their colour. gymnasium's lose the 2 or 5 grey levels by
+which two of every three differ from the third.
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-if TYPE_CHECKING:
-    from worldmodels.environments.carracing.tracks import Track
+from worldmodels.environments.carracing.tracks import Track
 
 PLAYFIELD = 2000 / 6  # m, from the middle to each edge
 TEXEL = PLAYFIELD / 20 / 64  # m; a grass patch is PLAYFIELD / 20 wide
 BLOCK = 16  # texels along a block's side
-SIDE = 176  # blocks along the index's side: 160 of playfield amid 8 of black
+SIDE = 168  # blocks along the index's side: 160 of playfield amid 4 of black
 EXTENT = SIDE * BLOCK  # texels
-LEVELS = 5  # mips of 16x16, 8x8, 4x4, 2x2 and 1x1 texels
-OFFSETS = tuple(sum(4 ** (4 - i) for i in range(level)) for level in range(LEVELS))
-WORDS = sum(4 ** (4 - level) for level in range(LEVELS))  # of a block with its mips
-CAPACITY = 1536  # blocks that a road may touch
-LAYERS = 16  # quads that may lie on one block
 
-_HALO = 3  # samples around a block that its outermost texels reach
-_SAMPLES = 2 * BLOCK + 2 * _HALO  # along a side: two a texel
+_PATCH = (
+    64  # texels along a grass patch's side; patches fill every other row and column
+)
+_HALO = 3  # texels around a block that the means of its outermost ones reach
+_DRAWN = BLOCK + 2 * _HALO  # texels along a side that are drawn for one block
 _METRES = BLOCK * TEXEL  # a block's side
-_REACH = (_SAMPLES - 1) / 4 * TEXEL  # m, from a block's centre to its last sample
-_SPREAD = 6  # blocks that one quad can reach along an axis: up to 20 m
 _GROW = 0.03  # m; gymnasium's polygons are half a pixel of its window larger
+_REACH = (_DRAWN - 1) / 2 * TEXEL + _GROW  # m, from a block's middle to its last texel
 
-_BLACK = np.uint32(0)
-_DARK, _LIGHT = np.uint32(0x64CA64), np.uint32(0x64E464)  # (102, 204|230, 102) - 2
-_ROAD = np.array([0x646464, 0x666666, 0x696969], np.uint32)  # 102, 104, 107 - 2
+# What one track can need. Of 2,500 tracks the largest needs were 1,528 blocks (4.2 a
+# tile), 13 quads on a block, 151 blocks with more than 3 and 18 m for a quad's bounds.
+_CAPACITY = 1776
+_LAYERS = 24  # quads on one block
+_SHALLOW = 3  # quads on most blocks
+_DEEP = 384  # blocks with more
+_SPAN = 6  # blocks along each axis that one quad touches: bounds of up to 19.5 m
+
+_DARK, _LIGHT = np.uint32(0x64CA64), np.uint32(0x64E464)  # (102, 204 or 230, 102) - 2
+_ROAD = np.array([0x646464, 0x666666, 0x696969], np.uint32)  # 102, 104, 107; - 2
 _KERB = np.array([0xFDFDFD, 0x0000FD], np.uint32)  # white, red; - 2
 
 
 class Texture(NamedTuple):
     """The ground of one track, or of R tracks with a leading [R]."""
 
-    blocks: jax.Array  # [..., P, WORDS] uint32 0x00BBGGRR: the pool, grass first
+    texels: jax.Array  # [..., W] uint32 0x00BBGGRR; `LEVELS` says where each level is
     index: jax.Array  # [..., SIDE * SIDE] uint16: place in the pool, row by row from y
-    touched: jax.Array  # [...] int32: blocks that the road touches, <= CAPACITY
-    layers: jax.Array  # [...] int32: most quads on one block, <= LAYERS
+    complete: jax.Array  # [...] bool: nothing is missing for want of capacity
 
 
-def bake(track: "Track") -> Texture:
-    """Draw the ground of one track; jit and vmap it (memory: 20 MB a track).
+class Level(NamedTuple):
+    """Where a level's texel lies that covers the finest texel in row v, column u.
 
-    Source: gymnasium's `CarRacing._render_road`. Tiles are painted in its order, each
-    followed by its kerb.
+    At start + words * index[block] + stride * (v & mask >> shift) + (u & mask >> shift)
+    among a track's texels; the block is (v // BLOCK, u // BLOCK).
     """
-    quads, color, count = _quads(track)
+
+    shift: int  # log2 of its texels' width, in finest texels
+    start: int
+    words: int  # of one entry of the pool; 0 for a level that is not in blocks
+    stride: int  # texels along a row
+    mask: int  # of v and u, before the shift
+
+
+def bake(track: Track) -> Texture:
+    """Draw the ground of one track; jit it, and vmap it (some 10 MB a track).
+
+    Tiles are drawn in gymnasium's order, each followed by its kerb.
+    Source: gymnasium's `CarRacing._render_road`.
+    """
+    quads, color, exists = _quads(track)
     edges = _edges(quads)
-    places, order, touched, layers = _lists(quads, edges, count)
+    pairs, narrow = _touches(quads, edges, exists)
+    places, order, complete = _lists(pairs)
     ground, index = _ground()
-    samples = _paint(edges, color, places, order)
-    blocks = jnp.concatenate([jnp.asarray(ground), _shrink(samples)])
-    pool = jnp.arange(CAPACITY) + len(ground)
-    index = jnp.asarray(index).at[places].set(pool.astype(jnp.uint16), mode="drop")
-    return Texture(blocks, index, touched, layers)
+    pool = jnp.concatenate([ground, _means(_draw(edges, color, places, order))])
+    slots = len(ground) + np.arange(_CAPACITY)
+    index = jnp.asarray(index).at[places].set(slots.astype(np.uint16), mode="drop")
+    texels = [pool.ravel(), *(level.ravel() for level in _coarse(pool, index))]
+    return Texture(jnp.concatenate(texels), index, narrow & complete)
 
 
-def _quads(track: "Track"):
-    """Return quads [Q, 4, 2] in painting order, their colours [Q], and which exist."""
+def _quads(track: Track):
+    """Return quads [Q, 4, 2] in drawing order, their colours [Q], and which exist."""
     i = np.arange(track.tiles.shape[-3])
-    exists = i < track.count
     quads = jnp.stack([track.tiles, track.kerbs], 1).reshape(-1, 4, 2)
     color = np.stack([_ROAD[i % 3], _KERB[i % 2]], 1).ravel()
+    exists = i < track.count
     return quads, color, jnp.stack([exists, exists & track.kerb], 1).ravel()
 
 
 def _edges(quads: jax.Array) -> jax.Array:
-    """Return (a, b, c) [Q, 4, 3] with a x + b y + c >= 0 inside, in metres."""
+    """Return (a, b, c) [Q, 4, 3]: a x + b y + c is the distance inwards of an edge."""
     after = jnp.roll(quads, -1, axis=1)
     along = after - quads
     a, b = -along[..., 1], along[..., 0]
     area = (quads[..., 0] * after[..., 1] - quads[..., 1] * after[..., 0]).sum(1)
-    # Kerbs on the left go round the other way.
+    # Kerbs on the left go round the other way. Quads that do not exist have no edges.
     scale = jnp.where(area < 0, -1, 1)[:, None] / jnp.maximum(jnp.hypot(a, b), 1e-6)
     a, b = a * scale, b * scale
-    c = _GROW - a * quads[..., 0] - b * quads[..., 1]
-    return jnp.stack([a, b, c], -1)
+    return jnp.stack([a, b, _GROW - a * quads[..., 0] - b * quads[..., 1]], -1)
 
 
-def _lists(quads: jax.Array, edges: jax.Array, exists: jax.Array):
-    """Find the blocks that quads touch and the quads that touch each, in order.
+def _touches(quads: jax.Array, edges: jax.Array, exists: jax.Array):
+    """Return sorted (block << 10 | quad) of all that touch; whether _SPAN was enough.
+
+    Separating axes decide: the quad's edges, and those of the block with its halo.
+    """
+    first = jnp.floor((quads.min(1) - _REACH) / _METRES + 0.5)
+    last = jnp.floor((quads.max(1) + _REACH) / _METRES - 0.5)
+    narrow = jnp.all((last - first < _SPAN) | ~exists[:, None])
+    block = first[..., None] + np.arange(_SPAN)  # [Q, 2, _SPAN] x, y
+    within = (block <= last[..., None]) & exists[:, None, None]
+    middle = (block + 0.5) * _METRES
+    a, b, c = jnp.moveaxis(edges, -1, 0)[..., None]
+    nearest = c + _REACH * (abs(a) + abs(b))
+    x, y = a * middle[:, :1], b * middle[:, 1:] + nearest  # [Q, 4, _SPAN]
+    touches = jnp.all(x[:, :, None, :] + y[:, :, :, None] >= 0, axis=1)
+    touches &= within[:, 1, :, None] & within[:, 0, None, :]
+    block = block.astype(jnp.int32) + SIDE // 2
+    place = block[:, 1, :, None] * SIDE + block[:, 0, None, :]
+    quad = np.arange(len(quads), dtype=np.int32)[:, None, None]
+    pairs = jnp.where(touches, place << 10 | quad, SIDE * SIDE << 10)
+    return jnp.sort(pairs.ravel()), narrow
+
+
+def _lists(pairs: jax.Array):
+    """Return blocks and the quads on each, in order, from the sorted pairs.
 
     Returns:
-        places [CAPACITY] into the index, order [CAPACITY, LAYERS] of quads (-1 where
-        there is none), the number of touched blocks, the most quads on one.
+        places [_CAPACITY] in the index, beyond it where there is none; order
+        [_CAPACITY, _LAYERS] of quads, -1 where there is none; whether that was all.
     """
-    low = jnp.floor((quads.min(1) - _GROW - _REACH) / _METRES + 0.5).astype(jnp.int32)
-    span = np.arange(_SPREAD)
-    y, x = low[:, 1, None, None] + span[:, None], low[:, 0, None, None] + span
-    # Separating axes: the quad's edges and, above and below, the block's.
-    centre_x, centre_y = (x + 0.5) * _METRES, (y + 0.5) * _METRES
-    a, b, c = (edges[:, :, i, None, None] for i in range(3))
-    reach = _REACH * (abs(a) + abs(b))
-    touches = (a * centre_x[:, None] + b * centre_y[:, None] + c + reach >= 0).all(1)
-    high = quads.max(1) + _GROW + _REACH
-    touches &= (centre_x <= high[:, 0, None, None]) & exists[:, None, None]
-    touches &= centre_y <= high[:, 1, None, None]
-
-    place = (y + SIDE // 2) * SIDE + x + SIDE // 2
-    q = np.arange(len(quads))[:, None, None]
-    nowhere = np.int32(SIDE * SIDE << 10)
-    pairs = jnp.sort(jnp.where(touches, (place << 10) + q, nowhere).ravel())
-    pairs = jnp.pad(pairs, (0, LAYERS), constant_values=nowhere)
-    first = (pairs >> 10 != jnp.roll(pairs, 1) >> 10) & (pairs < nowhere)
-    touched = first.sum()
-    (start,) = jnp.nonzero(first, size=CAPACITY, fill_value=len(pairs) - LAYERS)
-    listed = pairs[start[:, None] + np.arange(LAYERS + 1)]
+    pairs = jnp.pad(pairs, (1, _LAYERS), constant_values=(-1, SIDE * SIDE << 10))
+    place = pairs >> 10
+    starts = (place[1:] != place[:-1]) & (place[1:] < SIDE * SIDE)
+    (start,) = jnp.nonzero(starts, size=_CAPACITY, fill_value=len(starts) - 1)
+    listed = pairs[1 + start[:, None] + np.arange(_LAYERS + 1)]
     places = listed[:, 0] >> 10
-    same = listed >> 10 == places[:, None]
-    same &= listed < nowhere
-    order = jnp.where(same, listed & 1023, -1)[:, :LAYERS]
-    return places, order, touched, same.sum(1).max()
+    same = (listed >> 10 == places[:, None]) & (places < SIDE * SIDE)[:, None]
+    deep = same[:, _SHALLOW].sum()
+    complete = (starts.sum() <= _CAPACITY) & ~same[:, _LAYERS].any() & (deep <= _DEEP)
+    return places, jnp.where(same, listed & 1023, -1)[:, :_LAYERS], complete
 
 
-def _paint(edges, color, places, order) -> jax.Array:
-    """Return the samples [CAPACITY, S, S] of the touched blocks, packed colours."""
-    at = (np.arange(_SAMPLES) - (_SAMPLES - 1) / 2).astype(np.float32) * TEXEL / 2
-    centre_x = (places % SIDE - SIDE // 2 + 0.5) * _METRES
-    centre_y = (places // SIDE - SIDE // 2 + 0.5) * _METRES
-    x = centre_x[:, None] + at
-    y = centre_y[:, None] + at
-    light = _is_patch(y)[:, :, None] & _is_patch(x)[:, None, :]
-    samples = jnp.where(light, _LIGHT, _DARK)
-    a, b, c = (edges[order][..., i] for i in range(3))  # [CAPACITY, LAYERS, 4]
-    # Relative to the block's centre, for float32's sake.
-    c = c + a * centre_x[:, None, None] + b * centre_y[:, None, None]
-    c = jnp.where((order >= 0)[:, :, None], c, -1e6)
+def _draw(edges, color, places, order) -> jax.Array:
+    """Draw the touched blocks: packed colours [_CAPACITY, _DRAWN, _DRAWN]."""
+    at = ((np.arange(_DRAWN) - (_DRAWN - 1) / 2) * TEXEL).astype(np.float32)
+    x = (places % SIDE - SIDE / 2 + 0.5) * _METRES
+    y = (places // SIDE - SIDE / 2 + 0.5) * _METRES
+    light = _has_patches(y[:, None] + at)[:, :, None]
+    light &= _has_patches(x[:, None] + at)[:, None, :]
+    drawn = jnp.where(light, _LIGHT, _DARK)
+    drawn = _overdraw(drawn, edges, color, x, y, order[:, :_SHALLOW])
+    (deep,) = jnp.nonzero(order[:, _SHALLOW] >= 0, size=_DEEP, fill_value=_CAPACITY)
+    above = _overdraw(
+        drawn.at[deep].get(mode="clip"),
+        edges,
+        color,
+        x.at[deep].get(mode="clip"),
+        y.at[deep].get(mode="clip"),
+        order.at[deep].get(mode="clip")[:, _SHALLOW:],
+    )
+    return drawn.at[deep].set(above, mode="drop")
+
+
+def _overdraw(drawn, edges, color, x, y, order):
+    """Draw quads `order` [M, L] over the blocks [M, ...] with middles x, y [M].
+
+    A row of texels is covered from where the quad begins to where it ends.
+    """
+    at = ((np.arange(_DRAWN) - (_DRAWN - 1) / 2) * TEXEL).astype(np.float32)
+    a, b, c = jnp.moveaxis(edges[order], -1, 0)[..., None]  # [M, L, 4, 1]
+    # Relative to the block's middle, for float32's sake.
+    x, y = (each[:, None, None, None] for each in (x, y))
+    a = jnp.where(a == 0, 1e-12, a)
+    crossing = -(b * at + (c + a * x + b * y)) / a  # [M, L, 4, _DRAWN]
+    low = jnp.where(a > 0, crossing, -jnp.inf).max(2)
+    high = jnp.where(a < 0, crossing, jnp.inf).min(2)
+    high = jnp.where(order[..., None] < 0, -jnp.inf, high)
     paint = jnp.asarray(color)[order]
-    for layer in range(LAYERS):
-        inside = None
-        for edge in range(4):
-            here = a[:, layer, edge, None] * at
-            there = b[:, layer, edge, None] * at + c[:, layer, edge, None]
-            positive = here[:, None, :] + there[:, :, None] >= 0
-            inside = positive if inside is None else inside & positive
-        samples = jnp.where(inside, paint[:, layer, None, None], samples)
-    return samples
+    for layer in range(order.shape[1]):
+        inside = (low[:, layer, :, None] <= at) & (at <= high[:, layer, :, None])
+        drawn = jnp.where(inside, paint[:, layer, None, None], drawn)
+    return drawn
 
 
-def _is_patch(metres):
-    """Whether the row or column at that place has grass patches: every second one."""
-    return jnp.floor(metres / (64 * TEXEL)).astype(jnp.int32) % 2 == 0
+def _has_patches(metres):
+    """Whether grass patches lie in the row or column at that place."""
+    return jnp.floor(metres / (_PATCH * TEXEL)).astype(jnp.int32) % 2 == 0
 
 
-def _shrink(samples):
-    """Return blocks with mips [..., WORDS] of packed samples [..., S, S]."""
-    # Two colours in one word: a sum of 64 samples fits into 16 bits.
-    halves = samples & 0x00FF00FF, samples >> 8 & 0xFF
-    halves = [(_means(_means(half, -1), -2) + 0x00200020) >> 6 for half in halves]
-    words = []
-    for level in range(LEVELS):
-        red_blue, green = (half & 0x00FF00FF for half in halves)
-        side = BLOCK >> level
-        words.append((red_blue | green << 8).reshape(*samples.shape[:-2], side**2))
-        if side > 1:
-            halves = [_quarter(red_blue), _quarter(green)]
-    return jnp.concatenate(words, -1)
+def _means(drawn: jax.Array) -> jax.Array:
+    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN]."""
+    fine, coarse = [], []
+    for half in _split(drawn):
+        fives = _sums(_sums(half, 5, 1, 1).mT, 5, 1, 1).mT
+        eights = _sums(_sums(half, 8, 2, 0).mT, 8, 2, 0).mT
+        fine.append(_divide(fives, 25))
+        coarse.append(_divide(eights, 64))
+    levels = [_join(*fine), _join(*coarse)]
+    return jnp.concatenate(
+        [level.reshape(*drawn.shape[:-2], -1) for level in levels], -1
+    )
 
 
-def _means(samples, axis: int):
-    """Sum eight samples about each texel along one of the last two axes."""
-    samples = jnp.moveaxis(samples, axis, -1)
-    pairs = samples[..., 0::2] + samples[..., 1::2]
-    sums = sum(pairs[..., i : i + BLOCK] for i in range(_HALO + 1))
-    return jnp.moveaxis(sums, -1, axis)
+def _sums(texels: jax.Array, width: int, step: int, start: int) -> jax.Array:
+    """Sum runs of `width` along the last axis, one beginning every `step`."""
+    count = BLOCK // step
+    ends = [start + i + step * (count - 1) + 1 for i in range(width)]
+    return sum(texels[..., start + i : end : step] for i, end in enumerate(ends))
 
 
-def _quarter(half):
-    """Average 2x2 texels."""
-    rows = half[..., 0::2, :] + half[..., 1::2, :]
-    return (rows[..., 0::2] + rows[..., 1::2] + 0x00020002) >> 2
+def _coarse(pool: jax.Array, index: jax.Array) -> list[jax.Array]:
+    """Return the two coarsest levels, [2 SIDE, 2 SIDE] and [SIDE, SIDE]."""
+    levels = []
+    quarters = pool[:, BLOCK**2 :].reshape(-1, 2, 4, 2, 4)
+    halves = [
+        _divide(half.sum((2, 4), dtype=jnp.uint32), 16) for half in _split(quarters)
+    ]
+    blocks = _join(*halves)[index].reshape(SIDE, SIDE, 2, 2)
+    texels = blocks.swapaxes(1, 2).reshape(2 * SIDE, 2 * SIDE)
+    levels.append(_blur(texels))
+    pairs = levels[0].reshape(SIDE, 2, SIDE, 2)
+    halves = [_divide(half.sum((1, 3), dtype=jnp.uint32), 4) for half in _split(pairs)]
+    return [*levels, _blur(_join(*halves))]
+
+
+def _blur(texels: jax.Array) -> jax.Array:
+    """Average over some four texels with binomial weights; around them is black."""
+    halves = []
+    for half in _split(texels):
+        for _ in range(2):
+            near = jnp.pad(half, ((0, 0), (2, 2)))
+            runs = [near[:, i : i + len(texels)] for i in range(5)]
+            half = (runs[0] + runs[4] + 4 * (runs[1] + runs[3]) + 6 * runs[2]).T
+        halves.append(_divide(half, 256))
+    return _join(*halves)
+
+
+def _split(packed):
+    """Part packed colours into (blue and red, green), 16 bits for each to add up in."""
+    return packed & 0x00FF00FF, packed >> 8 & 0xFF
+
+
+def _divide(sums, count: int):
+    """Divide both sums of a word by `count`, rounding to nearest."""
+    high, low = sums >> 16, sums & 0xFFFF
+    return (high + count // 2) // count << 16 | (low + count // 2) // count
+
+
+def _join(red_blue, green):
+    """Pack colours again: the inverse of `_split`."""
+    return red_blue | green << 8
 
 
 @lru_cache
 def _ground() -> tuple[np.ndarray, np.ndarray]:
-    """Return grass, playfield edge and black: pool [G, WORDS] and index, in numpy."""
-    at = np.arange(_SAMPLES) - (_SAMPLES - 1) / 2
-    centre = (np.arange(SIDE) - SIDE / 2 + 0.5)[:, None]
-    metres = centre * _METRES + at * TEXEL / 2
-    stripe = np.floor(metres / (64 * TEXEL)) % 2 == 0
-    kinds, kind = np.unique(
-        np.where(abs(metres) < PLAYFIELD, stripe + 1, 0), axis=0, return_inverse=True
-    )
-    y, x = kinds[:, None, :, None], kinds[None, :, None, :]
-    samples = np.where(y * x == 4, _LIGHT, np.where(y * x > 0, _DARK, _BLACK))
+    """Return grass, playfield edge and black, without a road: pool [G, 320], index."""
+    at = np.arange(_DRAWN) - (_DRAWN - 1) / 2
+    texel = (np.arange(SIDE)[:, None] - SIDE / 2 + 0.5) * BLOCK + at
+    stripe = np.where(np.floor(texel / _PATCH) % 2 == 0, 2, 1)
+    stripe[abs(texel) > PLAYFIELD / TEXEL] = 0
+    kinds, kind = np.unique(stripe, axis=0, return_inverse=True)
+    both = kinds[:, None, :, None] * kinds[None, :, None, :]
+    drawn = np.where(both == 4, _LIGHT, np.where(both > 0, _DARK, 0)).astype(np.uint32)
     with jax.ensure_compile_time_eval():
-        words = np.asarray(_shrink(jnp.asarray(samples.astype(np.uint32))))
-    pool, place = np.unique(words.reshape(-1, WORDS), axis=0, return_inverse=True)
+        means = np.asarray(_means(jnp.asarray(drawn))).reshape(len(kinds) ** 2, -1)
+    pool, place = np.unique(means, axis=0, return_inverse=True)
     place = place.reshape(len(kinds), len(kinds))
-    index = place[kind.ravel()[:, None], kind.ravel()[None, :]]
+    index = place[kind.ravel()[:, None], kind.ravel()]
     return pool, index.ravel().astype(np.uint16)
+
+
+def levels() -> tuple[Level, ...]:
+    """Return where the levels are in `Texture.texels`."""
+    pool = len(_ground()[0]) + _CAPACITY
+    words = BLOCK**2 + (BLOCK // 2) ** 2
+    coarse, coarsest = pool * words, pool * words + (2 * SIDE) ** 2
+    return (
+        Level(0, 0, words, BLOCK, BLOCK - 1),
+        Level(1, BLOCK**2, words, BLOCK // 2, BLOCK - 1),
+        Level(3, coarse, 0, 2 * SIDE, 2**16 - 1),
+        Level(4, coarsest, 0, SIDE, 2**16 - 1),
+    )
