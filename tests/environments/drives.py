@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.envs.box2d import car_racing
 
-from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
+from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW, tracks
 from worldmodels.environments.carracing.physics import DT, Car
+from worldmodels.environments.carracing.tracks import Track
 
 
 class CarRacing(car_racing.CarRacing):
@@ -20,10 +21,10 @@ class CarRacing(car_racing.CarRacing):
 
 
 class Drive(NamedTuple):
-    """One episode of T steps; Car fields are those of one car, without [B]."""
+    """One episode of T steps, of which T + 1 states are known."""
 
     actions: np.ndarray  # float32 [T, 3]
-    cars: Car  # [T + 1, ...] before each step, and after the last
+    cars: Car  # a batch of T + 1: before each step, and after the last
     rewards: np.ndarray  # [T]
     terminated: np.ndarray  # bool [T]
     visited: np.ndarray  # int [T + 1] tiles visited so far
@@ -49,6 +50,13 @@ def snapshot(car) -> Car:
     )
 
 
+def batch(cars) -> Car:
+    """Return states of single cars as one batch, float32 as Box2D's are."""
+    fields = zip(*cars, strict=True)
+    fields = (np.moveaxis(np.array(field), 0, -1) for field in fields)
+    return Car(*(f if f.dtype == bool else f.astype(np.float32) for f in fields))
+
+
 def uniform(rng, steps, environment):
     return lambda step: rng.uniform(ACTION_LOW, ACTION_HIGH)
 
@@ -61,8 +69,8 @@ def held(rng, steps, environment):
 
 
 def brownian(rng, steps, environment):
-    walk = np.cumsum(rng.normal(0, 0.15, (steps, 3)), axis=0)
-    actions = np.clip(walk + [0, 0.3, -0.3], ACTION_LOW, ACTION_HIGH)
+    walk = np.array([0, 0.3, -0.3]) + rng.normal(0, 0.15, (steps, 3)).cumsum(axis=0)
+    actions = np.clip(walk, ACTION_LOW, ACTION_HIGH)
     return lambda step: actions[step]
 
 
@@ -117,11 +125,23 @@ def drive(style, seed: int, steps: int = 1000) -> Drive:
         visited.append(environment.tile_visited_count)
         if end:
             break
-    cars = Car(*(np.array(field) for field in zip(*cars, strict=True)))
     return Drive(
         np.array(actions),
-        cars,
+        batch(cars),
         np.array(rewards),
         np.array(terminated),
         np.array(visited),
     )
+
+
+def make_tracks(seeds) -> Track:
+    """Return the tracks [R] of gymnasium's seeds."""
+    made = [tracks.from_seed(seed) for seed in seeds]
+    return Track(*(np.stack(field) for field in zip(*made, strict=True)))
+
+
+def move(car, x: float, y: float) -> None:
+    """Put gymnasium's car elsewhere, turned and moving as it is."""
+    offset = np.subtract((x, y), car.hull.position)
+    for body in car.drawlist:
+        body.position = np.add(body.position, offset).tolist()
