@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from worldmodels.environments.carracing import reference, tracks
+from worldmodels.environments.carracing import laps, reference, tracks
 from worldmodels.errors import UserError
 
 REDRAWN = [36, 100, 105, 118]  # their first checkpoints make no closed lap
 LARGE = [2**32, 2**32 + 5, 3 * 2**51 + 7, 2**53 + 12345, 2**54 - 1]
 
 
-def is_track(lap: tracks.Lap | None) -> bool:
-    return lap is not None and bool(tracks.closes(lap))
+def is_track(lap: laps.Lap | None) -> bool:
+    return lap is not None and bool(laps.closes(lap))
 
 
 def rng_of(seed: int) -> np.random.Generator:
@@ -56,38 +56,38 @@ def test_a_seeds_track_is_gymnasiums_to_the_bit(environment, seed):
 
 @pytest.mark.parametrize("seed", REDRAWN)
 def test_those_seeds_do_fail_at_first(seed):
-    checkpoints = tracks.draw_checkpoints(rng_of(seed).uniform)
-    assert not is_track(tracks.last_lap(checkpoints))
+    checkpoints = laps.draw_checkpoints(rng_of(seed).uniform)
+    assert not is_track(laps.last_lap(checkpoints))
 
 
 @pytest.fixture(scope="module")
 def checkpoint_sets():
     rng = np.random.default_rng(0)
-    return [tracks.draw_checkpoints(rng.uniform) for _ in range(512)]
+    return [laps.draw_checkpoints(rng.uniform) for _ in range(512)]
 
 
 @pytest.fixture(scope="module")
-def laps(checkpoint_sets):
+def same_checkpoints(checkpoint_sets):
     """Laps of the host and whether they are tracks; laps of the device, and whether."""
-    host = [tracks.last_lap(checkpoints) for checkpoints in checkpoint_sets]
-    trace = jax.jit(jax.vmap(tracks.trace))
+    host = [laps.last_lap(checkpoints) for checkpoints in checkpoint_sets]
+    trace = jax.jit(jax.vmap(laps.trace))
     device, success = trace(jnp.array(checkpoint_sets, jnp.float32))
     return host, [is_track(lap) for lap in host], device, np.array(success)
 
 
-def test_the_same_checkpoints_make_a_track_or_not(laps):
-    _, expected, _, success = laps
+def test_the_same_checkpoints_make_a_track_or_not(same_checkpoints):
+    _, expected, _, success = same_checkpoints
     assert (success == expected).mean() >= 0.99
     assert 0 < np.sum(expected) < len(expected)
 
 
-def test_the_same_checkpoints_make_the_same_track(laps):
-    host, expected, device, success = laps
+def test_the_same_checkpoints_make_the_same_track(same_checkpoints):
+    host, expected, device, success = same_checkpoints
     device = jax.jit(jax.vmap(lambda lap: tracks.lay(lap, jnp)))(device)
     equal_count, near, same_kerbs = [], [], []
     for i in np.flatnonzero(success & expected):
         ours = jax.tree.map(lambda leaf, i=i: np.array(leaf[i]), device)
-        theirs = tracks.lay(tracks.padded(host[i]), np)
+        theirs = tracks.lay(laps.padded(host[i]), np)
         equal_count.append(ours.count == theirs.count)
         near.append(
             np.abs(ours.tiles - theirs.tiles).max() < 0.05
@@ -107,11 +107,11 @@ def test_a_pen_that_circles_its_checkpoints():
     rng = np.random.default_rng(0)
     shrink = np.array([[1, 0.02, 0.02], [1, 0.05, 0.05]])[:, None]
     checkpoints = np.stack(
-        [np.array(tracks.draw_checkpoints(rng.uniform)) * shrink for _ in range(40)], 1
+        [np.array(laps.draw_checkpoints(rng.uniform)) * shrink for _ in range(40)], 1
     )
-    trace = jax.jit(jax.vmap(jax.vmap(tracks.trace)))
+    trace = jax.jit(jax.vmap(jax.vmap(laps.trace)))
     lap, success = trace(jnp.array(checkpoints, jnp.float32))
-    theirs = [[tracks.last_lap(c) for c in row.tolist()] for row in checkpoints]
+    theirs = [[laps.last_lap(c) for c in row.tolist()] for row in checkpoints]
     assert sum(lap is None for lap in theirs[0]) > 2
     closed = np.array([[is_track(lap) for lap in row] for row in theirs])
     assert (closed == np.array(success)).mean() > 0.9
@@ -121,18 +121,18 @@ def test_a_pen_that_circles_its_checkpoints():
 
 
 def test_random_checkpoints_have_gymnasiums_distribution(key):
-    ours = jax.vmap(tracks.random_checkpoints)(jax.random.split(key, 1000))
+    ours = jax.vmap(laps.random_checkpoints)(jax.random.split(key, 1000))
     rng = np.random.default_rng(0)
-    theirs = np.array([tracks.draw_checkpoints(rng.uniform) for _ in range(1000)])
+    theirs = np.array([laps.draw_checkpoints(rng.uniform) for _ in range(1000)])
     np.testing.assert_allclose(ours[:, [0, -1]], theirs[:, [0, -1]], atol=1e-4)
     polar = [
         (np.array(points[:, :, 0]), np.hypot(points[:, :, 1], points[:, :, 2]))
         for points in (ours, theirs)
     ]
     for ours, theirs in zip(*polar, strict=True):
-        for i in range(1, tracks.CHECKPOINTS - 1):
+        for i in range(1, laps.CHECKPOINTS - 1):
             assert ks_2samp(ours[:, i], theirs[:, i]).pvalue > 1e-3
-        between = np.corrcoef(ours[:, 1:-1].T) - np.eye(tracks.CHECKPOINTS - 2)
+        between = np.corrcoef(ours[:, 1:-1].T) - np.eye(laps.CHECKPOINTS - 2)
         assert np.abs(between).max() < 0.15  # drawn independently
 
 
@@ -156,9 +156,9 @@ def test_every_key_has_a_closed_track_of_its_own(drawn):
     assert not np.array(track.kerbs)[~np.array(track.kerb)].any()
     nodes = tiles[:, :, :2].mean(axis=2), tiles[:, :, 2:].mean(axis=2)
     length = np.linalg.norm(nodes[0] - nodes[1], axis=2)
-    np.testing.assert_allclose(length[:, 1:][exists[:, 1:]], tracks.STEP, atol=1e-3)
+    np.testing.assert_allclose(length[:, 1:][exists[:, 1:]], laps.STEP, atol=1e-3)
     # At the seam gymnasium bounds the gap's components along the road's normal only.
-    assert (length[:, 0] < 4 * tracks.STEP).all()
+    assert (length[:, 0] < 4 * laps.STEP).all()
 
 
 def test_a_key_always_gives_the_same_track(drawn):
@@ -179,7 +179,7 @@ def test_a_failed_attempt_is_drawn_again(drawn):
     @jax.vmap
     def second_attempt(key):
         first, second = (
-            tracks.trace(tracks.random_checkpoints(jax.random.fold_in(key, attempt)))
+            laps.trace(laps.random_checkpoints(jax.random.fold_in(key, attempt)))
             for attempt in range(2)
         )
         return first[1], second[1], tracks.lay(second[0], jnp)
@@ -194,13 +194,18 @@ def test_a_failed_attempt_is_drawn_again(drawn):
 def test_tracks_too_long_for_the_tables(monkeypatch):
     """Seeds are refused, keys draw again."""
     length = int(tracks.from_seed(0).count)
-    monkeypatch.setattr(tracks, "MAX_TILES", length)
+
+    def hold(tiles):
+        monkeypatch.setattr(laps, "MAX_TILES", tiles)
+        monkeypatch.setattr(tracks, "MAX_TILES", tiles)
+
+    hold(length)
     assert tracks.from_seed(0).tiles.shape == (length, 4, 2)
-    monkeypatch.setattr(tracks, "MAX_TILES", length - 1)
+    hold(length - 1)
     with pytest.raises(UserError, match=f"seed 0 has {length} tiles"):
         tracks.from_seed(0)
-    checkpoints = jnp.array(tracks.draw_checkpoints(rng_of(0).uniform), jnp.float32)
-    assert not jax.jit(tracks.trace)(checkpoints)[1]
+    checkpoints = jnp.array(laps.draw_checkpoints(rng_of(0).uniform), jnp.float32)
+    assert not jax.jit(laps.trace)(checkpoints)[1]
     keys = jax.random.split(jax.random.key(1), 16)
     count = np.array(jax.vmap(tracks.from_key)(keys).count)
     assert (count < length).all()
