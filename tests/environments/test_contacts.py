@@ -49,6 +49,22 @@ def test_wheels_are_on_the_road_where_box2ds_are(recorded, tiles):
     assert differ <= 1e-5 * total
 
 
+def test_a_reset_visits_the_tiles_that_gymnasiums_does():
+    """The wheels' offsets are not turned there, so they touch others than later."""
+    seeds = range(100, 132)
+    made = drives.make_tracks(seeds)
+    car = physics.place(jnp.asarray(made.start, jnp.float32))
+    tiles = jax.jit(jax.vmap(contacts.index))(made)
+    on_road, touched = touching(tiles, np.arange(len(seeds)), car)
+    environment = drives.CarRacing()
+    for b, seed in enumerate(seeds):
+        environment.reset(seed=seed)
+        visited = [tile.idx for tile in environment.road if tile.road_visited]
+        np.testing.assert_array_equal(np.flatnonzero(members(touched)[b]), visited)
+        theirs = [len(wheel.tiles) > 0 for wheel in environment.car.wheels]
+        np.testing.assert_array_equal(on_road[:, b], theirs)
+
+
 def wheels_anywhere(laps, rng, count):
     """Place wheels on, near and far off the tracks' tiles, at any angle."""
     track = rng.integers(len(SEEDS), size=count).astype(np.int32)
