@@ -65,11 +65,18 @@ def touching(tiles: Tiles, track: jax.Array, car: Car) -> tuple[jax.Array, jax.A
     row = track[:, None], near
     gap = _separation(tiles.edges[row], tiles.corners[row], car)
     touches = (gap < SKIN) & (near >= 0)
-    word, bit = near >> 5, np.uint32(1) << (near & 31).astype(np.uint32)
-    bits = jnp.where(touches, bit, np.uint32(0))
-    bits = jnp.where(word[..., None] == np.arange(WORDS), bits[..., None], np.uint32(0))
-    visited = jax.lax.reduce(bits, np.uint32(0), jax.lax.bitwise_or, (0, 2))
-    return touches.any(-1), visited
+    return touches.any(-1), _bitset(near, touches)
+
+
+def _bitset(tile: jax.Array, chosen: jax.Array) -> jax.Array:
+    """Return the chosen of tiles [4, B, K] as uint32 [B, WORDS]."""
+    bit = np.uint32(1) << (tile & 31).astype(np.uint32)
+    bit = jnp.where(chosen, bit, np.uint32(0))[..., None]
+    bits = jnp.where((tile >> 5)[..., None] == np.arange(WORDS), bit, np.uint32(0))
+    # A wheel's tiles differ, so their sum is their union; XLA on CPU is four times as
+    # fast with it.
+    front_left, front_right, rear_left, rear_right = bits.sum(2, dtype=np.uint32)
+    return front_left | front_right | rear_left | rear_right
 
 
 def _square(coordinate: jax.Array) -> jax.Array:
