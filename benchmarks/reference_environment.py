@@ -14,10 +14,10 @@ import time
 import gymnasium
 import numpy as np
 
+from worldmodels.driving import RandomPolicy
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.episodes import Episode, run
-from worldmodels.environments.policies import random_policy
 from worldmodels.environments.workers import EnvironmentPool
 
 ZOOM_STEPS = 50  # the first second: the whole track is in sight
@@ -46,7 +46,7 @@ def side_by_side(seeds: int, steps: int) -> np.ndarray:
 
 
 def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
-    policy = random_policy("brownian", 1)
+    policy = RandomPolicy("brownian", 1)
     policy.start(0, Episode(seed, steps))
     frames, active = np.zeros((1, 64, 64, 3), np.uint8), np.ones(1, bool)
     return [policy.act(frames, active)[0] for _ in range(steps)]
@@ -55,8 +55,9 @@ def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
 def pool_rate(slots: int, steps: int) -> float:
     """Return steps a second of a pool with one worker a core, start-up excluded."""
     with EnvironmentPool(EnvironmentSpec(), slots) as pool:
-        pool.reset(range(slots), range(slots))
-        policy = random_policy("brownian", slots)
+        policy = RandomPolicy("brownian", slots)
+        for _ in run(pool, policy, [Episode(seed, 1) for seed in range(slots)]):
+            pass
         episodes = [Episode(seed, steps) for seed in range(slots)]
         start = time.perf_counter()
         total = sum(result.length for result in run(pool, policy, episodes))

@@ -14,10 +14,13 @@ from worldmodels.randomness import (
     MAX_ROUNDS,
     MAX_SEED,
     Purpose,
+    episode_keys,
     episode_seeds,
     generator_for,
     key_for,
     purpose_of,
+    seed_words,
+    step_keys,
 )
 
 EXTREMES = list(
@@ -133,3 +136,34 @@ def test_the_same_use_gives_the_same_randomness_forever():
 def test_no_jax_for_those_who_only_read_the_configuration(module):
     code = f"import sys, worldmodels.{module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+EPISODES = np.array([0, 1, 2**32, 2**32 + 1, 3 * 2**52 + 2**28 - 1])
+
+
+def test_a_seed_is_two_words():
+    words = seed_words(EPISODES)
+    assert words.dtype == np.uint32
+    assert words.shape == (5, 2)
+    high, low = words.astype(np.int64).T
+    np.testing.assert_array_equal(high * 2**32 + low, EPISODES)
+
+
+def test_episodes_meanings_and_steps_have_keys_of_their_own():
+    words = seed_words(EPISODES)
+    keys = [episode_keys(words, meaning) for meaning in ("policy", "track")]
+    keys += [step_keys(words, np.full(5, step)) for step in (0, 1, 999)]
+    data = np.concatenate([jax.random.key_data(key) for key in keys])
+    assert len(np.unique(data, axis=0)) == 5 * 5
+
+
+def test_keys_of_episodes_are_the_same_forever_and_in_any_precision():
+    """Golden values; an episode's do not depend on those beside it."""
+    words, steps = seed_words(EPISODES), np.arange(5)
+    found = jax.random.key_data(step_keys(words, steps))
+    assert found[4].tolist() == [1015042001, 1212871501]
+    alone = jax.random.key_data(step_keys(words[4:], steps[4:]))
+    np.testing.assert_array_equal(alone[0], found[4])
+    with jax.enable_x64(True):
+        double = jax.random.key_data(jax.jit(step_keys)(words, steps))
+    np.testing.assert_array_equal(double, found)

@@ -1,96 +1,106 @@
-"""The trained agent as a policy for real environments: one jitted call a step.
+"""Policies in charge of a pool's slots: one jitted call a step for all of them.
 
-The whole population drives together: a slot has a candidate, and the batch holds all
-slots. What a slot does depends on its candidate, its episode's seed and the number of
-slots alone, so an episode that was lost to a fault can be driven again.
+What a slot does depends on its episode and on the number of slots alone, so an episode
+that was lost to a fault can be driven again.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from worldmodels import agent as agents
-from worldmodels.agent import Agent, AgentState, Weights
+from worldmodels.agent import Agent, Weights
 from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.policies import Policy, random_policy
+from worldmodels.randomness import episode_keys, seed_words, step_keys
 
 
-class Slots(NamedTuple):
-    """What each slot is driving, [B] each."""
+class SlotPolicy:
+    """An `EpisodePolicy`: a policy that drives S slots, each in an episode of its own.
 
-    candidate: jax.Array  # row of the population
-    seed: jax.Array  # the episode's, uint32 [B, 2]: high and low word
-    step: jax.Array  # steps driven so far
+    Args:
+        initial: returns the mind, of one row, that an episode begins with.
+    """
 
-
-class AgentPolicy:
-    """Drives every slot with its episode's candidate of a population [P, D]."""
-
-    def __init__(
-        self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
-    ):
-        self._agent = agent
-        self._weights = jax.device_put(weights)
-        self._population = jnp.asarray(population, agent.vision.dtype)
-        self._state = agents.initial_state(agent, slots)
-        self._candidate = np.zeros(slots, np.int32)
-        self._seed = np.zeros((slots, 2), np.uint32)
-        self._step = np.zeros(slots, np.int32)
+    def __init__(self, policy: Policy, initial: Callable[[Episode], Any], slots: int):
+        self._policy = jax.device_put(policy)
+        self._initial = initial
+        self._minds = None  # unknown before the first episode's
+        self._seed = np.zeros((slots, 2), np.uint32)  # the episodes', as words
+        self._step = np.zeros(slots, np.int32)  # steps driven so far
 
     def start(self, slot: int, episode: Episode) -> None:
-        """Begin an episode in `slot` with an empty memory."""
-        self._candidate[slot] = episode.candidate
-        self._seed[slot] = divmod(episode.seed, 2**32)
+        """Begin an episode in `slot` with a mind that has seen nothing."""
+        mind = self._initial(episode)
+        if self._minds is None:
+            self._minds = _empty(mind, len(self._step))
+        self._minds = _put(self._minds, slot, mind)
+        self._seed[slot] = seed_words(episode.seed)
         self._step[slot] = 0
 
-    def act(
-        self, frames: np.ndarray, active: np.ndarray, noise: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Return the actions [B, A] on `frames`, uint8 [B, 64, 64, 3].
-
-        `noise` [B, A] is added to them before M remembers what was applied.
-        """
+    def act(self, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
+        """Return the actions [S, A] on `frames`, uint8 [S, 64, 64, 3]."""
         # Copies: the call is asynchronous and its arguments must not change below it.
-        slots = Slots(self._candidate.copy(), self._seed.copy(), self._step.copy())
-        self._state, actions = _act(
-            self._agent,
-            self._weights,
-            self._population,
-            self._state,
-            frames,
-            slots,
-            noise,
+        self._minds, actions = _act(
+            self._policy, self._minds, frames, self._seed.copy(), self._step.copy()
         )
         self._step += active
         return np.asarray(actions, np.float32)
 
 
-@partial(jax.jit, static_argnums=0)
+def _empty(mind: Any, slots: int) -> Any:
+    """Return the minds of slots where no episode has begun, from a mind of one row."""
+    return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), mind)
+
+
+# Minds are donated: they may hold weights, which are not to be copied at every step.
+@partial(jax.jit, donate_argnums=0)
+def _put(minds: Any, slot: jax.Array, mind: Any) -> Any:
+    """Return the minds [S] with that of one slot replaced."""
+    return jax.tree.map(lambda rows, row: rows.at[slot].set(row[0]), minds, mind)
+
+
+@partial(jax.jit, donate_argnums=1)
 def _act(
-    agent: Agent,
-    weights: Weights,
-    population: jax.Array,
-    state: AgentState,
-    frames: jax.Array,
-    slots: Slots,
-    noise: np.ndarray | None,
-) -> tuple[AgentState, jax.Array]:
-    fresh = (slots.step == 0)[:, None]
-    state = jax.tree.map(lambda s: jnp.where(fresh, 0, s), state)
-    keys = jax.vmap(_step_key)(slots.seed, slots.step)
-    state, step = agents.step(
-        agent, weights, population[slots.candidate], state, frames, keys, noise
-    )
-    return state, step.action
+    policy: Policy, minds: Any, frames: jax.Array, seed: jax.Array, step: jax.Array
+) -> tuple[Any, jax.Array]:
+    minds, actions = policy.act(minds, frames, step_keys(seed, step))
+    return policy.remember(minds, actions), actions
 
 
-def _step_key(seed: jax.Array, step: jax.Array) -> jax.Array:
-    """Return the key of one step of one episode, from its seed [2] and its number."""
-    key = jax.random.fold_in(jax.random.key(0), seed[0])
-    return jax.random.fold_in(jax.random.fold_in(key, seed[1]), step)
+class RandomPolicy(SlotPolicy):
+    """Drives every slot with the random policy of that name.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+
+    def __init__(self, name: str, slots: int):
+        policy = random_policy(name)
+
+        @jax.jit
+        def draw(words: jax.Array) -> Any:
+            return policy.initial(episode_keys(words, "policy"))
+
+        super().__init__(policy, lambda e: draw(seed_words([e.seed])), slots)
+
+
+class AgentPolicy(SlotPolicy):
+    """Drives every slot with its episode's candidate of a population [P, D]."""
+
+    def __init__(
+        self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
+    ):
+        policy = agents.AgentPolicy(agent, weights)
+        population = jnp.asarray(population, agent.vision.dtype)
+        super().__init__(
+            policy, lambda e: policy.initial(population[e.candidate][None]), slots
+        )
 
 
 def returns(

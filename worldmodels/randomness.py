@@ -91,3 +91,26 @@ def generator_for(
     entropy = [seed, round, zlib.crc32(meaning.encode())]
     # Not appended to the entropy: numpy takes no notice of zeros at its end.
     return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=indices))
+
+
+def seed_words(seeds: np.ndarray) -> np.ndarray:
+    """Return episode seeds [B] as their high and low words, uint32 [B, 2]."""
+    return np.stack(np.divmod(seeds, 2**32), axis=-1).astype(np.uint32)
+
+
+def episode_keys(words: "jax.Array", meaning: str) -> "jax.Array":
+    """Return each episode's key [B] for one use, from the words [B, 2] of its seed."""
+    import jax
+
+    def key(word: "jax.Array") -> "jax.Array":
+        key = jax.random.fold_in(jax.random.key(zlib.crc32(meaning.encode())), word[0])
+        return jax.random.fold_in(key, word[1])
+
+    return jax.vmap(key)(words)
+
+
+def step_keys(words: "jax.Array", steps: "jax.Array") -> "jax.Array":
+    """Return the keys [B] of the steps [B] that episodes are at."""
+    import jax
+
+    return jax.vmap(jax.random.fold_in)(episode_keys(words, "step"), steps)

@@ -6,11 +6,11 @@ import signal
 import numpy as np
 import pytest
 
+from worldmodels.driving import RandomPolicy
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.frames import preprocess
-from worldmodels.environments.policies import random_policy
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.errors import UserError
 
@@ -21,7 +21,7 @@ EPISODES = [Episode(seed, steps) for seed, steps in enumerate([20, 9, 14, 20, 5]
 def drive(episodes=EPISODES, slots=2, workers=1, policy=None, **kwargs):
     """Run episodes with frames; return the results in the order of the episodes."""
     with EnvironmentPool(SPEC, slots=slots, workers=workers, **kwargs) as pool:
-        policy = policy or random_policy("brownian", slots)
+        policy = policy or RandomPolicy("brownian", slots)
         results = list(run(pool, policy, episodes, record=True))
     return sorted(results, key=lambda result: result.index)
 
@@ -83,17 +83,17 @@ class Saboteur:
     """A policy that also sends a signal to a worker, at one moment."""
 
     def __init__(self, slots, fault):
-        self.policy, self.fault = random_policy("brownian", slots), fault
+        self.policy, self.fault = RandomPolicy("brownian", slots), fault
         self.calls, self.pool = 0, None
 
     def start(self, slot, episode):
         self.policy.start(slot, episode)
 
-    def act(self, frames, active, noise=None):
+    def act(self, frames, active):
         self.calls += 1
         if self.calls == 12:
             os.kill(self.pool.pids[0], self.fault)
-        return self.policy.act(frames, active, noise)
+        return self.policy.act(frames, active)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
@@ -109,7 +109,7 @@ def test_a_fault_in_the_middle_changes_nothing(expected, fault):
 def test_results_come_as_they_finish():
     """Slot 0 runs episodes 0, 2, 4 and slot 1 runs 1, 3; one step more to start."""
     with EnvironmentPool(SPEC, slots=2, workers=1) as pool:
-        results = list(run(pool, random_policy("white", 2), EPISODES))
+        results = list(run(pool, RandomPolicy("white", 2), EPISODES))
     # Slot 0: 20, 20+1+14, 35+1+5; slot 1: 9, 9+1+20.
     assert [result.index for result in results] == [1, 0, 3, 2, 4]
     assert all(result.frames is None for result in results)
@@ -124,7 +124,7 @@ class Constant:
     def start(self, slot, episode):
         pass
 
-    def act(self, frames, active, noise=None):
+    def act(self, frames, active):
         return np.tile(np.float32(self.action), (len(frames), 1))
 
 

@@ -35,16 +35,12 @@ class EpisodePolicy(Protocol):
     def start(self, slot: int, episode: Episode) -> None:
         """Forget the slot's past and get ready for `episode`."""
 
-    def act(
-        self, frames: np.ndarray, active: np.ndarray, noise: np.ndarray | None = None
-    ) -> np.ndarray:
+    def act(self, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
         """Choose the actions, float32 [S, A], within the environment's bounds.
 
         Args:
             frames: uint8 [S, 64, 64, 3]; rows of inactive slots mean nothing.
             active: bool [S], slots with a running episode.
-            noise: float32 [S, A] to add before clipping to the bounds; a policy that
-                remembers its actions remembers the sum.
         """
 
 

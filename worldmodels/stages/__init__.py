@@ -5,12 +5,12 @@ changes with its code; the rule passes it on, so that the artifacts are built ag
 """
 
 VERSIONS = {
-    "rollouts": 1,
+    "rollouts": 2,
     "vision": 1,
     "latents": 1,
     "memory": 1,
-    "controller": 1,
-    "evaluation": 1,
+    "controller": 2,
+    "evaluation": 2,
     "report": 1,
     "ablations": 1,
 }

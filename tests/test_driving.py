@@ -1,0 +1,141 @@
+"""Policies in slots: an episode depends on its seed, and starts with a new mind."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from worldmodels import agent as agents
+from worldmodels import memory, vision
+from worldmodels.agent import Agent, Weights
+from worldmodels.controller import Controller
+from worldmodels.driving import AgentPolicy, RandomPolicy, SlotPolicy
+from worldmodels.environments.episodes import Episode
+from worldmodels.policies import Noisy, random_policy
+from worldmodels.randomness import episode_keys, seed_words, step_keys
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (42, 64, 64, 3), np.uint8)
+NAMES = ("network", "brownian", "white")
+SEED = 3 * 2**52 + 7  # a test track's: beyond 32 bits
+
+
+def actions_of(policy, slots, slot, seed, steps, candidate=0):
+    """Drive one slot alone on FRAMES; float32 [steps, 3]."""
+    policy.start(slot, Episode(seed, steps, candidate))
+    active = np.arange(slots) == slot
+    seen = [np.broadcast_to(frame, (slots, 64, 64, 3)) for frame in FRAMES[:steps]]
+    return np.array([policy.act(frames, active)[slot] for frames in seen])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
+    """Bit for bit, among any number of slots."""
+    alone = actions_of(RandomPolicy(name, 1), 1, 0, SEED, 30)
+    policy = RandomPolicy(name, 3)
+    for slot, seed in [(0, 8), (2, 9)]:
+        policy.start(slot, Episode(seed, 30))
+    policy.act(FRAMES[:3], np.array([True, False, True]))
+    policy.start(1, Episode(SEED, 30))
+    beside = []
+    for frame in FRAMES[:30]:
+        frames = np.stack([FRAMES[40], frame, FRAMES[41]])
+        beside.append(policy.act(frames, np.ones(3, bool))[1])
+    np.testing.assert_array_equal(beside, alone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_episode_can_be_driven_again_in_its_slot(name):
+    policy = RandomPolicy(name, 2)
+    first = actions_of(policy, 2, 1, SEED, 5)
+    other = actions_of(policy, 2, 1, SEED + 1, 5)
+    np.testing.assert_array_equal(actions_of(policy, 2, 1, SEED, 5), first)
+    assert (other != first).any(axis=0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_words_of_the_seed_count(name):
+    low, high = (
+        actions_of(RandomPolicy(name, 1), 1, 0, seed, 2) for seed in (7, 2**32 + 7)
+    )
+    assert (low != high).any(axis=0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slots_drive_as_the_pure_policy_in_a_loop(name):
+    """The same episode wherever it is driven: keys by the seed's words and the step."""
+    policy, words = random_policy(name), seed_words(np.array([SEED]))
+
+    def step(mind, seen):
+        time, frame = seen
+        keys = step_keys(words, time[None])
+        mind, actions = policy.act(mind, frame[None], keys)
+        return policy.remember(mind, actions), actions[0]
+
+    begin = policy.initial(episode_keys(words, "policy"))
+    _, expected = jax.lax.scan(step, begin, (jnp.arange(20), FRAMES[:20]))
+    actions = actions_of(RandomPolicy(name, 1), 1, 0, SEED, 20)
+    np.testing.assert_allclose(actions, expected, atol=1e-5)
+
+
+AGENT = Agent(
+    vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
+    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
+    Controller(4, 5),
+)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return Weights(
+        vision.initial(jax.random.key(0), AGENT.vision),
+        memory.initial(jax.random.key(1), AGENT.memory),
+    )
+
+
+@pytest.fixture(scope="module")
+def population():
+    size = AGENT.controller.parameter_count
+    return np.random.default_rng(0).normal(size=(2, size)).astype(np.float32)
+
+
+def by_hand(policy, mind, steps):
+    """Drive one episode step by step; the actions [steps, 3] that were applied."""
+    words, actions = seed_words(np.array([SEED])), []
+    for t in range(steps):
+        keys = step_keys(words, jnp.array([t]))
+        mind, action = policy.act(mind, FRAMES[t : t + 1], keys)
+        mind = policy.remember(mind, action)
+        actions.append(action[0])
+    return np.array(actions)
+
+
+def test_agents_drive_as_the_pure_policy_by_hand(weights, population):
+    """Candidate 1 in slot 2, and again after another."""
+    policy = agents.AgentPolicy(AGENT, weights)
+    expected = by_hand(policy, policy.initial(jnp.asarray(population[1:])), 6)
+    slots = AgentPolicy(AGENT, weights, population, 3)
+    actions = actions_of(slots, 3, 2, SEED, 6, candidate=1)
+    np.testing.assert_allclose(actions, expected, atol=1e-5)
+    assert (actions != actions_of(slots, 3, 2, SEED, 6, candidate=0)).any()
+    again = actions_of(slots, 3, 2, SEED, 6, candidate=1)
+    np.testing.assert_array_equal(again, actions)
+
+
+def test_an_agent_remembers_its_noise(weights, population):
+    """M reads what was applied: C alone would not follow its noise of steps before."""
+    policy = agents.AgentPolicy(AGENT, weights)
+    noisy = Noisy(policy, 0.2)
+    mind = policy.initial(jnp.asarray(population[:1]))
+    slots = SlotPolicy(noisy, lambda episode: mind, 2)
+    actions = actions_of(slots, 2, 1, SEED, 6)
+    np.testing.assert_allclose(actions, by_hand(noisy, mind, 6), atol=1e-5)
+
+    class Forgetful(Noisy):
+        """Remembers another action than the applied one."""
+
+        def remember(self, mind, actions):
+            return super().remember(mind, actions * 0)
+
+    other = by_hand(Forgetful(policy, 0.2), mind, 6)
+    np.testing.assert_allclose(actions[0], other[0], atol=1e-5)
+    assert np.abs(actions[1:] - other[1:]).max() > 0.01

@@ -1,0 +1,198 @@
+"""The random policies and noise: bounds, statistics, and rows that do not meet."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
+from worldmodels.errors import UserError
+from worldmodels.policies import Network, Noisy, random_policy
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), np.uint8)
+NAMES = ("network", "brownian", "white")
+
+
+def keys_of(meaning, count):
+    return jax.random.split(jax.random.key(meaning), count)
+
+
+def actions_of(policy, mind, batch, steps):
+    """Drive `batch` cars on FRAMES inside one jitted loop; [steps, batch, 3]."""
+
+    @jax.jit
+    def drive(mind):
+        def step(mind, t):
+            frames = jnp.roll(jnp.asarray(FRAMES), t, axis=0)[:batch]
+            keys = jax.random.split(jax.random.fold_in(jax.random.key(1), t), batch)
+            mind, actions = policy.act(mind, frames, keys)
+            return policy.remember(mind, actions), actions
+
+        return jax.lax.scan(step, mind, jnp.arange(steps))[1]
+
+    return np.asarray(drive(mind))
+
+
+def drawn(name, batch, steps):
+    policy = random_policy(name)
+    return actions_of(policy, policy.initial(keys_of(0, batch)), batch, steps)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_lie_within_the_bounds_and_vary(name):
+    actions = drawn(name, 4, 200)
+    assert actions.dtype == np.float32
+    assert (actions >= ACTION_LOW).all()
+    assert (actions <= ACTION_HIGH).all()
+    assert (actions.std(axis=(0, 1)) > 1e-2).all()  # within episodes
+    assert (actions[0].std(axis=0) > 1e-3).all()  # between them
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_car_drives_the_same_beside_any_others(name):
+    """Bit for bit; the key of row 1 goes to a batch of one."""
+    policy, frames = random_policy(name), FRAMES[:4]
+    minds, keys = policy.initial(keys_of(0, 4)), keys_of(1, 4)
+    mind = policy.initial(keys_of(0, 4)[1:2])
+    act, remember = jax.jit(policy.act), jax.jit(policy.remember)
+    for _ in range(3):
+        minds, actions = act(minds, frames, keys)
+        mind, action = act(mind, frames[1:2], keys[1:2])
+        np.testing.assert_array_equal(action[0], actions[1])
+        minds, mind = remember(minds, actions), remember(mind, action)
+        beside = jax.tree.map(lambda rows: rows[1:2], minds)
+        jax.tree.map(np.testing.assert_array_equal, mind, beside)
+
+
+def test_white_is_uniform():
+    actions = drawn("white", 8, 300).reshape(-1, 3)
+    # Errors of a mean of n uniform numbers: width / sqrt(12 n); of the variance
+    # width^2 / 12: width^2 / sqrt(180 n).
+    width, n = ACTION_HIGH - ACTION_LOW, len(actions)
+    middle = (ACTION_HIGH + ACTION_LOW) / 2
+    assert (np.abs(actions.mean(axis=0) - middle) < 4 * width / np.sqrt(12 * n)).all()
+    error = np.abs(actions.var(axis=0) - width**2 / 12)
+    assert (error < 4 * width**2 / np.sqrt(180 * n)).all()
+
+
+def test_white_forgets():
+    actions = drawn("white", 1, 300)[:, 0]
+    correlation = np.corrcoef(actions[:-1, 0], actions[1:, 0])[0, 1]
+    assert abs(correlation) < 4 / np.sqrt(300)
+
+
+def test_brownian_starts_uniformly_and_steps_by_the_deviation_of_a_frame():
+    policy = random_policy("brownian")
+    first = np.asarray(policy.initial(keys_of(0, 400)))
+    middle, width = (ACTION_HIGH + ACTION_LOW) / 2, ACTION_HIGH - ACTION_LOW
+    assert (np.abs(first.mean(axis=0) - middle) < 4 * width / np.sqrt(4800)).all()
+    actions = drawn("brownian", 8, 300)
+    inside = (np.abs(actions[:-1, :, 0]) < 0.5) & (np.abs(actions[1:, :, 0]) < 1)
+    steps = np.diff(actions[:, :, 0], axis=0)[inside]
+    assert len(steps) > 400
+    assert steps.std() == pytest.approx(np.sqrt(1 / 50), rel=0.1)
+    assert abs(steps.mean()) < 4 * steps.std() / np.sqrt(len(steps))
+
+
+def test_brownian_goes_on_from_the_applied_action():
+    policy = random_policy("brownian")
+    applied = jnp.array([[0.2, 0.5, 0.5]])
+    mind = policy.remember(policy.initial(keys_of(0, 1)), applied)
+    minds = jnp.repeat(mind, 100, axis=0)
+    _, actions = policy.act(minds, FRAMES[:1], keys_of(1, 100))
+    assert np.abs(actions.mean(axis=0) - applied).max() < 4 * 0.1414 / 10
+
+
+def test_network_is_the_controller_on_z_and_h():
+    """Steps written out in numpy; then h has seen z and the applied action."""
+    policy, batch = Network(), 2
+    mind = policy.initial(keys_of(5, batch))
+    vision, memory, controller = (np.float64(x) for x in mind[:3])
+    h = np.zeros((batch, 256))
+    for t in range(3):
+        frames, keys = FRAMES[2 * t : 2 * t + 2], keys_of(t, batch)
+        mind, actions = policy.act(mind, frames, keys)
+        for b in range(batch):
+            noise = np.asarray(jax.random.normal(keys[b], (32,)))
+            z = vision[b] @ (frames[b, ::4, ::4].ravel() / 255.0) + noise
+            steer, gas, brake = np.tanh(controller[b] @ [*z, *h[b], 1])
+            expected = [steer, (gas + 1) / 2, max(brake, 0)]
+            np.testing.assert_allclose(actions[b], expected, atol=2e-5)
+            h[b] = np.tanh(memory[b] @ [*h[b], *z, 0.3, 0.2, 0.1])
+        mind = policy.remember(mind, jnp.tile(jnp.array([0.3, 0.2, 0.1]), (batch, 1)))
+        np.testing.assert_allclose(mind.h, h, atol=2e-5)
+
+
+def test_networks_are_drawn_as_they_say():
+    mind = Network().initial(keys_of(0, 100))
+    assert mind.vision.std() == pytest.approx(768**-0.5, rel=0.01)
+    assert mind.memory.std() == pytest.approx(291**-0.5, rel=0.01)
+    assert not mind.h.any()
+    # Half of a Cauchy variable's draws lie within its scale, a quarter beyond 2.41 of
+    # it; an episode's scale is estimated from its 867 weights, to about 5 %.
+    size = np.abs(np.asarray(mind.controller)).reshape(100, -1)
+    scale = np.median(size, axis=1)
+    beyond = (size > (1 + np.sqrt(2)) * scale[:, None]).mean()
+    assert beyond == pytest.approx(0.25, abs=0.01)
+    # Scales are uniform in [0, 0.01]: the largest gap between the two distribution
+    # functions (Kolmogorov and Smirnov) is above 1.95 / sqrt(n) once in a thousand.
+    ranks = (np.arange(100) + 0.5) / 100
+    assert np.abs(np.sort(scale) / 0.01 - ranks).max() < 1.95 / 10
+
+
+def test_a_network_costs_an_episode_four_hundred_kilobytes():
+    mind = Network().initial(keys_of(0, 2))
+    assert sum(leaf.nbytes for leaf in mind) / 2 == 4 * (
+        32 * 768 + 256 * 291 + 3 * 289 + 32 + 256
+    )
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"'drunk'.*network, brownian, white"):
+        random_policy("drunk")
+
+
+class Middle:
+    """Always the middle of the bounds; remembers what was applied."""
+
+    def act(self, mind, frames, keys):
+        return mind, jnp.tile(jnp.array([0, 0.5, 0.5]), (len(keys), 1))
+
+    def remember(self, mind, actions):
+        return actions
+
+
+def test_noise_has_its_std_and_comes_from_the_keys():
+    policy = Noisy(Middle(), 0.1)
+    mind = jnp.zeros((3, 3))
+    frames, keys = FRAMES[:1], keys_of(0, 400)
+    mind, actions = policy.act(mind, frames, keys)
+    noise = actions - np.array([0, 0.5, 0.5])
+    np.testing.assert_allclose(noise.std(axis=0), 0.1, rtol=0.15)
+    assert np.abs(noise.mean(axis=0)).max() < 4 * 0.1 / np.sqrt(400)
+    assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 4 / np.sqrt(400)
+    _, row = policy.act(mind, frames, keys[7:8])
+    np.testing.assert_array_equal(row[0], actions[7])
+    np.testing.assert_array_equal(policy.remember(mind, actions), actions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_noisy_actions_stay_within_the_bounds(name):
+    policy = random_policy(name)
+    minds = policy.initial(keys_of(0, 2))
+    actions = actions_of(Noisy(policy, 1.0), minds, 2, 50)
+    assert (actions >= ACTION_LOW).all()
+    assert (actions <= ACTION_HIGH).all()
+    assert (actions == ACTION_HIGH).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision_when_the_rest_is_double(name):
+    with jax.enable_x64(True):
+        actions = actions_of(
+            Noisy(random_policy(name), 0.1),
+            random_policy(name).initial(keys_of(0, 2)),
+            2,
+            3,
+        )
+    assert actions.dtype == np.float32

@@ -1,0 +1,215 @@
+"""What drives a batch of cars: the interface, random policies, and noise.
+
+A policy is a pure function of its mind, of frames and of keys, batched over B cars, so
+it runs inside a jitted loop as well as beside environments of another kind. What it
+remembers of one car's episode, be it weights, is in that car's row of the mind.
+
+World Models, section 2.4 step 1: the rollouts of round 0 are driven at random. Section
+5: later rounds explore with noise on the trained agent's actions.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from worldmodels.controller import bounded, squash
+from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
+from worldmodels.errors import UserError
+
+_A = len(ACTION_LOW)
+_FRAMES_PER_SECOND = 50
+
+
+class Policy(Protocol):
+    """What drives B cars; a pytree, so that its weights are arguments of programs."""
+
+    def act(
+        self, mind: Any, frames: jax.Array, keys: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        """Return the next mind and actions [B, A] within the bounds.
+
+        Args:
+            mind: a pytree with B rows.
+            frames: [B, 64, 64, 3] in 0..255.
+            keys: [B] typed keys, for this step alone.
+        """
+
+    def remember(self, mind: Any, actions: jax.Array) -> Any:
+        """Return the mind after the actions [B, A] that were applied."""
+
+
+class RandomPolicy(Policy, Protocol):
+    """A policy that is drawn, not learnt."""
+
+    def initial(self, keys: jax.Array) -> Any:
+        """Return the minds of episodes with these keys [B], before the first frame."""
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class White:
+    """Uniform within the bounds, each step anew; it has no mind."""
+
+    def initial(self, keys: jax.Array) -> tuple[()]:
+        return ()
+
+    def act(
+        self, mind: tuple[()], frames: jax.Array, keys: jax.Array
+    ) -> tuple[tuple[()], jax.Array]:
+        return mind, _uniform(keys)
+
+    def remember(self, mind: tuple[()], actions: jax.Array) -> tuple[()]:
+        return mind
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Brownian:
+    """a += N(0, 1) * sqrt(1/50), clipped to the bounds; it starts uniformly in them.
+
+    The mind is the action [B, A] that was applied last.
+    """
+
+    def initial(self, keys: jax.Array) -> jax.Array:
+        return _uniform(keys)
+
+    def act(
+        self, mind: jax.Array, frames: jax.Array, keys: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        deviation = _FRAMES_PER_SECOND**-0.5  # sqrt(dt)
+        return mind, bounded(mind + _normal(keys, (_A,)) * deviation)
+
+    def remember(self, mind: jax.Array, actions: jax.Array) -> jax.Array:
+        return actions
+
+
+class NetworkMind(NamedTuple):
+    """The networks of B episodes, 0.4 MB each, and their state."""
+
+    vision: jax.Array  # float32 [B, Z, pixels]
+    memory: jax.Array  # float32 [B, N, N + Z + A]
+    controller: jax.Array  # float32 [B, A, Z + N + 1]
+    z: jax.Array  # float32 [B, Z], seen last
+    h: jax.Array  # float32 [B, N]
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Network:
+    """A random linear controller on the features of random V and M, as the original's.
+
+    Departure: V is a random projection of every fourth pixel and M a random echo-state
+    layer, where the original drew the weights of its convolutional V and of its LSTM.
+    The features are alike: 32 of z, sampled with unit noise, and 256 of a bounded h.
+    """
+
+    latent_size: int = 32  # Z
+    memory_size: int = 256  # N
+    stride: int = 4  # between the pixels that are seen
+
+    @jax.jit
+    def initial(self, keys: jax.Array) -> NetworkMind:
+        return jax.vmap(self._draw)(keys)
+
+    def _draw(self, key: jax.Array) -> NetworkMind:
+        """Return one episode's networks and its empty state."""
+        of_vision, of_memory, of_controller, of_spread = jax.random.split(key, 4)
+        pixels = 3 * (64 // self.stride) ** 2
+        inputs = self.memory_size + self.latent_size + _A
+        features = self.latent_size + self.memory_size + 1
+        vision = jax.random.normal(of_vision, (self.latent_size, pixels), jnp.float32)
+        memory = jax.random.normal(of_memory, (self.memory_size, inputs), jnp.float32)
+        controller = jax.random.cauchy(of_controller, (_A, features), jnp.float32)
+        spread = 0.01 * jax.random.uniform(of_spread, (), jnp.float32)
+        return NetworkMind(
+            # Weights of variance 1/inputs keep the features of order one.
+            vision / pixels**0.5,
+            memory / inputs**0.5,
+            controller * spread,  # how wildly this episode is driven
+            jnp.zeros(self.latent_size, jnp.float32),
+            jnp.zeros(self.memory_size, jnp.float32),
+        )
+
+    def act(
+        self, mind: NetworkMind, frames: jax.Array, keys: jax.Array
+    ) -> tuple[NetworkMind, jax.Array]:
+        seen = frames[:, :: self.stride, :: self.stride].reshape(len(frames), -1)
+        pixels = seen.astype(jnp.float32) / 255
+        z = _product(mind.vision, pixels) + _normal(keys, (self.latent_size,))
+        one = jnp.ones((len(z), 1), jnp.float32)
+        features = jnp.concatenate([z, mind.h, one], axis=-1)
+        actions = jax.vmap(squash)(_product(mind.controller, features))
+        return mind._replace(z=z), actions
+
+    def remember(self, mind: NetworkMind, actions: jax.Array) -> NetworkMind:
+        inputs = jnp.concatenate([mind.h, mind.z, actions], axis=-1)
+        return mind._replace(h=jnp.tanh(_product(mind.memory, inputs)))
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=("policy",), meta_fields=("std",)
+)
+@dataclass(frozen=True)
+class Noisy:
+    """Another policy, with Gaussian noise on its actions; the mind is the other's.
+
+    What comes of it is bounded, and it is what `remember` has to be given: M has to
+    see the actions that were applied.
+    """
+
+    policy: Policy
+    std: float  # standard deviation in each action's own unit
+
+    def act(
+        self, mind: Any, frames: jax.Array, keys: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        of_policy, of_noise = jax.vmap(jax.random.split, out_axes=1)(keys)
+        mind, actions = self.policy.act(mind, frames, of_policy)
+        return mind, bounded(actions + self.std * _normal(of_noise, (_A,)))
+
+    def remember(self, mind: Any, actions: jax.Array) -> Any:
+        return self.policy.remember(mind, actions)
+
+
+_RANDOM = {"network": Network, "brownian": Brownian, "white": White}
+
+
+def random_policy(name: str) -> RandomPolicy:
+    """Return the random policy of that name.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if name not in _RANDOM:
+        raise UserError(
+            f"random policy {name!r} does not exist; choose one of: "
+            f"{', '.join(_RANDOM)}"
+        )
+    return _RANDOM[name]()
+
+
+def _normal(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Return a draw [B, *shape] for each of the keys [B]."""
+    return jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+
+
+def _uniform(keys: jax.Array) -> jax.Array:
+    """Return an action [B, A] for each of the keys [B]."""
+
+    def draw(key: jax.Array) -> jax.Array:
+        return jax.random.uniform(
+            key, (_A,), jnp.float32, jnp.asarray(ACTION_LOW), jnp.asarray(ACTION_HIGH)
+        )
+
+    return jax.vmap(draw)(keys)
+
+
+def _product(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
+    """Return each car's matrix [B, O, I] times its vector [B, I], whatever the others.
+
+    In this order of the axes it is as fast as the matrices come from memory.
+    """
+    return jnp.einsum("boi,bi->bo", matrices, vectors)
