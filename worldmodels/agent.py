@@ -10,12 +10,23 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from worldmodels import memory, vision
 from worldmodels.controller import Controller, bounded
 from worldmodels.memory import LSTMState as AgentState  # h [B, N], c [B, N]
 
-__all__ = ["Agent", "AgentState", "Step", "Weights", "initial_state", "step"]
+__all__ = [
+    "Agent",
+    "AgentPolicy",
+    "AgentState",
+    "Mind",
+    "Step",
+    "Weights",
+    "choose",
+    "initial_state",
+    "step",
+]
 
 
 @dataclass(frozen=True)
@@ -62,14 +73,67 @@ def step(
     Args:
         controllers: [B, D] a flat controller for each slot.
         state: what M remembers up to the frame before.
-        frames: uint8 [B, 64, 64, 3].
+        frames: [B, 64, 64, 3] in 0..255.
         keys: [B] typed keys, each for one use: they sample z.
         noise: [B, A] to explore with, added to the action before M remembers it.
     """
-    mu, logvar = vision.encode(weights.vision, agent.vision, frames)
-    z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
-    action = jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)
+    z, action = choose(agent, weights, controllers, state, frames, keys)
     if noise is not None:
         action = bounded(action + noise)
     state = memory.remember(weights.memory, agent.memory, state, z, action)
     return state, Step(action, z)
+
+
+def choose(
+    agent: Agent,
+    weights: Weights,
+    controllers: jax.Array,
+    state: AgentState,
+    frames: jax.Array,
+    keys: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Return z [B, Z] and the actions [B, A]: what V sees and C does about it."""
+    mu, logvar = vision.encode(weights.vision, agent.vision, frames)
+    z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
+    return z, jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)
+
+
+class Mind(NamedTuple):
+    """All that a batch of agents knows between two steps."""
+
+    controllers: jax.Array  # [B, D]
+    z: jax.Array  # [B, Z], seen last
+    memory: AgentState
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=("weights",), meta_fields=("agent",)
+)
+@dataclass(frozen=True)
+class AgentPolicy:
+    """The agent as what drives a batch of environments: `act`, then `remember`."""
+
+    agent: Agent
+    weights: Weights
+
+    def initial(self, controllers: jax.Array) -> Mind:
+        """Return the minds of agents with `controllers` [B, D], before the first."""
+        batch = len(controllers)
+        z = jnp.zeros((batch, self.agent.vision.latent_size), controllers.dtype)
+        return Mind(controllers, z, initial_state(self.agent, batch))
+
+    def act(
+        self, mind: Mind, frames: jax.Array, keys: jax.Array
+    ) -> tuple[Mind, jax.Array]:
+        """Return the minds and actions [B, A] on frames [B, 64, 64, 3]; keys [B]."""
+        z, actions = choose(
+            self.agent, self.weights, mind.controllers, mind.memory, frames, keys
+        )
+        return mind._replace(z=z), actions
+
+    def remember(self, mind: Mind, actions: jax.Array) -> Mind:
+        """Return the minds after M has read the actions [B, A] that were applied."""
+        after = memory.remember(
+            self.weights.memory, self.agent.memory, mind.memory, mind.z, actions
+        )
+        return mind._replace(memory=after)

@@ -39,7 +39,10 @@ _COMMANDS = {
 
 _ONE, _MANY = {"type": Path}, {"type": Path, "nargs": "+", "default": []}
 _NUMBER = {"type": int, "metavar": "N"}
-_WORKERS = {"help": "processes that simulate (default: one a core)", **_NUMBER}
+_WORKERS = {
+    "help": "cores, or environment processes, that drive (default: one a core)",
+    **_NUMBER,
+}
 _CHECKPOINT = {
     "help": "file to resume a killed run from; deleted when the store is published",
     "required": True,
@@ -99,8 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; a user's error is one line."""
     parsed = _parser().parse_args(arguments)
     try:
+        options = _options(parsed)  # sets up JAX, which importing evosax would start
         stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
-        stage.run(**_options(parsed))
+        stage.run(**options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -158,9 +162,6 @@ def _add_report(files) -> None:
     files.add_argument("--log", help="file to append progress to", **_ONE)
 
 
-def _add_inspect(files) -> None:
-    files.add_argument("store", help="a store of any kind", **_ONE)
-    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
 def _add_ablations(files) -> None:
     files.add_argument(
         "--ablation",
@@ -175,6 +176,9 @@ def _add_ablations(files) -> None:
     files.add_argument("--log", help="file to append progress to", **_ONE)
 
 
+def _add_inspect(files) -> None:
+    files.add_argument("store", help="a store of any kind", **_ONE)
+    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
 
 
 def _add_drive(files) -> None:
@@ -216,11 +220,11 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
 
 
 def _prepare(stage: str, dtype: str, options: dict[str, Any]) -> None:
-    """Set up JAX, but for random driving, which needs none."""
-    if stage != "rollouts" or options["vision"] is not None:
-        from worldmodels import compute
+    """Set up JAX; the stages that drive spread the simulator's cars over the cores."""
+    from worldmodels import compute
 
-        compute.prepare(dtype)
+    devices = options["workers"] or compute.cores() if "workers" in options else None
+    compute.prepare(dtype, devices)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,11 @@ import zlib
 from pathlib import Path
 
 
-def prepare(dtype: str) -> None:
+def prepare(dtype: str, devices: int | None = None) -> None:
     """Set up JAX once, before the first array: 64-bit mode when `dtype` needs it.
+
+    A processor counts as `devices` devices, so that work spread over devices uses that
+    many of its cores; default: one. Graphics processors count as they are.
 
     Compiled programs are kept on disk, so a stage that is started again does not
     compile again. `JAX_COMPILATION_CACHE_DIR` overrides the place; deleting the folder
@@ -16,11 +19,20 @@ def prepare(dtype: str) -> None:
     import jax
 
     jax.config.update("jax_enable_x64", dtype == "float64")
+    if devices is not None:
+        jax.config.update("jax_num_cpu_devices", devices)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         place = Path(home) / "worldmodels" / processor()
         jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -5,7 +5,6 @@ therefore cut into one part a core, each encoded by a thread of its own. A GPU g
 batch whole.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import jax
 import numpy as np
 
 from worldmodels import vision
+from worldmodels.compute import cores
 from worldmodels.vision import VAE
 
 
@@ -23,7 +23,7 @@ class Encoder:
     def __init__(self, model: VAE, params: Any):
         self._encode = jax.jit(partial(vision.encode, jax.device_put(params), model))
         on_cpu = jax.default_backend() == "cpu"
-        self._parts = len(os.sched_getaffinity(0)) if on_cpu else 1
+        self._parts = cores() if on_cpu else 1
         self._threads = ThreadPoolExecutor(self._parts)
 
     def __enter__(self) -> "Encoder":

@@ -50,6 +50,7 @@ _UNUSED = {
     ("latents", "seed"),
     ("controller", "debug"),
     ("evaluation", "debug"),
+    ("evaluation", "backend"),
 }
 
 
@@ -65,6 +66,8 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         agent = ("action_noise", "dtype", "slots")
         for name in agent if round == 0 else ("policy",):
             del values[name]
+    if values.get("backend") == "simulator":
+        values.pop("slots", None)  # the simulator has none
     return values
 
 

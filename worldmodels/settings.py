@@ -42,11 +42,13 @@ class Environment:
 
     environment: str = _setting("carracing", "the task", choices=("carracing",))
     backend: str = _setting(
-        "gymnasium", "who simulates the task", choices=("gymnasium",)
+        "simulator",
+        "where episodes are driven to learn from; scores are taken on gymnasium",
+        choices=("simulator", "gymnasium"),
     )
     max_steps: int = _setting(1000, "steps in a whole episode (paper 1000)", low=2)
     slots: int = _setting(
-        16, "environments stepped together; the agent's batch shape", low=1
+        16, "gymnasium environments stepped together; the agent's batch there", low=1
     )
 
 

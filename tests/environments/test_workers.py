@@ -116,7 +116,7 @@ def test_workers_that_cannot_start_end_in_one_sentence(monkeypatch):
 
 
 def test_unknown_environments_and_impossible_sizes_are_refused():
-    with pytest.raises(UserError, match=r"'chess' on backend 'gymnasium'.*carracing"):
+    with pytest.raises(UserError, match=r"'chess' does not exist.*carracing"):
         EnvironmentSpec("chess")
     with pytest.raises(UserError, match="at least 1"):
         EnvironmentPool(SPEC, slots=0)

@@ -1,4 +1,4 @@
-"""The real games, at the edge: processes, physics engines, random policies.
+"""The real games, at the edge: processes, physics engines.
 
 Nothing in here imports JAX: environment workers load this package and must stay light.
 """
@@ -11,7 +11,7 @@ from worldmodels.errors import UserError
 if TYPE_CHECKING:
     import gymnasium
 
-_KNOWN = {("carracing", "gymnasium")}
+_KNOWN = ("carracing",)
 
 
 @dataclass(frozen=True)
@@ -19,21 +19,17 @@ class EnvironmentSpec:
     """Which environment a worker builds; plain scalars, so that it can be sent to it.
 
     Raises:
-        UserError: for a name and backend that do not exist together.
+        UserError: for a name that does not exist.
     """
 
     name: str = "carracing"
-    backend: str = "gymnasium"  # the reference that every score is taken on
     max_steps: int = 1000  # steps until truncation; the paper's 1000
 
     def __post_init__(self) -> None:
-        if (self.name, self.backend) not in _KNOWN:
-            known = ", ".join(
-                f"{name} on {backend}" for name, backend in sorted(_KNOWN)
-            )
+        if self.name not in _KNOWN:
             raise UserError(
-                f"environment {self.name!r} on backend {self.backend!r} does not "
-                f"exist; choose one of: {known}"
+                f"environment {self.name!r} does not exist; choose one of: "
+                + ", ".join(_KNOWN)
             )
 
     def make(self) -> "gymnasium.Env":

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from worldmodels.compute import cores
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import SHAPE
 from worldmodels.environments.worker import (
@@ -71,7 +72,7 @@ class EnvironmentPool:
                 f"{slots} slots on {workers} workers: both must be at least 1"
             )
         self.spec, self.slots, self.deadline = spec, slots, deadline
-        count = min(workers or _cores(), slots)
+        count = min(workers or cores(), slots)
         self._memory = anonymous_memory(slots * int(np.prod(SHAPE)))
         self.frames = frames_in(mmap.mmap(self._memory, 0))
         bounds = [slots * worker // count for worker in range(count + 1)]
@@ -246,10 +247,3 @@ def _fill(result: StepResult, reply: Reply) -> None:
         result.rewards[slot] = reward
         result.terminated[slot] = terminated
         result.truncated[slot] = truncated
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -42,9 +42,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
     order = np.argsort(returns, kind="stable")
     chosen = {"median": order[(len(order) - 1) // 2], "best": order[-1]}
     chosen["worst"] = order[0]
-    spec = EnvironmentSpec(
-        config["environment"], config["backend"], config["max_steps"]
-    )
+    spec = EnvironmentSpec(config["environment"], config["max_steps"])
     seeds, length = store.read("agent/seed"), store.read("agent/length")
     drives = []
     for name, track in chosen.items():

@@ -7,17 +7,17 @@ before it, so blocks of any size give the same search.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import artifacts, evolution, flags, trained
+from worldmodels import artifacts, driving, evolution, flags, simulation, trained
 from worldmodels.artifacts import Artifact, ArtifactError, Writer, open_artifact
 from worldmodels.checkpoints import Checkpoint, open_checkpoint
-from worldmodels.driving import returns
 from worldmodels.evolution import Evolution
 from worldmodels.progress import Progress
 from worldmodels.randomness import Purpose, episode_seeds, key_for
@@ -93,7 +93,7 @@ def run(
     Args:
         previous: the store of the block before this one; needed but for block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
-        workers: processes that simulate; the result does not depend on it.
+        workers: cores, or environment processes, that drive.
 
     Raises:
         UserError: for a bad store, a full disk, a fitness that is not finite or an
@@ -113,9 +113,9 @@ def run(
     identity = [config, artifacts.input_hashes(inputs), VERSIONS[STAGE]]
     with (
         open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved,
-        pool_of(environment, workers) as pool,
+        _returns(environment, workers) as returns,
     ):
-        drive = partial(returns, pool, agent, weights)
+        drive = partial(returns, agent, weights)
         plan = Plan(es, drive, shared, settings, environment.max_steps, round)
         search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
         with artifacts.create(
@@ -124,6 +124,16 @@ def run(
             store.seconds_before = saved.seconds
             _write(store, search, records, plan)
         saved.discard()
+
+
+@contextmanager
+def _returns(environment: Environment, workers: int | None) -> Iterator[Callable]:
+    """Give the function that drives a population where the settings say."""
+    if environment.backend == "simulator":
+        yield partial(simulation.returns, simulation.devices())
+        return
+    with pool_of(environment, workers) as pool:
+        yield partial(driving.returns, pool)
 
 
 def _inputs(

@@ -25,6 +25,7 @@ from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.lineage import check_input
 from worldmodels.progress import Progress
+from worldmodels.settings import Environment
 
 
 def run(
@@ -98,9 +99,7 @@ def _drive(
     steps: int | None,
 ) -> Recording:
     config = blocks[0].config
-    spec = EnvironmentSpec(
-        config["environment"], config["backend"], config["max_steps"]
-    )
+    spec = EnvironmentSpec(config["environment"], config["max_steps"])
     steps = config["max_steps"] if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(
@@ -108,9 +107,10 @@ def _drive(
             "at least one step and a seed of at least 0"
         )
     best, _ = trained.best_controller(blocks)
-    policy = AgentPolicy(agent, weights, best[None], config["slots"])
+    slots = config.get("slots", Environment.slots)
+    policy = AgentPolicy(agent, weights, best[None], slots)
     policy.start(0, Episode(seed=seed, steps=steps))
-    choose = _first_slot(policy, config["slots"])
+    choose = _first_slot(policy, slots)
     with Progress("drive", steps, None) as progress:
 
         def step(frame: np.ndarray) -> np.ndarray:
@@ -123,8 +123,8 @@ def _drive(
 def _first_slot(policy: AgentPolicy, slots: int) -> Callable[[np.ndarray], np.ndarray]:
     """Let a policy of many slots drive in one of them.
 
-    The batch keeps the size that the controller was evolved and evaluated with, so the
-    same seed gives the same drive here as there.
+    The batch keeps the size that the controller was evolved with, or is evaluated with
+    by default, so the same seed gives the same drive here as there.
     """
     active = np.arange(slots) == 0
 

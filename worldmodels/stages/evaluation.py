@@ -1,5 +1,6 @@
 """Stage evaluation: the selected controller on unseen tracks, beside the random policy.
 
+The score is gymnasium's; the simulator's, on the very same tracks, stands beside it.
 Test tracks are the same for every agent and round, and no other stage drives them
 (faults 5 of the public implementations: the best of many, on tracks already seen).
 """
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts, flags, trained
+from worldmodels import artifacts, flags, simulation, trained
+from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Writer, open_artifact
-from worldmodels.driving import AgentPolicy
-from worldmodels.environments import policies
+from worldmodels.driving import AgentPolicy, RandomPolicy
 from worldmodels.environments.episodes import Episode, EpisodePolicy
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
@@ -42,7 +43,7 @@ def run(
 
     Args:
         controller: all blocks of the round; selection has chosen on its own tracks.
-        workers: processes that simulate; the result does not depend on it.
+        workers: environment processes, and cores for the simulator.
 
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
@@ -62,7 +63,7 @@ def run(
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     drivers = {
         "agent": AgentPolicy(agent, weights, best[None], environment.slots),
-        "random": policies.random_policy(settings.random_policy, environment.slots),
+        "random": RandomPolicy(settings.random_policy, environment.slots),
     }
     with (
         artifacts.create(
@@ -74,8 +75,19 @@ def run(
         for name, policy in drivers.items():
             drives = _drive(pool, policy, seeds, environment.max_steps, progress)
             _write(store, name, drives, ("episode", "time", "action"))
+        simulated = _simulated(agent, weights, best, seeds, environment.max_steps)
+        store.write("simulator/returns", simulated, ["episode"])
+        store.write("simulator/seed", seeds, ["episode"])
         store.write("controller", best, ["parameter"])
         store.write("generation", np.int32(generation))
+
+
+def _simulated(
+    agent: Agent, weights: Weights, best: np.ndarray, seeds: np.ndarray, steps: int
+) -> np.ndarray:
+    """Return the agent's returns [N] in the simulator, on gymnasium's tracks."""
+    mesh, exact = simulation.devices(), simulation.exact
+    return simulation.returns(mesh, agent, weights, best[None], seeds, steps, exact)[0]
 
 
 def _drive(

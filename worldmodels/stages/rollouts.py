@@ -4,24 +4,29 @@ Round 0 drives at random (paper, section 2.4 step 1); later rounds drive with th
 controller of the round before, with noise on its actions (section 5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import artifacts, flags
+from worldmodels import artifacts, flags, simulation, trained
+from worldmodels.agent import AgentPolicy
 from worldmodels.artifacts import Writer, open_artifact
-from worldmodels.environments import policies
+from worldmodels.driving import SlotPolicy
 from worldmodels.environments.episodes import Episode, EpisodeResult
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.errors import UserError
+from worldmodels.policies import Noisy, Policy, random_policy
 from worldmodels.progress import Progress
-from worldmodels.randomness import Purpose, episode_seeds
+from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
 from worldmodels.settings import Environment, Rollouts, Run
 from worldmodels.stages import VERSIONS
 from worldmodels.stages.pools import pool_of
 
 STAGE = "rollouts"
+Minds = Callable[[np.ndarray], Any]
 
 
 def run(
@@ -42,7 +47,7 @@ def run(
 
     Args:
         vision, memory, controller: stores of the round before; needed from round 1 on.
-        workers: processes that simulate; the result does not depend on it.
+        workers: cores, or environment processes, that drive.
 
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
@@ -59,12 +64,11 @@ def run(
         artifacts.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store,
-        pool_of(environment, workers) as pool,
         Progress(STAGE, count, log) as progress,
     ):
-        policy = _policy(config, inputs, environment.slots)
+        policy, minds = _driver(config, inputs)
         shelf = _Shelf(store, seeds, settings.steps)
-        for result in run_episodes(pool, policy, episodes, record=True):
+        for result in _drive(environment, workers, policy, minds, episodes):
             shelf.put(result)
             progress.update(1, episode_return=result.total_reward)
         shelf.close()
@@ -87,20 +91,37 @@ def _inputs(
     }
 
 
-def _policy(config: dict, inputs: dict, slots: int) -> policies.EpisodePolicy:
+def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
+    """Return who drives, and with what mind, [B, ...], episodes of seeds [B] begin."""
     if not inputs:
-        return policies.random_policy(config["policy"], slots)
-    # Imported here: random driving needs no JAX, and starts seconds sooner without.
-    from worldmodels import trained
-    from worldmodels.driving import AgentPolicy
-
+        policy = random_policy(config["policy"])
+        return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = trained.load_agent(
         inputs["vision"], inputs["memory"], blocks[0].config
     )
     best, _ = trained.best_controller(blocks)
-    policy = AgentPolicy(agent, weights, best[None], slots)
-    return policies.with_noise(policy, config["action_noise"])
+    policy = AgentPolicy(agent, weights)
+    return Noisy(policy, config["action_noise"]), lambda seeds: policy.initial(
+        jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)
+    )
+
+
+def _drive(
+    environment: Environment,
+    workers: int | None,
+    policy: Policy,
+    minds: Minds,
+    episodes: Sequence[Episode],
+) -> Iterator[EpisodeResult]:
+    """Drive the episodes where the settings say, and yield them with their frames."""
+    if environment.backend == "simulator":
+        mesh = simulation.devices()
+        yield from simulation.episodes(mesh, policy, minds, episodes)
+        return
+    driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
+    with pool_of(environment, workers) as pool:
+        yield from run_episodes(pool, driver, episodes, record=True)
 
 
 class _Shelf:

@@ -1,0 +1,137 @@
+"""The jitted drive of a population against a plain loop over the same cars."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType
+
+from worldmodels import memory, simulation, vision
+from worldmodels.agent import Agent, AgentPolicy, Weights
+from worldmodels.controller import Controller
+from worldmodels.environments.carracing import rendering, simulator
+from worldmodels.memory import Memory
+from worldmodels.randomness import Purpose, episode_seeds, seed_words, step_keys
+from worldmodels.simulation import Cars
+from worldmodels.vision import VAE
+
+STEPS, CANDIDATES, TRACKS = 12, 3, 2
+SEEDS = episode_seeds(Purpose.TRAINING, 0, 0, 0, TRACKS)
+
+
+@pytest.fixture(scope="module")
+def agent():
+    vae = VAE(latent_size=4, channels=(4, 4, 8, 8), decoder_channels=(8, 4, 4))
+    rnn = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=2)
+    return Agent(vae, rnn, Controller(latent_size=4, memory_size=8))
+
+
+@pytest.fixture(scope="module")
+def weights(agent):
+    eyes = vision.initial(jax.random.key(0), agent.vision)
+    mind = memory.initial(jax.random.key(1), agent.memory)
+    return Weights(eyes, mind)
+
+
+@pytest.fixture(scope="module")
+def population(agent):
+    shape = (CANDIDATES, agent.controller.parameter_count)
+    return np.asarray(jax.random.normal(jax.random.key(2), shape))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return simulation.fresh(SEEDS)
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return simulation.devices()
+
+
+def loop(agent, weights, controller, world, track, seed, steps):
+    """Drive one car step by step; return its rewards and actions."""
+    policy = AgentPolicy(agent, weights)
+    mind = policy.initial(jnp.asarray(controller)[None])
+    car = simulator.reset(world, jnp.array([track]))
+    rewards, actions = [], []
+    for t in range(steps):
+        frames = rendering.unpack(simulator.observe(world, car))
+        keys = step_keys(seed_words(np.array([seed])), jnp.array([t]))
+        mind, action = policy.act(mind, frames, keys)
+        mind = policy.remember(mind, action)
+        car, reward, terminated = simulator.step(world, car, action)
+        rewards.append(float(reward[0]))
+        actions.append(np.asarray(action[0]))
+        if terminated[0]:
+            break
+    return rewards, actions
+
+
+def test_a_population_drives_as_a_loop_over_its_cars(
+    mesh, agent, weights, population, world
+):
+    returns = simulation.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    expected = [
+        [
+            sum(loop(agent, weights, controller, world, track, seed, STEPS)[0])
+            for track, seed in enumerate(SEEDS)
+        ]
+        for controller in population
+    ]
+    assert returns.shape == (CANDIDATES, TRACKS)
+    np.testing.assert_allclose(returns, expected, atol=1e-3)
+    assert len(np.unique(returns)) > 1
+
+
+def test_devices_share_the_cars(mesh, agent, weights, population):
+    assert mesh.size == 2  # see conftest.py; 6 cars: 3 each
+    one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
+    alone = simulation.returns(one, agent, weights, population, SEEDS, STEPS)
+    shared = simulation.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    np.testing.assert_allclose(shared, alone, atol=1e-3)
+
+
+def test_candidates_may_have_tracks_of_their_own(mesh, agent, weights, population):
+    seeds = episode_seeds(Purpose.TRAINING, 0, 0, 0, CANDIDATES).reshape(-1, 1)
+    returns = simulation.returns(mesh, agent, weights, population, seeds, STEPS)
+    for candidate in range(CANDIDATES):
+        alone = simulation.returns(
+            mesh, agent, weights, population[[candidate]], seeds[candidate], STEPS
+        )
+        np.testing.assert_allclose(returns[[candidate]], alone, atol=1e-3)
+
+
+def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
+    policy = AgentPolicy(agent, weights)
+    cars = Cars(
+        track=jnp.array([0, 1, 0]),
+        seed=seed_words(SEEDS[[0, 1, 0]]),
+        limit=jnp.array([STEPS, STEPS, 5]),
+        mind=policy.initial(jnp.asarray(population)),
+    )
+    record = simulation.record(mesh, policy, world, cars, STEPS)
+    assert record.frame.shape == (STEPS, 3, 64, 64)
+    for car, (track, steps) in enumerate([(0, STEPS), (1, STEPS), (0, 5)]):
+        rewards, actions = loop(
+            agent, weights, population[car], world, track, SEEDS[track], steps
+        )
+        assert record.driving[:, car].sum() == steps
+        np.testing.assert_allclose(record.action[:steps, car], actions, atol=1e-4)
+        np.testing.assert_allclose(record.reward[:steps, car], rewards, atol=1e-4)
+
+
+def test_an_action_that_is_not_finite_is_never_scored(mesh, agent, weights, population):
+    broken = population.copy()
+    broken[1, 0] = np.nan
+    returns = simulation.returns(mesh, agent, weights, broken, SEEDS, STEPS)
+    assert np.isnan(returns[1]).all()
+    assert np.isfinite(returns[[0, 2]]).all()
+
+
+def test_episodes_end_where_they_are_told(mesh, agent, weights, population):
+    """Every step costs 0.1 and the first pays the tiles that the car stands on."""
+    kwargs = dict(mesh=mesh, agent=agent, weights=weights, population=population * 0)
+    short = simulation.returns(seeds=SEEDS, steps=3, **kwargs)
+    long = simulation.returns(seeds=SEEDS, steps=4, **kwargs)
+    np.testing.assert_allclose(short - long, 0.1, atol=1e-4)

@@ -1,0 +1,257 @@
+"""Driving in the simulator: all candidates on all tracks, in one jitted program.
+
+A car is one candidate on one track. Simulator, V, M and C of all cars advance together
+inside one loop, so nothing leaves the device but what is asked for: returns, or the
+record of rollouts. The cars are spread over all devices of the machine: its GPUs, or
+its cores, each of which drives its share by itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from worldmodels.agent import Agent, AgentPolicy, Weights
+from worldmodels.environments.carracing import rendering, simulator, tracks
+from worldmodels.environments.carracing.simulator import World
+from worldmodels.environments.episodes import Episode, EpisodeResult
+from worldmodels.policies import Policy
+from worldmodels.randomness import episode_keys, seed_words, step_keys
+
+# Cars that one core drives at a time: their frames and activations stay in its cache.
+CARS_A_CORE = 32
+# Cars that are recorded together: 16 MB of frames each, of 1,000 steps.
+_CARS_RECORDED = 32
+
+
+class Cars(NamedTuple):
+    """What each of B cars drives, in one episode."""
+
+    track: jax.Array  # int32 [B], index into the world
+    seed: jax.Array  # uint32 [B, 2], the episode's: high and low word
+    limit: jax.Array  # int32 [B], steps at most; 0 for one that fills up a batch
+    mind: Any  # the policy's state at the start, [B, ...]
+
+
+class Drive(NamedTuple):
+    """B cars on their way, after `time` steps."""
+
+    car: simulator.State
+    mind: Any
+    frame: jax.Array  # uint32 [B, 64, 64], packed: what is seen now
+    total: jax.Array  # float32 [B], return so far
+    driving: jax.Array  # bool [B], whose episode is not over
+    time: jax.Array  # int32 []
+
+
+class Record(NamedTuple):
+    """T steps of B cars; what follows an episode's end means nothing."""
+
+    frame: jax.Array  # uint32 [T, B, 64, 64], packed: seen
+    action: jax.Array  # float32 [T, B, A], applied
+    reward: jax.Array  # float32 [T, B]
+    terminated: jax.Array  # bool [T, B], by the game
+    driving: jax.Array  # bool [T, B], before the step
+
+
+def devices() -> Mesh:
+    """Return all devices of this machine, as a mesh that cars are spread over."""
+    return jax.make_mesh(
+        (jax.local_device_count(),), ("cars",), axis_types=(AxisType.Auto,)
+    )
+
+
+def fresh(seeds: np.ndarray) -> World:
+    """Return the tracks [R] of episode seeds, drawn on the device: for learning."""
+    return _fresh(seed_words(seeds))
+
+
+@jax.jit
+def _fresh(words: jax.Array) -> World:
+    return simulator.build(jax.vmap(tracks.from_key)(episode_keys(words, "track")))
+
+
+def exact(seeds: np.ndarray) -> World:
+    """Return the very tracks [R] that gymnasium makes of the seeds: for scores."""
+    made = [tracks.from_seed(int(seed)) for seed in seeds]
+    return _build(jax.tree.map(lambda *x: np.stack(x), *made))
+
+
+_build = jax.jit(simulator.build)
+
+
+def returns(
+    mesh: Mesh,
+    agent: Agent,
+    weights: Weights,
+    population: np.ndarray,
+    seeds: np.ndarray,
+    steps: int,
+    build: Callable[[np.ndarray], World] = fresh,
+) -> np.ndarray:
+    """Drive every candidate [P, D] on its tracks and return its returns, [P, R].
+
+    Args:
+        seeds: of tracks that all candidates drive, [R] (common random numbers), or of
+            each candidate's own, [P, R].
+        build: `fresh` or `exact`, what makes the tracks of seeds.
+    """
+    seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
+    distinct, track = np.unique(seeds, return_inverse=True)
+    candidate = np.repeat(np.arange(len(population)), seeds.shape[1])
+    policy = AgentPolicy(agent, weights)
+    population = jnp.asarray(population, agent.vision.dtype)
+    cars = Cars(
+        track=jnp.asarray(track.ravel(), jnp.int32),
+        seed=seed_words(seeds.ravel()),
+        limit=jnp.full(seeds.size, steps, jnp.int32),
+        mind=policy.initial(population[candidate]),
+    )
+    return totals(mesh, policy, build(distinct), cars).reshape(seeds.shape)
+
+
+def episodes(
+    mesh: Mesh,
+    policy: Policy,
+    minds: Callable[[np.ndarray], Any],
+    planned: Sequence[Episode],
+) -> Iterator[EpisodeResult]:
+    """Drive episodes, all of the same length, and yield each with its frames.
+
+    Args:
+        minds: returns what `policy` begins with, [B, ...], on the seeds [B].
+    """
+    for first in range(0, len(planned), _CARS_RECORDED):
+        together = planned[first : first + _CARS_RECORDED]
+        seeds = np.array([episode.seed for episode in together])
+        cars = Cars(
+            track=jnp.arange(len(seeds), dtype=jnp.int32),
+            seed=seed_words(seeds),
+            limit=jnp.array([episode.steps for episode in together], jnp.int32),
+            mind=minds(seeds),
+        )
+        driven = record(mesh, policy, fresh(seeds), cars, together[0].steps)
+        for car, episode in enumerate(together):
+            yield _result(first + car, episode, driven, car)
+
+
+def _result(index: int, episode: Episode, driven: "Record", car: int) -> EpisodeResult:
+    length = int(driven.driving[:, car].sum())
+    packed = np.ascontiguousarray(driven.frame[:length, car])
+    return EpisodeResult(
+        index,
+        episode,
+        driven.action[:length, car],
+        driven.reward[:length, car],
+        bool(driven.terminated[length - 1, car]),
+        packed.view(np.uint8).reshape(*packed.shape, 4)[..., :3],
+    )
+
+
+def start(world: World, cars: Cars) -> Drive:
+    """Put the cars on their tracks."""
+    car = simulator.reset(world, cars.track)
+    frame = simulator.observe(world, car)
+    total = jnp.zeros(cars.track.shape, jnp.float32)
+    return Drive(car, cars.mind, frame, total, cars.limit > 0, jnp.int32(0))
+
+
+def advance(
+    world: World, policy: Policy, cars: Cars, drive: Drive
+) -> tuple[Drive, Record]:
+    """Drive one step: see, act, remember, move.
+
+    An action that is not finite makes the return NaN: broken weights get no score.
+    """
+    keys = step_keys(cars.seed, jnp.full_like(cars.track, drive.time))
+    mind, action = policy.act(drive.mind, rendering.unpack(drive.frame), keys)
+    mind = policy.remember(mind, action)
+    car, reward, terminated = simulator.step(world, drive.car, action)
+    reward = jnp.where(jnp.isfinite(action).all(axis=-1), reward, jnp.nan)
+    reward = jnp.where(drive.driving, reward, 0)
+    terminated = terminated & drive.driving
+    time = drive.time + 1
+    after = Drive(
+        car,
+        mind,
+        simulator.observe(world, car),
+        drive.total + reward,
+        drive.driving & ~terminated & (time < cars.limit),
+        time,
+    )
+    return after, Record(drive.frame, action, reward, terminated, drive.driving)
+
+
+def totals(mesh: Mesh, policy: Policy, world: World, cars: Cars) -> np.ndarray:
+    """Drive every car to the end of its episode and return the returns, [B]."""
+    count = len(cars.track)
+    share = -(-count // mesh.size)
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    groups = -(-share // CARS_A_CORE) if on_cpu else 1
+    size = -(-share // groups)
+    cars = _fill(cars, mesh.size * groups * size)
+    return np.asarray(_totals(mesh, size, policy, world, cars))[:count]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _totals(
+    mesh: Mesh, size: int, policy: Policy, world: World, cars: Cars
+) -> jax.Array:
+    def share(policy: Policy, world: World, cars: Cars) -> jax.Array:
+        """Drive one device's cars, `size` at a time."""
+
+        def drive(cars: Cars) -> jax.Array:
+            def step(drive: Drive) -> Drive:
+                return advance(world, policy, cars, drive)[0]
+
+            begin = start(world, cars)
+            return jax.lax.while_loop(lambda d: d.driving.any(), step, begin).total
+
+        groups = jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), cars)
+        return jax.lax.map(drive, groups).reshape(-1)
+
+    return _spread(mesh, share, PartitionSpec("cars"))(policy, world, cars)
+
+
+def record(mesh: Mesh, policy: Policy, world: World, cars: Cars, steps: int) -> Record:
+    """Drive every car for `steps` steps and return all that happened, in numpy."""
+    count = len(cars.track)
+    cars = _fill(cars, -(-count // mesh.size) * mesh.size)
+    records = _record(mesh, steps, policy, world, cars)
+    return jax.tree.map(lambda x: np.asarray(x)[:, :count], records)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _record(mesh: Mesh, steps: int, policy: Policy, world: World, cars: Cars) -> Record:
+    def share(policy: Policy, world: World, cars: Cars) -> Record:
+        def step(drive: Drive, _) -> tuple[Drive, Record]:
+            return advance(world, policy, cars, drive)
+
+        return jax.lax.scan(step, start(world, cars), None, length=steps)[1]
+
+    return _spread(mesh, share, PartitionSpec(None, "cars"))(policy, world, cars)
+
+
+def _fill(cars: Cars, count: int) -> Cars:
+    """Add cars that do not drive, so that the devices share alike."""
+    missing = count - len(cars.track)
+    cars = jax.tree.map(
+        lambda x: jnp.concatenate([x, jnp.repeat(x[:1], missing, axis=0)]), cars
+    )
+    return cars._replace(limit=cars.limit.at[count - missing :].set(0))
+
+
+def _spread(mesh: Mesh, share: Callable, out: PartitionSpec) -> Callable:
+    """Let each device do its share of the cars; policy and world go to all."""
+    everywhere, split = PartitionSpec(), PartitionSpec("cars")
+    return jax.shard_map(
+        share,
+        mesh=mesh,
+        in_specs=(everywhere, everywhere, split),
+        out_specs=out,
+        check_vma=False,
+    )
