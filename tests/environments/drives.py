@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.envs.box2d import car_racing
 
 from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW, tracks
-from worldmodels.environments.carracing.physics import DT, Car
+from worldmodels.environments.carracing.body import DT, Car
 from worldmodels.environments.carracing.tracks import Track
 
 

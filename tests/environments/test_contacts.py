@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from Box2D.b2 import polygonShape
 
-from worldmodels.environments.carracing import contacts, physics
+from worldmodels.environments.carracing import body, contacts, physics
 
 # Of 1114 the first tile is crossed: it joins the ends of the track at an angle.
 SEEDS = [*range(8), 36, 1114]
@@ -85,7 +85,7 @@ def overlaps(quad, x, y, angle) -> bool:
     there.Set((float(x), float(y)), float(angle))
     here.SetIdentity()
     tile = polygonShape(vertices=quad.tolist())
-    wheel = polygonShape(box=(physics.WHEEL_HALF_WIDTH, physics.WHEEL_RADIUS))
+    wheel = polygonShape(box=(body.WHEEL_HALF_WIDTH, body.WHEEL_RADIUS))
     return Box2D.b2TestOverlap(tile, 0, wheel, 0, here, there)
 
 
@@ -114,7 +114,7 @@ def test_a_wheel_touches_from_two_centimetres_away(laps, tiles, gap, expected):
     along = (front_left - left) / np.linalg.norm(front_left - left)
     outwards = np.array([-along[1], along[0]])
     assert outwards @ (left - right) > 0
-    at = (left + front_left) / 2 + outwards * (physics.WHEEL_HALF_WIDTH + gap)
+    at = (left + front_left) / 2 + outwards * (body.WHEEL_HALF_WIDTH + gap)
     angle = np.arctan2(-along[0], along[1])
     car = physics.place(jnp.array([[0, 400, 400]]))  # the other wheels are far away
     car = car._replace(
@@ -128,9 +128,16 @@ def test_a_wheel_touches_from_two_centimetres_away(laps, tiles, gap, expected):
     assert members(touched)[0, 5] == expected
 
 
-def test_no_square_of_the_grid_is_near_more_tiles_than_it_lists():
+def test_squares_list_all_their_tiles_and_tracks_stay_on_the_grid():
     made = drives.make_tracks(range(200, 350))
-    near = jax.jit(jax.vmap(contacts.index))(made).near
-    assert (np.asarray(near) >= 0).sum(-1).max() < contacts.NEAR
+    tiles = jax.jit(jax.vmap(contacts.index))(made)
+    assert tiles.complete.all()
+    assert (np.asarray(tiles.near) >= 0).sum(-1).max() < contacts.NEAR
     exists = np.arange(made.tiles.shape[1]) < made.count[:, None]
     assert np.abs(made.tiles[exists]).max() < contacts.CELL * contacts.SIDE / 2
+
+
+def test_a_square_with_too_many_tiles_is_noticed(laps):
+    one = jax.tree.map(lambda field: field[0].copy(), laps)
+    one.tiles[: contacts.NEAR + 1] = one.tiles[0]
+    assert not contacts.index(one).complete

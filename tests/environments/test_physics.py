@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worldmodels.environments.carracing import physics
-from worldmodels.environments.carracing.physics import Car
+from worldmodels.environments.carracing.body import STEER_STOP, Car
 
 # float32 resolves 1.5e-5 m at 250 m. gymnasium keeps omega and phase in float64; they
 # reach 200 rad/s and 4,000 rad. Of `press`, a sum over 180 sweeps and up to 1.3, only
@@ -58,7 +58,7 @@ def test_a_step_is_box2ds_from_every_state(steps):
 def test_what_is_rare_was_among_those_states(steps):
     before, actions, _ = steps
     turned = before.wheel_angle - before.angle
-    at_stop = np.abs(turned) >= physics.STEER_STOP
+    at_stop = np.abs(turned) >= STEER_STOP
     leaving = at_stop & (np.abs(turned) > -actions[:, 0] * np.sign(turned))
     for rare in (
         leaving & (before.press != 0),

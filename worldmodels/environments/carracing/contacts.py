@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.carracing.physics import (
+from worldmodels.environments.carracing.body import (
     WHEEL_HALF_WIDTH,
     WHEEL_RADIUS,
     Car,
@@ -40,6 +40,7 @@ class Tiles(NamedTuple):
     """The tables of one track, or of R tracks with a leading [R]: 0.29 MB each."""
 
     near: jax.Array  # int16 [..., SIDE * SIDE, NEAR] tiles, row by row; -1: none
+    complete: jax.Array  # bool [...]: nothing is missing for want of NEAR
     edges: jax.Array  # [..., NM, 4, 3] unit normals, offsets from corner 0 (m)
     corners: jax.Array  # [..., NM, 4, 2] m
 
@@ -48,8 +49,9 @@ def index(track: "Track") -> Tiles:
     """Make the tables of one track; jit and vmap it."""
     corners = jnp.asarray(track.tiles, np.float32)
     edges = _hull(corners)
-    near = _near(corners, edges, np.arange(corners.shape[0]) < track.count)
-    return Tiles(near, edges, corners)
+    exists = np.arange(corners.shape[0]) < track.count
+    near, complete = _lists(*_squares(corners, edges, exists))
+    return Tiles(near, complete, edges, corners)
 
 
 def touching(tiles: Tiles, track: jax.Array, car: Car) -> tuple[jax.Array, jax.Array]:
@@ -136,8 +138,11 @@ def _hull(corners: jax.Array) -> jax.Array:
     return jnp.concatenate([normal, away.max(-1)[..., None]], -1)
 
 
-def _near(corners: jax.Array, edges: jax.Array, exists: jax.Array) -> jax.Array:
-    """List the tiles within reach of a wheel on each square: int16 [SIDE^2, NEAR]."""
+def _squares(corners: jax.Array, edges: jax.Array, exists: jax.Array):
+    """Return squares about each tile, and whether a wheel on them can reach it.
+
+    Both are [NM, _SPAN, _SPAN]; a square is its place in the grid.
+    """
     low, high = corners.min(1) - _REACH, corners.max(1) + _REACH  # [NM, 2]
     first = jnp.floor(low / CELL).astype(np.int32)
     span = np.arange(_SPAN)
@@ -151,11 +156,11 @@ def _near(corners: jax.Array, edges: jax.Array, exists: jax.Array) -> jax.Array:
         from_corner = a * (x - corners[:, :1, :1]) + b * (y - corners[:, :1, 1:])
         reach = CELL / 2 * (jnp.abs(a) + jnp.abs(b)) + _REACH
         near &= from_corner - offset <= reach
-    return _lists((row + SIDE // 2) * SIDE + column + SIDE // 2, near)
+    return (row + SIDE // 2) * SIDE + column + SIDE // 2, near
 
 
-def _lists(square: jax.Array, near: jax.Array) -> jax.Array:
-    """Return, for each square, the tiles [NM] for which it is among those `near`."""
+def _lists(square: jax.Array, near: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the tiles near each square, int16 [SIDE^2, NEAR], and if they are all."""
     tile = np.arange(square.shape[0])[:, None, None]
     nowhere = SIDE * SIDE
     pairs = jnp.where(near, square, nowhere) * 512 + tile
@@ -165,4 +170,5 @@ def _lists(square: jax.Array, near: jax.Array) -> jax.Array:
     starts = jnp.where(square != jnp.roll(square, 1), place, 0)
     rank = place - jax.lax.cummax(starts)
     table = jnp.full((SIDE * SIDE, NEAR), -1, np.int16)
-    return table.at[square, rank].set(tile.astype(np.int16), mode="drop")
+    table = table.at[square, rank].set(tile.astype(np.int16), mode="drop")
+    return table, ((rank < NEAR) | (square == nowhere)).all()

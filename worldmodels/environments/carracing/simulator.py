@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.environments.carracing import contacts, physics, rendering, textures
+from worldmodels.environments.carracing.body import Car
 from worldmodels.environments.carracing.contacts import Tiles
-from worldmodels.environments.carracing.physics import Car
 from worldmodels.environments.carracing.rendering import View
 from worldmodels.environments.carracing.textures import Texture
 from worldmodels.environments.carracing.tracks import Track
