@@ -1,0 +1,180 @@
+"""One generation of C in the simulator, beside gymnasium's and what bounds it.
+
+    python benchmarks/generation.py [--population 64] [--rollouts 16] [--steps 1000]
+        [--part 0.05] [--repeats 3]
+
+Four rates, medians of interleaved repeats, in steps a second on all devices:
+
+- driven: candidates on tracks in the simulator: move, paint, see, remember, act;
+- reference: the same agent in gymnasium's environments;
+- encoder: V alone on as many frames, without which no agent can drive;
+- simulator: the cars alone, painted and read, with actions that need no network.
+
+A whole generation takes minutes on a processor, so `--part` of its steps is driven;
+`--part 1` drives it whole. The networks have the paper's sizes and random weights. The
+last line is JSON.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from worldmodels import compute, driving, memory, simulation, vision
+from worldmodels.agent import Agent, Weights
+from worldmodels.controller import Controller
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.carracing import rendering
+from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.memory import Memory
+from worldmodels.randomness import seed_words
+from worldmodels.simulation import CARS_A_CORE, Cars
+from worldmodels.vision import VAE
+
+REFERENCE_SLOTS, REFERENCE_STEPS = 16, 60
+
+
+@jax.tree_util.register_dataclass
+class Coasting:
+    """Rolls on, looking at every pixel; its mind is a zero for each car."""
+
+    def act(
+        self, mind: jax.Array, frames: jax.Array, keys: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        steer = frames.astype(jnp.float32).mean(axis=(1, 2, 3)) * 1e-9
+        return mind, jnp.stack([steer, mind, mind], axis=-1)
+
+    def remember(self, mind: jax.Array, actions: jax.Array) -> jax.Array:
+        return mind
+
+
+def networks() -> tuple[Agent, Weights]:
+    """Return an agent of the paper's sizes with random weights."""
+    agent = Agent(VAE(), Memory(), Controller())
+    eyes = vision.initial(jax.random.key(0), agent.vision)
+    mind = memory.initial(jax.random.key(1), agent.memory)
+    return agent, jax.device_put(Weights(eyes, mind))
+
+
+def encoder(
+    mesh: Mesh, agent: Agent, weights: Weights, cars: int, steps: int
+) -> Callable[[], Any]:
+    """Return what encodes the frames of `cars` cars, `steps` times."""
+    size = min(CARS_A_CORE, cars // mesh.size)
+
+    def share(params: Any, frames: jax.Array) -> jax.Array:
+        def group(frames: jax.Array) -> jax.Array:
+            def step(frames: jax.Array, _):
+                seen = rendering.unpack(frames)
+                mu, logvar = vision.encode(params, agent.vision, seen)
+                change = ((mu + logvar).sum(axis=1) > 0).astype(jnp.uint32)
+                return frames ^ change[:, None, None], None
+
+            return jax.lax.scan(step, frames, None, length=steps)[0][:, 0, 0]
+
+        return jax.lax.map(group, frames.reshape(-1, size, 64, 64)).reshape(-1)
+
+    work = jax.jit(
+        jax.shard_map(
+            share,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec("cars")),
+            out_specs=PartitionSpec("cars"),
+            check_vma=False,
+        )
+    )
+    frames = jax.random.bits(jax.random.key(3), (cars, 64, 64), jnp.uint32)
+    return partial(work, weights.vision, frames)
+
+
+def coasting(mesh: Mesh, cars: int, tracks: int, steps: int) -> Callable[[], Any]:
+    """Return what drives the cars without an agent."""
+    seeds = np.arange(cars) % tracks
+    planned = Cars(
+        track=jnp.asarray(seeds, jnp.int32),
+        seed=seed_words(seeds),
+        limit=jnp.full(cars, steps, jnp.int32),
+        mind=jnp.zeros(cars),
+    )
+    world = simulation.fresh(np.arange(tracks))
+    return partial(simulation.totals, mesh, Coasting(), world, planned)
+
+
+def reference(
+    pool: EnvironmentPool, agent: Agent, weights: Weights, population: np.ndarray
+) -> Callable[[], Any]:
+    """Return what drives as many of the candidates as there are slots."""
+    few = population[np.arange(pool.slots) % len(population)]
+    seeds = np.zeros(1, np.int64)
+    return partial(driving.returns, pool, agent, weights, few, seeds, REFERENCE_STEPS)
+
+
+def rate(work: Callable[[], Any], steps: int) -> float:
+    begin = time.perf_counter()
+    jax.block_until_ready(work())
+    return steps / (time.perf_counter() - begin)
+
+
+def measure(args: argparse.Namespace) -> dict[str, float]:
+    """Return the median rates, in steps a second."""
+    mesh, (agent, weights) = simulation.devices(), networks()
+    rng = np.random.default_rng(0)
+    shape = args.population, agent.controller.parameter_count
+    population = 0.1 * rng.standard_normal(shape).astype(np.float32)
+    cars, steps = args.population * args.rollouts, max(1, int(args.steps * args.part))
+    seeds = np.arange(args.rollouts)
+    driven = partial(simulation.returns, mesh, agent, weights, population, seeds, steps)
+    with EnvironmentPool(EnvironmentSpec(), REFERENCE_SLOTS) as pool:
+        works = {
+            "driven": (driven, cars * steps),
+            "encoder": (encoder(mesh, agent, weights, cars, steps), cars * steps),
+            "simulator": (coasting(mesh, cars, args.rollouts, steps), cars * steps),
+            "reference": (
+                reference(pool, agent, weights, population),
+                REFERENCE_SLOTS * REFERENCE_STEPS,
+            ),
+        }
+        for work, _ in works.values():  # compile
+            jax.block_until_ready(work())
+        rates = {name: [] for name in works}
+        for _ in range(args.repeats):
+            for name, (work, count) in works.items():
+                rates[name].append(rate(work, count))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--population", type=int, default=64)
+    parser.add_argument("--rollouts", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--part", type=float, default=0.05, help="of the steps")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    compute.prepare("float32", compute.cores())
+    rates = measure(args)
+    for name, value in rates.items():
+        print(f"{name:10s} {value:10,.0f} steps/s")
+    steps = args.population * args.rollouts * args.steps
+    ratios = {
+        "driven_to_encoder": rates["driven"] / rates["encoder"],
+        "simulator_share": rates["driven"] / rates["simulator"],
+        "driven_to_reference": rates["driven"] / rates["reference"],
+        "generation_seconds": steps / rates["driven"],
+        "reference_generation_seconds": steps / rates["reference"],
+    }
+    for name, value in ratios.items():
+        print(f"{name:28s} {value:10,.2f}")
+    print(json.dumps(vars(args) | {"rates": rates} | ratios))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The simulator alone beside gymnasium and EnvPool: steps with frames, side by side.
+
+    python benchmarks/simulator.py [--cars 64] [--steps 500] [--repeats 5]
+        [--envpool PYTHON]
+
+Ours gives 64x64 float frames, of which every pixel is read; gymnasium and EnvPool their
+own 96x96. Random actions; 16 tracks; gymnasium in one process on one core. `--envpool`
+is a Python that has EnvPool (`pip install envpool`, some 600 MB; its 16 environments on
+as many threads as there are cores), in a process of its own. The three take turns, and
+medians count. Steps a CPU second divide by the time that all threads together worked,
+so they do not depend on the number of cores. Painting the tracks is timed apart. The
+last line is JSON.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from worldmodels import compute, simulation
+from worldmodels.environments.carracing import rendering, simulator
+from worldmodels.environments.carracing.simulator import State, World
+from worldmodels.simulation import CARS_A_CORE
+
+TRACKS = 16
+GYMNASIUM_STEPS, ZOOM_STEPS = 100, 50
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds of wall time and of CPU time that `work` takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    jax.block_until_ready(work())
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def ours(cars: int, steps: int) -> Callable[[], object]:
+    """Return what drives the cars at random, on all devices."""
+    mesh = simulation.devices()
+    size = min(CARS_A_CORE, cars // mesh.size)
+
+    def share(world: World, keys: jax.Array, track: jax.Array) -> jax.Array:
+        def drive(group) -> jax.Array:
+            def step(carry: tuple[State, jax.Array, jax.Array], key: jax.Array):
+                car, frame, seen = carry
+                seen += rendering.unpack_scaled(frame).sum(axis=(1, 2, 3))
+                action = jax.random.uniform(key, (size, 3)) * 2 - np.float32([1, 1, 1])
+                car, reward, _ = simulator.step(world, car, action)
+                return (car, simulator.observe(world, car), seen + reward), None
+
+            key, track = group
+            car = simulator.reset(world, track)
+            begin = car, simulator.observe(world, car), jnp.zeros(size)
+            return jax.lax.scan(step, begin, jax.random.split(key, steps))[0][2]
+
+        return jax.lax.map(drive, (keys, track.reshape(-1, size))).reshape(-1)
+
+    spread, everywhere = PartitionSpec("cars"), PartitionSpec()
+    work = jax.jit(
+        jax.shard_map(
+            share,
+            mesh=mesh,
+            in_specs=(everywhere, spread, spread),
+            out_specs=spread,
+            check_vma=False,
+        )
+    )
+    world = simulation.fresh(np.arange(TRACKS))
+    keys = jax.random.split(jax.random.key(0), cars // size)
+    track = jnp.arange(cars, dtype=jnp.int32) % TRACKS
+    return lambda: work(world, keys, track)
+
+
+def gymnasiums() -> Callable[[], object]:
+    """Return what drives gymnasium's car at random, after the camera's approach."""
+    environment = gymnasium.make("CarRacing-v3")
+    environment.reset(seed=0)
+    environment.action_space.seed(0)
+
+    def drive(steps: int = GYMNASIUM_STEPS) -> None:
+        for _ in range(steps):
+            ended = environment.step(environment.action_space.sample())[2:4]
+            if any(ended):
+                environment.reset()
+
+    drive(ZOOM_STEPS)
+    return drive
+
+
+def envpools(python: str) -> dict[str, float]:
+    """Return EnvPool's rates, taken in another process."""
+    script = Path(__file__).parent / "envpool_carracing.py"
+    command = [python, script, "--threads", str(compute.cores())]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def painting() -> float:
+    """Return the milliseconds of CPU time that one track takes, drawn and painted."""
+    simulation.fresh(np.arange(TRACKS))
+    times = [
+        timed(lambda n=n: simulation.fresh(np.arange(TRACKS) + n * TRACKS))[1]
+        for n in range(1, 4)
+    ]
+    return statistics.median(times) / TRACKS * 1e3
+
+
+def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Return each implementation's median rates, by wall and by CPU time."""
+    drive, reference = ours(args.cars, args.steps), gymnasiums()
+    jax.block_until_ready(drive())
+    rates: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(args.repeats):
+        steps = args.cars * args.steps, GYMNASIUM_STEPS
+        for name, count, work in zip(
+            ("simulator", "gymnasium"), steps, (drive, reference), strict=True
+        ):
+            wall, cpu = timed(work)
+            rates.setdefault(name, []).append((count / wall, count / cpu))
+        if args.envpool:
+            found = envpools(args.envpool)
+            both = found["steps_per_second"], found["steps_per_cpu_second"]
+            rates.setdefault("envpool", []).append(both)
+    return {
+        name: {
+            "steps_per_second": statistics.median(wall for wall, _ in values),
+            "steps_per_cpu_second": statistics.median(cpu for _, cpu in values),
+        }
+        for name, values in rates.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cars", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=500, help="of each car")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--envpool", metavar="PYTHON", help="a Python that has EnvPool")
+    args = parser.parse_args()
+    compute.prepare("float32", compute.cores())
+    found = measure(args)
+    mine = found["simulator"]
+    for name, rates in found.items():
+        wall, cpu = rates["steps_per_second"], rates["steps_per_cpu_second"]
+        print(
+            f"{name:10s} {wall:9,.0f} steps/s {cpu:9,.0f} a CPU second; the simulator: "
+            f"{mine['steps_per_second'] / wall:6.1f} and "
+            f"{mine['steps_per_cpu_second'] / cpu:6.1f} times"
+        )
+    found["painting_ms_per_track"] = painting()
+    print(f"painting a track: {found['painting_ms_per_track']:.1f} ms of one core")
+    print(json.dumps({"cars": args.cars, "steps": args.steps, **found}))
+
+
+if __name__ == "__main__":
+    main()
