@@ -14,7 +14,7 @@ import time
 import gymnasium
 import numpy as np
 
-from worldmodels.driving import RandomPolicy
+from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.episodes import Episode, run
@@ -46,7 +46,7 @@ def side_by_side(seeds: int, steps: int) -> np.ndarray:
 
 
 def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
-    policy = RandomPolicy("brownian", 1)
+    policy = RandomSlots("brownian", 1)
     policy.start(0, Episode(seed, steps))
     frames, active = np.zeros((1, 64, 64, 3), np.uint8), np.ones(1, bool)
     return [policy.act(frames, active)[0] for _ in range(steps)]
@@ -55,7 +55,7 @@ def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
 def pool_rate(slots: int, steps: int) -> float:
     """Return steps a second of a pool with one worker a core, start-up excluded."""
     with EnvironmentPool(EnvironmentSpec(), slots) as pool:
-        policy = RandomPolicy("brownian", slots)
+        policy = RandomSlots("brownian", slots)
         for _ in run(pool, policy, [Episode(seed, 1) for seed in range(slots)]):
             pass
         episodes = [Episode(seed, steps) for seed in range(slots)]

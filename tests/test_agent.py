@@ -10,7 +10,7 @@ from scipy import special
 
 from worldmodels import agent as agents
 from worldmodels import memory, vision
-from worldmodels.agent import Agent, AgentState, Weights
+from worldmodels.agent import Agent, AgentPolicy, AgentState, Weights, choose
 from worldmodels.controller import Controller
 
 B, T = 3, 4
@@ -40,9 +40,9 @@ def inputs():
 
 
 def keys_of(t):
-    """One key for each slot, of step t."""
-    slots = jax.random.split(jax.random.key(7), B)
-    return jax.vmap(partial(jax.random.fold_in, data=t))(slots)
+    """One key for each car, of step t."""
+    cars = jax.random.split(jax.random.key(7), B)
+    return jax.vmap(partial(jax.random.fold_in, data=t))(cars)
 
 
 def numpy_act(params, z, h):
@@ -59,10 +59,19 @@ def numpy_lstm(params, h, c, x):
     return special.expit(o) * np.tanh(c), c
 
 
+@partial(jax.jit, static_argnames="agent")
+def step(agent, weights, controllers, state, frames, keys):
+    """Drive one step as a policy; the mind after it and the actions."""
+    policy = AgentPolicy(agent, weights)
+    mind = policy.initial(controllers)._replace(memory=state)
+    mind, actions = policy.act(mind, frames, keys)
+    return policy.remember(mind, actions), actions
+
+
 @pytest.mark.parametrize("agent", [AGENT, MEAN_AGENT])
 def test_step_equals_a_step_by_hand(agent, weights, inputs):
     controllers, state, frames, keys = inputs
-    after, out = agents.step(agent, weights, controllers, state, frames, keys)
+    after, actions = step(agent, weights, controllers, state, frames, keys)
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)
     for b in range(B):
         z = np.asarray(mu[b])
@@ -73,58 +82,76 @@ def test_step_equals_a_step_by_hand(agent, weights, inputs):
         h, c = numpy_lstm(
             weights.memory, state.h[b], state.c[b], np.concatenate([z, action])
         )
-        np.testing.assert_allclose(out.z[b], z, atol=1e-5)
-        np.testing.assert_allclose(out.action[b], action, atol=1e-5)
-        np.testing.assert_allclose(after.h[b], h, atol=1e-5)
-        np.testing.assert_allclose(after.c[b], c, atol=1e-5)
+        np.testing.assert_allclose(after.z[b], z, atol=1e-5)
+        np.testing.assert_allclose(actions[b], action, atol=1e-5)
+        np.testing.assert_allclose(after.memory.h[b], h, atol=1e-5)
+        np.testing.assert_allclose(after.memory.c[b], c, atol=1e-5)
+
+
+def test_memory_reads_the_action_that_was_applied(weights, inputs):
+    """Another than the one that C chose, where somebody adds noise to it."""
+    controllers, state, frames, keys = inputs
+    policy = AgentPolicy(AGENT, weights)
+    mind = policy.initial(controllers)._replace(memory=state)
+    mind, chosen = policy.act(mind, frames, keys)
+    applied = chosen + np.float32(0.1)
+    after = policy.remember(mind, applied)
+    for b in range(B):
+        x = np.concatenate([mind.z[b], applied[b]])
+        h, c = numpy_lstm(weights.memory, state.h[b], state.c[b], x)
+        np.testing.assert_allclose(after.memory.h[b], h, atol=1e-5)
+        np.testing.assert_allclose(after.memory.c[b], c, atol=1e-5)
 
 
 def test_the_action_depends_on_the_memory_before_this_frame(weights, inputs):
     controllers, state, frames, keys = inputs
-    _, out = agents.step(AGENT, weights, controllers, state, frames, keys)
+    z, actions = choose(AGENT, weights, controllers, state, frames, keys)
     # M's weights decide what is remembered of this frame, not this frame's action
     forgetful = weights._replace(memory=jax.tree.map(jnp.zeros_like, weights.memory))
-    _, same = agents.step(AGENT, forgetful, controllers, state, frames, keys)
-    np.testing.assert_array_equal(same.action, out.action)
+    _, same = choose(AGENT, forgetful, controllers, state, frames, keys)
+    np.testing.assert_array_equal(same, actions)
     moved = AgentState(state.h + 0.5, state.c)
-    _, other = agents.step(AGENT, weights, controllers, moved, frames, keys)
-    assert (np.abs(other.action - out.action).max(1) > 1e-3).all()
+    seen, other = choose(AGENT, weights, controllers, moved, frames, keys)
+    np.testing.assert_array_equal(seen, z)
+    assert (np.abs(other - actions).max(1) > 1e-3).all()
 
 
 def test_a_controller_changes_its_own_row_only(weights, inputs):
     controllers, state, frames, keys = inputs
-    before = agents.step(AGENT, weights, controllers, state, frames, keys)
+    before = step(AGENT, weights, controllers, state, frames, keys)
     changed = controllers.copy()
     changed[1] *= -1
-    after = agents.step(AGENT, weights, changed, state, frames, keys)
+    after = step(AGENT, weights, changed, state, frames, keys)
     for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         np.testing.assert_array_equal(x[::2], y[::2])
-    assert np.any(before[1].action[1] != after[1].action[1])
-    assert np.any(before[0].h[1] != after[0].h[1])
+    assert np.any(before[1][1] != after[1][1])
+    assert np.any(before[0].memory.h[1] != after[0].memory.h[1])
 
 
 def test_a_key_changes_its_own_row_only(weights, inputs):
     controllers, state, frames, keys = inputs
-    _, before = agents.step(AGENT, weights, controllers, state, frames, keys)
+    before, _ = choose(AGENT, weights, controllers, state, frames, keys)
     keys = keys.at[1].set(jax.random.key(99))
-    _, after = agents.step(AGENT, weights, controllers, state, frames, keys)
-    np.testing.assert_array_equal(before.z[::2], after.z[::2])
-    assert np.any(before.z[1] != after.z[1])
+    after, _ = choose(AGENT, weights, controllers, state, frames, keys)
+    np.testing.assert_array_equal(before[::2], after[::2])
+    assert np.any(before[1] != after[1])
 
 
 def test_an_episode_by_scan_equals_a_python_loop(weights, inputs):
     controllers = inputs[0]
     frames = np.random.default_rng(1).integers(0, 256, (T, B, 64, 64, 3), np.uint8)
     keys = jnp.stack([keys_of(t) for t in range(T)])
-    start = agents.initial_state(AGENT, B)
+    policy = AgentPolicy(AGENT, weights)
 
-    def body(state, at_t):
-        return agents.step(AGENT, weights, controllers, state, *at_t)
+    def drive(mind, at_t):
+        mind, actions = policy.act(mind, *at_t)
+        return policy.remember(mind, actions), actions
 
-    last, scanned = jax.lax.scan(body, start, (frames, keys))
-    state = start
+    last, scanned = jax.lax.scan(drive, policy.initial(controllers), (frames, keys))
+    state = agents.initial_state(AGENT, B)
     for t in range(T):
-        state, out = agents.step(AGENT, weights, controllers, state, frames[t], keys[t])
-        np.testing.assert_allclose(scanned.action[t], out.action, atol=1e-5)
-        np.testing.assert_allclose(scanned.z[t], out.z, atol=1e-5)
-    np.testing.assert_allclose(last.h, state.h, atol=1e-5)
+        after, actions = step(AGENT, weights, controllers, state, frames[t], keys[t])
+        np.testing.assert_allclose(scanned[t], actions, atol=1e-5)
+        state = after.memory
+    np.testing.assert_allclose(last.memory.h, state.h, atol=1e-5)
+    np.testing.assert_allclose(last.z, after.z, atol=1e-5)

@@ -9,7 +9,7 @@ import synthetic
 from PIL import Image
 
 from worldmodels import trained
-from worldmodels.driving import AgentPolicy
+from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.episodes import Episode
 from worldmodels.environments.episodes import run as run_episodes
@@ -40,7 +40,7 @@ def test_drive_is_that_of_the_pool(stores, tmp_path, capsys):
     best, _ = trained.best_controller(stores.controller)
     slots = synthetic.SETTINGS.environment.slots
     spec = EnvironmentSpec(max_steps=synthetic.STEPS)
-    policy = AgentPolicy(agent, weights, best[None], slots)
+    policy = AgentSlots(agent, weights, best[None], slots)
     with EnvironmentPool(spec, slots=slots, workers=1) as pool:
         episodes = [Episode(seed=7, steps=synthetic.STEPS)]
         (result,) = run_episodes(pool, policy, episodes)

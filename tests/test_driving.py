@@ -5,11 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from worldmodels import agent as agents
 from worldmodels import memory, vision
-from worldmodels.agent import Agent, Weights
+from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.controller import Controller
-from worldmodels.driving import AgentPolicy, RandomPolicy, SlotPolicy
+from worldmodels.driving import AgentSlots, RandomSlots, SlotPolicy
 from worldmodels.environments.episodes import Episode
 from worldmodels.policies import Noisy, random_policy
 from worldmodels.randomness import episode_keys, seed_words, step_keys
@@ -30,8 +29,8 @@ def actions_of(policy, slots, slot, seed, steps, candidate=0):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
     """Bit for bit, among any number of slots."""
-    alone = actions_of(RandomPolicy(name, 1), 1, 0, SEED, 30)
-    policy = RandomPolicy(name, 3)
+    alone = actions_of(RandomSlots(name, 1), 1, 0, SEED, 30)
+    policy = RandomSlots(name, 3)
     for slot, seed in [(0, 8), (2, 9)]:
         policy.start(slot, Episode(seed, 30))
     policy.act(FRAMES[:3], np.array([True, False, True]))
@@ -45,7 +44,7 @@ def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_can_be_driven_again_in_its_slot(name):
-    policy = RandomPolicy(name, 2)
+    policy = RandomSlots(name, 2)
     first = actions_of(policy, 2, 1, SEED, 5)
     other = actions_of(policy, 2, 1, SEED + 1, 5)
     np.testing.assert_array_equal(actions_of(policy, 2, 1, SEED, 5), first)
@@ -55,7 +54,7 @@ def test_an_episode_can_be_driven_again_in_its_slot(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_both_words_of_the_seed_count(name):
     low, high = (
-        actions_of(RandomPolicy(name, 1), 1, 0, seed, 2) for seed in (7, 2**32 + 7)
+        actions_of(RandomSlots(name, 1), 1, 0, seed, 2) for seed in (7, 2**32 + 7)
     )
     assert (low != high).any(axis=0).all()
 
@@ -73,7 +72,7 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
 
     begin = policy.initial(episode_keys(words, "policy"))
     _, expected = jax.lax.scan(step, begin, (jnp.arange(20), FRAMES[:20]))
-    actions = actions_of(RandomPolicy(name, 1), 1, 0, SEED, 20)
+    actions = actions_of(RandomSlots(name, 1), 1, 0, SEED, 20)
     np.testing.assert_allclose(actions, expected, atol=1e-5)
 
 
@@ -111,9 +110,9 @@ def by_hand(policy, mind, steps):
 
 def test_agents_drive_as_the_pure_policy_by_hand(weights, population):
     """Candidate 1 in slot 2, and again after another."""
-    policy = agents.AgentPolicy(AGENT, weights)
+    policy = AgentPolicy(AGENT, weights)
     expected = by_hand(policy, policy.initial(jnp.asarray(population[1:])), 6)
-    slots = AgentPolicy(AGENT, weights, population, 3)
+    slots = AgentSlots(AGENT, weights, population, 3)
     actions = actions_of(slots, 3, 2, SEED, 6, candidate=1)
     np.testing.assert_allclose(actions, expected, atol=1e-5)
     assert (actions != actions_of(slots, 3, 2, SEED, 6, candidate=0)).any()
@@ -123,7 +122,7 @@ def test_agents_drive_as_the_pure_policy_by_hand(weights, population):
 
 def test_an_agent_remembers_its_noise(weights, population):
     """M reads what was applied: C alone would not follow its noise of steps before."""
-    policy = agents.AgentPolicy(AGENT, weights)
+    policy = AgentPolicy(AGENT, weights)
     noisy = Noisy(policy, 0.2)
     mind = policy.initial(jnp.asarray(population[:1]))
     slots = SlotPolicy(noisy, lambda episode: mind, 2)

@@ -2,7 +2,7 @@
 
 World Models, section 2, "Putting everything together": V turns the frame into z, C acts
 on z and on what M remembers *before* this frame, then M consumes (z, action). A batch
-is a population: every slot has a controller, a state and a key of its own.
+is a population: every car has a controller, a state and a key of its own.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels import memory, vision
-from worldmodels.controller import Controller, bounded
+from worldmodels.controller import Controller
 from worldmodels.memory import LSTMState as AgentState  # h [B, N], c [B, N]
 
 __all__ = [
@@ -21,11 +21,9 @@ __all__ = [
     "AgentPolicy",
     "AgentState",
     "Mind",
-    "Step",
     "Weights",
     "choose",
     "initial_state",
-    "step",
 ]
 
 
@@ -40,48 +38,15 @@ class Agent:
 
 
 class Weights(NamedTuple):
-    """The trained parameters, shared by all slots."""
+    """The trained parameters, shared by all cars."""
 
     vision: vision.Params
     memory: memory.Params
 
 
-class Step(NamedTuple):
-    """What one step decided, beside the next state."""
-
-    action: jax.Array  # [B, A] within bounds: what the environment and M both get
-    z: jax.Array  # [B, Z] what C saw
-
-
 def initial_state(agent: Agent, batch: int) -> AgentState:
     """Return the state [B, N] at the start of an episode."""
     return memory.initial_state(agent.memory, batch)
-
-
-@partial(jax.jit, static_argnames="agent")
-def step(
-    agent: Agent,
-    weights: Weights,
-    controllers: jax.Array,
-    state: AgentState,
-    frames: jax.Array,
-    keys: jax.Array,
-    noise: jax.Array | None = None,
-) -> tuple[AgentState, Step]:
-    """Choose the actions on `frames` and remember them.
-
-    Args:
-        controllers: [B, D] a flat controller for each slot.
-        state: what M remembers up to the frame before.
-        frames: [B, 64, 64, 3] in 0..255.
-        keys: [B] typed keys, each for one use: they sample z.
-        noise: [B, A] to explore with, added to the action before M remembers it.
-    """
-    z, action = choose(agent, weights, controllers, state, frames, keys)
-    if noise is not None:
-        action = bounded(action + noise)
-    state = memory.remember(weights.memory, agent.memory, state, z, action)
-    return state, Step(action, z)
 
 
 def choose(
@@ -92,7 +57,14 @@ def choose(
     frames: jax.Array,
     keys: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return z [B, Z] and the actions [B, A]: what V sees and C does about it."""
+    """Return z [B, Z] and the actions [B, A]: what V sees and C does about it.
+
+    Args:
+        controllers: [B, D] a flat controller for each car.
+        state: what M remembers up to the frame before.
+        frames: [B, 64, 64, 3] in 0..255.
+        keys: [B] typed keys, each for one use: they sample z.
+    """
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)
     z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
     return z, jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)

@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import agent as agents
-from worldmodels.agent import Agent, Weights
+from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.policies import Policy, random_policy
@@ -73,7 +72,7 @@ def _act(
     return policy.remember(minds, actions), actions
 
 
-class RandomPolicy(SlotPolicy):
+class RandomSlots(SlotPolicy):
     """Drives every slot with the random policy of that name.
 
     Raises:
@@ -90,13 +89,13 @@ class RandomPolicy(SlotPolicy):
         super().__init__(policy, lambda e: draw(seed_words([e.seed])), slots)
 
 
-class AgentPolicy(SlotPolicy):
+class AgentSlots(SlotPolicy):
     """Drives every slot with its episode's candidate of a population [P, D]."""
 
     def __init__(
         self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
     ):
-        policy = agents.AgentPolicy(agent, weights)
+        policy = AgentPolicy(agent, weights)
         population = jnp.asarray(population, agent.vision.dtype)
         super().__init__(
             policy, lambda e: policy.initial(population[e.candidate][None]), slots
@@ -123,7 +122,7 @@ def returns(
         for candidate, tracks in enumerate(seeds)
         for seed in tracks
     ]
-    policy = AgentPolicy(agent, weights, population, pool.slots)
+    policy = AgentSlots(agent, weights, population, pool.slots)
     totals = np.full(len(episodes), np.nan)
     for result in run(pool, policy, episodes):
         totals[result.index] = result.total_reward

@@ -18,7 +18,7 @@ from worldmodels.artifacts import (
     refuse_full_disk,
 )
 from worldmodels.drives import Recording, drive
-from worldmodels.driving import AgentPolicy
+from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.episodes import Episode
 from worldmodels.errors import UserError
@@ -108,7 +108,7 @@ def _drive(
         )
     best, _ = trained.best_controller(blocks)
     slots = config.get("slots", Environment.slots)
-    policy = AgentPolicy(agent, weights, best[None], slots)
+    policy = AgentSlots(agent, weights, best[None], slots)
     policy.start(0, Episode(seed=seed, steps=steps))
     choose = _first_slot(policy, slots)
     with Progress("drive", steps, None) as progress:
@@ -120,7 +120,7 @@ def _drive(
         return drive(spec, seed, step, steps)
 
 
-def _first_slot(policy: AgentPolicy, slots: int) -> Callable[[np.ndarray], np.ndarray]:
+def _first_slot(policy: AgentSlots, slots: int) -> Callable[[np.ndarray], np.ndarray]:
     """Let a policy of many slots drive in one of them.
 
     The batch keeps the size that the controller was evolved with, or is evaluated with

@@ -13,7 +13,7 @@ import numpy as np
 from worldmodels import artifacts, flags, simulation, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Writer, open_artifact
-from worldmodels.driving import AgentPolicy, RandomPolicy
+from worldmodels.driving import AgentSlots, RandomSlots
 from worldmodels.environments.episodes import Episode, EpisodePolicy
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
@@ -62,8 +62,8 @@ def run(
     )
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     drivers = {
-        "agent": AgentPolicy(agent, weights, best[None], environment.slots),
-        "random": RandomPolicy(settings.random_policy, environment.slots),
+        "agent": AgentSlots(agent, weights, best[None], environment.slots),
+        "random": RandomSlots(settings.random_policy, environment.slots),
     }
     with (
         artifacts.create(
