@@ -20,6 +20,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,8 @@ from worldmodels.vision import VAE
 REFERENCE_SLOTS, REFERENCE_STEPS = 16, 60
 
 
-@jax.tree_util.register_dataclass
+@jax.tree_util.register_static
+@dataclass(frozen=True)
 class Coasting:
     """Rolls on, looking at every pixel; its mind is a zero for each car."""
 
