@@ -91,7 +91,7 @@ def step(
     visited = state.visited | touched
     count = _count(visited)
 
-    tiles = world.count[state.track]
+    tiles = world.count[state.track].astype(car.x.dtype)
     paid = jnp.where(state.step == 0, 0, state.visited_count)
     reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
     finish = (visited[:, 0] & ~state.visited[:, 0] & 1) > 0
