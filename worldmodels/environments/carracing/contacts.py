@@ -9,7 +9,7 @@ Roads cross and run side by side, and cars leave them and cut corners, so a sear
 the last tile visited would not do.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +20,13 @@ from worldmodels.environments.carracing.body import (
     WHEEL_RADIUS,
     Car,
 )
-
-if TYPE_CHECKING:
-    from worldmodels.environments.carracing.tracks import Track
+from worldmodels.environments.carracing.tracks import MAX_TILES, Track
 
 SKIN = 0.02  # m
 CELL = 4.0  # m, a square's side
 SIDE = 126  # squares along the grid, 252 m to either side; no track goes beyond 248
 NEAR = 8  # tiles listed for a square; the most in 1,500 tracks were 7
-WORDS = 13  # uint32 of a bitset of tiles
+WORDS = MAX_TILES // 32  # uint32 of a bitset of tiles
 
 _REACH = float(np.hypot(WHEEL_HALF_WIDTH, WHEEL_RADIUS)) + 1.5 * SKIN
 _SPAN = 7  # squares, along each axis, that may be near a tile of up to 22 m
@@ -45,7 +43,7 @@ class Tiles(NamedTuple):
     corners: jax.Array  # [..., NM, 4, 2] m
 
 
-def index(track: "Track") -> Tiles:
+def index(track: Track) -> Tiles:
     """Make the tables of one track; jit and vmap it."""
     corners = jnp.asarray(track.tiles, np.float32)
     edges = _hull(corners)
