@@ -5,6 +5,7 @@
     snakemake -n                                  what would run, and why
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
+    snakemake pretrained                          the last round's agent in one store
     snakemake ablations                           what each part of the system is worth,
         or one alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
 
@@ -29,6 +30,7 @@ include: "rules/memory.smk"
 include: "rules/controller.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/pretrained.smk"
 include: "rules/ablations.smk"
 
 

@@ -35,6 +35,7 @@ EVALUATION = f"{ROUND}/evaluation.zarr"
 RESULTS = f"results/{EXPERIMENT}"
 REPORT = f"{RESULTS}/report/index.html"
 SUMMARY = f"{RESULTS}/report/summary.txt"
+PRETRAINED = f"{RESULTS}/pretrained.zarr"
 
 # No outputs: Snakemake deletes those before a job starts, and a job resumes from these.
 CHECKPOINTS = f"{RUN}/checkpoints/round-{{round}}"

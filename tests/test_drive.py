@@ -1,6 +1,8 @@
 """drive: the trained agent's film, and the same drive as an evaluation's."""
 
 import re
+import shutil
+from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
@@ -8,14 +10,14 @@ import pytest
 import synthetic
 from PIL import Image
 
-from worldmodels import trained
+from worldmodels import cli, trained
 from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.episodes import Episode
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.errors import UserError
-from worldmodels.stages import drive
+from worldmodels.stages import drive, drivers, export
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,9 @@ def test_the_best_of_all_given_blocks_drives(stores):
     """Block 1's returns are about 100, block 0's about 0."""
     best, generation = trained.best_controller(stores.controller)
     assert generation > synthetic.GENERATIONS
-    found = drive._blocks([stores.controller[0].path.parent])
-    assert found == [block.path for block in stores.controller]
+    found = drivers.open_stores([stores.controller[0].path.parent], None, None)
+    blocks = [block.path for block in found.controller]
+    assert blocks == [block.path for block in stores.controller]
     means = stores.controller[1].read("selection/mean")
     assert any(np.array_equal(best, mean) for mean in means)
 
@@ -67,6 +70,63 @@ def test_a_gif_of_a_few_steps(stores, tmp_path, capsys):
     with Image.open(out) as film:
         assert film.n_frames == 3  # every other step, for twice as long
         assert film.info["duration"] == 40
+
+
+@pytest.fixture(scope="module")
+def pretrained(stores):
+    out = stores.vision.path.with_name("agent.zarr")
+    export.run(controller=[stores.controller[0].path.parent], out=out)
+    return out
+
+
+def test_a_pretrained_agent_needs_no_other_store(
+    stores, pretrained, tmp_path, capsys, monkeypatch
+):
+    """Alone in a folder it is filmed as it drives, with the rounding of its weights."""
+    alone, out = tmp_path / "alone.zarr", tmp_path / "drive.gif"
+    shutil.copytree(pretrained, alone)
+    filmed = []
+    monkeypatch.setattr(drive, "_write", lambda film, out: filmed.append(film))
+    drive.run(pretrained=alone, seed=7, out=out)
+    told = printed_return(capsys.readouterr().out)
+    (film,) = filmed
+    assert told == (f"{film.total_reward:.1f}", synthetic.STEPS)
+    drive.run(controller=[stores.controller[0].path.parent], seed=7, out=out)
+    np.testing.assert_allclose(film.actions, filmed[1].actions, atol=0.05)
+    assert not np.array_equal(film.actions, filmed[1].actions)
+    difference = np.abs(
+        film.reconstruction[0] - filmed[1].reconstruction[0].astype(int)
+    )
+    assert difference.max() <= 2  # of 255: by V's own decoder
+    assert film.reconstruction[0].std() > 0
+
+
+def test_exactly_one_agent_drives(stores, pretrained, tmp_path):
+    block, out = stores.controller[0].path, tmp_path / "drive.mp4"
+    with pytest.raises(UserError, match="give either --controller"):
+        drive.run(out=out)
+    with pytest.raises(UserError, match="give either --controller"):
+        drive.run(controller=[block], pretrained=pretrained, out=out)
+    with pytest.raises(UserError, match="has V and M of its own"):
+        drive.run(pretrained=pretrained, vision=stores.vision.path, out=out)
+    with pytest.raises(UserError, match="an agent store is needed here"):
+        drive.run(pretrained=block, out=out)
+
+
+def test_without_a_path_it_is_the_agent_of_the_checkout(
+    pretrained, tmp_path, capsys, monkeypatch
+):
+    place = Path(__file__).parents[1] / "pretrained" / "carracing.zarr"
+    assert place == cli._SHIPPED
+    out = tmp_path / "drive.gif"
+    drive_it = ["drive", "--pretrained", "--steps=3", "--out", str(out)]
+    monkeypatch.setitem(cli._PRETRAINED, "const", tmp_path / "none.zarr")
+    assert cli.main(drive_it) == 1
+    assert "none.zarr does not exist: no pretrained" in capsys.readouterr().err
+    monkeypatch.setitem(cli._PRETRAINED, "const", pretrained)
+    assert cli.main(drive_it) == 0
+    assert printed_return(capsys.readouterr().out)[1] == 3
+    assert out.exists()
 
 
 def test_v_and_m_must_be_those_that_c_was_evolved_with(stores, tmp_path):

@@ -376,7 +376,7 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
         )
     if kind is not None and attributes["kind"] != kind:
         raise ArtifactError(
-            f"{path} is a {attributes['kind']} store; a {kind} store is needed here"
+            f"{path} is {_a(attributes['kind'])} store; {_a(kind)} store is needed here"
         )
     for name, expected in attributes["files"].items():
         folder = path / name
@@ -388,6 +388,10 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
                 "truncated; delete this store and run its stage again"
             )
     return Artifact(path, attributes)
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _read_attributes(path: Path) -> Mapping[str, Any]:

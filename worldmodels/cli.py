@@ -34,7 +34,9 @@ _COMMANDS = {
     "report": "make one HTML file of what all the given stores hold",
     "ablations": "compare the evaluations of ablations, over several trainings each",
     "inspect": "print what a store holds and where it came from",
-    "drive": "film the trained agent on a track",
+    "export": "put one round's agent into a single small store, to be shipped",
+    "drive": "film a trained agent on a track",
+    "evaluate": "score a pretrained agent on unseen tracks",
 }
 
 _ONE, _MANY = {"type": Path}, {"type": Path, "nargs": "+", "default": []}
@@ -53,6 +55,15 @@ _PAUSE = {
     "type": float,
     "metavar": "X",
     "default": 30.0,
+}
+# Beside the package, where a checkout has it.
+_SHIPPED = Path(worldmodels.__file__).resolve().parents[1] / "pretrained/carracing.zarr"
+_PRETRAINED = {
+    "help": "an agent store (without PATH: pretrained/carracing.zarr of the checkout)",
+    "nargs": "?",
+    "const": _SHIPPED,
+    "metavar": "PATH",
+    **_ONE,
 }
 
 # What each command reads and writes, beside its settings.
@@ -181,31 +192,59 @@ def _add_inspect(files) -> None:
     files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
 
 
-def _add_drive(files) -> None:
+def _add_agent(files, required: bool) -> None:
     files.add_argument(
         "--controller",
-        help="controller stores, or a folder of them; the best tested mean drives",
+        help="controller stores, or a folder of them; the best tested mean of all",
         **_MANY,
-        required=True,
+        required=required,
     )
     files.add_argument("--vision", help="default: beside the controller's", **_ONE)
     files.add_argument("--memory", help="default: beside the controller's", **_ONE)
+
+
+def _add_export(files) -> None:
+    _add_agent(files, required=True)
+    files.add_argument("--out", help="the store to make", required=True, **_ONE)
+    files.add_argument("--log", help="file to append progress to", **_ONE)
+
+
+def _add_drive(files) -> None:
+    _add_agent(files, required=False)
+    files.add_argument("--pretrained", **_PRETRAINED)
     files.add_argument("--seed", help="of the track", default=0, **_NUMBER)
     files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
     files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
+
+
+def _add_evaluate(files) -> None:
+    files.add_argument("--pretrained", default=_SHIPPED, **_PRETRAINED)
+    files.add_argument("--episodes", help="unseen tracks", default=100, **_NUMBER)
+    files.add_argument(
+        "--backend",
+        help="where to drive (default: %(default)s, on the same tracks)",
+        choices=("gymnasium", "simulator", "both"),
+        default="both",
+    )
+    files.add_argument("--workers", **_WORKERS)
+    files.add_argument("--out", help="evaluation store to make", **_ONE)
 
 
 _TOOLS = {
     "report": _add_report,
     "ablations": _add_ablations,
     "inspect": _add_inspect,
+    "export": _add_export,
     "drive": _add_drive,
+    "evaluate": _add_evaluate,
 }
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the stage's `run`, with settings gathered in sections."""
     options, stage = vars(parsed), parsed.command
+    if stage == "evaluate":
+        _prepare("float32", options)
     if stage not in _FILES:
         return {name: value for name, value in options.items() if name != "command"}
     names = [name.replace("-", "_") for name in (*_FILES[stage], "out", "log", "round")]
@@ -215,11 +254,11 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         ): from_flags(kind, stage, parsed)
         for kind in STAGE_SECTIONS[stage]
     }
-    _prepare(stage, sections["shared"].dtype, options)
+    _prepare(sections["shared"].dtype, options)
     return {name: options[name] for name in names} | sections
 
 
-def _prepare(stage: str, dtype: str, options: dict[str, Any]) -> None:
+def _prepare(dtype: str, options: dict[str, Any]) -> None:
     """Set up JAX; the stages that drive spread the simulator's cars over the cores."""
     from worldmodels import compute
 

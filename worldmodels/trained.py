@@ -1,16 +1,28 @@
 """Trained models from their stores: what every stage after a training opens."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.controller import Controller
 from worldmodels.memory import Memory
 from worldmodels.vision import VAE
+
+PRECISION = "float32"  # that a pretrained agent computes in, whatever it was trained in
+
+
+class Selected(NamedTuple):
+    """The CMA mean with the best mean return on selection tracks."""
+
+    controller: np.ndarray  # [D]
+    generation: int  # generations done when it was tested
+    returns: np.ndarray  # float32 [S], on the selection tracks
 
 
 def vision_model(config: Mapping[str, Any]) -> VAE:
@@ -59,6 +71,10 @@ def load_agent(
             f"{memory.path} remembers {rnn.latent_size} latent dimensions and "
             f"{vision.path} sees {vae.latent_size}; run the memory stage again"
         )
+    return _agent(vae, rnn, controller), Weights(vision_params, memory_params)
+
+
+def _agent(vae: VAE, rnn: Memory, controller: Mapping[str, Any]) -> Agent:
     linear = Controller(
         latent_size=vae.latent_size,
         memory_size=rnn.hidden_size,
@@ -66,15 +82,51 @@ def load_agent(
         inputs=controller["inputs"],
         hidden_size=controller["hidden_size"],
     )
-    agent = Agent(vae, rnn, linear, sample_z=controller["sample_z"])
-    return agent, Weights(vision_params, memory_params)
+    return Agent(vae, rnn, linear, sample_z=controller["sample_z"])
+
+
+def load_pretrained(
+    path: Path,
+) -> tuple[Agent, Weights, np.ndarray, Mapping[str, Any]]:
+    """Return the agent of an agent store, which the export stage makes.
+
+    Returns:
+        The agent, its weights, its controller float32 [D], and the store's settings:
+        of V, M and C in "vision", "memory" and "controller".
+
+    Raises:
+        ArtifactError: when there is none, or the store is bad or of another kind.
+    """
+    if not path.exists():
+        raise ArtifactError(
+            f"{path} does not exist: no pretrained agent is there; make one with "
+            "`snakemake pretrained`, and give its path after --pretrained"
+        )
+    store = open_artifact(path, "agent")
+    single = {"dtype": PRECISION}
+    vae = vision_model({**store.config["vision"], **single})
+    rnn = memory_model({**store.config["memory"], **single})
+    stored = store.tree("vision"), store.tree("memory"), store.read("controller")
+    vision, memory, controller = jax.tree.map(lambda x: x.astype(PRECISION), stored)
+    agent = _agent(vae, rnn, store.config["controller"])
+    return agent, Weights(vision, memory), controller, store.config
 
 
 def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:
-    """Return the CMA mean with the best mean return on selection tracks.
+    """Return the selected controller [D] and the generations done when it was tested.
 
-    Returns:
-        Its parameters, float32 [D], and the generations done when it was tested.
+    Raises:
+        ArtifactError: when no mean was tested.
+    """
+    selected = select(blocks)
+    return selected.controller, selected.generation
+
+
+def select(blocks: Sequence[Artifact]) -> Selected:
+    """Return the CMA mean of `blocks` with the best mean return on selection tracks.
+
+    Raises:
+        ArtifactError: when no mean was tested.
     """
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
@@ -84,4 +136,4 @@ def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:
             f"{blocks[-1].path} has no tested CMA mean; lower controller.select_every"
         )
     best = int(np.argmax(returns.mean(axis=1)))
-    return means[best], int(generations[best])
+    return Selected(means[best], int(generations[best]), returns[best])

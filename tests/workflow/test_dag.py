@@ -1,6 +1,7 @@
 """What a change of the configuration makes Snakemake run again: exact sets of jobs."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +189,33 @@ def test_a_target_runs_up_to_its_stage_in_all_rounds(would_run):
 def test_each_target_stops_at_its_stage(would_run, target, expected):
     # With another seed everything would run, so what does is what the target needs.
     assert would_run({"rounds": 1, "seed": 1}, targets=[target]) == expected
+
+
+def test_pretrained_is_the_agent_of_the_last_round(jobs_to_run):
+    (job,) = jobs_to_run(targets=["pretrained"])  # the rest is there
+    assert job.output[0] == "results/small/pretrained.zarr"
+    program, *arguments = shlex.split(job.shellcmd)
+    given = cli._parser().parse_args(arguments)
+    last = Path("results/small/round-1")
+    assert (program, given.command) == ("worldmodels", "export")
+    assert (given.vision, given.memory) == (last / "vision.zarr", last / "memory.zarr")
+    blocks = [last / f"controller/block-000{b}.zarr" for b in (0, 1)]
+    assert given.controller == blocks
+
+
+def test_pretrained_needs_no_score(would_run):
+    agent = whole_round(0) - from_evaluation(0)
+    made = would_run({"rounds": 1, "seed": 1}, targets=["pretrained"])
+    assert made == agent | {"pretrained"}
+
+
+def test_a_pretrained_agent_is_made_once(project):
+    overlay = project.write("small.yaml", {**project.config, "rounds": 1})
+    status, output = project.run("pretrained", "--configfile", overlay)
+    assert status == 0, output
+    assert (project.folder / "results/small/pretrained.zarr/zarr.json").exists()
+    _, output = project.run("pretrained", "--configfile", overlay)
+    assert "Nothing to be done" in output
 
 
 def test_the_command_line_takes_every_job_as_the_rules_give_it(jobs_to_run):

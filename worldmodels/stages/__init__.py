@@ -13,4 +13,5 @@ VERSIONS = {
     "evaluation": 2,
     "report": 1,
     "ablations": 1,
+    "export": 1,
 }

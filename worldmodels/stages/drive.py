@@ -9,30 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import compute, imagery, trained, video
+from worldmodels import imagery, video
 from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import (
-    Artifact,
-    ArtifactError,
-    open_artifact,
-    refuse_full_disk,
-)
+from worldmodels.artifacts import refuse_full_disk
 from worldmodels.drives import Recording, drive
 from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.episodes import Episode
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.lineage import check_input
 from worldmodels.progress import Progress
-from worldmodels.settings import Environment
+from worldmodels.stages import drivers
+from worldmodels.stages.drivers import Driver
 
 
 def run(
     *,
-    controller: Sequence[Path],
+    controller: Sequence[Path] = (),
     vision: Path | None = None,
     memory: Path | None = None,
+    pretrained: Path | None = None,
     seed: int = 0,
     steps: int | None = None,
     out: Path,
@@ -42,24 +38,18 @@ def run(
     Args:
         controller: controller stores, or folders of them; the best tested mean of all.
         vision, memory: their stores; default: beside the controllers' folder.
+        pretrained: an agent store, instead of all three.
         steps: at most; default: a whole episode.
         out: an .mp4 or .gif file.
 
     Raises:
-        UserError: for a bad store, V or M of another run, or another kind of film.
+        UserError: for a bad store, V or M of another run, another kind of film, or not
+            exactly one of a controller and a pretrained agent.
     """
     video.check_suffix(out)
-    blocks = [open_artifact(path, "controller") for path in _blocks(controller)]
-    home = blocks[0].path.absolute().parent.parent
-    eyes = open_artifact(vision or home / "vision.zarr", "vision")
-    mind = open_artifact(memory or home / "memory.zarr", "memory")
-    for block in blocks:
-        check_input(block, "vision", eyes)
-        check_input(block, "memory", mind)
-    compute.prepare(blocks[0].config["dtype"])
-    agent, weights = trained.load_agent(eyes, mind, blocks[0].config)
-    recording = _drive(agent, weights, blocks, seed, steps)
-    film = _film(agent, weights, recording)
+    driver = _driver(controller, vision, memory, pretrained)
+    recording = _drive(driver, seed, steps)
+    film = _film(driver.agent, driver.weights, recording)
     with refuse_full_disk(out):
         _write(film, out)
     print(
@@ -77,40 +67,40 @@ def _write(film: video.Drive, out: Path) -> None:
     video.write(out, images, rate)
 
 
-def _blocks(controller: Sequence[Path]) -> list[Path]:
-    blocks = []
-    for path in controller:
-        is_folder = path.is_dir() and not (path / "zarr.json").exists()
-        found = sorted(path.glob("block-*.zarr")) if is_folder else [path]
-        if not found:
-            raise ArtifactError(
-                f"{path} holds no controller stores (block-0000.zarr, ...); give the "
-                "folder that the controller stage writes to"
-            )
-        blocks += found
-    return blocks
+def _driver(
+    controller: Sequence[Path],
+    vision: Path | None,
+    memory: Path | None,
+    pretrained: Path | None,
+) -> Driver:
+    if bool(controller) == (pretrained is not None):
+        raise UserError(
+            "give either --controller, the stores of a run, or --pretrained, an agent "
+            "in one store"
+        )
+    if pretrained is None:
+        return drivers.from_stores(drivers.open_stores(controller, vision, memory))
+    if vision or memory:
+        raise UserError(
+            "--vision and --memory belong to --controller; a pretrained agent has V "
+            "and M of its own"
+        )
+    return drivers.from_pretrained(pretrained)
 
 
-def _drive(
-    agent: Agent,
-    weights: Weights,
-    blocks: Sequence[Artifact],
-    seed: int,
-    steps: int | None,
-) -> Recording:
-    config = blocks[0].config
-    spec = EnvironmentSpec(config["environment"], config["max_steps"])
-    steps = config["max_steps"] if steps is None else steps
+def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
+    world = driver.environment
+    spec = EnvironmentSpec(world.environment, world.max_steps)
+    steps = world.max_steps if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(
             f"a drive of {steps} steps on the track of seed {seed} is impossible; give "
             "at least one step and a seed of at least 0"
         )
-    best, _ = trained.best_controller(blocks)
-    slots = config.get("slots", Environment.slots)
-    policy = AgentSlots(agent, weights, best[None], slots)
+    population = driver.controller[None]
+    policy = AgentSlots(driver.agent, driver.weights, population, world.slots)
     policy.start(0, Episode(seed=seed, steps=steps))
-    choose = _first_slot(policy, slots)
+    choose = _first_slot(policy, world.slots)
     with Progress("drive", steps, None) as progress:
 
         def step(frame: np.ndarray) -> np.ndarray:

@@ -10,17 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts, flags, simulation, trained
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Writer, open_artifact
+from worldmodels import artifacts, flags, trained
+from worldmodels.artifacts import open_artifact
 from worldmodels.driving import AgentSlots, RandomSlots
-from worldmodels.environments.episodes import Episode, EpisodePolicy
-from worldmodels.environments.episodes import run as run_episodes
-from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.progress import Progress
 from worldmodels.randomness import Purpose, episode_seeds
 from worldmodels.settings import Environment, Evaluation, Run
-from worldmodels.stages import VERSIONS
+from worldmodels.stages import VERSIONS, scoring
 from worldmodels.stages.pools import pool_of
 
 STAGE = "evaluation"
@@ -73,53 +69,9 @@ def run(
         Progress(STAGE, len(drivers) * len(seeds), log) as progress,
     ):
         for name, policy in drivers.items():
-            drives = _drive(pool, policy, seeds, environment.max_steps, progress)
-            _write(store, name, drives, ("episode", "time", "action"))
-        simulated = _simulated(agent, weights, best, seeds, environment.max_steps)
-        store.write("simulator/returns", simulated, ["episode"])
-        store.write("simulator/seed", seeds, ["episode"])
+            drives = scoring.drive(pool, policy, seeds, environment.max_steps, progress)
+            scoring.write(store, name, drives)
+        simulated = scoring.simulate(agent, weights, best, seeds, environment.max_steps)
+        scoring.write(store, "simulator", simulated)
         store.write("controller", best, ["parameter"])
         store.write("generation", np.int32(generation))
-
-
-def _simulated(
-    agent: Agent, weights: Weights, best: np.ndarray, seeds: np.ndarray, steps: int
-) -> np.ndarray:
-    """Return the agent's returns [N] in the simulator, on gymnasium's tracks."""
-    mesh, exact = simulation.devices(), simulation.exact
-    return simulation.returns(mesh, agent, weights, best[None], seeds, steps, exact)[0]
-
-
-def _drive(
-    pool: EnvironmentPool,
-    policy: EpisodePolicy,
-    seeds: np.ndarray,
-    steps: int,
-    progress: Progress,
-) -> dict[str, np.ndarray]:
-    """Return what happened on each of N tracks; past an episode's end is zero."""
-    count = len(seeds)
-    drives = {
-        "returns": np.full(count, np.nan, np.float32),
-        "length": np.zeros(count, np.int32),
-        "seed": seeds,
-        "rewards": np.zeros((count, steps), np.float32),
-    }
-    episodes = [Episode(seed=int(seed), steps=steps) for seed in seeds]
-    for result in run_episodes(pool, policy, episodes):
-        at, n = result.index, result.length
-        if "actions" not in drives:
-            shape = (count, steps, result.actions.shape[-1])
-            drives["actions"] = np.zeros(shape, np.float32)
-        drives["returns"][at], drives["length"][at] = result.total_reward, n
-        drives["rewards"][at, :n] = result.rewards
-        drives["actions"][at, :n] = result.actions
-        progress.update(1, episode_return=result.total_reward)
-    return drives
-
-
-def _write(
-    store: Writer, driver: str, drives: dict, dimensions: tuple[str, ...]
-) -> None:
-    for name, values in drives.items():
-        store.write(f"{driver}/{name}", values, dimensions[: values.ndim])

@@ -50,7 +50,7 @@ def describe(artifact: Artifact) -> str:
             str(artifact.path),
             *_pairs(head),
             "\nsettings",
-            *_pairs(artifact.config),
+            *_pairs(_flat(artifact.config)),
             "\ninputs, by provenance",
             *(list(_inputs(facts["inputs"])) or ["  none"]),
             "\narrays",
@@ -79,6 +79,15 @@ def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
             # One of the files is the array's metadata.
             f"{size(count)} in {files - 1} chunk{'s' * (files != 2)}",
         )
+
+
+def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return all settings side by side, those of sections as `section.name`."""
+    flat: dict[str, object] = {}
+    for name, value in config.items():
+        nested = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return flat
 
 
 def _pairs(values: Mapping[str, object]) -> list[str]:

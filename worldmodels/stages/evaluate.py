@@ -1,0 +1,156 @@
+"""Tool evaluate: score a pretrained agent on unseen tracks.
+
+The tracks are those that the stage evaluation scores every agent on. Gymnasium's score
+is the one to publish; the simulator's, on the very same tracks, is compared with it
+track by track.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels import artifacts
+from worldmodels.artifacts import Writer, open_artifact
+from worldmodels.driving import AgentSlots
+from worldmodels.errors import UserError
+from worldmodels.progress import Progress
+from worldmodels.randomness import Purpose, episode_seeds
+from worldmodels.stages import VERSIONS, drivers, scoring
+from worldmodels.stages.drivers import Driver
+from worldmodels.stages.pools import pool_of
+from worldmodels.statistics import summarise
+
+_KIND = "evaluation"
+_PLACES = {"gymnasium": "agent", "simulator": "simulator"}  # in the store
+BACKENDS = {**{name: (name,) for name in _PLACES}, "both": tuple(_PLACES)}
+
+Drives = dict[str, np.ndarray]  # what happened on each of N tracks
+
+
+def run(
+    *,
+    pretrained: Path,
+    episodes: int = 100,
+    backend: str = "both",
+    workers: int | None = None,
+    out: Path | None = None,
+) -> None:
+    """Drive the first test tracks and print what is said of the returns.
+
+    Args:
+        pretrained: an agent store.
+        episodes: unseen tracks.
+        backend: "gymnasium", "simulator" or "both".
+        workers: environment processes; default: one a core.
+        out: an evaluation store to make; without the random policy's drives.
+
+    Raises:
+        UserError: for a bad store, fewer than two tracks, a full disk or an environment
+            that keeps failing.
+    """
+    if episodes < 2:
+        raise UserError(
+            f"--episodes is {episodes}; an interval needs at least two tracks"
+        )
+    driver = drivers.from_pretrained(pretrained)
+    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
+    backends = BACKENDS[backend]
+    with (
+        _store(out, pretrained, driver, episodes, backend) as store,
+        Progress("evaluate", len(backends) * episodes, None) as progress,
+    ):
+        found = {
+            name: _DRIVEN[name](driver, seeds, workers, progress) for name in backends
+        }
+        if store is not None:
+            _write(store, found, driver)
+    print(text(pretrained, {name: drives["returns"] for name, drives in found.items()}))
+    if out is not None:
+        print(f"\nevery drive: {out}")
+
+
+def _in_gymnasium(
+    driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
+) -> Drives:
+    agent, weights, controller, _, world = driver
+    policy = AgentSlots(agent, weights, controller[None], world.slots)
+    with pool_of(world, workers) as pool:
+        return scoring.drive(pool, policy, seeds, world.max_steps, progress)
+
+
+def _in_simulator(
+    driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
+) -> Drives:
+    agent, weights, controller, _, world = driver
+    drives = scoring.simulate(agent, weights, controller, seeds, world.max_steps)
+    progress.update(len(seeds), mean=float(drives["returns"].mean()))
+    return drives
+
+
+_DRIVEN: dict[str, Callable[..., Drives]] = {
+    "gymnasium": _in_gymnasium,
+    "simulator": _in_simulator,
+}
+
+
+def _store(
+    out: Path | None, pretrained: Path, driver: Driver, episodes: int, backend: str
+) -> AbstractContextManager[Writer | None]:
+    if out is None:
+        return nullcontext()
+    agent = open_artifact(pretrained, "agent")
+    world = driver.environment
+    config = {
+        "round": agent.config["round"],
+        "seed": agent.config["seed"],
+        "environment": world.environment,
+        "max_steps": world.max_steps,
+        "slots": world.slots,
+        "episodes": episodes,
+        "backend": backend,
+    }
+    return artifacts.create(
+        out,
+        _KIND,
+        config=config,
+        inputs={"agent": agent},
+        stage_version=VERSIONS[_KIND],
+    )
+
+
+def _write(store: Writer, found: dict[str, Drives], driver: Driver) -> None:
+    for name, drives in found.items():
+        scoring.write(store, _PLACES[name], drives)
+    store.write("controller", driver.controller, ["parameter"])
+    store.write("generation", np.int32(driver.generation))
+
+
+def text(pretrained: Path, returns: dict[str, np.ndarray]) -> str:
+    """Return a table of the returns [N] by backend, and of their paired difference."""
+    rows = dict(returns)
+    if len(returns) == 2:
+        rows["simulator - gymnasium"] = returns["simulator"] - returns["gymnasium"]
+    head = ["", "mean", "95 % interval", "std", "min", "max"]
+    table = [head, *([name, *_words(values)] for name, values in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+        for row in table
+    ]
+    count = len(next(iter(returns.values())))
+    return "\n".join(
+        [
+            f"returns of {pretrained} on {count} unseen tracks; the interval is the "
+            "mean's, a BCa bootstrap over tracks",
+            *lines,
+        ]
+    )
+
+
+def _words(returns: np.ndarray) -> list[str]:
+    found = summarise(returns)
+    numbers = [found.std, returns.min(), returns.max()]
+    spread = f"{found.low:.1f} to {found.high:.1f}"
+    return [f"{found.mean:.1f}", spread, *(f"{number:.1f}" for number in numbers)]

@@ -1,0 +1,110 @@
+"""Stage export: one round's agent in a single small store, to be shipped.
+
+V with its decoder, M and the selected C, in half precision, and all that is needed to
+drive and to evaluate them: the settings of their stages and what they came from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worldmodels import artifacts, trained
+from worldmodels.artifacts import Artifact, ArtifactError, Writer
+from worldmodels.progress import Progress
+from worldmodels.quantities import size
+from worldmodels.stages import VERSIONS
+from worldmodels.stages.drivers import Stores, open_stores
+from worldmodels.trained import Selected
+
+STAGE, KIND = "export", "agent"
+
+# Rounding to half precision moves a number by no more than the larger of these: 11
+# significant bits, and below 2^-14 steps of 2^-24.
+RELATIVE_ROUNDING = 2.0**-11
+ABSOLUTE_ROUNDING = 2.0**-25
+
+
+def run(
+    *,
+    controller: Sequence[Path],
+    vision: Path | None = None,
+    memory: Path | None = None,
+    out: Path,
+    log: Path | None = None,
+) -> None:
+    """Publish an agent store at `out` and print what is in it.
+
+    Args:
+        controller: controller stores, or folders of them; the best tested mean of all.
+        vision, memory: their stores; default: beside the controllers' folder.
+
+    Raises:
+        UserError: for a bad store, V or M of another run, a parameter that half
+            precision cannot hold, or a full disk.
+    """
+    stores = open_stores(controller, vision, memory)
+    selected = trained.select(stores.controller)
+    names = [*stores.vision.names("params"), *stores.memory.names("params")]
+    config = _config(stores, selected)
+    with (
+        artifacts.create(
+            out,
+            KIND,
+            config=config,
+            inputs=stores._asdict(),
+            stage_version=VERSIONS[STAGE],
+        ) as store,
+        Progress(STAGE, len(names) + 1, log) as progress,
+    ):
+        _write(store, "vision", stores.vision, progress)
+        _write(store, "memory", stores.memory, progress)
+        store.write("controller", halved(selected.controller, "C"), ["parameter"])
+        store.write("selection/returns", selected.returns, ["track"])
+        progress.update(1)
+    print(
+        f"the agent of round {config['round']}, generation {config['generation']:,}, "
+        f"with {config['selection_score']:.1f} on {len(selected.returns)} selection "
+        f"tracks: {out}, {size(artifacts.open_artifact(out).size())}"
+    )
+
+
+def _config(stores: Stores, selected: Selected) -> dict[str, Any]:
+    config = stores.controller[0].config
+    return {
+        "round": config["round"],
+        "seed": config["seed"],
+        "generation": selected.generation,
+        "selection_score": float(selected.returns.mean(dtype=np.float64)),
+        "dtype": "float16",
+        "relative_rounding": RELATIVE_ROUNDING,
+        "absolute_rounding": ABSOLUTE_ROUNDING,
+        "vision": dict(stores.vision.config),
+        "memory": dict(stores.memory.config),
+        "controller": {k: v for k, v in config.items() if k != "block"},
+    }
+
+
+def _write(store: Writer, part: str, source: Artifact, progress: Progress) -> None:
+    """Write the parameters of V or M, `params/...` of their store, below its name."""
+    for name in source.names("params"):
+        place = f"{part}/{name.removeprefix('params/')}"
+        store.write(place, halved(source.read(name), place))
+        progress.update(1)
+
+
+def halved(values: np.ndarray, name: str) -> np.ndarray:
+    """Return `values` rounded to half precision.
+
+    Raises:
+        ArtifactError: when one is not finite, or beyond half precision's 65,504.
+    """
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise ArtifactError(
+            f"{name} has parameters of up to {np.abs(values).max():.4g} and half "
+            "precision ends at 65,504; this agent cannot be exported"
+        )
+    return rounded
