@@ -31,7 +31,7 @@ STAGES = tuple(STAGE_SECTIONS)
 # Nothing in here is a default; the awkward texts are on purpose.
 RUN = Run(seed=3, dtype="float64", debug=True)
 ROUND = Round(
-    environment=Environment(max_steps=77, slots=5),
+    environment=Environment(backend="gymnasium", max_steps=77, slots=5),
     rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
     memory=Memory(17, 2, 3, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, True),
@@ -57,6 +57,7 @@ USERS = {
     ("controller", "warm_start"): set(),
     ("controller", "generations"): set(),
 } | {("environment", f.name): DRIVING for f in fields(Environment)}
+USERS["environment", "backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 NOT_IN_ROUND_0 = {
     ("run", "dtype"),
     ("rollouts", "action_noise"),
@@ -118,6 +119,18 @@ def test_a_setting_changes_the_flags_of_exactly_its_stages(section, round_number
         if name in (NOT_LATER if round_number else NOT_IN_ROUND_0):
             expected -= {"rollouts"}
         assert differ == expected, name
+
+
+@pytest.mark.parametrize("round_number", [0, 1])
+def test_the_simulator_has_no_slots(round_number):
+    """They are gymnasium's: only the evaluation, which drives there, asks for them."""
+    here = replace(ROUND, environment=Environment(slots=5))
+    assert here.environment.backend == "simulator"
+    more = replace(ROUND, environment=Environment(slots=6))
+    for stage in STAGES:
+        given, changed = (flags(stage, RUN, s, round_number) for s in (here, more))
+        assert ("--slots=" in given) == (stage == "evaluation"), stage
+        assert (given != changed) == (stage == "evaluation"), stage
 
 
 @pytest.mark.parametrize("stage", STAGES)
