@@ -95,9 +95,18 @@ CHANGES = {
         {"dtype": "float64"},
         from_vision(0) | whole_round(1) | REPORT,
     ),
+    # Slots are gymnasium's, where the scores are driven.
     "environment.slots": (
         {"environment": {"slots": 8}},
-        from_controller(0) | whole_round(1) | REPORT,
+        from_evaluation(0) | from_evaluation(1) | REPORT,
+    ),
+    "environment.backend": (
+        {"environment": {"backend": "gymnasium"}},
+        whole_round(0) | whole_round(1) | REPORT,
+    ),
+    "round 1: environment.backend": (
+        {"rounds": [{}, {"environment": {"backend": "gymnasium"}}]},
+        whole_round(1) | REPORT,
     ),
     # Adding
     "one round more": ({"rounds": 3}, whole_round(2) | REPORT),
@@ -146,6 +155,23 @@ CHANGES = {
 def test_a_change_rebuilds_exactly_what_depends_on_it(would_run, name):
     change, expected = CHANGES[name]
     assert would_run(change) == expected
+
+
+def test_slots_of_gymnasium_drive_what_is_driven_there(jobs_to_run):
+    """Round 0's random episodes are the same in any slots."""
+    words = {
+        slots: {
+            artifact(job): job.shellcmd
+            for job in jobs_to_run(
+                {"environment": {"backend": "gymnasium", "slots": slots}}
+            )
+        }
+        for slots in (8, 16)
+    }
+    differ = {name for name in words[8] if words[8][name] != words[16][name]}
+    depends = from_controller(0) | from_controller(1) | rollouts(1)
+    # Jobs that only have other inputs are given the same words.
+    assert differ == depends
 
 
 @pytest.mark.parametrize(
