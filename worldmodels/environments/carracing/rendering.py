@@ -44,14 +44,14 @@ def render(texture: Texture, view: View) -> jax.Array:
     `texture` is that of R tracks, each field with a leading [R].
     Source: gymnasium's `CarRacing._render`, then `frames.preprocess`.
     """
-    place = _places(view)
-    wheels = sprites.wheels(view)
-    place, wheels = _stored((place, wheels), view)
+    place, wheels = _stored((_places(view), sprites.wheels(view)), view)
     at = _stored(_texels(texture, view, place), view)
-    image = _take(texture.texels, at)
-    patch = image[:, sprites.ROWS, sprites.COLUMNS]
-    patch = sprites.draw(patch, wheels, view.step)
-    return _stored(image.at[:, sprites.ROWS, sprites.COLUMNS].set(patch), view)
+    image, car = (
+        _take(texture.texels, at),
+        _take(texture.texels, at[:, *sprites.BOUNDS]),
+    )
+    image, car = _stored((image, sprites.draw(car, wheels, view.step)), view)
+    return _stored(image.at[:, *sprites.BOUNDS].set(car), view)
 
 
 def unpack(packed: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ as the reference makes it. Wheels steer and roll, and are computed: how much of 
 one covers is a product of two profiles, across it and along it.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from worldmodels.environments.carracing.camera import (
 )
 
 # The pixels that the car can reach, however it is steered.
-ROWS, COLUMNS = slice(49, 61), slice(28, 36)
+BOUNDS = ROWS, COLUMNS = slice(49, 61), slice(28, 36)
 
 _HALF_WIDTH, _RADIUS = 0.28, 0.54  # m: of a wheel, which is drawn as long as it is high
 _STRIPE = 1.2  # rad of a wheel's circumference that are light
@@ -133,14 +134,18 @@ def _step(t):
 
 def _stripe(phase: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the ends of a wheel's stripe, m before its middle; equal when hidden."""
-    ends = []
-    below = []
-    for angle in (phase, phase + _STRIPE):
-        below.append(jnp.sin(angle) > 0)
-        cos = jnp.cos(angle)
-        ends.append(jnp.where(below[-1], jnp.sign(cos), cos))
+    sin, cos = jnp.sin(phase), jnp.cos(phase)
+    # The other end's, by the sum of angles: two fewer calls for each of four wheels.
+    sines = sin, sin * math.cos(_STRIPE) + cos * math.sin(_STRIPE)
+    cosines = cos, cos * math.cos(_STRIPE) - sin * math.sin(_STRIPE)
+    # An end that is below the wheel is where the stripe goes out of sight.
+    ends = [
+        jnp.where(sin > 0, jnp.sign(cos), cos)
+        for sin, cos in zip(sines, cosines, strict=True)
+    ]
+    hidden = (sines[0] > 0) & (sines[1] > 0)
     front, back = jnp.maximum(*ends), jnp.minimum(*ends)
-    return _RADIUS * jnp.where(below[0] & below[1], back, front), _RADIUS * back
+    return _RADIUS * jnp.where(hidden, back, front), _RADIUS * back
 
 
 @lru_cache
