@@ -219,10 +219,15 @@ def _add_drive(files) -> None:
 
 def _add_evaluate(files) -> None:
     files.add_argument("--pretrained", default=_SHIPPED, **_PRETRAINED)
-    files.add_argument("--episodes", help="unseen tracks", default=100, **_NUMBER)
+    files.add_argument(
+        "--episodes",
+        help="unseen tracks (default: %(default)s)",
+        default=100,
+        **_NUMBER,
+    )
     files.add_argument(
         "--backend",
-        help="where to drive (default: %(default)s, on the same tracks)",
+        help="where to drive: in one, or in both on the same tracks (the default)",
         choices=("gymnasium", "simulator", "both"),
         default="both",
     )

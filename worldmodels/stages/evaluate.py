@@ -24,7 +24,7 @@ from worldmodels.statistics import summarise
 
 _KIND = "evaluation"
 _PLACES = {"gymnasium": "agent", "simulator": "simulator"}  # in the store
-BACKENDS = {**{name: (name,) for name in _PLACES}, "both": tuple(_PLACES)}
+_BACKENDS = {**{name: (name,) for name in _PLACES}, "both": tuple(_PLACES)}
 
 Drives = dict[str, np.ndarray]  # what happened on each of N tracks
 
@@ -43,7 +43,8 @@ def run(
         pretrained: an agent store.
         episodes: unseen tracks.
         backend: "gymnasium", "simulator" or "both".
-        workers: environment processes; default: one a core.
+        workers: environment processes; default: one a core. (The simulator's cores are
+            chosen with JAX's devices, before.)
         out: an evaluation store to make; without the random policy's drives.
 
     Raises:
@@ -56,7 +57,7 @@ def run(
         )
     driver = drivers.from_pretrained(pretrained)
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
-    backends = BACKENDS[backend]
+    backends = _BACKENDS[backend]
     with (
         _store(out, pretrained, driver, episodes, backend) as store,
         Progress("evaluate", len(backends) * episodes, None) as progress,
