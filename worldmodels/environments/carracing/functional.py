@@ -1,0 +1,150 @@
+"""CarRacing alone, as pure functions: to train anything on, within a jitted program.
+
+    keys = jax.random.split(jax.random.key(0), 16)
+    state, frames = jax.jit(reset)(keys)
+    drive = jax.jit(step, donate_argnums=0)
+    state, frames, reward, terminated, truncated = drive(state, action)
+
+Donated, the tracks in the state stay where they are; else each call copies them. Inside
+`lax.scan` that comes by itself. All B environments advance
+together: there is nothing to vmap. Each drives a track of its own, drawn from its key,
+of 3.2 MB. A few tracks do where cars share them:
+
+    world = jax.jit(simulator.build)(jax.vmap(tracks.from_key)(keys))  # 16 tracks
+    state, frames = jax.jit(start)(world, track=jnp.arange(64) % 16)  # 64 cars
+
+An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in [0, 1];
+`ACTION_LOW` and `ACTION_HIGH` say so. What lies outside counts as the nearest bound. A
+step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's, without the bar of
+indicators below it, at this size.
+
+Nothing resets itself. An episode that is over may be stepped on, but what it earns then
+means nothing: mask it, or give it a new track with `renew`.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels.environments.carracing import rendering, simulator, tracks
+from worldmodels.environments.carracing.simulator import World
+from worldmodels.errors import UserError
+
+MAX_STEPS = 1000  # until truncation, as in gymnasium
+
+
+class State(NamedTuple):
+    """B environments."""
+
+    world: World  # R tracks; of `reset`, R = B and environment i is on track i
+    car: simulator.State  # [B]; car.step counts the steps since the reset
+
+
+def reset(keys: jax.Array) -> tuple[State, jax.Array]:
+    """Begin B episodes, each on a fresh track, from typed keys [B] (or one key: B = 1).
+
+    Returns:
+        The state, and the first frames, uint8 [B, 64, 64, 3].
+
+    Raises:
+        UserError: the keys are not typed, or more than `rendering` can tell apart.
+    """
+    keys = _typed(keys)
+    world = simulator.build(jax.vmap(tracks.from_key)(keys))
+    return start(world, jnp.arange(len(keys), dtype=np.int32))
+
+
+def start(world: World, track: jax.Array) -> tuple[State, jax.Array]:
+    """Begin B episodes on tracks `track` (int32 [B]) of a world, which they share.
+
+    Returns:
+        As `reset`.
+
+    Raises:
+        UserError: the world has too many tracks.
+    """
+    texels = world.texture.texels
+    if texels.size >= 2**31:  # rendering counts them in int32
+        most = 2**31 // texels.shape[-1]
+        raise UserError(
+            f"{len(texels)} tracks are asked for, but a world holds {most} at most: "
+            "let several cars share a track."
+        )
+    state = State(world, simulator.reset(world, track))
+    return state, observe(state)
+
+
+def step(
+    state: State, action: jax.Array, max_steps: int | jax.Array = MAX_STEPS
+) -> tuple[State, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Drive all environments 1/50 s with `action` [B, 3].
+
+    Returns:
+        The new state; the frames, uint8 [B, 64, 64, 3]; the rewards, float32 [B];
+        whether the lap is complete or the car left the playfield, bool [B]; and whether
+        `max_steps` steps have been made since the reset, bool [B].
+
+    Source: gymnasium's `CarRacing.step` and `TimeLimit`.
+    """
+    car, reward, terminated = simulator.step(state.world, state.car, action)
+    state = State(state.world, car)
+    return state, observe(state), reward, terminated, car.step >= max_steps
+
+
+def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Array]:
+    """Begin the episodes that are `done` (bool [B]) anew, each on a fresh track.
+
+    Costs next to nothing where none is done, so that it may follow every step. Where
+    all are, `reset` does the same with more of it at a time.
+
+    Args:
+        state: one that came from `reset`: every environment has its own track.
+        keys: typed, [B]; those of the others are not used.
+
+    Returns:
+        As `reset`; the other environments are as they were.
+
+    Raises:
+        UserError: the keys are not typed.
+        ValueError: the environments share tracks.
+    """
+    keys = _typed(keys)
+    if len(state.world.count) != len(done):
+        raise ValueError("renew needs a state whose environments share no tracks")
+    world = jax.lax.cond(
+        done.any(), _redraw, lambda world, keys, done: world, state.world, keys, done
+    )
+    placed = simulator.reset(world, state.car.track)
+    # Environments are the last axis of all fields but this one.
+    new, old = (car._replace(visited=car.visited.T) for car in (placed, state.car))
+    car = jax.tree.map(partial(jnp.where, done), new, old)
+    state = State(world, car._replace(visited=car.visited.T))
+    return state, observe(state)
+
+
+def observe(state: State) -> jax.Array:
+    """Draw the frames, uint8 [B, 64, 64, 3]."""
+    return rendering.unpack(simulator.observe(state.world, state.car))
+
+
+def _redraw(world: World, keys: jax.Array, done: jax.Array) -> World:
+    """Replace the tracks that are done, one after the other, in place."""
+    drawn = jax.vmap(tracks.from_key)(keys)
+    first = jnp.argsort(~done)
+
+    def replace(i: jax.Array, world: World) -> World:
+        one = jax.tree.map(lambda x: x[first[i]][None], drawn)
+        return jax.tree.map(
+            lambda all, new: all.at[first[i]].set(new[0]), world, simulator.build(one)
+        )
+
+    return jax.lax.fori_loop(0, done.sum(), replace, world)
+
+
+def _typed(keys: jax.Array) -> jax.Array:
+    if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
+        raise UserError("the keys must be typed: make them with jax.random.key")
+    return keys.reshape(-1)
