@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 
@@ -16,7 +17,8 @@ from worldmodels.drives import drive, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.report.rounds import group
+from worldmodels.report import chapters
+from worldmodels.report.rounds import group, rollout_clips
 from worldmodels.report.testdrives import replay_ranked
 from worldmodels.stages import report
 from worldmodels.statistics import summarise
@@ -128,16 +130,69 @@ def test_films_are_inside(elements):
 
 
 def test_summary_names_score_interval_and_page(page, rounds):
-    lines = page.with_name("summary.txt").read_text().splitlines()
-    assert len(lines) == 3
+    *scores, last = page.with_name("summary.txt").read_text().splitlines()
+    assert len(scores) == 2 * len(rounds)
     for number, stores in enumerate(rounds):
+        line, beside = scores[2 * number : 2 * number + 2]
         agent = summarise(stores.evaluation.read("agent/returns"))
         random = summarise(stores.evaluation.read("random/returns"))
-        assert lines[number].startswith(f"round {number}: mean return {agent.mean:.1f}")
-        assert f"interval {agent.low:.1f} to {agent.high:.1f}" in lines[number]
-        assert f"over {synthetic.TRACKS} unseen tracks" in lines[number]
-        assert f"random policy {random.mean:.1f}" in lines[number]
-    assert lines[2] == f"report: {page}"
+        assert line.startswith(f"round {number}: mean return {agent.mean:.1f}")
+        assert f"interval {agent.low:.1f} to {agent.high:.1f}" in line
+        assert f"over {synthetic.TRACKS} unseen tracks in gymnasium" in line
+        assert f"random policy {random.mean:.1f}" in line
+        simulator, difference = both_scores(stores)
+        assert f"in the simulator, on the same tracks: {simulator.mean:.1f}" in beside
+        assert beside.endswith(f"simulator less gymnasium {difference}")
+    assert last == f"report: {page}"
+
+
+def both_scores(stores):
+    """Return the simulator's summary, and the paired difference as it is told."""
+    real, simulated = (
+        stores.evaluation.read(f"{driver}/returns") for driver in ("agent", "simulator")
+    )
+    # Pairs are closer than the tracks are to each other.
+    assert (simulated - real).std() < real.std() / 2
+    paired = summarise(simulated - real)
+    told = f"{paired.mean:+.1f} (95 % interval {paired.low:+.1f} to {paired.high:+.1f})"
+    return summarise(simulated), told
+
+
+def test_page_tells_both_scores_and_their_paired_difference(page, rounds):
+    text = page.read_text()
+    for stores in rounds:
+        simulator, difference = both_scores(stores)
+        assert f"on the very same tracks is {simulator.mean:.1f} (95 %" in text
+        assert f"less gymnasium&#x27;s is {difference} in the mean" in text
+    overview = text[text.index('id="overview"') : text.index('id="round-1"')]
+    assert f"the same in the simulator</dt><dd>{simulator.mean:.1f}<" in overview
+
+
+def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
+    for backend, place in [("simulator", "the simulator"), ("gymnasium", "gymnasium")]:
+        environment = replace(synthetic.SETTINGS.environment, backend=backend)
+        settings = replace(synthetic.SETTINGS, environment=environment)
+        monkeypatch.setattr(synthetic, "SETTINGS", settings)
+        (round,) = group(make_training(tmp_path / backend))
+        told = chapters.rollouts(round, rollout_clips(round))
+        assert f"driven in {place} by the random policy" in told
+        told = chapters.controller(round)
+        assert f"candidates in {place}, all driving" in told
+        caption = told[told.index("<figcaption>") :]
+        assert f"the tested CMA means too, was driven in {place};" in caption
+        both = f"rollouts driven in {place} and C was evolved in {place}."
+        assert chapters._where_it_learnt(round) == f"V and M learnt from {both}"
+    text = chapters.evaluation(group([rounds[0].evaluation])[0])
+    assert "learnt" not in text  # nothing is known of it
+
+
+def make_training(folder):
+    """The stores of a round's training that drove."""
+    rng = np.random.default_rng(5)
+    shard = synthetic.make_rollouts(folder, 0, 0, rng)
+    eyes = synthetic.make_vision(folder, 0, (), rng)
+    mind = synthetic.make_memory(folder, 0, (), rng)
+    return shard, synthetic.make_controller(folder, 0, eyes, mind, None, rng)
 
 
 def test_replay_is_the_drive_that_was_scored(recorded, rounds):

@@ -6,7 +6,7 @@ from pathlib import Path
 from worldmodels.artifacts import Artifact
 from worldmodels.quantities import duration, size
 from worldmodels.report import chapters, diagram, figures, page, testdrives
-from worldmodels.report.chapters import score_line
+from worldmodels.report.chapters import difference_line, score_line
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Round, rollout_clips
 from worldmodels.report.testdrives import TestDrive
@@ -19,17 +19,19 @@ _CONFIG_KEPT_OUT = ("shard", "block", "round")
 
 
 def summary(rounds: Sequence[Round], path: Path) -> str:
-    """Return the few lines that a run ends with: each round's score, the report."""
+    """Return the few lines that a run ends with: each round's scores, the report."""
     lines = []
     for round in rounds:
         if round.scores is None:
             lines.append(f"round {round.number}: not evaluated")
             continue
-        agent, random = round.scores
-        lines.append(
+        agent, random, simulator, difference = round.scores
+        lines += [
             f"round {round.number}: mean return {score_line(agent)} over {agent.count} "
-            f"unseen tracks; random policy {score_line(random)}"
-        )
+            f"unseen tracks in gymnasium; random policy {score_line(random)}",
+            f"  in the simulator, on the same tracks: {score_line(simulator)}; "
+            f"simulator less gymnasium {difference_line(difference)}",
+        ]
     return "\n".join([*lines, f"report: {path}"]) + "\n"
 
 
@@ -79,21 +81,23 @@ def _headline(rounds: Sequence[Round]) -> str:
     seconds = sum(store.attributes["wall_seconds"] for r in rounds for store in _all(r))
     cards = []
     if (scores := rounds[-1].scores) is not None:
-        agent, random = scores
         for name, told in (
-            ("the agent's mean return", agent),
-            ("random policy", random),
+            ("the agent's mean return", scores.agent),
+            ("the same in the simulator", scores.simulator),
+            ("random policy", scores.random),
         ):
             interval = f"95 % interval {told.low:.1f} to {told.high:.1f}"
             cards.append((name, f"{told.mean:.1f}", interval))
-        cards.append(("test drives", str(agent.count), "each on a track never seen"))
+        count = str(scores.agent.count)
+        cards.append(("test drives", count, "each on a track never seen"))
     count = f"in {len(rounds)} rounds" if len(rounds) > 1 else "one after the other"
     cards.append(("all stages took", duration(seconds), count))
     return page.facts(cards)
 
 
 def _scores_by_round(rounds: Sequence[Round]) -> Picture:
-    agent, random = zip(*(round.scores for round in rounds), strict=True)
+    agent = [round.scores.agent for round in rounds]
+    random = [round.scores.random for round in rounds]
     numbers = [round.number for round in rounds]
     told = "; ".join(
         f"round {n}: {score_line(s)}" for n, s in zip(numbers, agent, strict=True)
@@ -101,7 +105,7 @@ def _scores_by_round(rounds: Sequence[Round]) -> Picture:
     return Picture(
         figures.scores_by_round(numbers, agent, random), "image/svg+xml",
         f"Mean return of each round's agent on the unseen tracks. {told}.",
-        "<b>Scores by round</b>, on the same unseen tracks.",
+        "<b>Scores by round</b>, in gymnasium, on the same unseen tracks.",
     )  # fmt: skip
 
 

@@ -28,6 +28,14 @@ def score_line(summary: Summary) -> str:
     )
 
 
+def difference_line(summary: Summary) -> str:
+    """Return the mean of differences with its interval, as text."""
+    return (
+        f"{summary.mean:+z.1f} (95 % interval {summary.low:+z.1f} to "
+        f"{summary.high:+z.1f})"
+    )
+
+
 def rollouts(round: Round, clips: list[Clip]) -> str:
     """Show what V and M learned from."""
     stores = round.stores["rollouts"]
@@ -41,9 +49,9 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
         f"deviation {config['action_noise']:g} on its actions"
     )
     text = (
-        f"{len(length):,} episodes, {length.sum():,} frames, driven by {who}. "
-        f"Mean return {returns.mean():.1f}, from {returns.min():.1f} to "
-        f"{returns.max():.1f}."
+        f"{len(length):,} episodes, {length.sum():,} frames, driven in "
+        f"{round.place('rollouts')} by {who}. Mean return {returns.mean():.1f}, from "
+        f"{returns.min():.1f} to {returns.max():.1f}."
     )
     sheet = pictures.contact_sheet([c.frames for c in clips], _COLUMNS)
     picture = Picture(
@@ -202,6 +210,7 @@ def controller(round: Round) -> str:
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
     means = returns.mean(axis=1)
     tracks = _count(blocks[0].config["rollouts"], "track")
+    place = round.place("controller")
     picture = Picture(
         figures.fitness(fitness, tested, returns), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
@@ -209,15 +218,20 @@ def controller(round: Round) -> str:
         f"{fitness.max():.1f}; the CMA mean on selection tracks goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}. The paper's line is 823, 867, 867, 880 "
         "and 900.5 at generations 25, 50, 100, 200 and 1800.",
-        f"<b>Fitness by generation.</b> Mean return over {tracks} a generation; the "
-        "paper's CMA mean is over 1,024 episodes.",
+        f"<b>Fitness by generation.</b> Mean return over {tracks} a generation. All "
+        f"of it, the tested CMA means too, was driven in {place}; the paper's CMA mean "
+        "is over 1,024 episodes of gym's first version of the game.",
     )  # fmt: skip
-    text = _search_text(blocks, tested, returns, tracks)
+    text = _search_text(blocks, tested, returns, tracks, place)
     return _chapter("Controller", text) + picture.html()
 
 
 def _search_text(
-    blocks: list[Artifact], tested: np.ndarray, returns: np.ndarray, tracks: str
+    blocks: list[Artifact],
+    tested: np.ndarray,
+    returns: np.ndarray,
+    tracks: str,
+    place: str,
 ) -> str:
     generations = sum(b.array("mean").shape[0] for b in blocks)
     steps = np.concatenate([b.read("steps") for b in blocks])
@@ -227,7 +241,7 @@ def _search_text(
     drives = f"all driving the same {tracks}" if common else f"each on its own {tracks}"
     text = (
         f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates, {drives}, new ones each "
+        f"{population} candidates in {place}, {drives}, new ones each "
         f"generation. Every {blocks[0].config['select_every']} generations the mean of "
         f"the distribution drives {_count(returns.shape[1], 'selection track')}. The "
         f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "
@@ -244,32 +258,49 @@ def _search_text(
 def evaluation(round: Round) -> str:
     """Show the score on unseen tracks beside the random policy's."""
     store = round.one("evaluation")
-    agent, random = round.scores
+    agent, random, simulator, difference = round.scores
     returns, others = store.read("agent/returns"), store.read("random/returns")
     text = (
-        f"On {agent.count} tracks that nothing was trained or selected on, the agent's "
-        f"mean return is {score_line(agent)}; the random policy "
+        f"On {agent.count} tracks that nothing was trained or selected on, driven in "
+        f"gymnasium, the agent's mean return is {score_line(agent)}; the random policy "
         f"“{store.config['random_policy']}” scores {score_line(random)} on the same "
         f"tracks. The controller is the CMA mean after generation "
         f"{int(store.read('generation'))}."
+    )
+    beside = (
+        f"In the simulator the agent's mean return on the very same tracks is "
+        f"{score_line(simulator)}. Track by track, the simulator's return less "
+        f"gymnasium's is {difference_line(difference)} in the mean. "
+        f"{_where_it_learnt(round)}"
     )
     picture = Picture(
         figures.returns_histogram(returns, others, agent, random), "image/svg+xml",
         f"Histogram of returns: the agent's lie between {returns.min():.1f} and "
         f"{returns.max():.1f} with mean {agent.mean:.1f}, the random policy's between "
         f"{others.min():.1f} and {others.max():.1f} with mean {random.mean:.1f}.",
-        "<b>Returns on unseen tracks.</b> Lines: means; bands: their 95 % bootstrap "
-        "intervals.",
+        "<b>Returns on unseen tracks</b>, in gymnasium. Lines: means; bands: their "
+        "95 % bootstrap intervals.",
     )  # fmt: skip
-    return _chapter("Score on unseen tracks", text) + picture.html()
+    return _chapter("Score on unseen tracks", text, beside) + picture.html()
+
+
+def _where_it_learnt(round: Round) -> str:
+    """Return the sentence on where the agent drove to learn, as far as is known."""
+    told = []
+    if place := round.place("rollouts"):
+        told.append(f"V and M learnt from rollouts driven in {place}")
+    if place := round.place("controller"):
+        told.append(f"C was evolved in {place}")
+    return " and ".join(told) + "." if told else ""
 
 
 def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
-def _chapter(title: str, text: str) -> str:
-    return f"<h3>{escape(title)}</h3><p>{escape(text)}</p>\n"
+def _chapter(title: str, *texts: str) -> str:
+    paragraphs = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return f"<h3>{escape(title)}</h3>{paragraphs}\n"
 
 
 def _strips(rows: np.ndarray) -> bytes:
@@ -300,6 +331,6 @@ def diagram_facts(round: Round) -> dict[str, list[str]]:
         size = stores[0].array("mean").shape[1]
         lines["controller"] = [f"{size:,} parameters", f"{generations:,} generations"]
     if round.scores is not None:
-        agent, _ = round.scores
+        agent = round.scores.agent
         lines["evaluation"] = [f"{agent.count} drives", f"mean {agent.mean:.1f}"]
     return lines

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from worldmodels.statistics import Summary, summarise
 _CLIPS = 4
 
 Stores = dict[str, list[Artifact]]
+
+
+class Scores(NamedTuple):
+    """Returns on the same unseen tracks; the published score is gymnasium's."""
+
+    agent: Summary  # in gymnasium
+    random: Summary  # the random policy's, in gymnasium
+    simulator: Summary  # the agent's in the simulator
+    difference: Summary  # simulator's less gymnasium's, track by track
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,23 @@ class Round:
         return None if store is None else Mind(*trained.load_memory(store))
 
     @cached_property
-    def scores(self) -> tuple[Summary, Summary] | None:
+    def scores(self) -> Scores | None:
         """The agent's and the random policy's returns on unseen tracks."""
         store = self.one("evaluation")
         if store is None:
             return None
-        agent, random = (store.read(f"{d}/returns") for d in ("agent", "random"))
-        return summarise(agent), summarise(random)
+        agent, random, simulator = (
+            store.read(f"{driver}/returns")
+            for driver in ("agent", "random", "simulator")
+        )
+        return Scores(*map(summarise, (agent, random, simulator, simulator - agent)))
+
+    def place(self, kind: str) -> str | None:
+        """Return where the cars of `kind`, rollouts or controller, drove, as words."""
+        if kind not in self.stores:
+            return None
+        backend = self.stores[kind][0].config["backend"]
+        return {"simulator": "the simulator"}.get(backend, backend)
 
 
 @dataclass(frozen=True)

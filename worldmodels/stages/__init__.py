@@ -11,7 +11,7 @@ VERSIONS = {
     "memory": 1,
     "controller": 2,
     "evaluation": 2,
-    "report": 1,
+    "report": 2,
     "ablations": 1,
     "export": 1,
 }
