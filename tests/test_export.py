@@ -128,7 +128,7 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
 
 
 def test_it_is_small_at_the_papers_sizes(tmp_path):
-    """All of V, M and C, with weights that no compression makes smaller."""
+    """All of V, M and C with random weights; even uncompressed it is 9.5 MB."""
     run, settings = Run(), Round()
 
     def create(stage: str, more: dict, inputs: dict):
