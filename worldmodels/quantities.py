@@ -1,4 +1,4 @@
-"""Times and sizes as people say them."""
+"""Times, sizes and counts as people say them."""
 
 
 def duration(seconds: float) -> str:
@@ -20,3 +20,8 @@ def size(count: int) -> str:
         if value < 999.95:
             return f"{value:.1f} {unit}"
     return f"{value / 1000:.1f} GB"
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number of things, such as "1 track" or "1,024 tracks"."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"

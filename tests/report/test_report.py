@@ -17,7 +17,7 @@ from worldmodels.drives import drive, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.report import chapters
+from worldmodels.report import chapters, driving
 from worldmodels.report.rounds import group, rollout_clips
 from worldmodels.report.testdrives import replay_ranked
 from worldmodels.stages import report
@@ -176,13 +176,13 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
         (round,) = group(make_training(tmp_path / backend))
         told = chapters.rollouts(round, rollout_clips(round))
         assert f"driven in {place} by the random policy" in told
-        told = chapters.controller(round)
+        told = driving.controller(round)
         assert f"candidates in {place}, all driving" in told
         caption = told[told.index("<figcaption>") :]
         assert f"the tested CMA means too, was driven in {place};" in caption
         both = f"rollouts driven in {place} and C was evolved in {place}."
-        assert chapters._where_it_learnt(round) == f"V and M learnt from {both}"
-    text = chapters.evaluation(group([rounds[0].evaluation])[0])
+        assert driving._where_it_learnt(round) == f"V and M learnt from {both}"
+    text = driving.evaluation(group([rounds[0].evaluation])[0])
     assert "learnt" not in text  # nothing is known of it
 
 

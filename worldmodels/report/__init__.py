@@ -5,8 +5,8 @@ from pathlib import Path
 
 from worldmodels.artifacts import Artifact
 from worldmodels.quantities import duration, size
-from worldmodels.report import chapters, diagram, figures, page, testdrives
-from worldmodels.report.chapters import difference_line, score_line
+from worldmodels.report import chapters, diagram, driving, figures, page, testdrives
+from worldmodels.report.driving import difference_line, score_line
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Round, rollout_clips
 from worldmodels.report.testdrives import TestDrive
@@ -114,7 +114,7 @@ def round_html(round: Round, film_bytes: int) -> str:
     clips = rollout_clips(round)
     parts, drives = [], []
     if round.one("evaluation") is not None:
-        parts.append(chapters.evaluation(round))
+        parts.append(driving.evaluation(round))
         drives = testdrives.replay_ranked(round.one("evaluation"))
     if _can_film(round):
         parts.append("<h3>Test drives</h3>\n")
@@ -124,7 +124,7 @@ def round_html(round: Round, film_bytes: int) -> str:
         ]
     shown = [*clips[:1], *_median(drives)]
     if "controller" in round.stores:
-        parts.append(chapters.controller(round))
+        parts.append(driving.controller(round))
     if "memory" in round.stores:
         parts.append(chapters.memory(round, shown))
     if "vision" in round.stores:

@@ -1,4 +1,4 @@
-"""What the report says of one round: a chapter a stage, from its stores to HTML."""
+"""What the report says of V, of M and of what they learnt from: a chapter a stage."""
 
 from html import escape
 
@@ -8,32 +8,15 @@ import numpy as np
 from worldmodels import imagery, pictures
 from worldmodels.artifacts import Artifact
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.report import figures
+from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Round
-from worldmodels.statistics import Summary
 
 _COLUMNS = 12  # frames in a strip
 _SURVEYED = 200  # frames that tell which latent dimensions are informative
 _TRAVERSED = 8  # latent dimensions shown
 _DREAM_STRIDE = 5  # steps between two frames of a dream strip
 _WATCHED = 100  # steps that M watches before it dreams
-
-
-def score_line(summary: Summary) -> str:
-    """Return a mean with its interval, as text."""
-    return (
-        f"{summary.mean:.1f} (95 % interval {summary.low:.1f} to {summary.high:.1f}, "
-        f"standard deviation {summary.std:.1f})"
-    )
-
-
-def difference_line(summary: Summary) -> str:
-    """Return the mean of differences with its interval, as text."""
-    return (
-        f"{summary.mean:+z.1f} (95 % interval {summary.low:+z.1f} to "
-        f"{summary.high:+z.1f})"
-    )
 
 
 def rollouts(round: Round, clips: list[Clip]) -> str:
@@ -62,7 +45,7 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
         "time.",
         [c.name for c in clips],
     )  # fmt: skip
-    return _chapter("What was driven to learn from", text) + picture.html()
+    return page.chapter("What was driven to learn from", text) + picture.html()
 
 
 def vision(round: Round, clips: list[Clip]) -> str:
@@ -82,7 +65,7 @@ def vision(round: Round, clips: list[Clip]) -> str:
         f"{_last(history['kl']):.1f} nats of KL."
     )
     curves = _curves("V", shown, ["reconstruction, squared error"])
-    parts = [_chapter("Vision", text), curves.html()]
+    parts = [page.chapter("Vision", text), curves.html()]
     parts += [_reconstructions(round.eyes, clip).html() for clip in clips]
     parts.append(_prior(round.eyes, round.number).html())
     if clips:
@@ -171,7 +154,7 @@ def memory(round: Round, clips: list[Clip]) -> str:
         f"{_last(history['nll']):.3f} nats per dimension; the posterior's own noise "
         "costs about one."
     )
-    parts = [_chapter("Memory", text), _curves("M", shown, []).html()]
+    parts = [page.chapter("Memory", text), _curves("M", shown, []).html()]
     if round.eyes is not None:
         key = jax.random.key(round.number)
         strips = [_dream_strip(round.eyes, round.mind, key, clip) for clip in clips]
@@ -200,107 +183,6 @@ def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture 
         f"{shown[-1] + 1} steps ahead.",
         ["real", "V", "dream"],
     )  # fmt: skip
-
-
-def controller(round: Round) -> str:
-    """Show the evolution of C."""
-    blocks = round.stores["controller"]
-    fitness = np.concatenate([b.read("fitness").mean(axis=2) for b in blocks])
-    tested = np.concatenate([b.read("selection/generation") for b in blocks])
-    returns = np.concatenate([b.read("selection/returns") for b in blocks])
-    means = returns.mean(axis=1)
-    tracks = _count(blocks[0].config["rollouts"], "track")
-    place = round.place("controller")
-    picture = Picture(
-        figures.fitness(fitness, tested, returns), "image/svg+xml",
-        f"Fitness by generation: the population's mean goes from "
-        f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
-        f"{fitness.max():.1f}; the CMA mean on selection tracks goes from "
-        f"{means[0]:.1f} to {means[-1]:.1f}. The paper's line is 823, 867, 867, 880 "
-        "and 900.5 at generations 25, 50, 100, 200 and 1800.",
-        f"<b>Fitness by generation.</b> Mean return over {tracks} a generation. All "
-        f"of it, the tested CMA means too, was driven in {place}; the paper's CMA mean "
-        "is over 1,024 episodes of gym's first version of the game.",
-    )  # fmt: skip
-    text = _search_text(blocks, tested, returns, tracks, place)
-    return _chapter("Controller", text) + picture.html()
-
-
-def _search_text(
-    blocks: list[Artifact],
-    tested: np.ndarray,
-    returns: np.ndarray,
-    tracks: str,
-    place: str,
-) -> str:
-    generations = sum(b.array("mean").shape[0] for b in blocks)
-    steps = np.concatenate([b.read("steps") for b in blocks])
-    _, population, size = blocks[0].array("population").shape
-    best = int(np.argmax(returns.mean(axis=1)))
-    common = blocks[0].array("track_seed").ndim == 2
-    drives = f"all driving the same {tracks}" if common else f"each on its own {tracks}"
-    text = (
-        f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates in {place}, {drives}, new ones each "
-        f"generation. Every {blocks[0].config['select_every']} generations the mean of "
-        f"the distribution drives {_count(returns.shape[1], 'selection track')}. The "
-        f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "
-        "one is evaluated."
-    )
-    if steps.min() < steps.max():
-        text += (
-            f" Episodes grew from {steps[0]:,} to {steps[-1]:,} steps, so early "
-            "fitness is of shorter drives."
-        )
-    return text
-
-
-def evaluation(round: Round) -> str:
-    """Show the score on unseen tracks beside the random policy's."""
-    store = round.one("evaluation")
-    agent, random, simulator, difference = round.scores
-    returns, others = store.read("agent/returns"), store.read("random/returns")
-    text = (
-        f"On {agent.count} tracks that nothing was trained or selected on, driven in "
-        f"gymnasium, the agent's mean return is {score_line(agent)}; the random policy "
-        f"“{store.config['random_policy']}” scores {score_line(random)} on the same "
-        f"tracks. The controller is the CMA mean after generation "
-        f"{int(store.read('generation'))}."
-    )
-    beside = (
-        f"In the simulator the agent's mean return on the very same tracks is "
-        f"{score_line(simulator)}. Track by track, the simulator's return less "
-        f"gymnasium's is {difference_line(difference)} in the mean. "
-        f"{_where_it_learnt(round)}"
-    )
-    picture = Picture(
-        figures.returns_histogram(returns, others, agent, random), "image/svg+xml",
-        f"Histogram of returns: the agent's lie between {returns.min():.1f} and "
-        f"{returns.max():.1f} with mean {agent.mean:.1f}, the random policy's between "
-        f"{others.min():.1f} and {others.max():.1f} with mean {random.mean:.1f}.",
-        "<b>Returns on unseen tracks</b>, in gymnasium. Lines: means; bands: their "
-        "95 % bootstrap intervals.",
-    )  # fmt: skip
-    return _chapter("Score on unseen tracks", text, beside) + picture.html()
-
-
-def _where_it_learnt(round: Round) -> str:
-    """Return the sentence on where the agent drove to learn, as far as is known."""
-    told = []
-    if place := round.place("rollouts"):
-        told.append(f"V and M learnt from rollouts driven in {place}")
-    if place := round.place("controller"):
-        told.append(f"C was evolved in {place}")
-    return " and ".join(told) + "." if told else ""
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"
-
-
-def _chapter(title: str, *texts: str) -> str:
-    paragraphs = "".join(f"<p>{escape(text)}</p>" for text in texts)
-    return f"<h3>{escape(title)}</h3>{paragraphs}\n"
 
 
 def _strips(rows: np.ndarray) -> bytes:

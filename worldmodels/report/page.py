@@ -101,6 +101,12 @@ def _data_uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def chapter(title: str, *texts: str) -> str:
+    """Return a heading and a paragraph for each text."""
+    paragraphs = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return f"<h3>{escape(title)}</h3>{paragraphs}\n"
+
+
 def facts(values: Sequence[tuple[str, str, str]]) -> str:
     """Return a row of cards of (name, value, remark)."""
     cards = "".join(
