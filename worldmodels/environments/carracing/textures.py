@@ -19,6 +19,7 @@ which two of every three differ from the third.
 """
 
 from functools import lru_cache
+from types import ModuleType
 from typing import NamedTuple
 
 import jax
@@ -88,7 +89,7 @@ def bake(track: Track) -> Texture:
     pairs, narrow = _touches(quads, edges, exists)
     places, order, complete = _lists(pairs)
     ground, index = _ground()
-    pool = jnp.concatenate([ground, _means(_draw(edges, color, places, order))])
+    pool = jnp.concatenate([ground, _means(_draw(edges, color, places, order), jnp)])
     slots = len(ground) + np.arange(_CAPACITY)
     index = jnp.asarray(index).at[places].set(slots.astype(np.uint16), mode="drop")
     texels = [pool.ravel(), *(level.ravel() for level in _coarse(pool, index))]
@@ -205,8 +206,11 @@ def _has_patches(metres):
     return jnp.floor(metres / (_PATCH * TEXEL)).astype(jnp.int32) % 2 == 0
 
 
-def _means(drawn: jax.Array) -> jax.Array:
-    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN]."""
+def _means(drawn, xp: ModuleType):
+    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN].
+
+    `xp` is the module of the arrays: numpy, for what all tracks share, or jax.numpy.
+    """
     fine, coarse = [], []
     for half in _split(drawn):
         fives = _sums(_sums(half, 5, 1, 1).mT, 5, 1, 1).mT
@@ -214,12 +218,12 @@ def _means(drawn: jax.Array) -> jax.Array:
         fine.append(_divide(fives, 25))
         coarse.append(_divide(eights, 64))
     levels = [_join(*fine), _join(*coarse)]
-    return jnp.concatenate(
+    return xp.concatenate(
         [level.reshape(*drawn.shape[:-2], -1) for level in levels], -1
     )
 
 
-def _sums(texels: jax.Array, width: int, step: int, start: int) -> jax.Array:
+def _sums(texels, width: int, step: int, start: int):
     """Sum runs of `width` along the last axis, one beginning every `step`."""
     count = BLOCK // step
     ends = [start + i + step * (count - 1) + 1 for i in range(width)]
@@ -279,8 +283,7 @@ def _ground() -> tuple[np.ndarray, np.ndarray]:
     kinds, kind = np.unique(stripe, axis=0, return_inverse=True)
     both = kinds[:, None, :, None] * kinds[None, :, None, :]
     drawn = np.where(both == 4, _LIGHT, np.where(both > 0, _DARK, 0)).astype(np.uint32)
-    with jax.ensure_compile_time_eval():
-        means = np.asarray(_means(jnp.asarray(drawn))).reshape(len(kinds) ** 2, -1)
+    means = _means(drawn, np).reshape(len(kinds) ** 2, -1)
     pool, place = np.unique(means, axis=0, return_inverse=True)
     place = place.reshape(len(kinds), len(kinds))
     index = place[kind.ravel()[:, None], kind.ravel()]
