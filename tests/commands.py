@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-# One size for every test: the agents of these runs learn nothing.
-ENVIRONMENT = ["--max-steps=24", "--slots=4"]
+# One size for every test: the agents of these runs learn nothing, and each shape of the
+# simulator is compiled once for all tests. Two workers, as conftest.py has two devices.
+ENVIRONMENT = ["--max-steps=24", "--slots=4", "--workers=2"]
+ROLLOUTS = ["--episodes-per-shard=4", "--steps=20"]
 VISION = [
     "--latent-size=4",
     "--channels=4,4,8,8",
@@ -18,7 +21,7 @@ CONTROLLER = [
     "--rollouts=2",
     "--generations-per-block=3",
     "--select-every=1",
-    "--selection-episodes=2",
+    "--selection-episodes=3",
     "--initial-steps=12",
     "--step-increment=6",
 ]
@@ -49,11 +52,11 @@ def refused(stage: str, *arguments: object) -> str:
     return errors[0]
 
 
-def rollouts(folder: Path, shard: int = 0) -> Path:
+def rollouts(folder: Path, shard: int = 0, backend: str = "simulator") -> Path:
     """Make one rollout store of four episodes."""
     out = folder / f"rollouts-{shard}.zarr"
-    sizes = ["--episodes-per-shard=4", "--steps=20", *ENVIRONMENT]
-    run("rollouts", f"--shard={shard}", *sizes, "--out", out)
+    where = [f"--shard={shard}", f"--backend={backend}"]
+    run("rollouts", *where, *ROLLOUTS, *ENVIRONMENT, "--out", out)
     return out
 
 
@@ -77,4 +80,30 @@ def memory(folder: Path, shards: list[Path]) -> Path:
     out = folder / "memory.zarr"
     files = ["--latents", *shards, "--checkpoint", folder / "m.ckpt", "--out", out]
     run("memory", *MEMORY, "--epochs=2", *files)
+    return out
+
+
+def networks(folder: Path, shards: list[Path]) -> SimpleNamespace:
+    """Train V and M on rollouts."""
+    eyes = vision(folder, shards)
+    encoded = [latents(folder, eyes, shard) for shard in shards]
+    mind = memory(folder, encoded)
+    return SimpleNamespace(
+        folder=folder, shards=shards, vision=eyes, latents=encoded, memory=mind
+    )
+
+
+def block(out: Path, made: SimpleNamespace, *options: object) -> Path:
+    """Evolve C for three generations, or as many as `options` say."""
+    files = ["--vision", made.vision, "--memory", made.memory, "--out", out]
+    saved = ["--checkpoint", out.with_suffix(".ckpt")]
+    run("controller", *CONTROLLER, *ENVIRONMENT, *saved, *files, *options)
+    return out
+
+
+def evaluation(out: Path, made: SimpleNamespace, blocks: list[Path]) -> Path:
+    """Score the best of some blocks on as many tracks as it was selected on."""
+    files = ["--vision", made.vision, "--memory", made.memory]
+    files += ["--controller", *blocks, "--out", out]
+    run("evaluation", *ENVIRONMENT, "--episodes=3", *files)
     return out

@@ -27,6 +27,16 @@ def key():
     return jax.random.key(0)
 
 
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory):
+    """A tiny V and M, trained on two shards that the simulator drove: only read it."""
+    import commands
+
+    folder = tmp_path_factory.mktemp("learnt")
+    shards = [commands.rollouts(folder, shard) for shard in (0, 1)]
+    return commands.networks(folder, shards)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""

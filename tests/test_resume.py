@@ -15,15 +15,15 @@ from worldmodels.artifacts import open_artifact
 from worldmodels.checkpoints import Checkpoint
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> dict[str, Path]:
+@pytest.fixture
+def inputs(learnt) -> dict[str, Path]:
     """Stores that the killed stages start from."""
-    folder = tmp_path_factory.mktemp("inputs")
-    shard = commands.rollouts(folder)
-    vision = commands.vision(folder, [shard])
-    latents = commands.latents(folder, vision, shard)
-    memory = commands.memory(folder, [latents])
-    return {"rollouts": shard, "vision": vision, "latents": latents, "memory": memory}
+    return {
+        "rollouts": learnt.shards[0],
+        "vision": learnt.vision,
+        "latents": learnt.latents[0],
+        "memory": learnt.memory,
+    }
 
 
 def kill_when(appears, words: list[str]) -> None:
@@ -95,7 +95,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
 
 
 def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
-    sizes = [*commands.CONTROLLER, *commands.ENVIRONMENT]
+    # Enough of them that the simulator is not done before it is killed.
+    sizes = [*commands.CONTROLLER, "--generations-per-block=8", *commands.ENVIRONMENT]
     words = [*sizes, "--vision", inputs["vision"], "--memory", inputs["memory"]]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"
@@ -110,15 +111,25 @@ def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
     assert_same_arrays(whole, killed)
 
 
-def test_a_killed_shard_is_driven_again_and_is_the_same(tmp_path, inputs):
-    sizes = ["--episodes-per-shard=4", "--steps=20", *commands.ENVIRONMENT]
+# What is there when a shard is killed: the simulator has all frames at once, after it
+# has compiled its program; gymnasium's come one episode after another.
+@pytest.mark.parametrize(
+    ("backend", "made"), [("simulator", ""), ("gymnasium", "frames")]
+)
+def test_a_killed_shard_is_driven_again_and_is_the_same(
+    tmp_path, inputs, backend, made
+):
+    whole = inputs["rollouts"]
+    if backend == "gymnasium":
+        whole = commands.rollouts(tmp_path, backend=backend)
+    sizes = [f"--backend={backend}", *commands.ROLLOUTS, *commands.ENVIRONMENT]
     out = tmp_path / "shard.zarr"
     partial = tmp_path / ".shard.zarr.partial"
     words = commands.command("rollouts", *sizes, "--out", out)
-    kill_when(lambda: (partial / "frames").exists(), words)
+    kill_when((partial / made).exists, words)
     assert not out.exists()
     commands.run("rollouts", *sizes, "--out", out)
-    assert_same_arrays(inputs["rollouts"], out)
+    assert_same_arrays(whole, out)
     assert not partial.exists()
 
 
@@ -132,9 +143,10 @@ def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, inputs):
     assert open_artifact(out).array("history/nll").shape == (2,)
 
 
-def test_workers_end_with_a_killed_stage(tmp_path, inputs):
+def test_workers_end_with_a_killed_stage(tmp_path):
     """No process of the stage's is left behind to simulate for nobody."""
     sizes = ["--episodes-per-shard=400", "--steps=20", *commands.ENVIRONMENT]
+    sizes += ["--backend=gymnasium"]
     out = tmp_path / "shard.zarr"
     words = commands.command("rollouts", *sizes, "--out", out)
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
