@@ -1,0 +1,69 @@
+"""A driver of 130 numbers that sees 8x8 pixels, evolved in the simulator alone.
+
+    python examples/evolution_strategy.py [GENERATIONS] [POPULATION] [STEPS]
+
+OpenAI's evolution strategy, from evosax. A generation drives one track, a fresh one.
+"""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import optax
+from evosax.algorithms import Open_ES
+
+from worldmodels.environments.carracing import functional, simulator, tracks
+
+
+def act(weights: jax.Array, frames: jax.Array) -> jax.Array:
+    """Return actions [B, 3] of drivers [B, 130] on frames [B, 64, 64, 3]."""
+    green = frames[..., 1].reshape(-1, 8, 8, 8, 8).mean((2, 4)) / 128 - 1
+    matrix, bias = weights[:, :128].reshape(-1, 64, 2), weights[:, 128:]
+    out = jnp.tanh(jnp.einsum("bi,bio->bo", green.reshape(-1, 64), matrix) + bias)
+    steer, pedal = out.T
+    return jnp.stack([steer, jnp.maximum(pedal, 0), jnp.maximum(-pedal, 0)], axis=1)
+
+
+def returns(population: jax.Array, key: jax.Array, steps: int) -> jax.Array:
+    """Drive all candidates [P, 130] on the same fresh track and return returns [P]."""
+    track = jax.tree.map(lambda x: x[None], tracks.from_key(key))
+    shared = jnp.zeros(len(population), int)
+    state, frames = functional.start(simulator.build(track), shared)
+
+    def step(carry, _):
+        state, frames, driving = carry
+        action = act(population, frames)
+        state, frames, reward, terminated, _ = functional.step(state, action)
+        return (state, frames, driving & ~terminated), jnp.where(driving, reward, 0)
+
+    carry = state, frames, shared == 0
+    return jax.lax.scan(step, carry, length=steps)[1].sum(0)
+
+
+def main(generations: int = 80, population: int = 32, steps: int = 200) -> None:
+    """Evolve, and print the population's mean returns."""
+    adam, std = optax.adam(0.1), optax.constant_schedule(0.2)
+    strategy = Open_ES(population, jnp.zeros(130), optimizer=adam, std_schedule=std)
+    params = strategy.default_params
+    state = strategy.init(jax.random.key(0), jnp.zeros(130), params)
+
+    @jax.jit
+    def evolve(state, key):
+        ask, drive, tell = jax.random.split(key, 3)
+        candidates, state = strategy.ask(ask, state, params)
+        scores = returns(candidates, drive, steps)
+        return strategy.tell(tell, candidates, -scores, state, params)[0], scores
+
+    means = []
+    for generation in range(generations):
+        state, scores = evolve(state, jax.random.key(1 + generation))
+        means.append(float(scores.mean()))
+        print(f"generation {generation}: {means[-1]:.1f}", flush=True)
+    first, last = sum(means[:10]) / len(means[:10]), sum(means[-10:]) / len(means[-10:])
+    print(
+        f"mean return: {first:.1f} in the first ten generations, {last:.1f} in the last"
+    )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
