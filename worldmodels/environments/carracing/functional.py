@@ -5,16 +5,16 @@
     drive = jax.jit(step, donate_argnums=0)
     state, frames, reward, terminated, truncated = drive(state, action)
 
-Donated, the tracks in the state stay where they are; else each call copies them. Inside
-`lax.scan` that comes by itself. All B environments advance
-together: there is nothing to vmap. Each drives a track of its own, drawn from its key,
-of 3.2 MB. A few tracks do where cars share them:
+Donated, the tracks in the state stay where they are; else each call copies them, 3.2 MB
+a track. Inside `lax.scan` that comes by itself. All B environments advance together:
+there is nothing to vmap. Each drives a track of its own, drawn from its key. Where cars
+share tracks, a few do:
 
     world = jax.jit(simulator.build)(jax.vmap(tracks.from_key)(keys))  # 16 tracks
     state, frames = jax.jit(start)(world, track=jnp.arange(64) % 16)  # 64 cars
 
 An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in [0, 1];
-`ACTION_LOW` and `ACTION_HIGH` say so. What lies outside counts as the nearest bound. A
+`carracing.ACTION_LOW` and `ACTION_HIGH` say so. What lies outside counts as the nearest bound. A
 step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's, without the bar of
 indicators below it, at this size.
 
@@ -97,8 +97,9 @@ def step(
 def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Array]:
     """Begin the episodes that are `done` (bool [B]) anew, each on a fresh track.
 
-    Costs next to nothing where none is done, so that it may follow every step. Where
-    all are, `reset` does the same with more of it at a time.
+    Where none is done no track is drawn, so that it may follow every step of a jitted
+    program; the frames of `step`, if they are not used, are then not drawn. Where all
+    are done, `reset` does the same with more tracks at a time.
 
     Args:
         state: one that came from `reset`: every environment has its own track.
