@@ -14,9 +14,9 @@ share tracks, a few do:
     state, frames = jax.jit(start)(world, track=jnp.arange(64) % 16)  # 64 cars
 
 An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in [0, 1];
-`carracing.ACTION_LOW` and `ACTION_HIGH` say so. What lies outside counts as the nearest bound. A
-step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's, without the bar of
-indicators below it, at this size.
+`ACTION_LOW` and `ACTION_HIGH` of the package say so. What lies outside counts as the
+nearest bound. A step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's,
+without the bar of indicators below it, at this size.
 
 Nothing resets itself. An episode that is over may be stepped on, but what it earns then
 means nothing: mask it, or give it a new track with `renew`.
