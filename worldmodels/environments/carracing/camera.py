@@ -48,8 +48,8 @@ ZOOMS = _zooms()
 
 
 def at_zoom(table: np.ndarray, step: jax.Array) -> jax.Array:
-    """Return [..., B] of a table [..., 50] with a column for each of ZOOMS."""
-    return jnp.asarray(table)[..., jnp.clip(step, 0, _ZOOMING - 1)]
+    """Return [B, ...] of a table [50, ...] with a row for each of ZOOMS."""
+    return jnp.asarray(table)[jnp.clip(step, 0, _ZOOMING - 1)]
 
 
 def right_and_above(row, column):

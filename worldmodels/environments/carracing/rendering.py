@@ -70,7 +70,7 @@ def _texels(texture: Texture, view: View, place: jax.Array) -> jax.Array:
     """Return which of all textures' texels is under each pixel, [B, 64, 64]."""
     u, v = _coordinates(view)
     shift, mask, stride, words, start = (
-        field[:, None, None] for field in at_zoom(_levels(), view.step)
+        field[:, None, None] for field in at_zoom(_levels(), view.step).T
     )
     entry = _take(texture.index, place).astype(jnp.int32)
     within = (v >> shift & mask) * stride + (u >> shift & mask)
@@ -106,9 +106,9 @@ def _coordinates(view: View) -> list[jax.Array]:
 
 
 def _levels() -> np.ndarray:
-    """Return how to address the level that suits each zoom: int32 [5, 50].
+    """Return how to address the level that suits each zoom: int32 [50, 5].
 
-    That is, by rows: the bits to shift a coordinate by, the mask for what remains,
+    That is, by columns: the bits to shift a coordinate by, the mask for what remains,
     words from row to row, words of a pool's entry, the level's first word.
     """
     levels = np.array(textures.levels())
@@ -116,7 +116,7 @@ def _levels() -> np.ndarray:
     levels = levels[abs(levels[:, :1] - wanted).argmin(0)]
     shift, start, words, stride, mask = levels.T
     fields = [shift + _FRACTION, mask >> shift, stride, words, start]
-    return np.array(fields, np.int32)
+    return np.array(fields, np.int32).T
 
 
 def _take(table: jax.Array, at: jax.Array) -> jax.Array:

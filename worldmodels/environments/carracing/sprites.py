@@ -1,8 +1,8 @@
 """The car as the camera sees it: a hull that never moves, and four wheels that turn.
 
 The camera is fixed to the hull, so that the hull is a picture for each zoom, made once,
-as the reference makes it. Wheels steer and roll, and are computed: how much of a pixel
-one covers is a product of two profiles, across it and along it.
+as the reference makes it. Wheels steer and roll. They are drawn as a few upright boxes:
+how much of a pixel one covers is a product of how much of its row and of its column.
 """
 
 import math
@@ -15,26 +15,19 @@ import numpy as np
 
 from worldmodels.environments.carracing.camera import (
     CAR,
-    HEIGHT,
     SEEN,
     SIZE,
-    WIDTH,
     WINDOW,
     ZOOMS,
     View,
     at_zoom,
-    right_and_above,
 )
 
 # The pixels that the car can reach, however it is steered.
 BOUNDS = ROWS, COLUMNS = slice(49, 61), slice(28, 36)
 
-_HALF_WIDTH, _RADIUS = 0.28, 0.54  # m: of a wheel, which is drawn as long as it is high
-_STRIPE = 1.2  # rad of a wheel's circumference that are light
-# Pixels over which an edge is smeared: smoothscale's box and then PIL's triangle spread
-# it as much as this smooth step does.
-_SMEAR = 2.0
-_RED, _LIGHT = 202, 75  # of hull and stripe: 2 lower than gymnasium's, by smoothscale
+_NEAR = slice(540, 660), slice(460, 540)  # rows and columns of the window around it
+_UNIT = 0.02  # m; of the vertices below
 # The hull's polygons, clockwise. Source: gymnasium's car_dynamics, HULL_POLY1 to 4.
 _HULL = (
     ((-60, 130), (60, 130), (60, 110), (-60, 110)),
@@ -45,56 +38,65 @@ _HULL = (
     ),
     ((-50, -90), (50, -90), (50, -120), (-50, -120)),
 )
-_UNIT = 0.02  # m; of these vertices
+_REAR = (  # wheels, which do not steer
+    ((-69, -55), (-41, -55), (-41, -109), (-69, -109)),
+    ((41, -55), (69, -55), (69, -109), (41, -109)),
+)
+_HALF_WIDTH, _RADIUS = 0.28, 0.54  # m: of a wheel, which is drawn as long as it is high
+_STRIPE = 1.2  # rad of a wheel's circumference that are light
+# Window pixels: pygame draws both the first and the last that a wheel reaches.
+_GROW = 0.4
+_RED, _LIGHT = 202, 75  # of hull and stripe: 2 lower than gymnasium's, by smoothscale
 
 
-class Wheels(NamedTuple):
-    """Where B cars' wheels are in the window, as seen from the car; each [4, B]."""
+class Boxes(NamedTuple):
+    """Four front halves of wheels, four back halves, four stripes of each of B cars."""
 
-    right: jax.Array  # window pixels
-    above: jax.Array
-    cos: jax.Array  # of the steering angle
-    sin: jax.Array
-    half_width: jax.Array  # window pixels
-    half_length: jax.Array
-    front: jax.Array  # of the stripe, from the wheel's middle, window pixels
-    back: jax.Array
+    across: jax.Array  # [12, B, 8] how much of each column of pixels is within
+    down: jax.Array  # [12, B, 12] of each row
 
 
-def wheels(view: View) -> Wheels:
-    """Find the wheels as the camera sees them."""
+def wheels(view: View) -> Boxes:
+    """Find the wheels as the camera sees them.
+
+    Boxes stay upright when their wheel steers, and only move: they are smaller than
+    pixels, which do not turn.
+    """
     zoom = at_zoom(ZOOMS, view.step)
     cos, sin = jnp.cos(view.angle), jnp.sin(view.angle)
-    x, y = (view.wheel_x - view.x) * zoom, (view.wheel_y - view.y) * zoom
-    steering = view.wheel_angle - view.angle
+    x, y = view.wheel_x - view.x, view.wheel_y - view.y
     front, back = _stripe(view.wheel_phase)
-    every = jnp.ones_like(x)
-    return Wheels(
-        right=cos * x + sin * y,
-        above=cos * y - sin * x,
-        cos=jnp.cos(steering),
-        sin=jnp.sin(steering),
-        half_width=_HALF_WIDTH * zoom * every,
-        half_length=_RADIUS * zoom * every,
-        front=front * zoom,
-        back=back * zoom,
+    half = jnp.full_like(front, _RADIUS / 2)
+    along = jnp.concatenate([half, -half, (front + back) / 2]) * zoom
+    # The grown halves of a wheel overlap no more than a whole one would reach further.
+    grown = jnp.concatenate(
+        [
+            jnp.tile(half * zoom + _GROW / 2, (2, 1)),
+            jnp.where(front > back, (front - back) / 2 * zoom + _GROW, 0),
+        ]
+    )
+    steering = jnp.tile(view.wheel_angle - view.angle, (3, 1))
+    right = jnp.tile((cos * x + sin * y) * zoom, (3, 1)) - jnp.sin(steering) * along
+    above = jnp.tile((cos * y - sin * x) * zoom, (3, 1)) + jnp.cos(steering) * along
+    rows, columns = _cumulative()
+    return Boxes(
+        across=_within(columns, right, _HALF_WIDTH * zoom + _GROW),
+        down=_within(rows, -above, grown),
     )
 
 
-def draw(ground: jax.Array, wheels: Wheels, step: jax.Array) -> jax.Array:
+def draw(ground: jax.Array, wheels: Boxes, step: jax.Array) -> jax.Array:
     """Draw cars over their surroundings [B, 12, 8], packed as 0x00BBGGRR.
 
-    Hull and wheels hardly overlap, so that their shares of a pixel add up.
     Source: gymnasium's `Car.draw`.
     """
-    hull = jnp.moveaxis(at_zoom(_hull(), step), -1, 0)
-    tyres = stripes = 0
-    for wheel in range(4):
-        tyre, stripe = _cover(Wheels(*(each[wheel] for each in wheels)))
-        tyres, stripes = tyres + tyre, stripes + stripe
-    free = jnp.maximum(1 - hull - tyres, 0)
-    # What the hull leaves of the wheels.
-    grey = _LIGHT * stripes * jnp.minimum(1, (1 - hull) / jnp.maximum(tyres, 1e-6))
+    pictures = at_zoom(_pictures(), step)
+    hull, hidden = pictures[:, 0], pictures[:, 1]
+    boxes = wheels.down[..., None] * wheels.across[:, :, None]
+    tyres, stripes = sum(boxes[:8]), sum(boxes[8:])
+    seen = jnp.maximum(tyres - hidden, 0)
+    grey = _LIGHT * stripes * seen / jnp.maximum(tyres, 1e-6)
+    free = jnp.maximum(1 - hull - seen, 0)
     drawn = 0
     for shift, red in ((0, _RED), (8, 0), (16, 0)):
         below = (ground >> shift & 255).astype(jnp.float32)
@@ -103,33 +105,21 @@ def draw(ground: jax.Array, wheels: Wheels, step: jax.Array) -> jax.Array:
     return drawn
 
 
-def _cover(wheel: Wheels) -> tuple[jax.Array, jax.Array]:
-    """Return how much of each pixel [B, 12, 8] a wheel covers, and how much its stripe.
+def _within(cumulative: np.ndarray, middle: jax.Array, half: jax.Array) -> jax.Array:
+    """Return how much of pixels [P] lies within `half` of a middle [12, B]: [12, B, P].
 
-    Every field of `wheel` is that of one wheel, [B].
+    Both are in window pixels, from the car. `cumulative` [L, P] says how much of each
+    pixel lies before a place.
     """
-    wheel = Wheels(*(each[:, None, None] for each in wheel))
-    rows, columns = np.arange(SIZE)[ROWS, None], np.arange(SIZE)[COLUMNS]
-    right, above = right_and_above(rows, columns)
-    right = right.astype(np.float32) - wheel.right
-    above = above.astype(np.float32) - wheel.above
-    across = wheel.cos * right + wheel.sin * above
-    along = wheel.cos * above - wheel.sin * right
-    width = _share(across, -wheel.half_width, wheel.half_width, _SMEAR * WIDTH)
-    smear = _SMEAR * HEIGHT
-    tyre = width * _share(along, -wheel.half_length, wheel.half_length, smear)
-    return tyre, width * _share(along, wheel.back, wheel.front, smear)
+    table = jnp.asarray(cumulative)
 
+    def before(place):
+        place = jnp.clip(place + len(table) // 2, 0, len(table) - 2)
+        whole = place.astype(jnp.int32)
+        part = (place - whole)[..., None]
+        return table[whole] * (1 - part) + table[whole + 1] * part
 
-def _share(at, low, high, smear: float):
-    """Return how much of what is seen at a place lies within low .. high."""
-    return _step((high - at) / smear) - _step((low - at) / smear)
-
-
-def _step(t):
-    """Rise smoothly from 0 at -1/2 to 1 at 1/2."""
-    t = jnp.clip(t + 0.5, 0, 1)
-    return t * t * (3 - 2 * t)
+    return before(middle + half) - before(middle - half)
 
 
 def _stripe(phase: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -149,22 +139,42 @@ def _stripe(phase: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 @lru_cache
-def _hull() -> np.ndarray:
-    """Return how much of each pixel is hull, [12, 8, 50], at each zoom."""
-    down, across = _shrinking(SEEN, 84)[ROWS], _shrinking(WINDOW, 96)[COLUMNS]
-    sprites = [down @ _silhouette(zoom) @ across.T for zoom in ZOOMS]
-    return np.stack(sprites, -1).astype(np.float32)
+def _cumulative() -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of each row [121, 12] and column [81, 8] is before a place.
 
-
-def _silhouette(zoom: float) -> np.ndarray:
-    """Return which of the window's pixels [700, 1000] are hull.
-
-    As pygame draws polygons: vertices cut to whole pixels, outlines included.
+    A place is a window pixel's beginning; the one in the middle is the car's.
     """
-    row, column = np.arange(800)[:, None], np.arange(WINDOW)
-    hull = np.zeros((800, WINDOW), bool)
-    for polygon in _HULL:
-        # Rows count upwards until the window is flipped.
+    tables = []
+    for weights in _weights():
+        table = np.pad(weights.cumsum(axis=1), ((0, 0), (1, 0)))
+        tables.append(table.T.astype(np.float32))
+    return tuple(tables)
+
+
+@lru_cache
+def _pictures() -> np.ndarray:
+    """Return how much of each pixel is hull, and hull before a wheel, at each zoom.
+
+    Of shape [50, 2, 12, 8].
+    """
+    rows, columns = _weights()
+    pictures = []
+    for zoom in ZOOMS:
+        hull, rear = _silhouette(_HULL, zoom), _silhouette(_REAR, zoom)
+        pictures.append([rows @ seen @ columns.T for seen in (hull, hull & rear)])
+    return np.array(pictures, np.float32)
+
+
+def _silhouette(polygons, zoom: float) -> np.ndarray:
+    """Return which of the window's pixels, rows and columns `_NEAR`, polygons cover.
+
+    Vertices are cut to whole pixels, and pixels on edges belong to the polygon: so does
+    pygame when it draws polygons in the order of their vertices that Box2D makes.
+    """
+    # Rows count upwards until the window is flipped.
+    row, column = 799 - np.arange(800)[_NEAR[0], None], np.arange(WINDOW)[_NEAR[1]]
+    covered = np.zeros((len(row), len(column)), bool)
+    for polygon in polygons:
         vertices = np.trunc(np.array(polygon) * _UNIT * zoom + (CAR[0], 800 - CAR[1]))
         low, high = vertices.min(0), vertices.max(0)
         inside = (column >= low[0]) & (column <= high[0])
@@ -172,11 +182,15 @@ def _silhouette(zoom: float) -> np.ndarray:
         for (x, y), (to_x, to_y) in zip(
             vertices, np.roll(vertices, -1, axis=0), strict=True
         ):
-            a, b = to_y - y, x - to_x  # the vertices go round clockwise
-            outline = max(abs(a), abs(b)) / 2
-            inside &= a * (column - x) + b * (row - y) >= -outline
-        hull |= inside
-    return hull[::-1][:SEEN]
+            inside &= (to_y - y) * (column - x) >= (to_x - x) * (row - y)
+        covered |= inside
+    return covered
+
+
+def _weights() -> tuple[np.ndarray, np.ndarray]:
+    """Return what rows [12, 120] and columns [8, 80] of the window count in pixels."""
+    rows, columns = _shrinking(SEEN, 84), _shrinking(WINDOW, 96)
+    return rows[ROWS, _NEAR[0]], columns[COLUMNS, _NEAR[1]]
 
 
 def _shrinking(length: int, middle: int) -> np.ndarray:
