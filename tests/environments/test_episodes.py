@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from worldmodels.driving import RandomPolicy
+from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.episodes import Episode, run
@@ -21,7 +21,7 @@ EPISODES = [Episode(seed, steps) for seed, steps in enumerate([20, 9, 14, 20, 5]
 def drive(episodes=EPISODES, slots=2, workers=1, policy=None, **kwargs):
     """Run episodes with frames; return the results in the order of the episodes."""
     with EnvironmentPool(SPEC, slots=slots, workers=workers, **kwargs) as pool:
-        policy = policy or RandomPolicy("brownian", slots)
+        policy = policy or RandomSlots("brownian", slots)
         results = list(run(pool, policy, episodes, record=True))
     return sorted(results, key=lambda result: result.index)
 
@@ -83,7 +83,7 @@ class Saboteur:
     """A policy that also sends a signal to a worker, at one moment."""
 
     def __init__(self, slots, fault):
-        self.policy, self.fault = RandomPolicy("brownian", slots), fault
+        self.policy, self.fault = RandomSlots("brownian", slots), fault
         self.calls, self.pool = 0, None
 
     def start(self, slot, episode):
@@ -109,7 +109,7 @@ def test_a_fault_in_the_middle_changes_nothing(expected, fault):
 def test_results_come_as_they_finish():
     """Slot 0 runs episodes 0, 2, 4 and slot 1 runs 1, 3; one step more to start."""
     with EnvironmentPool(SPEC, slots=2, workers=1) as pool:
-        results = list(run(pool, RandomPolicy("white", 2), EPISODES))
+        results = list(run(pool, RandomSlots("white", 2), EPISODES))
     # Slot 0: 20, 20+1+14, 35+1+5; slot 1: 9, 9+1+20.
     assert [result.index for result in results] == [1, 0, 3, 2, 4]
     assert all(result.frames is None for result in results)
