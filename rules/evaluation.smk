@@ -18,6 +18,7 @@ rule evaluate:
     resources:
         mem_mb=6000,
         runtime=480,
+        gpu=0,
     params:
         flags=stage_flags("evaluation"),
         version=VERSIONS["evaluation"],

@@ -16,6 +16,7 @@ rule rollouts_shard:
     resources:
         mem_mb=6000,
         runtime=480,
+        gpu=0,
     params:
         driver=options("vision", "memory", "controller"),
         flags=stage_flags("rollouts"),
