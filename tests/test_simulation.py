@@ -10,6 +10,7 @@ from worldmodels import memory, simulation, vision
 from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.controller import Controller
 from worldmodels.environments.carracing import rendering, simulator
+from worldmodels.errors import UserError
 from worldmodels.memory import Memory
 from worldmodels.randomness import Purpose, episode_seeds, seed_words, step_keys
 from worldmodels.simulation import Cars
@@ -135,3 +136,9 @@ def test_episodes_end_where_they_are_told(mesh, agent, weights, population):
     short = simulation.returns(seeds=SEEDS, steps=3, **kwargs)
     long = simulation.returns(seeds=SEEDS, steps=4, **kwargs)
     np.testing.assert_allclose(short - long, 0.1, atol=1e-4)
+
+
+def test_tracks_without_room_are_refused_by_their_seeds(world):
+    broken = world.tiles._replace(complete=jnp.array([True, False]))
+    with pytest.raises(UserError, match=f"episode seeds {SEEDS[1]}: choose"):
+        simulation.check_complete(world._replace(tiles=broken), SEEDS)

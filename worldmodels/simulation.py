@@ -19,6 +19,7 @@ from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.episodes import Episode, EpisodeResult
+from worldmodels.errors import UserError
 from worldmodels.policies import Policy
 from worldmodels.randomness import episode_keys, seed_words, step_keys
 
@@ -84,6 +85,21 @@ def exact(seeds: np.ndarray) -> World:
 _build = jax.jit(simulator.build)
 
 
+def check_complete(world: World, seeds: np.ndarray) -> None:
+    """Refuse tracks, of these seeds [R], that are not all there.
+
+    Raises:
+        UserError: one needs more room than its tables have.
+    """
+    complete = np.asarray(world.tiles.complete & world.texture.complete)
+    if not complete.all():
+        lost = ", ".join(map(str, seeds[~complete][:8]))
+        raise UserError(
+            f"the simulator has no room for the tracks of episode seeds {lost}: choose "
+            "another seed, or environment.backend: gymnasium"
+        )
+
+
 def returns(
     mesh: Mesh,
     agent: Agent,
@@ -111,7 +127,9 @@ def returns(
         limit=jnp.full(seeds.size, steps, jnp.int32),
         mind=policy.initial(population[candidate]),
     )
-    return totals(mesh, policy, build(distinct), cars).reshape(seeds.shape)
+    world = build(distinct)
+    check_complete(world, distinct)
+    return totals(mesh, policy, world, cars).reshape(seeds.shape)
 
 
 def episodes(
@@ -134,7 +152,9 @@ def episodes(
             limit=jnp.array([episode.steps for episode in together], jnp.int32),
             mind=minds(seeds),
         )
-        driven = record(mesh, policy, fresh(seeds), cars, together[0].steps)
+        world = fresh(seeds)
+        check_complete(world, seeds)
+        driven = record(mesh, policy, world, cars, together[0].steps)
         for car, episode in enumerate(together):
             yield _result(first + car, episode, driven, car)
 

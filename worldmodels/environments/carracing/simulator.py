@@ -32,7 +32,7 @@ STEP_REWARD = -0.1
 OUTSIDE_REWARD = -100.0  # in place of what else the step would earn
 LAP_COMPLETE = 0.95  # of the tiles, before tile 0 counts as the finish
 
-_BATCH = 8  # tracks baked at once: 20 MB each
+_BATCH = 8  # tracks baked at once, to bound the memory that it takes
 
 
 class World(NamedTuple):
