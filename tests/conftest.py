@@ -14,7 +14,7 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR",
     str(Path(__file__).parent.parent / ".jax_cache" / processor()),
 )
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 # So that what spreads over devices has some, on any machine.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 

@@ -25,7 +25,8 @@ def prepare(dtype: str, devices: int | None = None) -> None:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         place = Path(home) / "worldmodels" / processor()
         jax.config.update("jax_compilation_cache_dir", str(place))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 def cores() -> int:
