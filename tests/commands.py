@@ -32,10 +32,10 @@ def command(stage: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", "worldmodels.cli", stage, *map(str, arguments)]
 
 
-def run(stage: str, *arguments: object) -> None:
-    """Run a command that must succeed."""
+def run(stage: str, *arguments: object, timeout: float = 300) -> None:
+    """Run a command that must succeed, in so many seconds."""
     answer = subprocess.run(
-        command(stage, *arguments), capture_output=True, text=True, timeout=300
+        command(stage, *arguments), capture_output=True, text=True, timeout=timeout
     )
     assert answer.returncode == 0, answer.stderr
 
