@@ -51,7 +51,7 @@ def ours(cars: int, steps: int) -> Callable[[], object]:
         def drive(group) -> jax.Array:
             def step(carry: tuple[State, jax.Array, jax.Array], key: jax.Array):
                 car, frame, seen = carry
-                seen += rendering.unpack_scaled(frame).sum(axis=(1, 2, 3))
+                seen += rendering.unpack(frame).astype(jnp.float32).sum(axis=(1, 2, 3))
                 action = jax.random.uniform(key, (size, 3)) * 2 - np.float32([1, 1, 1])
                 car, reward, _ = simulator.step(world, car, action)
                 return (car, simulator.observe(world, car), seen + reward), None
