@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+REPOSITORY = Path(__file__).parents[1]
+
 # One size for every test: the agents of these runs learn nothing, and each shape of the
 # simulator is compiled once for all tests. Two workers, as conftest.py has two devices.
 ENVIRONMENT = ["--max-steps=24", "--slots=4", "--workers=2"]

@@ -189,3 +189,7 @@ def test_mapped_baking_is_the_same(track, texture):
     assert mapped.texels.dtype == jnp.uint32
     # Of 1,024 tracks, textures take less than 3.4 GB.
     assert 1024 * (texture.texels.nbytes + texture.index.nbytes) < 3.4e9
+
+
+def test_size_counts_every_texel(texture):
+    assert texture.texels.shape[-1] == textures.size()

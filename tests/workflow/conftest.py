@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import REPOSITORY
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import (
@@ -20,7 +21,6 @@ from snakemake.settings.types import (
 )
 from snakemake.utils import update_config
 
-REPOSITORY = Path(__file__).parents[2]
 WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
 
 # Two rounds, each of two shards and two blocks of generations.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from commands import REPOSITORY
 
 from worldmodels.ablations import ABLATIONS
 from worldmodels.artifacts import open_artifact

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from commands import REPOSITORY
 from snakemake.utils import update_config
 
 from worldmodels.config import SECTIONS, load

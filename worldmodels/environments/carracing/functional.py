@@ -50,7 +50,7 @@ def reset(keys: jax.Array) -> tuple[State, jax.Array]:
         The state, and the first frames, uint8 [B, 64, 64, 3].
 
     Raises:
-        UserError: the keys are not typed, or more than `rendering` can tell apart.
+        UserError: the keys are not typed, or more than the tracks of one world.
     """
     keys = _typed(keys)
     world = simulator.build(jax.vmap(tracks.from_key)(keys))
@@ -62,17 +62,7 @@ def start(world: World, track: jax.Array) -> tuple[State, jax.Array]:
 
     Returns:
         As `reset`.
-
-    Raises:
-        UserError: the world has too many tracks.
     """
-    texels = world.texture.texels
-    if texels.size >= 2**31:  # rendering counts them in int32
-        most = 2**31 // texels.shape[-1]
-        raise UserError(
-            f"{len(texels)} tracks are asked for, but a world holds {most} at most: "
-            "let several cars share a track."
-        )
     state = State(world, simulator.reset(world, track))
     return state, observe(state)
 

@@ -25,6 +25,7 @@ from worldmodels.environments.carracing.contacts import Tiles
 from worldmodels.environments.carracing.rendering import View
 from worldmodels.environments.carracing.textures import Texture
 from worldmodels.environments.carracing.tracks import Track
+from worldmodels.errors import UserError
 
 PLAYFIELD = 2000 / 6  # m, from the middle to each edge
 LAP_REWARD = 1000.0  # for all tiles of a track together
@@ -55,11 +56,25 @@ class State(NamedTuple):
 
 
 def build(tracks: Track) -> World:
-    """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it."""
+    """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it.
+
+    Raises:
+        UserError: they are more than one world holds.
+    """
     tracks = jax.tree.map(jnp.asarray, tracks)
+    _refuse_too_many(len(tracks.count))
     tiles = jax.vmap(contacts.index)(tracks)
     texture = jax.lax.map(textures.bake, tracks, batch_size=_BATCH)
     return World(tiles, texture, tracks.count, tracks.start)
+
+
+def _refuse_too_many(count: int) -> None:
+    most = (2**31 - 1) // textures.size()  # rendering counts texels in int32
+    if count > most:
+        raise UserError(
+            f"{count} tracks are asked for, but a world holds {most} at most: let "
+            "several cars share a track"
+        )
 
 
 def reset(world: World, track: jax.Array) -> State:

@@ -292,6 +292,12 @@ def _ground() -> tuple[np.ndarray, np.ndarray]:
     return pool, index.ravel().astype(np.uint16)
 
 
+def size() -> int:
+    """Return how many texels a track's texture has, in all its levels."""
+    coarsest = levels()[-1]
+    return coarsest.start + SIDE**2
+
+
 def levels() -> tuple[Level, ...]:
     """Return where the levels are in `Texture.texels`."""
     pool = len(_ground()[0]) + _CAPACITY
