@@ -3,10 +3,10 @@
     python benchmarks/envpool_carracing.py [--environments 16] [--threads 2]
 
 benchmarks/simulator.py runs it in a process of its own; alone it prints one line of
-JSON. It needs nothing but numpy and envpool (the extra `envpool`). The actions are random
-and drawn beforehand. What is counted is a step of one environment with its frame,
-96x96 RGB; the first second of the episodes, where the camera still approaches, is not
-timed, and with the default number of steps no episode ends.
+JSON. It needs nothing but numpy and envpool (the extra `envpool`). The actions are
+random and drawn beforehand. What is counted is a step of one environment with its
+frame, 96x96 RGB; the first second of the episodes, where the camera still approaches,
+is not timed, and with the default number of steps no episode ends.
 """
 
 import argparse
