@@ -71,6 +71,32 @@ def test_parameter_count_is_the_papers():
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 422_368
 
 
+def test_heads_for_death_and_reward_are_two_more_numbers():
+    model = Memory(latent_size=4, hidden_size=8, death_head=True, reward_head=True)
+    plain = memory.initial(
+        jax.random.key(0), model.clone(death_head=False, reward_head=False)
+    )
+    params = memory.initial(jax.random.key(0), model)
+    for name, values in plain.items():  # the others are what they were
+        np.testing.assert_array_equal(params[name], values)
+    assert params.keys() - plain.keys() == {
+        "death_kernel", "death_bias", "reward_kernel", "reward_bias",
+    }  # fmt: skip
+    params |= {"death_bias": jnp.array([3.0]), "reward_bias": jnp.array([-2.0])}
+    z, a = sequence()
+    start = LSTMState(*np.full((2, 5, 8), 0.3, np.float32))
+    state, predicted = memory.step(params, model, start, z[:, 0], a[:, 0])
+    h = np.asarray(state.h, np.float64)
+    for name, bias in (("death", 3), ("reward", -2)):
+        expected = h @ np.asarray(params[f"{name}_kernel"])[:, 0] + bias
+        np.testing.assert_allclose(getattr(predicted, name), expected, atol=1e-6)
+    _, other = memory.step(
+        plain, model.clone(death_head=False, reward_head=False), start, z[:, 0], a[:, 0]
+    )
+    assert other.death is other.reward is None
+    jax.tree.map(np.testing.assert_array_equal, other.mixture, predicted.mixture)
+
+
 def test_forget_gate_starts_open():
     bias = memory.initial(jax.random.key(0), SMALL)["lstm_bias"].reshape(4, 8)
     np.testing.assert_array_equal(bias, [[0] * 8, [1] * 8, [0] * 8, [0] * 8])
@@ -81,7 +107,8 @@ def test_step_equals_numpy(params):
     rng = np.random.default_rng(0)
     h, c = rng.normal(size=(2, 5, 8)).astype(np.float32)
     expected_h, expected_c, expected = numpy_step(params, SMALL, h, c, z[:, 0], a[:, 0])
-    state, mixture = memory.step(params, SMALL, LSTMState(h, c), z[:, 0], a[:, 0])
+    state, predicted = memory.step(params, SMALL, LSTMState(h, c), z[:, 0], a[:, 0])
+    mixture = predicted.mixture
     np.testing.assert_allclose(state.h, expected_h, atol=1e-6)
     np.testing.assert_allclose(state.c, expected_c, atol=1e-6)
     for ours, theirs in zip(mixture, expected, strict=True):
@@ -102,8 +129,8 @@ def test_observe_equals_a_loop_over_step(params):
     observed = jax.jit(lambda p: memory.observe(p, SMALL, z, a))(params)
     state = memory.initial_state(SMALL, 5)
     for t in range(z.shape[1]):
-        state, mixture = memory.step(params, SMALL, state, z[:, t], a[:, t])
-        for ours, looped in zip(observed, mixture, strict=True):
+        state, predicted = memory.step(params, SMALL, state, z[:, t], a[:, t])
+        for ours, looped in zip(observed.mixture, predicted.mixture, strict=True):
             np.testing.assert_allclose(ours[:, t], looped, atol=2e-6)
 
 
@@ -113,8 +140,8 @@ def naive_loss(params, batch, key, model):
     z = batch["mu"] + np.exp(0.5 * batch["logvar"]) * noise.swapaxes(0, 1)
 
     def body(state, x):
-        state, mixture = memory.step(params, model, state, *x)
-        return state, mixture
+        state, predicted = memory.step(params, model, state, *x)
+        return state, predicted.mixture
 
     start = memory.initial_state(model, z.shape[0])
     inputs = (z[:, :-1].swapaxes(0, 1), batch["actions"][:, :-1].swapaxes(0, 1))
@@ -153,10 +180,10 @@ def test_loss_metrics_are_the_mean_over_valid_steps(params):
     batch = latents()
     batch["logvar"] = np.full_like(batch["logvar"], -np.inf)  # z is mu exactly
     value, metrics = loss(params, batch, jax.random.key(0))
-    mixture = memory.observe(
+    observed = memory.observe(
         params, SMALL, batch["mu"][:, :-1], batch["actions"][:, :-1]
     )
-    each = np.asarray(memory.nll(mixture, batch["mu"][:, 1:]))
+    each = np.asarray(memory.nll(observed.mixture, batch["mu"][:, 1:]))
     # lengths 8, 3, 1, 7, 2 have 7, 2, 0, 6, 1 transitions
     valid = [each[b, :n] for b, n in enumerate([7, 2, 0, 6, 1])]
     expected = np.concatenate(valid).mean()
@@ -226,8 +253,8 @@ def test_imagine_equals_a_loop_of_own_samples(params):
     keys = jax.random.split(key, len(actions))
     state, latent = start, z[:, 0]
     for t in range(len(actions)):
-        state, mixture = memory.step(params, SMALL, state, latent, actions[t])
-        latent = memory.sample(keys[t], mixture, 0.8)
+        state, predicted = memory.step(params, SMALL, state, latent, actions[t])
+        latent = memory.sample(keys[t], predicted.mixture, 0.8)
         np.testing.assert_allclose(dreamt[t], latent, atol=2e-5)
 
 

@@ -126,7 +126,7 @@ def watch(
 def _predict(
     model: Memory, params: memory.Params, mu: jax.Array, actions: jax.Array
 ) -> jax.Array:
-    mixture = memory.observe(params, model, mu[None], actions[None])
+    mixture = memory.observe(params, model, mu[None], actions[None]).mixture
     return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[0]
 
 

@@ -1,13 +1,15 @@
 """M: the mixture-density LSTM that predicts the next latent (World Models, sec. 2.2).
 
 After (z_1, a_1) .. (z_t, a_t) every dimension of z_{t+1} has a mixture of K Gaussians
-of its own: p(z_{t+1} | a_t, z_t, h_t), appendix A.2. Everything here is a pure
-function of parameters, arrays and a key; parameters are a dict of named arrays, and
-every function after `initial` takes them with the `Memory` that shapes them.
+of its own: p(z_{t+1} | a_t, z_t, h_t), appendix A.2. A memory that becomes the
+environment predicts more from the same h: death_{t+1}, section 4, and the reward.
+Everything here is a pure function of parameters, arrays and a key; parameters are a
+dict of named arrays, and every function after `initial` takes them with the `Memory`
+that shapes them.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -21,6 +23,7 @@ __all__ = [
     "LSTMState",
     "Memory",
     "Mixture",
+    "Prediction",
     "imagine",
     "initial",
     "initial_state",
@@ -35,6 +38,25 @@ __all__ = [
 Params = dict[str, Any]
 
 
+class Prediction(NamedTuple):
+    """What M expects of the step after (z_t, a_t); None where M has no such head."""
+
+    mixture: Mixture  # [..., Z, K] of z_{t+1}
+    death: jax.Array | None  # [...] log-odds of dying by a_t, in nats; > 0: likely
+    reward: jax.Array | None  # [...] expected reward of a_t, in the game's units
+
+
+class Linear(NamedTuple):
+    """A number that is linear in h."""
+
+    kernel: jax.Array  # [N, 1]
+    bias: jax.Array  # [1]
+
+    def __call__(self, h: jax.Array) -> jax.Array:
+        """Return the number [...] of h [..., N]."""
+        return (h @ self.kernel + self.bias)[..., 0]
+
+
 class Memory(nn.Module):
     """The weights of M and the shapes that they have."""
 
@@ -42,6 +64,8 @@ class Memory(nn.Module):
     action_size: int = 3  # A
     hidden_size: int = 256  # N
     mixtures: int = 5  # K
+    death_head: bool = False  # whether it predicts death
+    reward_head: bool = False  # whether it predicts the reward
     dtype: Any = jnp.float32
 
     def setup(self):
@@ -56,6 +80,15 @@ class Memory(nn.Module):
         self.head_bias = self.param(
             "head_bias", nn.initializers.zeros, (outputs,), self.dtype
         )
+        # Made last: the others are the same with and without them.
+        self.death = self._number("death") if self.death_head else None
+        self.reward = self._number("reward") if self.reward_head else None
+
+    def _number(self, name: str) -> Linear:
+        glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros
+        shape = (self.hidden_size, 1)
+        kernel = self.param(f"{name}_kernel", glorot, shape, self.dtype)
+        return Linear(kernel, self.param(f"{name}_bias", zeros, (1,), self.dtype))
 
     def _inputs(self, z: jax.Array, a: jax.Array) -> jax.Array:
         return jnp.concatenate([z, a], axis=-1).astype(self.dtype)
@@ -68,14 +101,17 @@ class Memory(nn.Module):
         """Return h [T, B, N] after each of (z [T, B, Z], a [T, B, A])."""
         return lstm.unfold(self.lstm_kernel, self.lstm_bias, self._inputs(z, a))
 
-    def head(self, h: jax.Array) -> Mixture:
-        """Return the mixtures [..., Z, K] that h [..., N] predicts."""
-        return mixture.from_outputs(
-            h @ self.head_kernel + self.head_bias, self.mixtures
+    def head(self, h: jax.Array) -> Prediction:
+        """Return what h [..., N] predicts."""
+        outputs = h @ self.head_kernel + self.head_bias
+        return Prediction(
+            mixture=mixture.from_outputs(outputs, self.mixtures),
+            death=self.death(h) if self.death_head else None,
+            reward=self.reward(h) if self.reward_head else None,
         )
 
-    def observe(self, z: jax.Array, a: jax.Array) -> Mixture:
-        """Return the mixtures [T, B, Z, K] of each next z: time in front."""
+    def observe(self, z: jax.Array, a: jax.Array) -> Prediction:
+        """Return the predictions [T, B, ...] of each next step: time in front."""
         return self.head(self.unfold(z, a))
 
     def total_nll(
@@ -86,7 +122,7 @@ class Memory(nn.Module):
         return mixture.total_nll(self.head_kernel, self.head_bias, h, target, valid)
 
     def __call__(self, state: LSTMState, z: jax.Array, a: jax.Array):
-        """Return the next state and the mixture of the next z."""
+        """Return the next state and what it predicts."""
         state = self.remember(state, z, a)
         return state, self.head(state.h)
 
@@ -112,8 +148,8 @@ def initial_state(model: Memory, batch: int) -> LSTMState:
 
 def step(
     params: Params, model: Memory, state: LSTMState, z: jax.Array, a: jax.Array
-) -> tuple[LSTMState, Mixture]:
-    """Consume (z [B, Z], a [B, A]); return the state and the next z's mixture."""
+) -> tuple[LSTMState, Prediction]:
+    """Consume (z [B, Z], a [B, A]); return the state [B, N] and its prediction [B]."""
     return model.apply({"params": params}, state, z, a)
 
 
@@ -124,16 +160,16 @@ def remember(
     return model.apply({"params": params}, state, z, a, method="remember")
 
 
-def observe(params: Params, model: Memory, z: jax.Array, a: jax.Array) -> Mixture:
-    """Return the mixtures [B, T, Z, K] of each next z, teacher-forced from zero.
+def observe(params: Params, model: Memory, z: jax.Array, a: jax.Array) -> Prediction:
+    """Return the predictions [B, T, ...] of each next step, teacher-forced from zero.
 
     Args:
         z: [B, T, Z] true latents.
         a: [B, T, A] actions that were applied.
     """
     z, a = jnp.swapaxes(z, 0, 1), jnp.swapaxes(a, 0, 1)
-    mixtures = model.apply({"params": params}, z, a, method="observe")
-    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), mixtures)
+    predictions = model.apply({"params": params}, z, a, method="observe")
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), predictions)
 
 
 def loss(
@@ -179,8 +215,8 @@ def imagine(
 
     def dream_step(carry: tuple[LSTMState, jax.Array], at_t):
         a, key = at_t
-        state, mixtures = step(params, model, *carry, a)
-        z = sample(key, mixtures, temperature)
+        state, prediction = step(params, model, *carry, a)
+        z = sample(key, prediction.mixture, temperature)
         return (state, z), z
 
     keys = jax.random.split(key, actions.shape[0])

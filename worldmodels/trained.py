@@ -42,6 +42,9 @@ def memory_model(config: Mapping[str, Any]) -> Memory:
         action_size=config["action_size"],
         hidden_size=config["hidden_size"],
         mixtures=config["mixtures"],
+        # Stores of earlier versions name no heads, and have none.
+        death_head=config.get("death_head", False),
+        reward_head=config.get("reward_head", False),
         dtype=jnp.dtype(config["dtype"]),
     )
 

@@ -280,7 +280,7 @@ def test_dream_of_a_step_is_the_mixture_mean_after_the_step_before(rounds):
     step = jax.jit(partial(memory.step, mind.params, mind.model))
     predicted = []
     for t in range(len(frames) - 1):
-        state, mixture = step(state, mu[t : t + 1], actions[t : t + 1])
+        state, (mixture, *_) = step(state, mu[t : t + 1], actions[t : t + 1])
         predicted.append((np.exp(mixture.logweight) * mixture.mean).sum(axis=-1)[0])
     assert np.abs(dreamt[1:] - decode(eyes, np.stack(predicted))).max() <= 0.51
 
