@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts
+from worldmodels import publication
 from worldmodels.artifacts import open_artifact
 
 _EPISODES, _PER_SHARD, _STEPS, _REAL = 1000, 250, 1000, 8
@@ -49,7 +49,7 @@ def multiply(real: Path, folder: Path) -> list[Path]:
     for shard in range(_EPISODES // _PER_SHARD):
         path = folder / f"rollouts-{shard}.zarr"
         config = {**store.config, "shard": shard}
-        with artifacts.create(
+        with publication.create(
             path, "rollouts", config=config, inputs={}, stage_version=1
         ) as writer:
             write_shard(writer, store, rng)

@@ -38,6 +38,14 @@ def learnt(tmp_path_factory):
 
 
 @pytest.fixture
+def store(tmp_path) -> Path:
+    """The path of a small vision store."""
+    import small_store
+
+    return small_store.make(tmp_path / "vision.zarr").path
+
+
+@pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""
     place = tmp_path / "disk"

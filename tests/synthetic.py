@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from worldmodels import artifacts, memory, trained, vision
+from worldmodels import memory, publication, trained, vision
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.controller import Controller
 from worldmodels.flags import recorded, sections_of
@@ -90,7 +90,9 @@ def _config(stage: str, number: int, **more) -> dict:
 
 
 def _create(path: Path, stage: str, config: dict, inputs: dict):
-    return artifacts.create(path, stage, config=config, inputs=inputs, stage_version=1)
+    return publication.create(
+        path, stage, config=config, inputs=inputs, stage_version=1
+    )
 
 
 def make_rollouts(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from worldmodels import artifacts, cli, memory, trained, vision
+from worldmodels import cli, memory, publication, trained, vision
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.controller import Controller
 from worldmodels.errors import UserError
@@ -100,7 +100,7 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
     def doubled(kind: str, source: Artifact, inputs: dict) -> Artifact:
         path = tmp_path / source.path.name
         config = {**source.config, "dtype": "float64"}
-        with artifacts.create(
+        with publication.create(
             path, kind, config=config, inputs=inputs, stage_version=1
         ) as store:
             for name in source.names():
@@ -135,7 +135,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
         config = recorded(stage, 0, *sections_of(stage, run, settings))
         config |= {"round": 0} | more
         path = tmp_path / f"{stage}.zarr"
-        return config, artifacts.create(
+        return config, publication.create(
             path, stage, config=config, inputs=inputs, stage_version=1
         )
 

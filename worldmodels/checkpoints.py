@@ -18,7 +18,8 @@ from typing import Any
 
 from flax import serialization
 
-from worldmodels.artifacts import ArtifactError, refuse_full_disk
+from worldmodels.artifacts import ArtifactError
+from worldmodels.publication import refuse_full_disk
 
 
 class Checkpoint:

@@ -12,12 +12,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import worldmodels
-
-if TYPE_CHECKING:
-    from worldmodels.artifacts import Artifact
+from worldmodels.artifacts import Artifact
 
 _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 
@@ -35,7 +33,7 @@ def surroundings() -> dict[str, Any]:
 
 
 def input_hashes(
-    inputs: Mapping[str, "Artifact | Sequence[Artifact]"],
+    inputs: Mapping[str, Artifact | Sequence[Artifact]],
 ) -> dict[str, list[str]]:
     """Return the provenance hashes of a stage's inputs, by role."""
     return {

@@ -14,7 +14,7 @@ import numpy as np
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
-from worldmodels.stages.publishing import publish
+from worldmodels.publication import publish_text
 from worldmodels.statistics import Trainings, over_trainings
 
 Scores = dict[str, dict[int, Artifact]]  # evaluations by ablation and seed
@@ -41,9 +41,9 @@ def run(
         raise UserError("two ablations have the same name; give each its own")
     _check(scores)
     summary = summarise(scores)
-    publish(out.with_suffix(".json"), json.dumps(summary, indent=2) + "\n")
+    publish_text(out.with_suffix(".json"), json.dumps(summary, indent=2) + "\n")
     table = text(summary)
-    publish(out, table)
+    publish_text(out, table)
     print(table, end="")
 
 

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import artifacts, driving, evolution, flags, simulation, trained
-from worldmodels.artifacts import Artifact, ArtifactError, Writer, open_artifact
+from worldmodels import driving, evolution, flags, publication, simulation, trained
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.checkpoints import Checkpoint, open_checkpoint
 from worldmodels.evolution import Evolution
 from worldmodels.progress import Progress
+from worldmodels.provenance import fingerprint, input_hashes
+from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds, key_for
 from worldmodels.settings import Controller, Environment, Run
 from worldmodels.stages import VERSIONS
@@ -110,15 +112,15 @@ def run(
     agent, weights = trained.load_agent(inputs["vision"], inputs["memory"], config)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
-    identity = [config, artifacts.input_hashes(inputs), VERSIONS[STAGE]]
+    identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
     with (
-        open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved,
+        open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _returns(environment, workers) as returns,
     ):
         drive = partial(returns, agent, weights)
         plan = Plan(es, drive, shared, settings, environment.max_steps, round)
         search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
-        with artifacts.create(
+        with publication.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store:
             store.seconds_before = saved.seconds

@@ -11,7 +11,6 @@ import numpy as np
 
 from worldmodels import imagery, video
 from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import refuse_full_disk
 from worldmodels.drives import Recording, drive
 from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
@@ -19,6 +18,7 @@ from worldmodels.environments.episodes import Episode
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.progress import Progress
+from worldmodels.publication import refuse_full_disk
 from worldmodels.stages import drivers
 from worldmodels.stages.drivers import Driver
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts
-from worldmodels.artifacts import Writer, open_artifact
+from worldmodels import publication
+from worldmodels.artifacts import open_artifact
 from worldmodels.driving import AgentSlots
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds
 from worldmodels.stages import VERSIONS, drivers, scoring
 from worldmodels.stages.drivers import Driver
@@ -112,7 +113,7 @@ def _store(
         "episodes": episodes,
         "backend": backend,
     }
-    return artifacts.create(
+    return publication.create(
         out,
         _KIND,
         config=config,

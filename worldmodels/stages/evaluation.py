@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts, flags, trained
+from worldmodels import flags, publication, trained
 from worldmodels.artifacts import open_artifact
 from worldmodels.driving import AgentSlots, RandomSlots
 from worldmodels.progress import Progress
@@ -62,7 +62,7 @@ def run(
         "random": RandomSlots(settings.random_policy, environment.slots),
     }
     with (
-        artifacts.create(
+        publication.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store,
         pool_of(environment, workers) as pool,

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels import artifacts, trained
-from worldmodels.artifacts import Artifact, ArtifactError, Writer
+from worldmodels import publication, trained
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 from worldmodels.quantities import size
 from worldmodels.stages import VERSIONS
 from worldmodels.stages.drivers import Stores, open_stores
@@ -49,7 +50,7 @@ def run(
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)
     with (
-        artifacts.create(
+        publication.create(
             out,
             KIND,
             config=config,
@@ -66,7 +67,7 @@ def run(
     print(
         f"the agent of round {config['round']}, generation {config['generation']:,}, "
         f"with {config['selection_score']:.1f} on {len(selected.returns)} selection "
-        f"tracks: {out}, {size(artifacts.open_artifact(out).size())}"
+        f"tracks: {out}, {size(open_artifact(out).size())}"
     )
 
 

@@ -4,12 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from worldmodels import pictures
-from worldmodels.artifacts import (
-    Artifact,
-    ArtifactError,
-    open_artifact,
-    refuse_full_disk,
-)
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.publication import refuse_full_disk
 from worldmodels.quantities import duration, size
 
 _SHEET_EPISODES = 8

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import artifacts, flags, trained
-from worldmodels.artifacts import Artifact, Writer, open_artifact
+from worldmodels import flags, publication, trained
+from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.encoding import Encoder
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 from worldmodels.settings import Run
 from worldmodels.stages import VERSIONS
 
@@ -48,7 +49,7 @@ def run(
         "latent_size": eyes.config["latent_size"],
     }
     inputs = {"vision": eyes, "rollouts": episodes}
-    with artifacts.create(
+    with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
     ) as store:
         _encode_episodes(eyes, episodes, store, log)

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from worldmodels import artifacts, training
+from worldmodels import publication, training
 from worldmodels.artifacts import Artifact, ArtifactError
 from worldmodels.checkpoints import open_checkpoint
 from worldmodels.datasets import Stream
+from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.randomness import key_for
 from worldmodels.stages import VERSIONS
 
@@ -45,8 +46,8 @@ def fit_and_publish(
         UserError: for a damaged store, a full disk or a loss that is not finite.
     """
     stage, version = learner.stage, VERSIONS[learner.stage]
-    identity = [config, artifacts.input_hashes(inputs), version]
-    with open_checkpoint(checkpoint, artifacts.fingerprint(identity)) as saved:
+    identity = [config, input_hashes(inputs), version]
+    with open_checkpoint(checkpoint, fingerprint(identity)) as saved:
         state, history = training.fit(
             training.initial(learner.params, learner.optimizer),
             training.updates(learner.loss, learner.optimizer, config["debug"]),
@@ -58,7 +59,7 @@ def fit_and_publish(
             log=log,
             interval=checkpoint_seconds,
         )
-        with artifacts.create(
+        with publication.create(
             out, stage, config=config, inputs=inputs, stage_version=version
         ) as store:
             store.seconds_before = saved.seconds

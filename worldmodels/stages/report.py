@@ -10,8 +10,8 @@ from worldmodels import compute, report
 from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
+from worldmodels.publication import publish_text
 from worldmodels.report.rounds import group
-from worldmodels.stages.publishing import publish
 
 
 def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
@@ -32,6 +32,6 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
     with Progress("report, rounds", len(rounds), log) as progress:
         html = report.html(rounds, lambda: progress.update(1))
     summary = report.summary(rounds, out)
-    publish(out, html)
-    publish(out.with_name("summary.txt"), summary)
+    publish_text(out, html)
+    publish_text(out.with_name("summary.txt"), summary)
     print(summary, end="")

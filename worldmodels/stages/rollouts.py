@@ -11,15 +11,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import artifacts, flags, simulation, trained
+from worldmodels import flags, publication, simulation, trained
 from worldmodels.agent import AgentPolicy
-from worldmodels.artifacts import Writer, open_artifact
+from worldmodels.artifacts import open_artifact
 from worldmodels.driving import SlotPolicy
 from worldmodels.environments.episodes import Episode, EpisodeResult
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.errors import UserError
 from worldmodels.policies import Noisy, Policy, random_policy
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
 from worldmodels.settings import Environment, Rollouts, Run
 from worldmodels.stages import VERSIONS
@@ -61,7 +62,7 @@ def run(
     seeds = episode_seeds(Purpose.ROLLOUT, shared.seed, round, shard * count, count)
     episodes = [Episode(seed=int(seed), steps=settings.steps) for seed in seeds]
     with (
-        artifacts.create(
+        publication.create(
             out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
         ) as store,
         Progress(STAGE, count, log) as progress,

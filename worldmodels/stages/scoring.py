@@ -7,11 +7,11 @@ import numpy as np
 
 from worldmodels import simulation
 from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Writer
 from worldmodels.environments.episodes import Episode, EpisodePolicy
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 
 _DIMENSIONS = ("episode", "time", "action")
 
