@@ -14,6 +14,7 @@ from worldmodels.randomness import (
     MAX_ROUNDS,
     MAX_SEED,
     Purpose,
+    engine_seed,
     episode_keys,
     episode_seeds,
     generator_for,
@@ -26,6 +27,30 @@ from worldmodels.randomness import (
 EXTREMES = list(
     itertools.product((0, 1, MAX_SEED - 1, MAX_SEED), (0, 1, MAX_ROUNDS - 1))
 )
+
+
+def test_engine_seeds_fill_32_bits_and_keep_purposes_and_episodes_apart():
+    highest = set()
+    for purpose in Purpose:
+        for seed, round_number in EXTREMES:
+            ends = [
+                episode_seeds(purpose, seed, round_number, start, 500)
+                for start in (0, MAX_EPISODES - 500)
+            ]
+            engine = [engine_seed(seed) for seed in np.concatenate(ends)]
+            assert len(set(engine)) == 1000
+            assert all(type(number) is int for number in engine)
+            assert {number >> 30 for number in engine} == {purpose}
+            highest |= {number.bit_length() for number in engine}
+    assert max(highest) == 32
+    # Rounds and seeds do not share them either, but where hashes meet.
+    first = [
+        engine_seed(episode_seeds(Purpose.TRAINING, seed, round_number, 0, 1)[0])
+        for seed in range(100)
+        for round_number in range(10)
+    ]
+    assert len(set(first)) == len(first)
+    assert engine_seed(2**80 + 7) < 2**32  # a person's seed may be anything
 
 
 def test_ranges_are_disjoint_to_their_last_episodes():

@@ -33,7 +33,7 @@ def drive(
     try:
         raw, _ = environment.reset(seed=seed)
         for _ in range(steps):
-            frame = preprocess(raw)
+            frame = preprocess(raw, spec.game)
             action = np.asarray(choose(frame), np.float32)
             raw, reward, terminated, truncated, _ = environment.step(action)
             frames.append(frame)

@@ -22,6 +22,8 @@ _SEED_BITS = 16
 MAX_SEED = 2**_SEED_BITS - 1
 MAX_ROUNDS = 2**_ROUND_BITS
 MAX_EPISODES = 2**_INDEX_BITS  # of one purpose in a round
+_RUN_BITS = _SEED_BITS + _ROUND_BITS
+_ENGINE_BITS = 30  # that an engine's seed has beside those of the purpose
 
 
 class Purpose(IntEnum):
@@ -65,7 +67,20 @@ def purpose_of(episode_seed: int) -> Purpose:
     Raises:
         ValueError: when it lies in none.
     """
-    return Purpose(int(episode_seed) >> (_SEED_BITS + _ROUND_BITS + _INDEX_BITS))
+    return Purpose(int(episode_seed) >> (_RUN_BITS + _INDEX_BITS))
+
+
+def engine_seed(episode_seed: int) -> int:
+    """Return an episode's seed in the 32 bits that a game's engine takes.
+
+    The purpose keeps its bits, so what an engine is scored on stays disjoint from what
+    was trained on. The episodes of one purpose, seed and round stay different too;
+    those of two are a hash apart.
+    """
+    run, index = divmod(int(episode_seed), MAX_EPISODES)
+    purpose, run = divmod(run, 2**_RUN_BITS)
+    place = (zlib.crc32(b"%d" % run) + index) % 2**_ENGINE_BITS
+    return purpose % len(Purpose) << _ENGINE_BITS | place
 
 
 def key_for(seed: int, round: int, meaning: str, *indices: int) -> "jax.Array":

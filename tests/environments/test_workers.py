@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import numpy as np
 import pytest
+from processes import alive, wait_until
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
@@ -18,22 +18,6 @@ from worldmodels.errors import UserError
 
 SPEC = EnvironmentSpec(max_steps=4)
 STRAIGHT = np.array([[0, 1, 0]] * 3, np.float32)
-
-
-def alive(pid):
-    """Whether the process runs; a zombie does not."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition, seconds=20.0):
-    limit = time.monotonic() + seconds
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ class _Block:
     def __init__(self, setup: Setup, frames: np.ndarray):
         slots = range(setup.first, setup.first + setup.count)
         self._environments = {slot: setup.spec.make() for slot in slots}
+        self._game = setup.spec.game
         self._seeds: dict[int, int] = {}
         self._frames = frames
 
@@ -81,7 +82,7 @@ class _Block:
             for slot, seed in command.seeds.items():
                 self._seeds[slot] = seed
                 frame, _ = self._environments[slot].reset(seed=seed)
-                self._frames[slot] = preprocess(frame)
+                self._frames[slot] = preprocess(frame, self._game)
             outcomes = {}
             for slot, action in command.actions.items():
                 outcomes[slot] = self._step(slot, action)
@@ -95,7 +96,7 @@ class _Block:
 
     def _step(self, slot: int, action: np.ndarray) -> tuple[float, bool, bool]:
         frame, reward, terminated, truncated, _ = self._environments[slot].step(action)
-        self._frames[slot] = preprocess(frame)
+        self._frames[slot] = preprocess(frame, self._game)
         return float(reward), bool(terminated), bool(truncated)
 
 
@@ -123,6 +124,9 @@ def main() -> None:
     """Serve the pool; arguments: file descriptors of pipe and memory, parent's id."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe, memory, parent = map(int, sys.argv[1:])
+    for descriptor in (pipe, memory):
+        # Held by a game's engine as well, the pipe would not end with this process.
+        os.set_inheritable(descriptor, False)
     _die_with(parent)
     try:
         _serve(Connection(pipe), mmap.mmap(memory, 0))

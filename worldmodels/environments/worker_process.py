@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import worldmodels
 from worldmodels.environments.worker import Command, Setup
+
+_POLL_SECONDS = 0.01
 
 # The parallelism is over processes; a worker's own thread pools would only compete.
 _ONE_THREAD = {
@@ -52,6 +55,18 @@ class WorkerProcess:
         except OSError:
             return False
         return True
+
+    def wait(self, limit: float) -> None:
+        """Let the worker leave by itself until `limit`, in time.monotonic's seconds.
+
+        It is not reaped: the id stays that of its group, in which a game's engine may
+        have outlived it.
+        """
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while self.process.returncode is None and time.monotonic() < limit:
+            if os.waitid(os.P_PID, self.process.pid, ended) is not None:
+                return
+            time.sleep(_POLL_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL the worker and whatever it has started."""

@@ -6,11 +6,9 @@ worker that dies, or that does not answer before the deadline, is killed with it
 process group and replaced; the episodes that it was driving are reported as lost.
 """
 
-import contextlib
 import itertools
 import mmap
 import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, wait
@@ -155,8 +153,7 @@ class EnvironmentPool:
             worker.connection.close()
         limit = time.monotonic() + _CLOSE_SECONDS
         for worker in self._workers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.process.wait(max(0.0, limit - time.monotonic()))
+            worker.wait(limit)
             worker.kill()
         self._workers = []
         if self._memory >= 0:

@@ -5,5 +5,7 @@ An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in 
 
 import numpy as np
 
-ACTION_LOW = np.array([-1, 0, 0], np.float32)
-ACTION_HIGH = np.array([1, 1, 1], np.float32)
+from worldmodels.environments.games import CARRACING
+
+ACTION_LOW = np.array([action.low for action in CARRACING.actions], np.float32)
+ACTION_HIGH = np.array([action.high for action in CARRACING.actions], np.float32)

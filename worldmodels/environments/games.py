@@ -1,0 +1,80 @@
+"""The games: every fact in which they differ, looked up by name.
+
+Policies, C, the workers and the report take bounds, crops and words from here, so that
+none of them knows a game.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from worldmodels.errors import UserError
+
+
+class Action(NamedTuple):
+    """One number of an action."""
+
+    name: str
+    low: float
+    high: float
+    squash: str  # what makes it of any real number; `controller.squash` has these
+
+
+@dataclass(frozen=True)
+class Game:
+    """What is true of one game, whoever plays it."""
+
+    name: str  # in the configuration
+    title: str  # for readers
+    actions: tuple[Action, ...]
+    visible_rows: int  # of its frames: those above the indicators, which V never sees
+    frames_per_second: int  # of its own clock
+    max_steps: int  # in a whole episode
+    place: str  # what a seed decides
+    score: str  # what the sum of an episode's rewards is
+    simulated: bool  # whether the simulator plays it as well
+    package: str = ""  # what it needs beyond the dependencies, if anything,
+    extra: str = ""  # and the extra of this project that brings it
+
+
+CARRACING = Game(
+    name="carracing",
+    title="CarRacing-v3",
+    actions=(
+        Action("steer", -1, 1, "tanh"),  # left to right
+        Action("gas", 0, 1, "shifted"),
+        Action("brake", 0, 1, "positive"),
+    ),
+    visible_rows=84,  # of 96
+    frames_per_second=50,
+    max_steps=1000,
+    place="track",
+    score="return",
+    simulated=True,
+)
+TAKECOVER = Game(
+    name="takecover",
+    title="TakeCover",
+    actions=(Action("move", -1, 1, "tanh"),),  # left to right; the middle third stays
+    visible_rows=100,  # of 120, as the paper's first 400 of 480
+    frames_per_second=35,
+    max_steps=2100,
+    place="episode",
+    score="survival in tics",
+    simulated=False,
+    package="vizdoom",
+    extra="doom",
+)
+GAMES = {game.name: game for game in (CARRACING, TAKECOVER)}
+
+
+def game_of(name: str) -> Game:
+    """Return the game of that name.
+
+    Raises:
+        UserError: when there is none.
+    """
+    if name not in GAMES:
+        raise UserError(
+            f"environment {name!r} does not exist; choose one of: " + ", ".join(GAMES)
+        )
+    return GAMES[name]

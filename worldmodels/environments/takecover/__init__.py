@@ -1,0 +1,72 @@
+"""TakeCover: the survival task of Section 4 of the paper, on ViZDoom's engine.
+
+Monsters at the far wall of a room throw fireballs; the player steps left and right, a
+decision a tic (1/35 s), and one or two hits kill. Every tic survived is worth 1. An
+action is float32 [1]: below -1/3 is a step to the left, above 1/3 to the right.
+"""
+
+import gymnasium
+import numpy as np
+
+from worldmodels.environments.games import TAKECOVER
+from worldmodels.environments.takecover import engine
+from worldmodels.randomness import MAX_EPISODES, engine_seed
+
+_THRESHOLD = 1 / 3
+
+
+class TakeCover(gymnasium.Env):
+    """One engine, in a process of its own, which ends with this process.
+
+    It starts in the first tic, and a frame or an outcome is never another episode's:
+    nothing is skipped and nothing resets by itself. There is no frame after a death;
+    the step that died returns the one before it again.
+
+    Raises:
+        Exception: vizdoom's, by `step` or `reset`, when the engine has died. The next
+            reset then starts another.
+    """
+
+    observation_space = gymnasium.spaces.Box(0, 255, engine.SHAPE, np.uint8)
+    action_space = gymnasium.spaces.Box(
+        np.array([action.low for action in TAKECOVER.actions], np.float32),
+        np.array([action.high for action in TAKECOVER.actions], np.float32),
+    )
+
+    def __init__(self):
+        self._engine = engine.start()
+        self._frame = np.zeros(engine.SHAPE, np.uint8)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict | None = None
+    ) -> tuple[np.ndarray, dict]:
+        """Start an episode: the same seed and actions give the same frames, always."""
+        super().reset(seed=seed)
+        if seed is None:
+            seed = int(self.np_random.integers(MAX_EPISODES))
+        if not self._engine.is_running():
+            self._engine = engine.start()
+        self._engine.set_seed(engine_seed(seed))
+        # Also on an engine that has just begun: its own first episode had no seed.
+        self._engine.new_episode()
+        self._frame = self._engine.get_state().screen_buffer
+        return self._frame, {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """Play one tic."""
+        (move,) = action
+        buttons = [bool(move < -_THRESHOLD), bool(move > _THRESHOLD)]
+        reward = self._engine.make_action(buttons)
+        died = self._engine.is_episode_finished()
+        if not died:
+            self._frame = self._engine.get_state().screen_buffer
+        return self._frame, reward, died, False, {}
+
+    def close(self) -> None:
+        """End the engine."""
+        self._engine.close()
+
+
+def make(max_steps: int = TAKECOVER.max_steps) -> gymnasium.Env:
+    """Return the environment; running out of steps is truncation, not death."""
+    return gymnasium.wrappers.TimeLimit(TakeCover(), max_steps)
