@@ -27,6 +27,15 @@ def key():
     return jax.random.key(0)
 
 
+@pytest.fixture
+def float64():
+    """Double precision, for the length of a test."""
+    import jax
+
+    with jax.enable_x64(True):
+        yield
+
+
 @pytest.fixture(scope="session")
 def learnt(tmp_path_factory):
     """A tiny V and M, trained on two shards that the simulator drove: only read it."""

@@ -1,8 +1,5 @@
 """Every stage through its real command, one after the other, at tiny sizes."""
 
-import os
-import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import commands
@@ -158,32 +155,6 @@ def test_latents_are_what_v_sees(made):
         np.testing.assert_array_equal(store.read(name), rollouts.read(name))
 
 
-def test_histories_hold_every_update(made):
-    seen = open_artifact(made.vision, "vision")
-    assert seen.array("history/loss").shape == (2 * 4 * 20 // 8,)
-    total = seen.read("history/recon") + seen.read("history/kl")
-    np.testing.assert_allclose(seen.read("history/loss"), total, rtol=1e-4)
-    remembered = open_artifact(made.memory, "memory")
-    assert remembered.array("history/nll").shape == (2 * 8 // 2,)
-    assert (remembered.read("history/grad_norm") > 0).all()
-
-
-def test_an_untrained_memory_has_its_initial_weights(made):
-    import jax
-
-    from worldmodels import memory, trained
-    from worldmodels.randomness import key_for
-
-    out = made.folder / "untrained.zarr"
-    files = ["--latents", *made.latents, "--checkpoint", made.folder / "u.ckpt"]
-    commands.run("memory", *commands.MEMORY, "--epochs=0", *files, "--out", out)
-    store = open_artifact(out, "memory")
-    model = trained.memory_model(store.config)
-    expected = memory.initial(key_for(0, 0, "memory weights"), model)
-    jax.tree.map(np.testing.assert_array_equal, store.tree("params"), expected)
-    assert store.array("history/nll").shape == (1,)
-
-
 def test_a_generation_drives_the_same_tracks_and_the_next_one_new_ones(made):
     blocks = [open_artifact(block, "controller") for block in made.blocks]
     seeds = np.concatenate([b.read("track_seed") for b in blocks])
@@ -299,106 +270,3 @@ def test_a_later_round_is_driven_by_the_controller_of_the_round_before(
     assert (actions <= 1).all()
     # The noise is what shakes the wheel: an agent of such weights keeps it still.
     assert 0.1 < np.diff(actions[..., 0]).std() / np.sqrt(2) < 0.3
-
-
-def test_a_later_round_needs_its_controller(tmp_path):
-    options = ["--round=1", "--out", tmp_path / "round-1.zarr"]
-    assert "--controller" in commands.refused("rollouts", *options)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--epochs=ten"], "--epochs is 'ten'"),
-        (["--epochs=0"], "at least 1"),
-        (["--learning-rate=-1"], "above 0"),
-        (["--dtype=float16"], "one of float32, float64"),
-        (["--channels=4,x"], "a list of 4"),
-    ],
-)
-def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
-    files = ["--rollouts", tmp_path, "--checkpoint", tmp_path / "c", "--out"]
-    assert words in commands.refused("vision", *arguments, *files, tmp_path / "v")
-
-
-def test_a_store_of_another_kind_is_refused(made):
-    files = ["--vision", made.memory, "--rollouts", made.shards[0]]
-    sentence = commands.refused("latents", *files, "--out", made.folder / "x.zarr")
-    assert "is a memory store; a vision store is needed here" in sentence
-    assert not (made.folder / "x.zarr").exists()
-
-
-def truncate(chunk: Path) -> None:
-    os.truncate(chunk, chunk.stat().st_size // 2)
-
-
-def flip_a_bit(chunk: Path) -> None:
-    content = bytearray(chunk.read_bytes())
-    content[len(content) // 2] ^= 1
-    chunk.write_bytes(content)
-
-
-@pytest.mark.parametrize("damage", [truncate, Path.unlink, flip_a_bit])
-def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(made, tmp_path, damage):
-    damaged, out = tmp_path / "latents.zarr", tmp_path / "memory.zarr"
-    shutil.copytree(made.latents[0], damaged)
-    damage(damaged / "mu" / "c.1.0.0")
-    files = ["--latents", damaged, "--checkpoint", tmp_path / "c", "--out", out]
-    sentence = commands.refused("memory", *commands.MEMORY, "--epochs=1", *files)
-    assert str(damaged) in sentence
-    assert "run its stage again" in sentence
-    assert not out.exists()
-
-
-def test_a_full_disk_ends_a_stage_with_one_sentence(small_disk):
-    (small_disk / "filler").write_bytes(bytes(900_000))
-    out = small_disk / "rollouts.zarr"
-    sizes = ["--episodes-per-shard=8", "--steps=24", *commands.ENVIRONMENT]
-    sizes += ["--backend=gymnasium"]  # which starts faster
-    assert "the disk is full" in commands.refused("rollouts", *sizes, "--out", out)
-    (small_disk / "filler").unlink()
-    commands.run("rollouts", *sizes, "--out", out)
-    assert open_artifact(out).array("frames").shape[0] == 8
-
-
-def test_a_batch_larger_than_the_data_is_refused(made):
-    files = ["--rollouts", made.shards[0], "--checkpoint", made.folder / "x.ckpt"]
-    sizes = ["--batch-size=1000", "--epochs=1"]
-    out = made.folder / "x.zarr"
-    assert "batch" in commands.refused("vision", *sizes, *files, "--out", out)
-
-
-def test_a_loss_that_is_not_finite_stops_the_training(made):
-    files = ["--rollouts", made.shards[0], "--checkpoint", made.folder / "nan.ckpt"]
-    sizes = [*commands.VISION, "--epochs=5", "--learning-rate=1e30"]
-    out = made.folder / "nan.zarr"
-    sentence = commands.refused("vision", *sizes, *files, "--out", out)
-    assert "the loss of vision is" in sentence
-    assert "learning_rate" in sentence
-    assert not Path(out).exists()
-
-
-def test_warm_start_begins_with_the_weights_of_the_round_before(made):
-    out = made.folder / "warm.zarr"
-    files = ["--rollouts", made.shards[0], "--start", made.vision]
-    files += ["--checkpoint", made.folder / "warm.ckpt", "--out", out]
-    sizes = [*commands.VISION, "--epochs=1", "--learning-rate=1e-30"]
-    commands.run("vision", "--round=1", *sizes, *files)
-    before = open_artifact(made.vision).tree("params")
-    after = open_artifact(out).tree("params")
-    np.testing.assert_allclose(
-        after["encoder"]["mu"]["kernel"], before["encoder"]["mu"]["kernel"], atol=1e-20
-    )
-    larger = [s for s in sizes if "latent" not in s] + ["--latent-size=5"]
-    assert "latent_size" in commands.refused("vision", "--round=1", *larger, *files)
-
-
-def test_double_precision_reaches_every_parameter(made):
-    out = made.folder / "double.zarr"
-    files = ["--rollouts", made.shards[0], "--checkpoint", made.folder / "d.ckpt"]
-    sizes = [*commands.VISION, "--epochs=1", "--dtype=float64", "--debug=true"]
-    commands.run("vision", *sizes, *files, "--out", out)
-    store = open_artifact(out)
-    assert {store.array(n).dtype for n in store.names("params")} == {np.dtype("f8")}
-    norms = [n for n in store.names("history") if "grad_norm." in n]
-    assert len(norms) == len(store.names("params"))

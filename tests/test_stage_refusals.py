@@ -1,0 +1,72 @@
+"""A stage that cannot do its work says so in one sentence and leaves no store."""
+
+import os
+import shutil
+from pathlib import Path
+
+import commands
+import pytest
+
+from worldmodels.artifacts import open_artifact
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs=ten"], "--epochs is 'ten'"),
+        (["--epochs=0"], "at least 1"),
+        (["--learning-rate=-1"], "above 0"),
+        (["--dtype=float16"], "one of float32, float64"),
+        (["--channels=4,x"], "a list of 4"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
+    files = ["--rollouts", tmp_path, "--checkpoint", tmp_path / "c", "--out"]
+    assert words in commands.refused("vision", *arguments, *files, tmp_path / "v")
+
+
+def test_a_later_round_needs_its_controller(tmp_path):
+    options = ["--round=1", "--out", tmp_path / "round-1.zarr"]
+    assert "--controller" in commands.refused("rollouts", *options)
+
+
+def test_a_store_of_another_kind_is_refused(learnt, tmp_path):
+    files = ["--vision", learnt.memory, "--rollouts", learnt.shards[0]]
+    sentence = commands.refused("latents", *files, "--out", tmp_path / "x.zarr")
+    assert "is a memory store; a vision store is needed here" in sentence
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def truncate(chunk: Path) -> None:
+    os.truncate(chunk, chunk.stat().st_size // 2)
+
+
+def flip_a_bit(chunk: Path) -> None:
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, Path.unlink, flip_a_bit])
+def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
+    learnt, tmp_path, damage
+):
+    damaged, out = tmp_path / "latents.zarr", tmp_path / "memory.zarr"
+    shutil.copytree(learnt.latents[0], damaged)
+    damage(damaged / "mu" / "c.1.0.0")
+    files = ["--latents", damaged, "--checkpoint", tmp_path / "c", "--out", out]
+    sentence = commands.refused("memory", *commands.MEMORY, "--epochs=1", *files)
+    assert str(damaged) in sentence
+    assert "run its stage again" in sentence
+    assert not out.exists()
+
+
+def test_a_full_disk_ends_a_stage_with_one_sentence(small_disk):
+    (small_disk / "filler").write_bytes(bytes(900_000))
+    out = small_disk / "rollouts.zarr"
+    sizes = ["--episodes-per-shard=8", "--steps=24", *commands.ENVIRONMENT]
+    sizes += ["--backend=gymnasium"]  # which starts faster
+    assert "the disk is full" in commands.refused("rollouts", *sizes, "--out", out)
+    (small_disk / "filler").unlink()
+    commands.run("rollouts", *sizes, "--out", out)
+    assert open_artifact(out).array("frames").shape[0] == 8

@@ -1,0 +1,73 @@
+"""The stages that train V and M: their curves, their first weights, their failures."""
+
+import commands
+import jax
+import numpy as np
+
+from worldmodels import memory, trained
+from worldmodels.artifacts import open_artifact
+from worldmodels.randomness import key_for
+
+
+def test_histories_hold_every_update(learnt):
+    seen = open_artifact(learnt.vision, "vision")
+    assert seen.array("history/loss").shape == (2 * 4 * 20 // 8,)
+    total = seen.read("history/recon") + seen.read("history/kl")
+    np.testing.assert_allclose(seen.read("history/loss"), total, rtol=1e-4)
+    remembered = open_artifact(learnt.memory, "memory")
+    assert remembered.array("history/nll").shape == (2 * 8 // 2,)
+    assert (remembered.read("history/grad_norm") > 0).all()
+
+
+def test_an_untrained_memory_has_its_initial_weights(learnt, tmp_path):
+    out = tmp_path / "untrained.zarr"
+    files = ["--latents", *learnt.latents, "--checkpoint", tmp_path / "u.ckpt"]
+    commands.run("memory", *commands.MEMORY, "--epochs=0", *files, "--out", out)
+    store = open_artifact(out, "memory")
+    model = trained.memory_model(store.config)
+    expected = memory.initial(key_for(0, 0, "memory weights"), model)
+    jax.tree.map(np.testing.assert_array_equal, store.tree("params"), expected)
+    assert store.array("history/nll").shape == (1,)
+
+
+def test_warm_start_begins_with_the_weights_of_the_round_before(learnt, tmp_path):
+    out = tmp_path / "warm.zarr"
+    files = ["--rollouts", learnt.shards[0], "--start", learnt.vision]
+    files += ["--checkpoint", tmp_path / "warm.ckpt", "--out", out]
+    sizes = [*commands.VISION, "--epochs=1", "--learning-rate=1e-30"]
+    commands.run("vision", "--round=1", *sizes, *files)
+    before = open_artifact(learnt.vision).tree("params")
+    after = open_artifact(out).tree("params")
+    np.testing.assert_allclose(
+        after["encoder"]["mu"]["kernel"], before["encoder"]["mu"]["kernel"], atol=1e-20
+    )
+    larger = [s for s in sizes if "latent" not in s] + ["--latent-size=5"]
+    assert "latent_size" in commands.refused("vision", "--round=1", *larger, *files)
+
+
+def test_double_precision_reaches_every_parameter(learnt, tmp_path):
+    out = tmp_path / "double.zarr"
+    files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "d.ckpt"]
+    sizes = [*commands.VISION, "--epochs=1", "--dtype=float64", "--debug=true"]
+    commands.run("vision", *sizes, *files, "--out", out)
+    store = open_artifact(out)
+    assert {store.array(n).dtype for n in store.names("params")} == {np.dtype("f8")}
+    norms = [n for n in store.names("history") if "grad_norm." in n]
+    assert len(norms) == len(store.names("params"))
+
+
+def test_a_batch_larger_than_the_data_is_refused(learnt, tmp_path):
+    files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "x.ckpt"]
+    sizes = ["--batch-size=1000", "--epochs=1"]
+    out = tmp_path / "x.zarr"
+    assert "batch" in commands.refused("vision", *sizes, *files, "--out", out)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(learnt, tmp_path):
+    files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "nan.ckpt"]
+    sizes = [*commands.VISION, "--epochs=5", "--learning-rate=1e30"]
+    out = tmp_path / "nan.zarr"
+    sentence = commands.refused("vision", *sizes, *files, "--out", out)
+    assert "the loss of vision is" in sentence
+    assert "learning_rate" in sentence
+    assert not out.exists()
