@@ -195,7 +195,7 @@ def make_controller(
 
 
 def _write_generations(store, block: int, rng: np.random.Generator) -> None:
-    count = Controller(LATENT, HIDDEN, ACTION).parameter_count
+    count = Controller(LATENT, HIDDEN).parameter_count
     shape = (GENERATIONS, POPULATION)
     fitness = rng.normal(100 * block, 20, (*shape, ROLLOUTS)).astype(np.float32)
     population = rng.normal(size=(*shape, count)).astype(np.float32)

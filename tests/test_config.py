@@ -69,7 +69,7 @@ def test_defaults_are_the_paper():
         ({"dtype": "float16"}, ["dtype", "'float16'", "float32, float64"]),
         (
             {"environment": {"name": "pong"}},
-            ["environment.name", "'pong'", "carracing"],
+            ["environment.name", "'pong'", "carracing, takecover"],
         ),
         ({"vision": {"epochs": 0}}, ["vision.epochs", "0", "at least 1"]),
         ({"vision": {"channels": [4, 4, 4, 0]}}, ["vision.channels[3]", "at least 1"]),
@@ -139,6 +139,10 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["memory.batch_size is 100", "buffer_episodes, which is 99"],
         ),
         (
+            {"environment": {"name": "takecover", "max_steps": 2100}},
+            ["environment.backend is simulator", "takecover", "must be gymnasium"],
+        ),
+        (
             {"controller": {"generations": 25 * 10**6}},
             ["controller.generations is 25000000", "268435456"],
         ),
@@ -156,6 +160,20 @@ def test_values_that_do_not_go_together(mapping, parts):
     for part in parts:
         assert part in sentence
     assert message(mapping).startswith("round 0: ")
+
+
+def test_takecover_is_played_in_gymnasium():
+    game = {"name": "takecover", "backend": "gymnasium", "max_steps": 2100}
+    mapping = {"environment": game, "rollouts": {"policy": "held"}}
+    settings = load(mapping).rounds[0]
+    assert settings.environment.environment == "takecover"
+    assert settings.rollouts.policy == "held"
+    # The rounds of an experiment play one game.
+    other = {"environment": {"name": "carracing"}}
+    sentence = message(mapping | {"rounds": [{}, {}, other]})
+    assert sentence == (
+        "round 2: environment.name is carracing; it must be takecover, as in round 0"
+    )
 
 
 def test_an_error_in_the_base_is_not_reported_as_a_rounds():
@@ -207,6 +225,7 @@ def test_the_environment_has_a_short_name_in_yaml():
         ("controller", "memory.hidden_size", 16),
         ("controller", "controller.inputs", "z"),
         ("controller", "controller.hidden_size", 40),
+        ("controller", "controller.bias", False),
     ],
 )
 def test_warm_start_needs_equal_sizes(stage, name, value):

@@ -4,14 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from worldmodels.controller import Controller, squash
+from worldmodels.controller import Controller, bounded, squash
+from worldmodels.environments.games import TAKECOVER
 from worldmodels.errors import UserError
 
 Z, H, C = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 Z = Z[:2]
 
 
-def bounded(raw):
+def driven(raw):
     steer, gas, brake = np.tanh(raw)
     return np.array([steer, (gas + 1) / 2, max(brake, 0)])
 
@@ -28,10 +29,22 @@ def random_params(controller):
         ({"inputs": "z"}, 99),  # 3 * (32 + 1)
         ({"inputs": "z_c_h"}, 1635),  # 3 * (32 + 512 + 1)
         ({"inputs": "z", "hidden_size": 40}, 1443),  # 40 * 33 + 3 * 41
+        ({"inputs": "z", "hidden_size": 40, "bias": False}, 1400),
+        # The paper's for TakeCover, of z 64 and an LSTM of 512: 64 + 2 * 512.
+        (
+            {
+                "latent_size": 64,
+                "memory_size": 512,
+                "game": TAKECOVER,
+                "inputs": "z_c_h",
+                "bias": False,
+            },
+            1088,
+        ),
     ],
 )
 def test_parameter_count(options, count):
-    assert Controller(32, 256, **options).parameter_count == count
+    assert Controller(**options).parameter_count == count
 
 
 @pytest.mark.parametrize(
@@ -44,7 +57,7 @@ def test_linear_act_equals_numpy(inputs, features):
     # an output's weights after the other, then the three biases
     weights, bias = params[:-3].reshape(3, len(x)), params[-3:]
     np.testing.assert_allclose(
-        controller.act(params, Z, H, C), bounded(weights @ x + bias), atol=1e-6
+        controller.act(params, Z, H, C), driven(weights @ x + bias), atol=1e-6
     )
 
 
@@ -53,7 +66,19 @@ def test_hidden_layer_equals_numpy():
     params, x = random_params(controller), np.concatenate([Z, H])
     hidden = np.tanh(params[:30].reshape(5, 6) @ x + params[30:35])
     raw = params[35:50].reshape(3, 5) @ hidden + params[50:]
-    np.testing.assert_allclose(controller.act(params, Z, H, C), bounded(raw), atol=1e-6)
+    np.testing.assert_allclose(controller.act(params, Z, H, C), driven(raw), atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden_size", [0, 5])
+def test_takecovers_equals_numpy(hidden_size):
+    """One raw number, tanh W [z, c, h]; without a bias."""
+    controller = Controller(2, 4, TAKECOVER, "z_c_h", hidden_size, bias=False)
+    params, x = random_params(controller), np.concatenate([Z, C, H])
+    if hidden_size:
+        x, params = np.tanh(params[:50].reshape(5, 10) @ x), params[50:]
+    action = controller.act(random_params(controller), Z, H, C)
+    assert action.shape == (1,)
+    np.testing.assert_allclose(action, [np.tanh(params @ x)], atol=1e-6)
 
 
 def test_every_parameter_matters():
@@ -73,6 +98,13 @@ def test_squash_stays_within_the_bounds():
     np.testing.assert_array_equal(squash(np.zeros(3)), [0, 0.5, 0])
     np.testing.assert_allclose(squash(np.full(3, 9.0)), [1, 1, 1], atol=1e-5)
     np.testing.assert_allclose(squash(np.full(3, -9.0)), [-1, 0, 0], atol=1e-5)
+
+
+def test_takecovers_actions_stay_within_the_bounds():
+    raw = np.random.default_rng(2).normal(0, 50, (1000, 1)).astype(np.float32)
+    actions = np.asarray(jax.vmap(lambda x: squash(x, TAKECOVER))(raw))
+    np.testing.assert_allclose(actions, np.tanh(raw), atol=1e-6)
+    np.testing.assert_array_equal(bounded(raw, TAKECOVER), np.clip(raw, -1, 1))
 
 
 def test_unknown_inputs_are_refused():

@@ -4,17 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_agent import AGENT, untrained
 
-from worldmodels import memory, vision
-from worldmodels.agent import Agent, AgentPolicy, Weights
-from worldmodels.controller import Controller
+from worldmodels.agent import AgentPolicy
 from worldmodels.driving import AgentSlots, RandomSlots, SlotPolicy
 from worldmodels.environments.episodes import Episode
 from worldmodels.policies import Noisy, random_policy
 from worldmodels.randomness import episode_keys, seed_words, step_keys
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (42, 64, 64, 3), np.uint8)
-NAMES = ("network", "brownian", "white")
+NAMES = ("network", "brownian", "white", "held")
 SEED = 3 * 2**52 + 7  # a test track's: beyond 32 bits
 
 
@@ -76,19 +75,9 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
     np.testing.assert_allclose(actions, expected, atol=1e-5)
 
 
-AGENT = Agent(
-    vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
-    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
-    Controller(4, 5),
-)
-
-
 @pytest.fixture(scope="module")
 def weights():
-    return Weights(
-        vision.initial(jax.random.key(0), AGENT.vision),
-        memory.initial(jax.random.key(1), AGENT.memory),
-    )
+    return untrained(AGENT)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ ROUND = Round(
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
     memory=Memory(17, 2, 3, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, True),
     controller=Controller(
-        "z_c_h", False, 40, 6, 2, False, 50, 10, 1e-3, -1e-5, 9, 0, 5, 4, True
+        "z_c_h", False, 40, False, 6, 2, False, 50, 10, 1e-3, -1e-5, 9, 0, 5, 4, True
     ),
     evaluation=Evaluation(episodes=9, random_policy="white"),
 )

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
+from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER
 from worldmodels.errors import UserError
 from worldmodels.policies import Network, Noisy, random_policy
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), np.uint8)
-NAMES = ("network", "brownian", "white")
+NAMES = ("network", "brownian", "white", "held")
 
 
 def keys_of(meaning, count):
@@ -18,7 +19,7 @@ def keys_of(meaning, count):
 
 
 def actions_of(policy, mind, batch, steps):
-    """Drive `batch` cars on FRAMES inside one jitted loop; [steps, batch, 3]."""
+    """Drive `batch` cars on FRAMES inside one jitted loop; [steps, batch, A]."""
 
     @jax.jit
     def drive(mind):
@@ -33,17 +34,19 @@ def actions_of(policy, mind, batch, steps):
     return np.asarray(drive(mind))
 
 
-def drawn(name, batch, steps):
-    policy = random_policy(name)
+def drawn(name, batch, steps, game=CARRACING):
+    policy = random_policy(name, game)
     return actions_of(policy, policy.initial(keys_of(0, batch)), batch, steps)
 
 
+@pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
 @pytest.mark.parametrize("name", NAMES)
-def test_actions_lie_within_the_bounds_and_vary(name):
-    actions = drawn(name, 4, 200)
+def test_actions_lie_within_the_bounds_and_vary(name, game):
+    actions = drawn(name, 4, 200, game)
+    assert actions.shape == (200, 4, len(game.actions))
     assert actions.dtype == np.float32
-    assert (actions >= ACTION_LOW).all()
-    assert (actions <= ACTION_HIGH).all()
+    assert (actions >= game.low).all()
+    assert (actions <= game.high).all()
     assert (actions.std(axis=(0, 1)) > 1e-2).all()  # within episodes
     assert (actions[0].std(axis=0) > 1e-3).all()  # between them
 
@@ -79,6 +82,26 @@ def test_white_forgets():
     actions = drawn("white", 1, 300)[:, 0]
     correlation = np.corrcoef(actions[:-1, 0], actions[1:, 0])[0, 1]
     assert abs(correlation) < 4 / np.sqrt(300)
+
+
+def test_held_actions_are_uniform_and_held_as_long_as_they_should_be():
+    """Runs of one to ten steps, all as often; the first begins with the episode."""
+    actions = drawn("held", 40, 600, TAKECOVER)[..., 0]
+    changes = np.diff(actions, axis=0) != 0
+    starts = [np.flatnonzero(np.r_[True, changed]) for changed in changes.T]
+    lengths = np.concatenate([np.diff(start) for start in starts])
+    counts = np.bincount(lengths)
+    assert len(counts) == 11
+    assert counts[0] == 0
+    expected = len(lengths) / 10
+    assert (np.abs(counts[1:] - expected) < 4.5 * np.sqrt(expected)).all()
+    values = np.concatenate([a[s] for a, s in zip(actions.T, starts, strict=True)])
+    ranks = (np.arange(len(values)) + 0.5) / len(values)
+    gap = np.abs((np.sort(values) + 1) / 2 - ranks).max()
+    assert gap < 1.95 / np.sqrt(len(values))  # Kolmogorov and Smirnov's, as below
+    # Neither an action nor its time tells of what is next.
+    for a, b in ((values[:-1], values[1:]), (lengths[:-1], lengths[1:])):
+        assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a))
 
 
 def test_brownian_starts_uniformly_and_steps_by_the_deviation_of_a_frame():
@@ -148,7 +171,7 @@ def test_a_network_costs_an_episode_four_hundred_kilobytes():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"'drunk'.*network, brownian, white"):
+    with pytest.raises(UserError, match=r"'drunk'.*network, brownian, white, held"):
         random_policy("drunk")
 
 
@@ -184,6 +207,13 @@ def test_noisy_actions_stay_within_the_bounds(name):
     assert (actions >= ACTION_LOW).all()
     assert (actions <= ACTION_HIGH).all()
     assert (actions == ACTION_HIGH).any()
+
+
+def test_noise_goes_to_takecovers_bounds():
+    policy = random_policy("white", TAKECOVER)
+    noisy = Noisy(policy, 1.0, TAKECOVER)
+    actions = actions_of(noisy, policy.initial(keys_of(0, 2)), 2, 50)
+    assert (actions.min(), actions.max()) == (-1, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from typing import Any
 
 from worldmodels.errors import UserError
 from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
-from worldmodels.settings import Environment, Round, Run, checked
+from worldmodels.settings import Environment, Round, Run, checked, in_simulator
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ _SHAPES = {
         "memory.hidden_size",
         "controller.inputs",
         "controller.hidden_size",
+        "controller.bias",
     ),
 }
 
@@ -76,6 +77,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
     for number, settings in enumerate(rounds):
         _check_round(settings, f"round {number}: ")
         if number:
+            _check_game(settings, rounds[0], f"round {number}: ")
             _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
     return Config(experiment, run, rounds, _ablation_seeds(mapping.get("ablations")))
 
@@ -177,6 +179,10 @@ def _check_round(settings: Round, where: str) -> None:
     for small, large in at_most:
         if _value(settings, small) > _value(settings, large):
             _refuse(settings, small, "at most", large, where)
+    try:
+        in_simulator(settings.environment)
+    except UserError as error:
+        raise UserError(f"{where}{error}") from None
     controller = settings.controller
     drivers = 1 if controller.common_tracks else controller.population
     tracks = controller.generations * max(
@@ -199,6 +205,15 @@ def _refuse(settings: Round, name: str, relation: str, other: str, where: str) -
         f"{where}{name} is {_value(settings, name)}; it must be {relation} {other}, "
         f"which is {_value(settings, other)}"
     )
+
+
+def _check_game(now: Round, first: Round, where: str) -> None:
+    """Refuse a game that the agent of the round before does not play."""
+    game, before = now.environment.environment, first.environment.environment
+    if game != before:
+        raise UserError(
+            f"{where}environment.name is {game}; it must be {before}, as in round 0"
+        )
 
 
 def _check_warm_start(now: Round, before: Round, where: str) -> None:

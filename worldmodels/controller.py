@@ -1,8 +1,9 @@
 """C: the controller, a linear map from what V sees and M remembers to an action.
 
-World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the car. Its
-parameters are one flat vector, which is what evolution searches; the optional hidden
-layer is the paper's ablation. Written for one example: `jax.vmap` at the call site.
+World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the game (A.4:
+for TakeCover W [z, c, h], without b). Its parameters are one flat vector, which is what
+evolution searches; the optional hidden layer is the paper's ablation. Written for one
+example: `jax.vmap` at the call site.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,17 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 
+from worldmodels.environments.games import CARRACING, Game
 from worldmodels.errors import UserError
 
 INPUTS = ("z", "z_h", "z_c_h")
+
+# What a game makes of tanh.
+_SQUASHES = {
+    "tanh": lambda x: x,
+    "shifted": lambda x: (x + 1) / 2,
+    "positive": lambda x: jnp.clip(x, 0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -22,9 +31,10 @@ class Controller:
 
     latent_size: int = 32  # Z
     memory_size: int = 256  # N
-    action_size: int = 3  # A
+    game: Game = CARRACING  # whose actions it gives
     inputs: str = "z_h"  # which of V's and M's vectors C reads, in this order
     hidden_size: int = 0  # tanh units between; 0: none; the paper's ablation: 40
+    bias: bool = True  # of every layer; the paper's for TakeCover: none
 
     def __post_init__(self):
         if self.inputs not in INPUTS:
@@ -32,6 +42,11 @@ class Controller:
             raise UserError(
                 f"controller inputs are {self.inputs!r}; they must be one of {allowed}"
             )
+
+    @property
+    def action_size(self) -> int:
+        """How many numbers an action has: A."""
+        return len(self.game.actions)
 
     @property
     def feature_count(self) -> int:
@@ -48,21 +63,23 @@ class Controller:
 
     @property
     def parameter_count(self) -> int:
-        """Length of the flat vector: D, 867 at the paper's sizes."""
-        return sum((inputs + 1) * outputs for inputs, outputs in self.layers)
+        """Length of the flat vector: D, 867 at the paper's sizes, TakeCover's 1,088."""
+        return sum((inputs + self.bias) * outputs for inputs, outputs in self.layers)
 
     def unpack(self, params: jax.Array) -> list[tuple[jax.Array, jax.Array]]:
         """Return (weights [outputs, inputs], bias [outputs]) of each layer.
 
         The flat vector [D] holds the layers from the first to the last, each as its
-        weights, an output's row after the other, then its bias.
+        weights, an output's row after the other, then its bias, if it has one: without,
+        zeros stand for it here.
         """
         unpacked, start = [], 0
         for inputs, outputs in self.layers:
             middle = start + inputs * outputs
             weights = params[start:middle].reshape(outputs, inputs)
-            start = middle + outputs
-            unpacked.append((weights, params[middle:start]))
+            start = middle + outputs * self.bias
+            none = jnp.zeros(outputs, params.dtype)
+            unpacked.append((weights, params[middle:start] if self.bias else none))
         return unpacked
 
     def features(self, z: jax.Array, h: jax.Array, c: jax.Array) -> jax.Array:
@@ -73,7 +90,7 @@ class Controller:
     def act(
         self, params: jax.Array, z: jax.Array, h: jax.Array, c: jax.Array
     ) -> jax.Array:
-        """Return the action [3] within the car's bounds.
+        """Return the action [A] within the game's bounds.
 
         Args:
             params: [D] flat.
@@ -84,15 +101,15 @@ class Controller:
         *hidden, (weights, bias) = self.unpack(params)
         for hidden_weights, hidden_bias in hidden:
             x = jnp.tanh(hidden_weights @ x + hidden_bias)
-        return squash(weights @ x + bias)
+        return squash(weights @ x + bias, self.game)
 
 
-def squash(raw: jax.Array) -> jax.Array:
-    """Return (steer in [-1, 1], gas in [0, 1], brake in [0, 1]) of any raw [3]."""
-    steer, gas, brake = jnp.tanh(raw)
-    return jnp.stack([steer, (gas + 1) / 2, jnp.clip(brake, 0, 1)])
+def squash(raw: jax.Array, game: Game = CARRACING) -> jax.Array:
+    """Return an action within the game's bounds of any raw [A]."""
+    pairs = zip(game.actions, jnp.tanh(raw), strict=True)
+    return jnp.stack([_SQUASHES[action.squash](x) for action, x in pairs])
 
 
-def bounded(action: jax.Array) -> jax.Array:
-    """Return the nearest action [..., 3] that the car accepts."""
-    return jnp.clip(action, jnp.array([-1, 0, 0]), jnp.array([1, 1, 1]))
+def bounded(action: jax.Array, game: Game = CARRACING) -> jax.Array:
+    """Return the nearest action [..., A] that the game accepts."""
+    return jnp.clip(action, jnp.asarray(game.low), jnp.asarray(game.high))

@@ -14,6 +14,7 @@ import numpy as np
 
 from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.environments.episodes import Episode, run
+from worldmodels.environments.games import CARRACING, Game
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.policies import Policy, random_policy
 from worldmodels.randomness import episode_keys, seed_words, step_keys
@@ -73,14 +74,14 @@ def _act(
 
 
 class RandomSlots(SlotPolicy):
-    """Drives every slot with the random policy of that name.
+    """Drives every slot of a game with the random policy of that name.
 
     Raises:
         UserError: for an unknown name.
     """
 
-    def __init__(self, name: str, slots: int):
-        policy = random_policy(name)
+    def __init__(self, name: str, slots: int, game: Game = CARRACING):
+        policy = random_policy(name, game)
 
         @jax.jit
         def draw(words: jax.Array) -> Any:

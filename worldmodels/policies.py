@@ -16,11 +16,10 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.controller import bounded, squash
-from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
+from worldmodels.environments.games import CARRACING, Game
 from worldmodels.errors import UserError
 
-_A = len(ACTION_LOW)
-_FRAMES_PER_SECOND = 50
+_LONGEST = 10  # steps that a held action is held at most
 
 
 class Policy(Protocol):
@@ -53,13 +52,15 @@ class RandomPolicy(Policy, Protocol):
 class White:
     """Uniform within the bounds, each step anew; it has no mind."""
 
+    game: Game = CARRACING
+
     def initial(self, keys: jax.Array) -> tuple[()]:
         return ()
 
     def act(
         self, mind: tuple[()], frames: jax.Array, keys: jax.Array
     ) -> tuple[tuple[()], jax.Array]:
-        return mind, _uniform(keys)
+        return mind, _uniform(keys, self.game)
 
     def remember(self, mind: tuple[()], actions: jax.Array) -> tuple[()]:
         return mind
@@ -68,22 +69,59 @@ class White:
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Brownian:
-    """a += N(0, 1) * sqrt(1/50), clipped to the bounds; it starts uniformly in them.
+    """a += N(0, 1) * sqrt(dt), clipped to the bounds; it starts uniformly in them.
 
-    The mind is the action [B, A] that was applied last.
+    dt is a frame's time in seconds: in CarRacing 1/50. The mind is the action [B, A]
+    that was applied last.
     """
 
+    game: Game = CARRACING
+
     def initial(self, keys: jax.Array) -> jax.Array:
-        return _uniform(keys)
+        return _uniform(keys, self.game)
 
     def act(
         self, mind: jax.Array, frames: jax.Array, keys: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        deviation = _FRAMES_PER_SECOND**-0.5  # sqrt(dt)
-        return mind, bounded(mind + _normal(keys, (_A,)) * deviation)
+        deviation = self.game.frames_per_second**-0.5  # sqrt(dt)
+        steps = _normal(keys, mind.shape[1:]) * deviation
+        return mind, bounded(mind + steps, self.game)
 
     def remember(self, mind: jax.Array, actions: jax.Array) -> jax.Array:
         return actions
+
+
+class HeldMind(NamedTuple):
+    """What B players hold on to."""
+
+    action: jax.Array  # float32 [B, A]
+    left: jax.Array  # int32 [B], steps that it will still be held
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Held:
+    """A uniform action, held for 1 to 10 steps, as many as not; then the next."""
+
+    game: Game = CARRACING
+
+    def initial(self, keys: jax.Array) -> HeldMind:
+        shape = len(keys), len(self.game.actions)
+        return HeldMind(jnp.zeros(shape, jnp.float32), jnp.zeros(len(keys), jnp.int32))
+
+    def act(
+        self, mind: HeldMind, frames: jax.Array, keys: jax.Array
+    ) -> tuple[HeldMind, jax.Array]:
+        of_action, of_time = jax.vmap(jax.random.split, out_axes=1)(keys)
+        times = jax.vmap(
+            lambda key: jax.random.randint(key, (), 1, _LONGEST + 1, jnp.int32)
+        )(of_time)
+        over = mind.left == 0
+        action = jnp.where(over[:, None], _uniform(of_action, self.game), mind.action)
+        return HeldMind(action, jnp.where(over, times, mind.left) - 1), action
+
+    def remember(self, mind: HeldMind, actions: jax.Array) -> HeldMind:
+        return mind
 
 
 class NetworkMind(NamedTuple):
@@ -106,6 +144,7 @@ class Network:
     The features are alike: 32 of z, sampled with unit noise, and 256 of a bounded h.
     """
 
+    game: Game = CARRACING
     latent_size: int = 32  # Z
     memory_size: int = 256  # N
     stride: int = 4  # between the pixels that are seen
@@ -118,11 +157,13 @@ class Network:
         """Return one episode's networks and its empty state."""
         of_vision, of_memory, of_controller, of_spread = jax.random.split(key, 4)
         pixels = 3 * (64 // self.stride) ** 2
-        inputs = self.memory_size + self.latent_size + _A
+        action_size = len(self.game.actions)
+        inputs = self.memory_size + self.latent_size + action_size
         features = self.latent_size + self.memory_size + 1
         vision = jax.random.normal(of_vision, (self.latent_size, pixels), jnp.float32)
         memory = jax.random.normal(of_memory, (self.memory_size, inputs), jnp.float32)
-        controller = jax.random.cauchy(of_controller, (_A, features), jnp.float32)
+        shape = action_size, features
+        controller = jax.random.cauchy(of_controller, shape, jnp.float32)
         spread = 0.01 * jax.random.uniform(of_spread, (), jnp.float32)
         return NetworkMind(
             # Weights of variance 1/inputs keep the features of order one.
@@ -141,8 +182,8 @@ class Network:
         z = _product(mind.vision, pixels) + _normal(keys, (self.latent_size,))
         one = jnp.ones((len(z), 1), jnp.float32)
         features = jnp.concatenate([z, mind.h, one], axis=-1)
-        actions = jax.vmap(squash)(_product(mind.controller, features))
-        return mind._replace(z=z), actions
+        raw = _product(mind.controller, features)
+        return mind._replace(z=z), jax.vmap(partial(squash, game=self.game))(raw)
 
     def remember(self, mind: NetworkMind, actions: jax.Array) -> NetworkMind:
         inputs = jnp.concatenate([mind.h, mind.z, actions], axis=-1)
@@ -150,7 +191,9 @@ class Network:
 
 
 @partial(
-    jax.tree_util.register_dataclass, data_fields=("policy",), meta_fields=("std",)
+    jax.tree_util.register_dataclass,
+    data_fields=("policy",),
+    meta_fields=("std", "game"),
 )
 @dataclass(frozen=True)
 class Noisy:
@@ -162,23 +205,25 @@ class Noisy:
 
     policy: Policy
     std: float  # standard deviation in each action's own unit
+    game: Game = CARRACING
 
     def act(
         self, mind: Any, frames: jax.Array, keys: jax.Array
     ) -> tuple[Any, jax.Array]:
         of_policy, of_noise = jax.vmap(jax.random.split, out_axes=1)(keys)
         mind, actions = self.policy.act(mind, frames, of_policy)
-        return mind, bounded(actions + self.std * _normal(of_noise, (_A,)))
+        noise = self.std * _normal(of_noise, actions.shape[1:])
+        return mind, bounded(actions + noise, self.game)
 
     def remember(self, mind: Any, actions: jax.Array) -> Any:
         return self.policy.remember(mind, actions)
 
 
-_RANDOM = {"network": Network, "brownian": Brownian, "white": White}
+_RANDOM = {"network": Network, "brownian": Brownian, "white": White, "held": Held}
 
 
-def random_policy(name: str) -> RandomPolicy:
-    """Return the random policy of that name.
+def random_policy(name: str, game: Game = CARRACING) -> RandomPolicy:
+    """Return the random policy of that name, for a game.
 
     Raises:
         UserError: for an unknown name.
@@ -188,7 +233,7 @@ def random_policy(name: str) -> RandomPolicy:
             f"random policy {name!r} does not exist; choose one of: "
             f"{', '.join(_RANDOM)}"
         )
-    return _RANDOM[name]()
+    return _RANDOM[name](game)
 
 
 def _normal(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -196,13 +241,12 @@ def _normal(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
 
 
-def _uniform(keys: jax.Array) -> jax.Array:
+def _uniform(keys: jax.Array, game: Game) -> jax.Array:
     """Return an action [B, A] for each of the keys [B]."""
+    low, high = jnp.asarray(game.low), jnp.asarray(game.high)
 
     def draw(key: jax.Array) -> jax.Array:
-        return jax.random.uniform(
-            key, (_A,), jnp.float32, jnp.asarray(ACTION_LOW), jnp.asarray(ACTION_HIGH)
-        )
+        return jax.random.uniform(key, low.shape, jnp.float32, low, high)
 
     return jax.vmap(draw)(keys)
 

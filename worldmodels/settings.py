@@ -10,8 +10,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
+from worldmodels.environments.games import GAMES, game_of
 from worldmodels.errors import UserError
 from worldmodels.randomness import MAX_EPISODES, MAX_SEED
+
+_RANDOM_POLICIES = ("network", "brownian", "white", "held")
 
 
 def _setting(default, help, *, low=None, high=None, choices=None, above=None) -> Any:
@@ -40,13 +43,16 @@ class Run:
 class Environment:
     """The world that is driven."""
 
-    environment: str = _setting("carracing", "the task", choices=("carracing",))
+    environment: str = _setting("carracing", "the game", choices=tuple(GAMES))
     backend: str = _setting(
         "simulator",
-        "where episodes are driven to learn from; scores are taken on gymnasium",
+        "where episodes are played to learn from, of takecover gymnasium alone; "
+        "scores are taken on gymnasium",
         choices=("simulator", "gymnasium"),
     )
-    max_steps: int = _setting(1000, "steps in a whole episode (paper 1000)", low=2)
+    max_steps: int = _setting(
+        1000, "steps in a whole episode (paper 1000, takecover 2100)", low=2
+    )
     slots: int = _setting(
         16, "gymnasium environments stepped together; the agent's batch there", low=1
     )
@@ -61,8 +67,8 @@ class Rollouts:
     steps: int = _setting(1000, "steps in an episode at most (paper 1000)", low=2)
     policy: str = _setting(
         "network",
-        "random policy of round 0 (paper network)",
-        choices=("network", "brownian", "white"),
+        "random policy of round 0 (paper network, takecover held)",
+        choices=_RANDOM_POLICIES,
     )
     action_noise: float = _setting(
         0.0, "std of the noise on a controller's actions, from round 1 on", low=0.0
@@ -128,12 +134,15 @@ class Controller:
     """C, the linear controller, and CMA-ES that evolves it."""
 
     inputs: str = _setting(
-        "z_h", "what C sees (paper z_h)", choices=("z", "z_h", "z_c_h")
+        "z_h",
+        "what C sees (paper z_h, takecover z_c_h)",
+        choices=("z", "z_h", "z_c_h"),
     )
     sample_z: bool = _setting(True, "sample z, not its mean (paper true)")
     hidden_size: int = _setting(
         0, "tanh units between input and action (paper 0; its ablation 40)", low=0
     )
+    bias: bool = _setting(True, "add a bias in C (paper true, takecover false)")
     population: int = _setting(64, "candidates a generation P (paper 64)", low=4)
     rollouts: int = _setting(16, "tracks each candidate drives R (paper 16)", low=1)
     common_tracks: bool = _setting(
@@ -168,7 +177,7 @@ class Evaluation:
     random_policy: str = _setting(
         "network",
         "the random policy that is scored beside the agent",
-        choices=("network", "brownian", "white"),
+        choices=_RANDOM_POLICIES,
     )
 
 
@@ -182,6 +191,22 @@ class Round:
     memory: Memory = Memory()
     controller: Controller = Controller()
     evaluation: Evaluation = Evaluation()
+
+
+def in_simulator(environment: Environment) -> bool:
+    """Return whether the episodes that are learnt from are played in the simulator.
+
+    Raises:
+        UserError: when the simulator has not that game.
+    """
+    if environment.backend != "simulator":
+        return False
+    if not game_of(environment.environment).simulated:
+        raise UserError(
+            f"environment.backend is simulator; {environment.environment} has none: it "
+            "must be gymnasium"
+        )
+    return True
 
 
 def section_dict(section: Any) -> dict[str, Any]:

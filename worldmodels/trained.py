@@ -11,7 +11,9 @@ import numpy as np
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.controller import Controller
+from worldmodels.environments.games import game_of
 from worldmodels.memory import Memory
+from worldmodels.quantities import count
 from worldmodels.vision import VAE
 
 PRECISION = "float32"  # that a pretrained agent computes in, whatever it was trained in
@@ -65,7 +67,8 @@ def load_agent(
     """Return the agent of trained V and M whose C has the settings `controller`.
 
     Raises:
-        ArtifactError: when M was trained on another number of latent dimensions.
+        ArtifactError: when M was trained on another number of latent dimensions, or on
+            another game.
     """
     vae, vision_params = load_vision(vision)
     rnn, memory_params = load_memory(memory)
@@ -74,16 +77,24 @@ def load_agent(
             f"{memory.path} remembers {rnn.latent_size} latent dimensions and "
             f"{vision.path} sees {vae.latent_size}; run the memory stage again"
         )
-    return _agent(vae, rnn, controller), Weights(vision_params, memory_params)
+    agent = _agent(vae, rnn, controller)
+    if rnn.action_size != agent.controller.action_size:
+        raise ArtifactError(
+            f"{memory.path} reads actions of {count(rnn.action_size, 'number')} and "
+            f"those of {agent.controller.game.name} have "
+            f"{agent.controller.action_size}; give the memory store of the same game"
+        )
+    return agent, Weights(vision_params, memory_params)
 
 
 def _agent(vae: VAE, rnn: Memory, controller: Mapping[str, Any]) -> Agent:
     linear = Controller(
         latent_size=vae.latent_size,
         memory_size=rnn.hidden_size,
-        action_size=rnn.action_size,
+        game=game_of(controller["environment"]),
         inputs=controller["inputs"],
         hidden_size=controller["hidden_size"],
+        bias=controller.get("bias", True),  # stores of earlier versions do not say
     )
     return Agent(vae, rnn, linear, sample_z=controller["sample_z"])
 

@@ -7,6 +7,8 @@ none of them knows a game.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from worldmodels.errors import UserError
 
 
@@ -34,6 +36,16 @@ class Game:
     simulated: bool  # whether the simulator plays it as well
     package: str = ""  # what it needs beyond the dependencies, if anything,
     extra: str = ""  # and the extra of this project that brings it
+
+    @property
+    def low(self) -> np.ndarray:
+        """The least action, float32 [A]."""
+        return np.array([action.low for action in self.actions], np.float32)
+
+    @property
+    def high(self) -> np.ndarray:
+        """The greatest action, float32 [A]."""
+        return np.array([action.high for action in self.actions], np.float32)
 
 
 CARRACING = Game(

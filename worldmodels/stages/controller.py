@@ -23,7 +23,7 @@ from worldmodels.progress import Progress
 from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds, key_for
-from worldmodels.settings import Controller, Environment, Run
+from worldmodels.settings import Controller, Environment, Run, in_simulator
 from worldmodels.stages import VERSIONS
 from worldmodels.stages.pools import pool_of
 
@@ -131,7 +131,7 @@ def run(
 @contextmanager
 def _returns(environment: Environment, workers: int | None) -> Iterator[Callable]:
     """Give the function that drives a population where the settings say."""
-    if environment.backend == "simulator":
+    if in_simulator(environment):
         yield partial(simulation.returns, simulation.devices())
         return
     with pool_of(environment, workers) as pool:

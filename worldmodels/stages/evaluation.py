@@ -1,6 +1,7 @@
 """Stage evaluation: the selected controller on unseen tracks, beside the random policy.
 
-The score is gymnasium's; the simulator's, on the very same tracks, stands beside it.
+The score is the real game's; the simulator's, on the very same tracks, stands beside
+it, where there is a simulator.
 Test tracks are the same for every agent and round, and no other stage drives them
 (faults 5 of the public implementations: the best of many, on tracks already seen).
 """
@@ -57,9 +58,10 @@ def run(
         inputs["vision"], inputs["memory"], inputs["controller"][0].config
     )
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
+    game = agent.controller.game
     drivers = {
         "agent": AgentSlots(agent, weights, best[None], environment.slots),
-        "random": RandomSlots(settings.random_policy, environment.slots),
+        "random": RandomSlots(settings.random_policy, environment.slots, game),
     }
     with (
         publication.create(
@@ -71,7 +73,9 @@ def run(
         for name, policy in drivers.items():
             drives = scoring.drive(pool, policy, seeds, environment.max_steps, progress)
             scoring.write(store, name, drives)
-        simulated = scoring.simulate(agent, weights, best, seeds, environment.max_steps)
-        scoring.write(store, "simulator", simulated)
+        if game.simulated:
+            steps = environment.max_steps
+            simulated = scoring.simulate(agent, weights, best, seeds, steps)
+            scoring.write(store, "simulator", simulated)
         store.write("controller", best, ["parameter"])
         store.write("generation", np.int32(generation))

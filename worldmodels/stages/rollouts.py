@@ -17,12 +17,13 @@ from worldmodels.artifacts import open_artifact
 from worldmodels.driving import SlotPolicy
 from worldmodels.environments.episodes import Episode, EpisodeResult
 from worldmodels.environments.episodes import run as run_episodes
+from worldmodels.environments.games import game_of
 from worldmodels.errors import UserError
 from worldmodels.policies import Noisy, Policy, random_policy
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
-from worldmodels.settings import Environment, Rollouts, Run
+from worldmodels.settings import Environment, Rollouts, Run, in_simulator
 from worldmodels.stages import VERSIONS
 from worldmodels.stages.pools import pool_of
 
@@ -95,7 +96,7 @@ def _inputs(
 def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
     """Return who drives, and with what mind, [B, ...], episodes of seeds [B] begin."""
     if not inputs:
-        policy = random_policy(config["policy"])
+        policy = random_policy(config["policy"], game_of(config["environment"]))
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = trained.load_agent(
@@ -103,7 +104,8 @@ def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
     )
     best, _ = trained.best_controller(blocks)
     policy = AgentPolicy(agent, weights)
-    return Noisy(policy, config["action_noise"]), lambda seeds: policy.initial(
+    noisy = Noisy(policy, config["action_noise"], agent.controller.game)
+    return noisy, lambda seeds: policy.initial(
         jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)
     )
 
@@ -116,7 +118,7 @@ def _drive(
     episodes: Sequence[Episode],
 ) -> Iterator[EpisodeResult]:
     """Drive the episodes where the settings say, and yield them with their frames."""
-    if environment.backend == "simulator":
+    if in_simulator(environment):
         mesh = simulation.devices()
         yield from simulation.episodes(mesh, policy, minds, episodes)
         return

@@ -28,10 +28,7 @@ class TakeCover(gymnasium.Env):
     """
 
     observation_space = gymnasium.spaces.Box(0, 255, engine.SHAPE, np.uint8)
-    action_space = gymnasium.spaces.Box(
-        np.array([action.low for action in TAKECOVER.actions], np.float32),
-        np.array([action.high for action in TAKECOVER.actions], np.float32),
-    )
+    action_space = gymnasium.spaces.Box(TAKECOVER.low, TAKECOVER.high)
 
     def __init__(self):
         self._engine = engine.start()
