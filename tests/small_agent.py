@@ -1,0 +1,21 @@
+"""An agent small enough to compute by hand, and weights for any agent."""
+
+import jax
+
+from worldmodels import memory, vision
+from worldmodels.agent import Agent, Weights
+from worldmodels.controller import Controller
+
+AGENT = Agent(
+    vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
+    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
+    Controller(4, 5),
+)
+
+
+def untrained(agent: Agent) -> Weights:
+    """Return random weights of `agent`'s V and M, the same at every call."""
+    return Weights(
+        vision.initial(jax.random.key(0), agent.vision),
+        memory.initial(jax.random.key(1), agent.memory),
+    )
