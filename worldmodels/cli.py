@@ -7,6 +7,8 @@ come at once.
 import argparse
 import errno
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,14 +113,15 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; a user's error is one line."""
-    parsed = _parser().parse_args(arguments)
     try:
-        options = _options(parsed)  # sets up JAX, which importing evosax would start
-        stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
-        stage.run(**options)
+        _run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `| head` has read enough
+        # The interpreter flushes once more when it exits, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE  # what a shell says of a tool that it ended
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -133,6 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped: the same command goes on where it was", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    """Run one command, to the last word that it prints."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        options = _options(parsed)  # sets up JAX, which importing evosax would start
+        stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
+        stage.run(**options)
+    finally:
+        sys.stdout.flush()  # here, and not at exit: it may find a closed pipe
 
 
 def _parser() -> argparse.ArgumentParser:
