@@ -46,6 +46,24 @@ def learnt(tmp_path_factory):
     return commands.networks(folder, shards)
 
 
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory):
+    """The stores of a small round, of random values: only read them."""
+    import synthetic
+
+    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="session")
+def pretrained(stores, tmp_path_factory) -> Path:
+    """The agent of that round, exported: only read it."""
+    from worldmodels.stages import export
+
+    out = tmp_path_factory.mktemp("shipped") / "agent.zarr"
+    export.run(controller=[stores.controller[0].path.parent], out=out)
+    return out
+
+
 @pytest.fixture
 def store(tmp_path) -> Path:
     """The path of a small vision store."""

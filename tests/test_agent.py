@@ -7,27 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
+from small_agent import AGENT, untrained
 
 from worldmodels import agent as agents
-from worldmodels import memory, vision
-from worldmodels.agent import Agent, AgentPolicy, AgentState, Weights, choose
-from worldmodels.controller import Controller
+from worldmodels import vision
+from worldmodels.agent import Agent, AgentPolicy, AgentState, choose
 
 B, T = 3, 4
-AGENT = Agent(
-    vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
-    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
-    Controller(4, 5),
-)
 MEAN_AGENT = Agent(AGENT.vision, AGENT.memory, AGENT.controller, sample_z=False)
 
 
 @pytest.fixture(scope="module")
 def weights():
-    return Weights(
-        vision.initial(jax.random.key(0), AGENT.vision),
-        memory.initial(jax.random.key(1), AGENT.memory),
-    )
+    return untrained(AGENT)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,7 @@ from worldmodels.environments.episodes import Episode
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.errors import UserError
-from worldmodels.stages import drive, drivers, export
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
+from worldmodels.stages import drive, drivers
 
 
 def printed_return(told: str) -> tuple[str, int]:
@@ -70,13 +65,6 @@ def test_a_gif_of_a_few_steps(stores, tmp_path, capsys):
     with Image.open(out) as film:
         assert film.n_frames == 3  # every other step, for twice as long
         assert film.info["duration"] == 40
-
-
-@pytest.fixture(scope="module")
-def pretrained(stores):
-    out = stores.vision.path.with_name("agent.zarr")
-    export.run(controller=[stores.controller[0].path.parent], out=out)
-    return out
 
 
 def test_a_pretrained_agent_needs_no_other_store(

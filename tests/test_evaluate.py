@@ -16,22 +16,10 @@ from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.errors import UserError
 from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.stages import evaluate, export
+from worldmodels.stages import evaluate
 from worldmodels.statistics import summarise
 
 EPISODES = 3
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
-
-
-@pytest.fixture(scope="module")
-def pretrained(stores):
-    out = stores.vision.path.with_name("agent.zarr")
-    export.run(controller=[stores.controller[0].path.parent], out=out)
-    return out
 
 
 @pytest.fixture(scope="module")

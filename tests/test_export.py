@@ -15,15 +15,8 @@ from worldmodels.stages import export, inspect
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
-
-
-@pytest.fixture(scope="module")
-def exported(stores, tmp_path_factory) -> Artifact:
-    out = tmp_path_factory.mktemp("shipped") / "agent.zarr"
-    export.run(controller=[stores.controller[0].path.parent], out=out)
-    return open_artifact(out, "agent")
+def exported(pretrained) -> Artifact:
+    return open_artifact(pretrained, "agent")
 
 
 def within_half_precision(loaded, stored) -> bool:

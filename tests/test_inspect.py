@@ -5,16 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-import synthetic
 from PIL import Image
 
 from worldmodels.errors import UserError
 from worldmodels.stages import inspect
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
 
 
 @pytest.mark.parametrize(

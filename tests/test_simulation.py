@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType
+from small_agent import untrained
 
-from worldmodels import memory, simulation, vision
-from worldmodels.agent import Agent, AgentPolicy, Weights
+from worldmodels import simulation
+from worldmodels.agent import Agent, AgentPolicy
 from worldmodels.controller import Controller
 from worldmodels.environments.carracing import rendering, simulator
 from worldmodels.errors import UserError
@@ -29,9 +30,7 @@ def agent():
 
 @pytest.fixture(scope="module")
 def weights(agent):
-    eyes = vision.initial(jax.random.key(0), agent.vision)
-    mind = memory.initial(jax.random.key(1), agent.memory)
-    return Weights(eyes, mind)
+    return untrained(agent)
 
 
 @pytest.fixture(scope="module")
