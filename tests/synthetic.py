@@ -13,6 +13,7 @@ import numpy as np
 from worldmodels import memory, publication, trained, vision
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.controller import Controller
+from worldmodels.environments.games import game_of
 from worldmodels.flags import recorded, sections_of
 from worldmodels.randomness import Purpose, episode_seeds
 from worldmodels.settings import Round, Run
@@ -82,6 +83,11 @@ def make_round(folder: Path, number: int = 0, drives: dict | None = None) -> Sto
     second = make_controller(place, number, eyes, mind, first, rng)
     scores = make_evaluation(place, number, (eyes, mind, first, second), rng, drives)
     return Stores(rollouts, eyes, latents, mind, (first, second), scores)
+
+
+def game():
+    """Return the game that is played; ACTION is the size of its actions."""
+    return game_of(SETTINGS.environment.environment)
 
 
 def _config(stage: str, number: int, **more) -> dict:
@@ -195,7 +201,7 @@ def make_controller(
 
 
 def _write_generations(store, block: int, rng: np.random.Generator) -> None:
-    count = Controller(LATENT, HIDDEN).parameter_count
+    count = Controller(LATENT, HIDDEN, game()).parameter_count
     shape = (GENERATIONS, POPULATION)
     fitness = rng.normal(100 * block, 20, (*shape, ROLLOUTS)).astype(np.float32)
     population = rng.normal(size=(*shape, count)).astype(np.float32)
@@ -233,7 +239,7 @@ def make_evaluation(
             arrays = _drives(rng, level) | ((driver == "agent" and drives) or {})
             for name, values in arrays.items():
                 store.write(f"{driver}/{name}", values)
-            if driver == "agent":
+            if driver == "agent" and game().simulated:
                 _write_simulated(store, arrays, rng)
         best, generation = trained.best_controller(blocks)
         store.write("controller", best, ("parameter",))

@@ -14,16 +14,17 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from worldmodels import pictures
+from worldmodels.environments.games import CARRACING, Action, Game
 from worldmodels.errors import UserError
 
-FRAMES_PER_SECOND = 50  # CarRacing's own clock
 SUFFIXES = (".mp4", ".gif")
 
 _PALETTE_FRAMES = 8
 _MARGIN = 8
 _CAPTION = 22  # pixels above each view
+_NAME, _NUMBER = 50, 46  # pixels beside a bar
 _INK, _FAINT, _PAPER = (32, 36, 44), (222, 225, 230), (255, 255, 255)
-_COLOURS = {"steer": (46, 94, 170), "gas": (47, 133, 90), "brake": (190, 62, 54)}
+_COLOURS = ((46, 94, 170), (47, 133, 90), (190, 62, 54))  # of an action's numbers
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Drive:
     frames: np.ndarray  # [T, H, W, 3] uint8, as the agent saw them
     reconstruction: np.ndarray  # [T, H, W, 3] uint8
     dream: np.ndarray  # [T, H, W, 3] uint8
-    actions: np.ndarray  # [T, 3] steer, gas, brake
+    actions: np.ndarray  # [T, A]
     rewards: np.ndarray  # [T]
+    game: Game = CARRACING
 
     @property
     def total_reward(self) -> float:
@@ -51,9 +53,9 @@ def draw(
 ) -> Iterator[np.ndarray]:
     """Yield each `every`-th step from `first` on as a picture uint8 [H, W, 3].
 
-    Three views side by side, each pixel `scale` wide; below them bars of steering, gas
-    and brake and the return up to this step. `footer` rows below are left free, for a
-    player's controls. H and W are even.
+    Three views side by side, each pixel `scale` wide; below them a bar for each number
+    of the action and the score up to this step. `footer` rows below are left free, for
+    a player's controls. H and W are even.
     """
     views = {
         "real frame": drive.frames,
@@ -63,11 +65,12 @@ def draw(
     running = np.cumsum(drive.rewards)
     for t in range(first, len(drive.frames), every):
         shown = {name: pictures.enlarge(v[t], scale) for name, v in views.items()}
-        yield _draw_step(shown, drive.actions[t], t, float(running[t]), footer)
+        total = float(running[t])
+        yield _draw_step(drive.game, shown, drive.actions[t], t, total, footer)
 
 
 def _draw_step(
-    views: dict, action: np.ndarray, t: int, total: float, footer: int
+    game: Game, views: dict, action: np.ndarray, t: int, total: float, footer: int
 ) -> np.ndarray:
     height, side = next(iter(views.values())).shape[:2]
     bars_top = _CAPTION + height + _MARGIN
@@ -82,33 +85,38 @@ def _draw_step(
         pen.text((left, _CAPTION - 5), name, _INK, _font(13), anchor="ls")
         canvas.paste(Image.fromarray(view), (left, _CAPTION))
     bars_width = 2 * side + _MARGIN
-    for row, (name, value) in enumerate(zip(_COLOURS, action, strict=True)):
-        top = bars_top + row * _row_height(side)
-        _draw_bar(pen, top, bars_width, _row_height(side), name, float(value))
+    for row, (number, value) in enumerate(zip(game.actions, action, strict=True)):
+        box = bars_top + row * _row_height(side), bars_width, _row_height(side)
+        _draw_bar(pen, *box, number, float(value), _COLOURS[row])
     right = size[0] - _MARGIN
-    pen.text((right, bars_top), "return", _INK, _font(13), anchor="ra")
+    pen.text((right, bars_top), game.score, _INK, _font(13), anchor="ra")
     pen.text((right, bars_top + 16), f"{total:.1f}", _INK, _font(24), anchor="ra")
     pen.text((right, bars_top + 46), f"step {t + 1}", _INK, _font(11), anchor="ra")
     return np.asarray(canvas)
 
 
 def _draw_bar(
-    pen: ImageDraw.ImageDraw, top: int, width: int, height: int, name: str, value: float
+    pen: ImageDraw.ImageDraw,
+    top: int,
+    width: int,
+    height: int,
+    number: Action,
+    value: float,
+    colour: tuple[int, int, int],
 ) -> None:
-    label, number = 50, 46
-    left, right = _MARGIN + label, _MARGIN + width - number
+    left, right = _MARGIN + _NAME, _MARGIN + width - _NUMBER
     middle = top + height // 2
     box = (top + 3, top + height - 4)
-    pen.text((_MARGIN, middle), name, _INK, _font(13), anchor="lm")
+    pen.text((_MARGIN, middle), number.name, _INK, _font(13), anchor="lm")
     pen.rectangle((left, box[0], right, box[1]), fill=_FAINT)
     # Steering grows from the middle to either side, the pedals from the left.
-    zero = (left + right) // 2 if name == "steer" else left
-    reach = round(value * (right - left) / (2 if name == "steer" else 1))
-    ends = sorted((zero, zero + reach))
-    pen.rectangle((ends[0], box[0], ends[1], box[1]), fill=_COLOURS[name])
+    unit = (right - left) / (number.high - number.low)
+    zero = left + int(-number.low * unit)
+    ends = sorted((zero, zero + round(value * unit)))
+    pen.rectangle((ends[0], box[0], ends[1], box[1]), fill=colour)
     pen.line((zero, box[0] - 1, zero, box[1] + 1), fill=_INK)
-    number = f"{value:+.2f}" if name == "steer" else f"{value:.2f}"
-    pen.text((right + 44, middle), number, _INK, _font(13), anchor="rm")
+    told = f"{value:+.2f}" if number.low < 0 else f"{value:.2f}"
+    pen.text((right + 44, middle), told, _INK, _font(13), anchor="rm")
 
 
 def _row_height(side: int) -> int:
@@ -130,7 +138,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def write(
     path: str | Path,
     frames: Iterator[np.ndarray],
-    frames_per_second: float = FRAMES_PER_SECOND,
+    frames_per_second: float = CARRACING.frames_per_second,
     max_bytes_per_second: int | None = None,
 ) -> None:
     """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file.

@@ -134,7 +134,7 @@ def test_bars_grow_with_the_action():
             drive = synthetic_drive(1)
             drive.actions[0, column] = value
             (picture,) = video.draw(drive, scale=8)
-            areas[name, value] = count_colour(picture, video._COLOURS[name])
+            areas[name, value] = count_colour(picture, video._COLOURS[column])
     for name in ("steer", "gas", "brake"):
         ratio = areas[name, 1.0] / areas[name, 0.5]
         assert ratio == pytest.approx(2, rel=0.1)

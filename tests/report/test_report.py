@@ -186,6 +186,41 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
     assert "learnt" not in text  # nothing is known of it
 
 
+@pytest.fixture
+def survival(tmp_path, monkeypatch):
+    """The stores of a round of TakeCover."""
+    pytest.importorskip("vizdoom", reason="pip install '.[doom]'")
+    environment = replace(
+        synthetic.SETTINGS.environment, environment="takecover", backend="gymnasium"
+    )
+    settings = replace(synthetic.SETTINGS, environment=environment)
+    monkeypatch.setattr(synthetic, "SETTINGS", settings)
+    monkeypatch.setattr(synthetic, "ACTION", 1)
+    drives = {
+        "rewards": np.ones((synthetic.TRACKS, synthetic.STEPS), np.float32),
+        "returns": np.full(synthetic.TRACKS, synthetic.STEPS, np.float32),
+    }
+    return synthetic.make_round(tmp_path, drives=drives)
+
+
+def test_a_game_of_survival_is_told_as_one(survival, tmp_path):
+    """Episodes and tics; no tracks, no simulator, no line of the paper's."""
+    out = tmp_path / "index.html"
+    report.run(stores=survival.paths, out=out)
+    text = out.read_text()
+    line, _ = out.with_name("summary.txt").read_text().splitlines()
+    assert line.startswith("round 0: mean survival in tics 12.0 (95 % interval 12.0")
+    assert "over 6 unseen episodes in ViZDoom; random policy" in line
+    assert "<title>World Models on TakeCover</title>" in text
+    assert "Returns on unseen episodes" in text
+    # The films are of the real game, which gave the same rewards again.
+    assert len(Elements(text).named("video")) == 3
+    assert "not exactly the drive" not in text
+    words = re.sub(r"data:[^\"]*", "", text).split('id="provenance"')[0]
+    for foreign in ("track", "simulator", "steer", "paper's CMA", "gymnasium"):
+        assert foreign not in words, foreign
+
+
 def make_training(folder):
     """The stores of a round's training that drove."""
     rng = np.random.default_rng(5)

@@ -26,12 +26,18 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
             lines.append(f"round {round.number}: not evaluated")
             continue
         agent, random, simulator, difference = round.scores
-        lines += [
-            f"round {round.number}: mean return {score_line(agent)} over {agent.count} "
-            f"unseen tracks in gymnasium; random policy {score_line(random)}",
-            f"  in the simulator, on the same tracks: {score_line(simulator)}; "
-            f"simulator less gymnasium {difference_line(difference)}",
-        ]
+        game = round.game
+        lines.append(
+            f"round {round.number}: mean {game.score} {score_line(agent)} over "
+            f"{agent.count} unseen {game.place}s in {game.home}; random policy "
+            f"{score_line(random)}"
+        )
+        if simulator is not None:
+            lines.append(
+                f"  in the simulator, on the same {game.place}s: "
+                f"{score_line(simulator)}; simulator less {game.home} "
+                f"{difference_line(difference)}"
+            )
     return "\n".join([*lines, f"report: {path}"]) + "\n"
 
 
@@ -46,8 +52,6 @@ def html(rounds: Sequence[Round], done: Callable[[], None]) -> str:
         done()
     sections.append(("provenance", "Settings, versions and cost", _provenance(rounds)))
     store = next(s for kind in latest.stores.values() for s in kind)
-    config = (latest.one("evaluation") or store).config
-    task = {"carracing": "CarRacing-v3"}.get(config.get("environment"), "the task")
     lead = (
         "An agent that sees through a variational autoencoder (V), remembers with a "
         "recurrent network (M) and drives with a linear controller (C) found by "
@@ -55,7 +59,8 @@ def html(rounds: Sequence[Round], done: Callable[[], None]) -> str:
         '<a href="https://arxiv.org/abs/1803.10122">World Models</a>, 2018.'
     )
     footer = f"Made by worldmodels {store.attributes['version']}."
-    return page.document(f"World Models on {task}", lead, sections, footer)
+    title = f"World Models on {latest.game.title}"
+    return page.document(title, lead, sections, footer)
 
 
 def _can_film(round: Round) -> bool:
@@ -66,7 +71,7 @@ def _can_film(round: Round) -> bool:
 def _overview(rounds: Sequence[Round]) -> str:
     latest = rounds[-1]
     parts = [_headline(rounds)]
-    picture = diagram.pipeline(chapters.diagram_facts(latest))
+    picture = diagram.pipeline(chapters.diagram_facts(latest), latest.game.place)
     caption = "The pipeline"
     if len(rounds) > 1:
         caption += f", with the numbers of round {latest.number}"
@@ -81,21 +86,25 @@ def _headline(rounds: Sequence[Round]) -> str:
     seconds = sum(store.attributes["wall_seconds"] for r in rounds for store in _all(r))
     cards = []
     if (scores := rounds[-1].scores) is not None:
+        game = rounds[-1].game
         for name, told in (
-            ("the agent's mean return", scores.agent),
+            (f"the agent's mean {game.score}", scores.agent),
             ("the same in the simulator", scores.simulator),
             ("random policy", scores.random),
         ):
+            if told is None:
+                continue
             interval = f"95 % interval {told.low:.1f} to {told.high:.1f}"
             cards.append((name, f"{told.mean:.1f}", interval))
         count = str(scores.agent.count)
-        cards.append(("test drives", count, "each on a track never seen"))
+        cards.append(("test drives", count, f"each on a {game.place} never seen"))
     count = f"in {len(rounds)} rounds" if len(rounds) > 1 else "one after the other"
     cards.append(("all stages took", duration(seconds), count))
     return page.facts(cards)
 
 
 def _scores_by_round(rounds: Sequence[Round]) -> Picture:
+    game = rounds[-1].game
     agent = [round.scores.agent for round in rounds]
     random = [round.scores.random for round in rounds]
     numbers = [round.number for round in rounds]
@@ -103,9 +112,10 @@ def _scores_by_round(rounds: Sequence[Round]) -> Picture:
         f"round {n}: {score_line(s)}" for n, s in zip(numbers, agent, strict=True)
     )
     return Picture(
-        figures.scores_by_round(numbers, agent, random), "image/svg+xml",
-        f"Mean return of each round's agent on the unseen tracks. {told}.",
-        "<b>Scores by round</b>, in gymnasium, on the same unseen tracks.",
+        figures.scores_by_round(numbers, agent, random, game), "image/svg+xml",
+        f"Mean {game.score} of each round's agent on the unseen {game.place}s. "
+        f"{told}.",
+        f"<b>Scores by round</b>, in {game.home}, on the same unseen {game.place}s.",
     )  # fmt: skip
 
 

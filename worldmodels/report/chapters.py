@@ -33,14 +33,14 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
     )
     text = (
         f"{len(length):,} episodes, {length.sum():,} frames, driven in "
-        f"{round.place('rollouts')} by {who}. Mean return {returns.mean():.1f}, from "
-        f"{returns.min():.1f} to {returns.max():.1f}."
+        f"{round.place('rollouts')} by {who}. Mean {round.game.score} "
+        f"{returns.mean():.1f}, from {returns.min():.1f} to {returns.max():.1f}."
     )
     sheet = pictures.contact_sheet([c.frames for c in clips], _COLUMNS)
     picture = Picture(
         _png(sheet), "image/png",
         f"Contact sheet: {len(clips)} recorded episodes, one a row, each as "
-        f"{_COLUMNS} frames seen from above the car.",
+        f"{_COLUMNS} of the frames that V sees.",
         f"The first {len(clips)} episodes, each as {_COLUMNS} frames spread over its "
         "time.",
         [c.name for c in clips],

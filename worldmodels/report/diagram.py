@@ -10,7 +10,7 @@ _STAGES = (
     ("latents", "latents", "every frame's z"),
     ("memory", "memory M", "predict next z"),
     ("controller", "controller C", "evolve the driver"),
-    ("evaluation", "evaluation", "unseen tracks"),
+    ("evaluation", "evaluation", "unseen {place}s"),
 )
 _COLOURS = {
     "vision": ("#e8f0fb", "#2e5eaa"),
@@ -22,11 +22,15 @@ _WIDTH, _BOX, _GAP = 1000, 142, 28
 _TOP, _HEIGHT = 46, 92
 
 
-def pipeline(facts: Mapping[str, Sequence[str]]) -> str:
-    """Return the pipeline as an <svg>; `facts` has up to two lines a stage."""
+def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
+    """Return the pipeline as an <svg>; `facts` has up to two lines a stage.
+
+    `place` is what agents are scored on, in the singular.
+    """
     parts, left = [], 4
     for stage, title, role in _STAGES:
-        parts.append(_stage(left, stage, title, (role, *facts.get(stage, ()))))
+        lines = role.format(place=place), *facts.get(stage, ())
+        parts.append(_stage(left, stage, title, lines))
         if stage != _STAGES[-1][0]:
             parts.append(_arrow((left + _BOX, 92), (left + _BOX + _GAP, 92)))
         left += _BOX + _GAP
@@ -45,7 +49,7 @@ def pipeline(facts: Mapping[str, Sequence[str]]) -> str:
         '<title id="pipeline-title">The pipeline and the agent</title>'
         '<desc id="pipeline-text">Rollouts train the vision model V; V turns every '
         "frame into latents; latents train the memory M; the controller C is evolved "
-        "with V and M and evaluated on unseen tracks; the next round's rollouts are "
+        f"with V and M and evaluated on unseen {place}s; the next round's rollouts are "
         "driven by C. In the agent, V turns a frame into z, C turns z and M's hidden "
         "state h into an action, and M consumes z and the action.</desc>"
         f"<style>{_STYLE}</style>{''.join(parts)}</svg>"

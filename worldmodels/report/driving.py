@@ -1,8 +1,10 @@
 """What the report says of C: how it was evolved, and what it scores."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from worldmodels.artifacts import Artifact
+from worldmodels.environments.games import Game
 from worldmodels.quantities import count
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
@@ -33,30 +35,43 @@ def controller(round: Round) -> str:
     tested = np.concatenate([b.read("selection/generation") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
     means = returns.mean(axis=1)
-    tracks = count(blocks[0].config["rollouts"], "track")
-    place = round.place("controller")
+    game, place = round.game, round.place("controller")
+    tracks = count(blocks[0].config["rollouts"], game.place)
+    published, beside = _published(game)
     picture = Picture(
-        figures.fitness(fitness, tested, returns), "image/svg+xml",
+        figures.fitness(fitness, tested, returns, game), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
         f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
-        f"{fitness.max():.1f}; the CMA mean on selection tracks goes from "
-        f"{means[0]:.1f} to {means[-1]:.1f}. The paper's line is 823, 867, 867, 880 "
-        "and 900.5 at generations 25, 50, 100, 200 and 1800.",
-        f"<b>Fitness by generation.</b> Mean return over {tracks} a generation. All "
-        f"of it, the tested CMA means too, was driven in {place}; the paper's CMA mean "
-        "is over 1,024 episodes of gym's first version of the game.",
+        f"{fitness.max():.1f}; the CMA mean on selection {game.place}s goes from "
+        f"{means[0]:.1f} to {means[-1]:.1f}.{published}",
+        f"<b>Fitness by generation.</b> Mean {game.score} over {tracks} a generation. "
+        f"All of it, the tested CMA means too, was driven in {place}{beside}.",
     )  # fmt: skip
-    text = _search_text(blocks, tested, returns, tracks, place)
+    text = _search_text(round, tested, returns, tracks)
     return page.chapter("Controller", text) + picture.html()
 
 
+def _published(game: Game) -> tuple[str, str]:
+    """Return what is said of the paper's line, in a picture's text and below it."""
+    if not game.published:
+        return "", ""
+    generations, means = zip(*game.published, strict=True)
+    return (
+        f" The paper's line is {_list(means)} at generations {_list(generations)}.",
+        "; the paper's CMA mean is over 1,024 episodes of gym's first version of the "
+        "game",
+    )
+
+
+def _list(numbers: Sequence[float]) -> str:
+    *first, last = (f"{number:g}" for number in numbers)
+    return f"{', '.join(first)} and {last}"
+
+
 def _search_text(
-    blocks: list[Artifact],
-    tested: np.ndarray,
-    returns: np.ndarray,
-    tracks: str,
-    place: str,
+    round: Round, tested: np.ndarray, returns: np.ndarray, tracks: str
 ) -> str:
+    blocks = round.stores["controller"]
     generations = sum(b.array("mean").shape[0] for b in blocks)
     steps = np.concatenate([b.read("steps") for b in blocks])
     _, population, size = blocks[0].array("population").shape
@@ -65,9 +80,11 @@ def _search_text(
     drives = f"all driving the same {tracks}" if common else f"each on its own {tracks}"
     text = (
         f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates in {place}, {drives}, new ones each "
+        f"{population} candidates in {round.place('controller')}, {drives}, new ones "
+        "each "
         f"generation. Every {blocks[0].config['select_every']} generations the mean of "
-        f"the distribution drives {count(returns.shape[1], 'selection track')}. The "
+        f"the distribution drives "
+        f"{count(returns.shape[1], f'selection {round.game.place}')}. The "
         f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "
         "one is evaluated."
     )
@@ -82,30 +99,41 @@ def _search_text(
 def evaluation(round: Round) -> str:
     """Show the score on unseen tracks beside the random policy's."""
     store = round.one("evaluation")
-    agent, random, simulator, difference = round.scores
+    agent, random, *_ = round.scores
+    game = round.game
     returns, others = store.read("agent/returns"), store.read("random/returns")
     text = (
-        f"On {agent.count} tracks that nothing was trained or selected on, driven in "
-        f"gymnasium, the agent's mean return is {score_line(agent)}; the random policy "
-        f"“{store.config['random_policy']}” scores {score_line(random)} on the same "
-        f"tracks. The controller is the CMA mean after generation "
-        f"{int(store.read('generation'))}."
+        f"On {agent.count} {game.place}s that nothing was trained or selected on, "
+        f"driven in {game.home}, the agent's mean {game.score} is {score_line(agent)}; "
+        f"the random policy “{store.config['random_policy']}” scores "
+        f"{score_line(random)} on the same {game.place}s. The controller is the CMA "
+        f"mean after generation {int(store.read('generation'))}."
     )
-    beside = (
-        f"In the simulator the agent's mean return on the very same tracks is "
-        f"{score_line(simulator)}. Track by track, the simulator's return less "
-        f"gymnasium's is {difference_line(difference)} in the mean. "
-        f"{_where_it_learnt(round)}"
-    )
+    beside = f"{_in_the_simulator(round)}{_where_it_learnt(round)}"
     picture = Picture(
-        figures.returns_histogram(returns, others, agent, random), "image/svg+xml",
-        f"Histogram of returns: the agent's lie between {returns.min():.1f} and "
+        figures.returns_histogram(returns, others, agent, random, game),
+        "image/svg+xml",
+        f"Histogram of {game.score}: the agent's lie between {returns.min():.1f} and "
         f"{returns.max():.1f} with mean {agent.mean:.1f}, the random policy's between "
         f"{others.min():.1f} and {others.max():.1f} with mean {random.mean:.1f}.",
-        "<b>Returns on unseen tracks</b>, in gymnasium. Lines: means; bands: their "
-        "95 % bootstrap intervals.",
+        f"<b>Returns on unseen {game.place}s</b>, in {game.home}. Lines: means; bands: "
+        "their 95 % bootstrap intervals.",
     )  # fmt: skip
-    return page.chapter("Score on unseen tracks", text, beside) + picture.html()
+    title = f"Score on unseen {game.place}s"
+    return page.chapter(title, text, beside) + picture.html()
+
+
+def _in_the_simulator(round: Round) -> str:
+    """Return the sentences on the score there, where the game has a simulator."""
+    scores, game = round.scores, round.game
+    if scores.simulator is None:
+        return ""
+    return (
+        f"In the simulator the agent's mean {game.score} on the very same "
+        f"{game.place}s is {score_line(scores.simulator)}. "
+        f"{game.place.capitalize()} by {game.place}, the simulator's {game.score} less "
+        f"{game.home}'s is {difference_line(scores.difference)} in the mean. "
+    )
 
 
 def _where_it_learnt(round: Round) -> str:

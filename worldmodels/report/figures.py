@@ -9,11 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
+from worldmodels.environments.games import CARRACING, Game
 from worldmodels.statistics import Summary
-
-# World Models, appendix on CarRacing: the CMA mean's return over 1,024 episodes.
-PAPER_GENERATIONS = (25, 50, 100, 200, 1800)
-PAPER_RETURNS = (823.0, 867.0, 867.0, 880.0, 900.5)
 
 AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
 _STYLE = {
@@ -82,8 +79,9 @@ def fitness(
     fitness: np.ndarray,
     selection_generation: np.ndarray,
     selection_returns: np.ndarray,
+    game: Game = CARRACING,
 ) -> bytes:
-    """Draw an evolution by generation beside the paper's, as SVG.
+    """Draw an evolution by generation beside the paper's, if it has one, as SVG.
 
     Args:
         fitness: [G, P] mean return of each candidate of each generation.
@@ -110,28 +108,35 @@ def fitness(
         means = selection_returns.mean(axis=1)
         axes.plot(
             selection_generation, means, "o-", color=ACCENT, lw=1.6, ms=4.5,
-            label="CMA mean, selection tracks",
+            label=f"CMA mean, selection {game.place}s",
         )  # fmt: skip
-        _draw_paper(axes, len(fitness))
-        axes.set(xlabel="generation", ylabel="return")
+        if game.published:
+            _draw_paper(axes, len(fitness), game.published)
+        axes.set(xlabel="generation", ylabel=game.score)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return _svg(figure)
 
 
-def _draw_paper(axes: Axes, generations: int) -> None:
-    reached = [g <= generations for g in PAPER_GENERATIONS]
+def _draw_paper(
+    axes: Axes, generations: int, published: Sequence[tuple[int, float]]
+) -> None:
+    reached = [at <= generations for at, _ in published]
     shown = max(2, sum(reached) + (not all(reached)))
     axes.plot(
-        PAPER_GENERATIONS[:shown], PAPER_RETURNS[:shown], "s--", color=PAPER_LINE,
+        *zip(*published[:shown], strict=True), "s--", color=PAPER_LINE,
         lw=1, ms=3.5, label="the paper's CMA mean",
     )  # fmt: skip
     # The paper's later points would press ours into a corner.
-    axes.set_xlim(0, max(generations, PAPER_GENERATIONS[0]) * 1.03 + 1)
+    axes.set_xlim(0, max(generations, published[0][0]) * 1.03 + 1)
     axes.axhline(0, color="#b8bec8", lw=0.8, zorder=1)
 
 
 def returns_histogram(
-    agent: np.ndarray, random: np.ndarray, agent_mean: Summary, random_mean: Summary
+    agent: np.ndarray,
+    random: np.ndarray,
+    agent_mean: Summary,
+    random_mean: Summary,
+    game: Game = CARRACING,
 ) -> bytes:
     """Draw the returns [N] of agent and random policy on the same tracks, as SVG."""
     everything = np.concatenate([agent, random])
@@ -149,14 +154,17 @@ def returns_histogram(
             )  # fmt: skip
             axes.axvline(summary.mean, color=colour, lw=1.8)
             axes.axvspan(summary.low, summary.high, color=colour, alpha=0.18, lw=0)
-        axes.set(xlabel="return of one drive", ylabel="tracks")
+        axes.set(xlabel=f"{game.score} of one drive", ylabel=f"{game.place}s")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return _svg(figure)
 
 
 def scores_by_round(
-    rounds: Sequence[int], agent: Sequence[Summary], random: Sequence[Summary]
+    rounds: Sequence[int],
+    agent: Sequence[Summary],
+    random: Sequence[Summary],
+    game: Game = CARRACING,
 ) -> bytes:
     """Draw mean return and interval of each round's agent, as SVG."""
     with matplotlib.rc_context(_STYLE):
@@ -172,7 +180,7 @@ def scores_by_round(
                 rounds, means, spread.clip(min=0), fmt="o-", color=colour, capsize=4,
                 lw=1.6, label=f"{name}, 95 % interval",
             )  # fmt: skip
-        axes.set(xlabel="round", ylabel="mean return on unseen tracks")
+        axes.set(xlabel="round", ylabel=f"mean {game.score}")
         axes.set_xticks(list(rounds))
         axes.margins(x=0.1)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

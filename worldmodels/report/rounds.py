@@ -9,6 +9,7 @@ import numpy as np
 
 from worldmodels import trained
 from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.environments.games import CARRACING, Game, game_of
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.lineage import check_input
 from worldmodels.statistics import Summary, summarise
@@ -23,8 +24,8 @@ class Scores(NamedTuple):
 
     agent: Summary  # in gymnasium
     random: Summary  # the random policy's, in gymnasium
-    simulator: Summary  # the agent's in the simulator
-    difference: Summary  # simulator's less gymnasium's, track by track
+    simulator: Summary | None  # the agent's in the simulator, where there is one
+    difference: Summary | None  # simulator's less gymnasium's, track by track
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ class Round:
         return next(iter(self.stores.get(kind, [])), None)
 
     @cached_property
+    def game(self) -> Game:
+        """The game that is played."""
+        stores = (store for kind in self.stores.values() for store in kind)
+        names = (store.config.get("environment") for store in stores)
+        return game_of(next(filter(None, names), CARRACING.name))
+
+    @cached_property
     def eyes(self) -> Eyes | None:
         store = self.one("vision")
         return None if store is None else Eyes(*trained.load_vision(store))
@@ -66,18 +74,21 @@ class Round:
         store = self.one("evaluation")
         if store is None:
             return None
-        agent, random, simulator = (
-            store.read(f"{driver}/returns")
-            for driver in ("agent", "random", "simulator")
+        agent, random = (store.read(f"{who}/returns") for who in ("agent", "random"))
+        told = Scores(summarise(agent), summarise(random), None, None)
+        if not self.game.simulated:
+            return told
+        simulator = store.read("simulator/returns")
+        return told._replace(
+            simulator=summarise(simulator), difference=summarise(simulator - agent)
         )
-        return Scores(*map(summarise, (agent, random, simulator, simulator - agent)))
 
     def place(self, kind: str) -> str | None:
-        """Return where the cars of `kind`, rollouts or controller, drove, as words."""
+        """Return where `kind`, rollouts or controller, was played, as words."""
         if kind not in self.stores:
             return None
         backend = self.stores[kind][0].config["backend"]
-        return {"simulator": "the simulator"}.get(backend, backend)
+        return "the simulator" if backend == "simulator" else self.game.home
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from worldmodels import imagery, pictures, video
 from worldmodels.artifacts import Artifact
 from worldmodels.drives import Recording, replay
 from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.games import CARRACING, Game
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.report.page import Picture
 
@@ -31,6 +32,7 @@ class TestDrive:
     total_reward: float
     recording: Recording
     faithful: bool  # the replay got the very same rewards
+    game: Game = CARRACING
 
 
 def replay_ranked(store: Artifact) -> list[TestDrive]:
@@ -51,8 +53,9 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
         rewards = store.read("agent/rewards", track)[: length[track]]
         faithful = np.array_equal(recording.rewards, rewards)
         total = float(returns[track])
+        seed = int(seeds[track])
         drives.append(
-            TestDrive(name, int(track), int(seeds[track]), total, recording, faithful)
+            TestDrive(name, int(track), seed, total, recording, faithful, spec.game)
         )
     return drives
 
@@ -61,13 +64,14 @@ def film(drive: TestDrive, eyes: Eyes, mind: Mind, max_bytes: int) -> Picture:
     """Return the drive as an mp4 of about `max_bytes` at most."""
     frames, actions, rewards = drive.recording
     seen, dreamt = imagery.watch(eyes, mind, frames, actions)
-    drawing = video.Drive(frames, seen, dreamt, actions, rewards)
-    seconds = len(frames) / video.FRAMES_PER_SECOND
+    drawing = video.Drive(frames, seen, dreamt, actions, rewards, drive.game)
+    frames_per_second = drive.game.frames_per_second
+    seconds = len(frames) / frames_per_second
     rate = max(int(max_bytes / seconds), _MIN_BYTES_PER_SECOND)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drive.mp4"
         images = video.draw(drawing, every=_EVERY, footer=_CONTROLS)
-        video.write(path, images, video.FRAMES_PER_SECOND / _EVERY, rate)
+        video.write(path, images, frames_per_second / _EVERY, rate)
         data = path.read_bytes()
     poster = next(video.draw(drawing, first=len(frames) // 2, footer=_CONTROLS))
     return Picture(
@@ -76,24 +80,27 @@ def film(drive: TestDrive, eyes: Eyes, mind: Mind, max_bytes: int) -> Picture:
 
 
 def _alt(drive: TestDrive) -> str:
+    numbers = ", ".join(action.name for action in drive.game.actions)
     return (
-        f"Video of the agent's {drive.name} test drive, return "
+        f"Video of the agent's {drive.name} test drive, {drive.game.score} "
         f"{drive.total_reward:.1f}: the real frame, V's reconstruction and M's "
-        "prediction side by side; below them steering, gas, brake and the running "
-        "return."
+        f"prediction side by side; below them {numbers} and the {drive.game.score} up "
+        "to there."
     )
 
 
 def _caption(drive: TestDrive) -> str:
     caption = (
-        f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test track "
-        f"{drive.track}, seed {drive.seed}, {len(drive.recording.rewards):,} steps, in "
-        "real time. “M dreamt” is M's prediction of this frame, made one step before."
+        f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test "
+        f"{drive.game.place} {drive.track}, seed {drive.seed}, "
+        f"{len(drive.recording.rewards):,} steps, in real time. “M dreamt” is M's "
+        "prediction of this frame, made one step before."
     )
     if not drive.faithful:
         replayed = drive.recording.rewards.sum()
         caption += escape(
-            f" On this machine the recorded actions gave other rewards (return "
-            f"{replayed:.1f}): the film is not exactly the drive that was scored."
+            f" On this machine the recorded actions gave other rewards "
+            f"({drive.game.score} {replayed:.1f}): the film is not exactly the drive "
+            "that was scored."
         )
     return caption

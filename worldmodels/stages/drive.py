@@ -53,18 +53,18 @@ def run(
     with refuse_full_disk(out):
         _write(film, out)
     print(
-        f"return {film.total_reward:.1f} in {len(recording.rewards):,} steps on the "
-        f"track of seed {seed}; film: {out}"
+        f"{film.game.score} {film.total_reward:.1f} in {len(recording.rewards):,} "
+        f"steps, {film.game.place} of seed {seed}; film: {out}"
     )
 
 
 def _write(film: video.Drive, out: Path) -> None:
+    rate = film.game.frames_per_second
     if out.suffix.lower() == ".gif":
         # No viewer shows a GIF at 50 frames a second, and it packs worse than a film.
-        images, rate = video.draw(film, scale=3, every=2), video.FRAMES_PER_SECOND / 2
+        video.write(out, video.draw(film, scale=3, every=2), rate / 2)
     else:
-        images, rate = video.draw(film), video.FRAMES_PER_SECOND
-    video.write(out, images, rate)
+        video.write(out, video.draw(film), rate)
 
 
 def _driver(
@@ -94,7 +94,7 @@ def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
     steps = world.max_steps if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(
-            f"a drive of {steps} steps on the track of seed {seed} is impossible; give "
+            f"a drive of {steps} steps on seed {seed} is impossible; give "
             "at least one step and a seed of at least 0"
         )
     population = driver.controller[None]
@@ -131,4 +131,5 @@ def _film(agent: Agent, weights: Weights, recording: Recording) -> video.Drive:
     mind = Mind(agent.memory, weights.memory)
     frames, actions, rewards = recording
     seen, dreamt = imagery.watch(eyes, mind, frames, actions)
-    return video.Drive(frames, seen, dreamt, actions, rewards)
+    game = agent.controller.game
+    return video.Drive(frames, seen, dreamt, actions, rewards, game)

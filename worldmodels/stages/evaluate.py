@@ -2,7 +2,7 @@
 
 The tracks are those that the stage evaluation scores every agent on. Gymnasium's score
 is the one to publish; the simulator's, on the very same tracks, is compared with it
-track by track.
+track by track, where there is a simulator of the game.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import numpy as np
 from worldmodels import publication
 from worldmodels.artifacts import open_artifact
 from worldmodels.driving import AgentSlots
+from worldmodels.environments.games import Game
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
@@ -58,7 +59,8 @@ def run(
         )
     driver = drivers.from_pretrained(pretrained)
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
-    backends = _BACKENDS[backend]
+    game = driver.agent.controller.game
+    backends = _backends(backend, game)
     with (
         _store(out, pretrained, driver, episodes, backend) as store,
         Progress("evaluate", len(backends) * episodes, None) as progress,
@@ -68,9 +70,17 @@ def run(
         }
         if store is not None:
             _write(store, found, driver)
-    print(text(pretrained, {name: drives["returns"] for name, drives in found.items()}))
+    returns = {name: drives["returns"] for name, drives in found.items()}
+    print(text(pretrained, game, returns))
     if out is not None:
         print(f"\nevery drive: {out}")
+
+
+def _backends(asked: str, game: Game) -> tuple[str, ...]:
+    """Return where a game is to be played: both means wherever that is possible."""
+    if asked == "simulator" and not game.simulated:
+        raise UserError(f"{game.name} has no simulator; leave --backend out")
+    return ("gymnasium",) if not game.simulated else _BACKENDS[asked]
 
 
 def _in_gymnasium(
@@ -129,7 +139,7 @@ def _write(store: Writer, found: dict[str, Drives], driver: Driver) -> None:
     store.write("generation", np.int32(driver.generation))
 
 
-def text(pretrained: Path, returns: dict[str, np.ndarray]) -> str:
+def text(pretrained: Path, game: Game, returns: dict[str, np.ndarray]) -> str:
     """Return a table of the returns [N] by backend, and of their paired difference."""
     rows = dict(returns)
     if len(returns) == 2:
@@ -144,8 +154,8 @@ def text(pretrained: Path, returns: dict[str, np.ndarray]) -> str:
     count = len(next(iter(returns.values())))
     return "\n".join(
         [
-            f"returns of {pretrained} on {count} unseen tracks; the interval is the "
-            "mean's, a BCa bootstrap over tracks",
+            f"{game.score} of {pretrained} on {count} unseen {game.place}s; the "
+            f"interval is the mean's, a BCa bootstrap over {game.place}s",
             *lines,
         ]
     )
