@@ -124,6 +124,18 @@ def test_running_out_of_steps_is_no_death():
     assert ends == [(False, False)] * 4 + [(False, True)]
 
 
+def test_chance_survives_as_long_as_published(environment):
+    """With an action drawn each tic: 210 +- 108 tics, so 30 episodes give +- 20."""
+    total = 0
+    for seed in range(30):
+        rng, died = np.random.default_rng(seed), False
+        environment.reset(seed=seed)
+        while not died:
+            *_, died, _, _ = environment.step(rng.uniform(-1, 1, 1))
+            total += 1
+    assert 150 < total / 30 < 270
+
+
 class Mover:
     """Each episode's own moves, whatever it sees."""
 
