@@ -1,6 +1,7 @@
 """CMA-ES against pycma, numpy loops and the properties that a search must have."""
 
 import math
+from functools import partial
 
 import cma
 import jax
@@ -252,6 +253,34 @@ def test_a_flat_fitness_leaves_the_step_size(population, dimension):
     for seed in range(3):
         sigmas = run(start, jax.random.key(seed)) / es.sigma
         assert 0.2 < sigmas.min() <= sigmas.max() < 5
+
+
+def test_ties_at_the_longest_survival_are_as_good_as_any_order():
+    """Most candidates reach the last step, whoever they are: selection says nothing.
+
+    The mean must then move nowhere on average, and sigma neither shrink nor grow faster
+    than it does where nobody is tied; each within five standard errors.
+    """
+    es, searches = Evolution(16, 5, 0.5), 4000
+    start = evolution.initial(es, jnp.zeros(5))
+
+    @partial(jax.vmap, in_axes=(0, None))
+    def told(key, longest):
+        of_candidates, of_luck = jax.random.split(key)
+        candidates, state = evolution.ask(es, of_candidates, start)
+        survival = 1000 * jax.random.exponential(of_luck, (16,))
+        state = evolution.tell(es, state, candidates, jnp.minimum(survival, longest))
+        return state.mean, jnp.log(state.sigma)
+
+    keys = jax.random.split(jax.random.key(0), searches)
+    (tied, tied_sigma), (untied, untied_sigma) = (
+        jax.jit(told)(keys, longest) for longest in (200.0, np.inf)
+    )
+    for mean in (tied, untied):
+        assert np.abs(mean.mean(0)).max() < 5 * mean.std() / searches**0.5
+    assert float(tied.std()) == pytest.approx(float(untied.std()), rel=0.05)
+    error = (tied_sigma - untied_sigma).std() / searches**0.5
+    assert abs((tied_sigma - untied_sigma).mean()) < 5 * error
 
 
 def test_a_coarse_fitness_is_climbed():

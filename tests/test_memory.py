@@ -243,23 +243,3 @@ def test_z_is_sampled_anew_with_the_key(params):
     first, again, other = (loss(params, batch, jax.random.key(n))[0] for n in (0, 0, 1))
     assert first == again
     assert first != other
-
-
-def test_imagine_equals_a_loop_of_own_samples(params):
-    z, a = sequence()
-    actions, key = a.swapaxes(0, 1), jax.random.key(3)
-    start = LSTMState(*np.full((2, 5, 8), 0.3, np.float32))
-    dreamt = memory.imagine(params, SMALL, start, z[:, 0], actions, key, 0.8)
-    keys = jax.random.split(key, len(actions))
-    state, latent = start, z[:, 0]
-    for t in range(len(actions)):
-        state, predicted = memory.step(params, SMALL, state, latent, actions[t])
-        latent = memory.sample(keys[t], predicted.mixture, 0.8)
-        np.testing.assert_allclose(dreamt[t], latent, atol=2e-5)
-
-
-def test_imagine_without_a_batch(params):
-    z, a = sequence()
-    start = LSTMState(*np.zeros((2, 8), np.float32))
-    dreamt = memory.imagine(params, SMALL, start, z[0, 0], a[0], jax.random.key(0))
-    assert dreamt.shape == (7, 4)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels import memory, vision
+from worldmodels.dream import State, imagine
 from worldmodels.memory import Memory
 from worldmodels.vision import VAE, Params
 
@@ -166,10 +167,8 @@ def _imagine(
     start = len(mu) - 1
 
     def step(state, at_t):
-        z, a = at_t
-        return memory.remember(params, model, state, z, a), None
+        return memory.remember(params, model, state, *at_t), None
 
-    past = (mu[:-1, None], actions[:start, None])  # [T, 1, ...]
-    state, _ = jax.lax.scan(step, memory.initial_state(model, 1), past)
-    ahead = actions[start:, None]
-    return memory.imagine(params, model, state, mu[-1:], ahead, key)[:, 0]
+    begun = jax.tree.map(lambda x: x[0], memory.initial_state(model, 1))
+    state, _ = jax.lax.scan(step, begun, (mu[:-1], actions[:start]))
+    return imagine(params, model, State(mu[-1], state), actions[start:], key)

@@ -24,7 +24,6 @@ __all__ = [
     "Memory",
     "Mixture",
     "Prediction",
-    "imagine",
     "initial",
     "initial_state",
     "loss",
@@ -194,30 +193,3 @@ def loss(
     # A batch of one-frame episodes has nothing to predict: 0, not 0 / 0.
     mean = total / jnp.maximum(valid.sum() * model.latent_size, 1)
     return mean, {"loss": mean, "nll": mean}
-
-
-def imagine(
-    params: Params,
-    model: Memory,
-    state: LSTMState,
-    z: jax.Array,
-    actions: jax.Array,
-    key: jax.Array,
-    temperature: jax.Array | float = 1.0,
-) -> jax.Array:
-    """Dream on from z [B, Z] under given actions [T, B, A]: M feeds on its own samples.
-
-    Without B everywhere (a state [N], z [Z], actions [T, A]) it dreams one sequence.
-
-    Returns:
-        z [T, B, Z]; its first is the prediction for the step after the given z.
-    """
-
-    def dream_step(carry: tuple[LSTMState, jax.Array], at_t):
-        a, key = at_t
-        state, prediction = step(params, model, *carry, a)
-        z = sample(key, prediction.mixture, temperature)
-        return (state, z), z
-
-    keys = jax.random.split(key, actions.shape[0])
-    return jax.lax.scan(dream_step, (state, z), (actions, keys))[1]

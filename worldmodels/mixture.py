@@ -5,6 +5,8 @@ whole sequence straight from the LSTM's outputs, with its gradients in one pass.
 """
 
 import math
+from functools import reduce
+from itertools import accumulate
 from typing import NamedTuple
 
 import jax
@@ -50,21 +52,23 @@ def sample(
     to 0 the draw becomes the mean of the likeliest Gaussian.
     """
     choice_key, noise_key = jax.random.split(key)
-    logweight, mean, logstd = mixture
+    # One array a Gaussian: on a CPU, sums over the short axis K are not vectorised.
+    logits, means, logstds = (jnp.unstack(x, axis=-1) for x in mixture)
+    dtype, shape = means[0].dtype, means[0].shape
     # The smallest positive number: temperature 0 would make the best logit 0 / 0.
-    temperature = jnp.maximum(
-        jnp.asarray(temperature, mean.dtype), jnp.finfo(mean.dtype).tiny
-    )
-    logits = (logweight - logweight.max(axis=-1, keepdims=True)) / temperature
+    temperature = jnp.maximum(jnp.asarray(temperature, dtype), jnp.finfo(dtype).tiny)
+    best = reduce(jnp.maximum, logits)
+    weights = (jnp.exp((logit - best) / temperature) for logit in logits)
+    *cdf, total = accumulate(weights)
     # One uniform and the inverse CDF: K times fewer draws than a categorical.
-    cdf = jnp.cumsum(jax.nn.softmax(logits, axis=-1), axis=-1)
-    shape = mean.shape[:-1]
-    u = jax.random.uniform(choice_key, shape, mean.dtype)
-    k = (u[..., None] >= cdf[..., :-1]).sum(axis=-1, keepdims=True)
-    chosen = k == jnp.arange(mean.shape[-1])
-    mean = jnp.where(chosen, mean, 0).sum(axis=-1)
-    std = jnp.exp(jnp.where(chosen, logstd, 0).sum(axis=-1)) * jnp.sqrt(temperature)
-    return mean + std * jax.random.normal(noise_key, shape, mean.dtype)
+    u = jax.random.uniform(choice_key, shape, dtype) * total
+    mean, logstd = means[0], logstds[0]
+    for below, next_mean, next_logstd in zip(cdf, means[1:], logstds[1:], strict=True):
+        beyond = u >= below
+        mean = jnp.where(beyond, next_mean, mean)
+        logstd = jnp.where(beyond, next_logstd, logstd)
+    std = jnp.exp(logstd) * jnp.sqrt(temperature)
+    return mean + std * jax.random.normal(noise_key, shape, dtype)
 
 
 @jax.custom_vjp

@@ -1,0 +1,138 @@
+"""The dream: M is the environment that C acts in (World Models, section 4).
+
+A dream begins at a frame that V has seen once, drawn from its posterior, with nothing
+remembered. At every step an action is chosen on z and on what M remembers before it,
+M reads (z, action) just as when it is driven (`agent`), and the next z is drawn from
+its mixture at a temperature tau: the larger, the less the dream can be relied on.
+
+The dream pays and ends by M's other heads. Where M predicts death, a step survived is
+worth 1, and the dreamer dies when death is likelier than not: when its log-odds, which
+`memory` has corrected for the weight of deaths in the loss, are above 0. Where M
+predicts the reward alone, that is what a step pays, and nobody dies. An M without these
+heads can be watched dreaming, but nobody can say what it is worth.
+
+Written for one dream: `jax.vmap` at the call site.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from worldmodels import memory, vision
+from worldmodels.errors import UserError
+from worldmodels.memory import LSTMState, Memory, Params, Prediction
+
+DEADLY = 0.0  # log-odds of death, in nats, above which the dreamer dies
+
+
+class State(NamedTuple):
+    """Where a dream is, before an action is chosen."""
+
+    z: jax.Array  # [Z], seen now
+    memory: LSTMState  # [N] each, before M has read (z, action)
+
+
+class Starts(NamedTuple):
+    """V's posterior of the first frames of S episodes: where dreams begin."""
+
+    mu: jax.Array  # [S, Z]
+    logvar: jax.Array  # [S, Z]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("params", "starts", "temperature"),
+    meta_fields=("model",),
+)
+@dataclass(frozen=True)
+class Dream:
+    """M as an environment: `reset`, then `step` by `step`."""
+
+    model: Memory
+    params: Params
+    starts: Starts
+    temperature: jax.Array | float = 1.0  # tau; 0: the likeliest Gaussian's mean
+
+    def reset(self, key: jax.Array) -> State:
+        """Begin a dream at one of the starts."""
+        of_start, of_z = jax.random.split(key)
+        start = jax.random.randint(of_start, (), 0, len(self.starts.mu))
+        mu, logvar = (x[start].astype(self.model.dtype) for x in self.starts)
+        zeros = jnp.zeros(self.model.hidden_size, self.model.dtype)
+        return State(vision.sample(of_z, mu, logvar), LSTMState(zeros, zeros))
+
+    def step(
+        self, state: State, action: jax.Array, key: jax.Array
+    ) -> tuple[State, jax.Array, jax.Array]:
+        """Dream on under the action [A], as a game applies it.
+
+        Returns:
+            The next state, the step's reward (NaN: M predicts none), and whether it was
+            the dreamer's last.
+        """
+        state, predicted = advance(
+            self.params, self.model, state, action, key, self.temperature
+        )
+        return state, *_outcome(predicted, state.z.dtype)
+
+
+def advance(
+    params: Params,
+    model: Memory,
+    state: State,
+    action: jax.Array,
+    key: jax.Array,
+    temperature: jax.Array | float,
+) -> tuple[State, Prediction]:
+    """Let M read (z, action [A]); return a draw of what it predicts, and all of it."""
+    after, predicted = memory.step(params, model, state.memory, state.z, action)
+    z = memory.sample(key, predicted.mixture, temperature)
+    return State(z, after), predicted
+
+
+def _outcome(predicted: Prediction, dtype: Any) -> tuple[jax.Array, jax.Array]:
+    """Return what a step is worth and whether it is deadly."""
+    if predicted.death is not None:
+        died = predicted.death > DEADLY
+        return jnp.where(died, 0, 1).astype(dtype), died
+    unknown = jnp.array(jnp.nan, dtype)
+    reward = unknown if predicted.reward is None else predicted.reward
+    return reward, jnp.bool(False)
+
+
+def check_pays(model: Memory) -> None:
+    """Refuse an M in whose dream nobody can learn.
+
+    Raises:
+        UserError: when it predicts neither death nor the reward.
+    """
+    if not (model.death_head or model.reward_head):
+        raise UserError(
+            "M predicts neither death nor the reward, so nobody can learn in its "
+            "dream: train it with memory.death_head or memory.reward_head"
+        )
+
+
+def imagine(
+    params: Params,
+    model: Memory,
+    state: State,
+    actions: jax.Array,
+    key: jax.Array,
+    temperature: jax.Array | float = 1.0,
+) -> jax.Array:
+    """Dream on from `state` under given actions [T, A], and return z [T, Z].
+
+    The first is the prediction for the step after `state`. M needs no other head here.
+    """
+
+    def step(state: State, at_t: tuple[jax.Array, jax.Array]):
+        action, key = at_t
+        state, _ = advance(params, model, state, action, key, temperature)
+        return state, state.z
+
+    keys = jax.random.split(key, len(actions))
+    return jax.lax.scan(step, state, (actions, keys))[1]
