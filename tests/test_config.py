@@ -78,6 +78,9 @@ def test_defaults_are_the_paper():
         ({"vision": {"learning_rate": 10**400}}, ["learning_rate", "a number"]),
         ({"memory": {"epochs": -1}}, ["memory.epochs", "-1", "at least 0"]),
         ({"memory": {"decay": 1.5}}, ["memory.decay", "1.5", "at most 1.0"]),
+        ({"memory": {"window": -1}}, ["memory.window", "-1", "at least 0"]),
+        ({"memory": {"held_out": 0.6}}, ["memory.held_out", "0.6", "at most 0.5"]),
+        ({"memory": {"death_weight": 0}}, ["memory.death_weight", "above 0.0"]),
         (
             {"controller": {"inputs": "h"}},
             ["controller.inputs", "'h'", "z, z_h, z_c_h"],

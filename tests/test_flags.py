@@ -34,7 +34,9 @@ ROUND = Round(
     environment=Environment(backend="gymnasium", max_steps=77, slots=5),
     rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
-    memory=Memory(17, 2, 3, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, True),
+    memory=Memory(
+        17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
+    ),
     controller=Controller(
         "z_c_h", False, 40, False, 6, 2, False, 50, 10, 1e-3, -1e-5, 9, 0, 5, 4, True
     ),
@@ -131,6 +133,16 @@ def test_the_simulator_has_no_slots(round_number):
         given, changed = (flags(stage, RUN, s, round_number) for s in (here, more))
         assert ("--slots=" in given) == (stage == "evaluation"), stage
         assert (given != changed) == (stage == "evaluation"), stage
+
+
+def test_the_weight_of_deaths_is_a_death_heads():
+    given, changed = (
+        flags("memory", RUN, replace(ROUND, memory=Memory(death_weight=w)), 0)
+        for w in (10.0, 11.0)
+    )
+    assert given == changed
+    assert "--death-head=false" in given
+    assert "death-weight" not in given
 
 
 @pytest.mark.parametrize("stage", STAGES)

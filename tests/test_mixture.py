@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from worldmodels import lstm
 from worldmodels import mixture as mixtures
 from worldmodels.mixture import Mixture
 
@@ -109,40 +108,3 @@ def test_cold_samples_are_the_likeliest_mean(tau):
     mode = np.take_along_axis(mixture.mean, best, -1)[..., 0]
     cold = jax.jit(mixtures.sample)(jax.random.key(0), mixture, tau)
     np.testing.assert_allclose(cold, mode, atol=0.1 if tau == 1e-5 else 1e-6)
-
-
-def test_total_nll_and_its_gradients_equal_autodiff(monkeypatch):
-    """Value and closed-form gradients against autodiff of `nll`, rows in two chunks."""
-    monkeypatch.setattr(lstm, "ROWS", 10)
-    rng = np.random.default_rng(0)
-    shapes = ((6, 3 * 3 * 4), (3 * 3 * 4,), (4, 5, 6), (4, 5, 4))  # N 6, K 3, Z 4
-    with jax.enable_x64(True):
-        arguments = [jnp.asarray(rng.normal(0, 0.5, shape)) for shape in shapes]
-        valid = jnp.asarray(rng.integers(0, 2, (4, 5)) == 1)
-
-        def plain(kernel, bias, h, target):
-            mixture = mixtures.from_outputs(h @ kernel + bias, 3)
-            return 3 * (mixtures.nll(mixture, target) * valid[..., None]).sum()
-
-        def ours(*arguments):
-            return 3 * mixtures.total_nll(*arguments, valid)
-
-        expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2, 3)))(*arguments)
-        actual = jax.jit(jax.value_and_grad(ours, argnums=(0, 1, 2, 3)))(*arguments)
-        assert jax.jit(ours)(*arguments) == pytest.approx(float(expected[0]))
-    jax.tree.map(
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12),
-        actual,
-        expected,
-    )
-
-
-def test_total_nll_is_finite_at_extreme_outputs():
-    outputs = jnp.array([[1e4, -1e4, 1e4, -1e4, 20.0, -20.0]])  # Z 1, K 2
-    kernel, h, target = jnp.zeros((1, 6)), jnp.ones((1, 1, 1)), jnp.zeros((1, 1, 1))
-    valid = jnp.ones((1, 1), bool)
-    value, grads = jax.value_and_grad(mixtures.total_nll, argnums=(0, 1, 2, 3))(
-        kernel, outputs[0], h, target, valid
-    )
-    assert np.isfinite(value)
-    assert all(np.isfinite(grad).all() for grad in grads)

@@ -13,7 +13,7 @@ from worldmodels.checkpoints import open_checkpoint
 from worldmodels.datasets import Stream
 from worldmodels.errors import UserError
 from worldmodels.randomness import generator_for
-from worldmodels.training import TrainState, initial, updates
+from worldmodels.training import TrainState, initial, separate, updates
 
 KEY = jax.random.key(7)
 
@@ -77,7 +77,7 @@ def assert_close(found: dict, expected: dict, tolerance: float) -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_updates_equal_a_python_loop(name):
     optimizer = OPTIMIZERS[name]
-    update = updates(loss, optimizer, debug=True)
+    update = updates(separate(loss), optimizer, debug=True)
     state, metrics = update(initial(start(), optimizer), batches(6), KEY)
     params, history = python_loop(optimizer, 6)
     assert_close(state.params, params, 1e-5)
@@ -89,7 +89,7 @@ def test_updates_equal_a_python_loop(name):
 
 def test_grouping_into_calls_does_not_matter():
     optimizer, data = OPTIMIZERS["clipped"], batches(6)
-    update = updates(loss, optimizer)
+    update = updates(separate(loss), optimizer)
 
     def grouped(sizes):
         state, parts, done = initial(start(), optimizer), [], 0
@@ -108,8 +108,10 @@ def test_grouping_into_calls_does_not_matter():
 
 def test_debug_adds_a_gradient_norm_for_each_parameter():
     optimizer = OPTIMIZERS["adam"]
-    plain = updates(loss, optimizer)(initial(start(), optimizer), batches(2), KEY)
-    debug = updates(loss, optimizer, debug=True)(
+    plain = updates(separate(loss), optimizer)(
+        initial(start(), optimizer), batches(2), KEY
+    )
+    debug = updates(separate(loss), optimizer, debug=True)(
         initial(start(), optimizer), batches(2), KEY
     )
     added = debug[1].keys() - plain[1].keys()
@@ -122,7 +124,7 @@ def test_debug_adds_a_gradient_norm_for_each_parameter():
 def test_float64_reaches_everything():
     optimizer = OPTIMIZERS["adam"]
     with jax.enable_x64(True):
-        update = updates(loss, optimizer, debug=True)
+        update = updates(separate(loss), optimizer, debug=True)
         state = initial(start(np.float64), optimizer)
         state, metrics = update(state, batches(4, np.float64), KEY)
         params, history = python_loop(optimizer, 4, np.float64)
@@ -159,7 +161,7 @@ def stream(epochs: int = 3, count: int = 22, spoil: int | None = None) -> Stream
 
 
 OPTIMIZER = OPTIMIZERS["adam"]
-UPDATE = updates(loss, OPTIMIZER)
+UPDATE = updates(separate(loss), OPTIMIZER)
 
 
 def fit(path, source=None, update=UPDATE, group=4, interval=0.0, log=None):
@@ -256,6 +258,54 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path)
     assert np.isfinite(after["history"]["loss"]).all()
     failed = int(sentence.split("update ")[1].split(";")[0])
     assert len(before["history"]["loss"]) <= len(after["history"]["loss"]) == failed - 1
+
+
+def running(params, batch, key, carry):
+    """`loss`, and a running mean that is its carry."""
+    value, metrics = loss(params, batch, key)
+    seen = 0.5 * carry["seen"] + 0.5 * batch["y"].mean(axis=0)
+    error = jnp.sum((params["bias"] - carry["seen"]) ** 2)
+    return value + error, (metrics | {"loss": value + error}, {"seen": seen})
+
+
+def fit_running(path, update, group=1):
+    """Train with a carry that starts at one."""
+    carry = {"seen": jnp.ones(2)}
+    with open_checkpoint(path, "abc") as checkpoint:
+        return training.fit(
+            initial(start(), OPTIMIZER, carry),
+            update,
+            stream(),
+            KEY,
+            group=group,
+            checkpoint=checkpoint,
+            title="memory",
+            log=None,
+            interval=0.0,
+        )
+
+
+def test_what_the_loss_carries_goes_from_batch_to_batch_and_into_the_checkpoint(
+    tmp_path,
+):
+    update = updates(running, OPTIMIZER)
+    whole = fit_running(tmp_path / "whole", update)
+    expected = np.ones(2)
+    for batch in stream().batches(0, 1):
+        expected = 0.5 * expected + 0.5 * batch["y"][0].mean(axis=0)
+    np.testing.assert_allclose(whole[0].carry["seen"], expected, rtol=1e-5)
+    calls = []
+
+    def stops(*given):
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        calls.append(None)
+        return update(*given)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_running(tmp_path / "a", stops)
+    assert_same(fit_running(tmp_path / "a", update), whole)
+    assert_close(fit_running(tmp_path / "b", update, group=4), whole, 1e-5)
 
 
 def test_too_few_items_for_one_batch(tmp_path):

@@ -40,7 +40,13 @@ _YAML_NAMES = {(Environment, "environment"): "name"}
 # What a network's shapes depend on, and so what a warm start must find unchanged.
 _SHAPES = {
     "vision": ("vision.latent_size", "vision.channels", "vision.decoder_channels"),
-    "memory": ("vision.latent_size", "memory.hidden_size", "memory.mixtures"),
+    "memory": (
+        "vision.latent_size",
+        "memory.hidden_size",
+        "memory.mixtures",
+        "memory.death_head",
+        "memory.reward_head",
+    ),
     "controller": (
         "vision.latent_size",
         "memory.hidden_size",

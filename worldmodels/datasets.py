@@ -1,6 +1,6 @@
 """Episodes from stores to shuffled batches, in bounded memory.
 
-A training sees one long stream of items (frames for V, whole episodes for M): each
+A training sees one long stream of items (frames for V, episodes for M): each
 epoch permutes the episodes, reads K of them at a time into a buffer, shuffles the items
 of the buffer and appends them. Batches are cut from the stream, so none is short and
 nothing is dropped but the very last remainder. The stream depends on the seed alone:
@@ -18,6 +18,8 @@ from worldmodels.artifacts import Artifact
 from worldmodels.errors import UserError
 
 Items = dict[str, np.ndarray]
+_LATENTS = ("mu", "logvar")
+_STEPS = ("actions", "rewards", "terminated")
 
 
 class Episodes:
@@ -25,13 +27,15 @@ class Episodes:
 
     Attributes:
         length: steps in each episode, int32 [E].
-        steps: the longest episode allowed, T.
+        seed: int64 [E].
+        longest: the steps of the longest episode allowed, T.
     """
 
     def __init__(self, shards: Sequence[Artifact]):
         self.shards = shards
         self.length = np.concatenate([s.read("length") for s in shards])
-        self.steps = shards[0].array("actions").shape[1]
+        self.seed = np.concatenate([s.read("seed") for s in shards])
+        self.longest = shards[0].array("actions").shape[1]
         sizes = [len(s.read("length")) for s in shards]
         self._place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
 
@@ -45,23 +49,83 @@ class Episodes:
 
     def frames(self, episodes: np.ndarray) -> Items:
         """Return every frame of `episodes` one after the other, uint8 [F, H, W, 3]."""
-        offsets = np.concatenate([[0], np.cumsum(self.length[episodes])])
-        first = self.shards[0].array("frames")
-        frames = np.empty((offsets[-1], *first.shape[2:]), first.dtype)
-        for episode, start, end in zip(
-            episodes, offsets[:-1], offsets[1:], strict=True
-        ):
-            frames[start:end] = self.read("frames", episode)[: end - start]
-        return {"frames": frames}
+        return self._joined(("frames",), episodes)
 
-    def sequences(self, episodes: np.ndarray) -> Items:
-        """Return whole episodes: mu, logvar [K, T, Z], actions [K, T, A], length [K].
+    def sequences(self, episodes: np.ndarray, steps: int) -> Items:
+        """Return whole episodes as `objective.loss` takes them: [K, steps + 1, Z], ...
 
-        Every entry is padded to the longest episode allowed, T.
+        Every entry is padded to so many steps, or cut where it is longer.
         """
-        names = ("mu", "logvar", "actions")
-        items = {n: np.stack([self.read(n, e) for e in episodes]) for n in names}
-        return items | {"length": self.length[episodes]}
+        items = {name: self._padded(name, episodes, steps) for name in _STEPS}
+        items |= {n: self._padded(n, episodes, steps + 1) for n in _LATENTS}
+        step, length = np.arange(steps), self.length[episodes, None]
+        return items | {
+            "first": np.broadcast_to(step == 0, (len(episodes), steps)),
+            "last": step == length - 1,
+            "inside": step < length,
+        }
+
+    def _padded(self, name: str, episodes: np.ndarray, rows: int) -> np.ndarray:
+        like = self.shards[0].array(name)
+        padded = np.zeros((len(episodes), rows, *like.shape[2:]), like.dtype)
+        for place, episode in zip(padded, episodes, strict=True):
+            values = self.read(name, episode)[:rows]
+            place[: len(values)] = values
+        return padded
+
+    def steps(self, episodes: np.ndarray) -> Items:
+        """Return the steps of `episodes` one after the other: mu, logvar [F, Z], ...
+
+        "first" and "last" [F] are the ends of the episodes.
+        """
+        items = self._joined(_LATENTS + _STEPS, episodes)
+        end = np.cumsum(self.length[episodes])
+        for name, place in ("first", end - self.length[episodes]), ("last", end - 1):
+            items[name] = np.zeros(end[-1], bool)
+            items[name][place] = True
+        return items
+
+    def variance(self, name: str, episodes: np.ndarray) -> float:
+        """Return the variance of a number over all steps of `episodes`."""
+        count, total, squares = 0, 0.0, 0.0
+        for episode in episodes:
+            values = self.read(name, episode)[: self.length[episode]].astype(float)
+            count += len(values)
+            total += values.sum()
+            squares += values @ values
+        return max(squares / count - (total / count) ** 2, 0.0)
+
+    def _joined(self, names: Sequence[str], episodes: np.ndarray) -> Items:
+        ends = np.cumsum(self.length[episodes])
+        joined = {}
+        for name in names:
+            like = self.shards[0].array(name)
+            joined[name] = np.empty((ends[-1], *like.shape[2:]), like.dtype)
+            for episode, end in zip(episodes, ends, strict=True):
+                length = self.length[episode]
+                joined[name][end - length : end] = self.read(name, episode)[:length]
+        return joined
+
+
+def split(
+    episodes: int, held_out: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the episodes to learn from and those that are held out, both ascending.
+
+    Of a share above 0 the nearest number is held out, but one at least; which ones, the
+    generator draws.
+
+    Raises:
+        UserError: when none is left to learn from.
+    """
+    count = max(round(held_out * episodes), 1) if held_out else 0
+    if count == episodes:
+        raise UserError(
+            f"held_out is {held_out} of {episodes} episodes, which leaves none to "
+            "learn from; gather more episodes or set it to 0"
+        )
+    order = generator.permutation(episodes)
+    return np.sort(order[count:]), np.sort(order[:count])
 
 
 @dataclass(frozen=True)

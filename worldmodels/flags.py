@@ -66,6 +66,8 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         agent = ("action_noise", "dtype", "slots")
         for name in agent if round == 0 else ("policy",):
             del values[name]
+    if values.get("death_head") is False:
+        del values["death_weight"]
     if values.get("backend") == "simulator":
         values.pop("slots", None)  # the simulator has none
     return values

@@ -127,7 +127,9 @@ def watch(
 def _predict(
     model: Memory, params: memory.Params, mu: jax.Array, actions: jax.Array
 ) -> jax.Array:
-    mixture = memory.observe(params, model, mu[None], actions[None]).mixture
+    start = memory.initial_state(model, 1)
+    _, predicted = memory.observe(params, model, start, mu[None], actions[None])
+    mixture = predicted.mixture
     return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[0]
 
 

@@ -54,57 +54,68 @@ def step(
 
 
 @jax.custom_vjp
-def unfold(kernel: jax.Array, bias: jax.Array, x: jax.Array) -> jax.Array:
-    """Return h [T, B, N] after each of x [T, B, I], from a zero state.
+def unfold(
+    kernel: jax.Array,
+    bias: jax.Array,
+    x: jax.Array,
+    first: jax.Array,
+    state: LSTMState,
+) -> tuple[jax.Array, LSTMState]:
+    """Return h [T, B, N] after each of x [T, B, I], and the state [B, N] at the end.
 
     The backward pass by hand makes the kernel's gradient of many time steps in one
     product, but not of all: on a CPU, mapping and filling an array [T, B, 4N] costs
     as much as the product. For the same reason the inputs' share of the gates is not
     computed ahead for all time.
+
+    Args:
+        kernel: [I + N, 4N] and bias [4N].
+        first: bool [T, B] where an episode begins: nothing before it is remembered.
+        state: [B, N] before the first x.
     """
-    return _forward(kernel, bias, x)[0]
+    return _forward(kernel, bias, x, first, state)[0]
 
 
-def _zero_state(kernel: jax.Array, x: jax.Array) -> LSTMState:
-    zeros = jnp.zeros((x.shape[1], kernel.shape[1] // 4), kernel.dtype)
-    return LSTMState(zeros, zeros)
+def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
+    """Return the state [B, N], or its gradient, with zeros where an episode begins."""
+    return LSTMState(*(jnp.where(first[:, None], 0, x) for x in state))
 
 
-def _forward(kernel, bias, x):
-    def step(state, x):
+def _forward(kernel, bias, x, first, state):
+    def step(state, at_t):
+        x, first = at_t
+        state = _cut(state, first)
         read = jnp.concatenate([x, state.h], axis=-1)
         after, activations = cell(state, read @ kernel + bias)
         return after, (after.h, (read, state.c, activations))
 
-    _, (h, residuals) = jax.lax.scan(step, _zero_state(kernel, x), x)
-    return h, (kernel, residuals)
+    after, (h, residuals) = jax.lax.scan(step, state, (x, first))
+    return (h, after), (kernel, first, residuals)
 
 
-def _backward(saved, dh):
-    kernel, residuals = saved
+def _backward(saved, gradients):
+    kernel, first, residuals = saved
+    dh, dafter = gradients
     inputs = kernel.shape[0] - dh.shape[-1]
     from_x, from_h = kernel[:inputs].T, kernel[inputs:].T
-    chunks = jax.tree.map(in_chunks, (dh, residuals))
+    chunks = jax.tree.map(in_chunks, (dh, first, residuals))
 
     def step(after: LSTMState, at_t):
-        dh, (_, c_tm1, activations) = at_t
+        dh, first, (_, c_tm1, activations) = at_t
         dgates, dc = _cell_backward(after, dh, c_tm1, activations)
-        return LSTMState(dgates @ from_h, dc), dgates
+        return _cut(LSTMState(dgates @ from_h, dc), first), dgates
 
     def chunk(after: Gradients, steps):
         state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
-        read = steps[1][0]
+        read = steps[2][0]
         dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
         dbias = after.bias + dgates.sum(axis=(0, 1))
         return Gradients(state, dkernel, dbias), dgates @ from_x
 
-    start = Gradients(
-        LSTMState(jnp.zeros_like(dh[0]), jnp.zeros_like(dh[0])),
-        jnp.zeros_like(kernel),
-        jnp.zeros_like(kernel[0]),
-    )
+    start = Gradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
     total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
-    return total.kernel, total.bias, dx.reshape(*dh.shape[:2], inputs)
+    dx = dx.reshape(*dh.shape[:2], inputs)
+    return total.kernel, total.bias, dx, None, total.state
 
 
 def in_chunks(x: jax.Array) -> jax.Array:

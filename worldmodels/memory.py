@@ -8,6 +8,7 @@ dict of named arrays, and every function after `initial` takes them with the `Me
 that shapes them.
 """
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from worldmodels import lstm, mixture, vision
+from worldmodels import costs, lstm, mixture
+from worldmodels.costs import Costs, Targets
 from worldmodels.lstm import LSTMState
 from worldmodels.mixture import Mixture, nll, sample
 
@@ -26,7 +28,6 @@ __all__ = [
     "Prediction",
     "initial",
     "initial_state",
-    "loss",
     "nll",
     "observe",
     "remember",
@@ -96,9 +97,15 @@ class Memory(nn.Module):
         """Return the state [B, N] after (z [B, Z], a [B, A])."""
         return lstm.step(self.lstm_kernel, self.lstm_bias, state, self._inputs(z, a))
 
-    def unfold(self, z: jax.Array, a: jax.Array) -> jax.Array:
-        """Return h [T, B, N] after each of (z [T, B, Z], a [T, B, A])."""
-        return lstm.unfold(self.lstm_kernel, self.lstm_bias, self._inputs(z, a))
+    def unfold(
+        self, z: jax.Array, a: jax.Array, first: jax.Array, state: LSTMState
+    ) -> tuple[jax.Array, LSTMState]:
+        """Return h [T, B, N] after each of (z [T, B, Z], a [T, B, A]), and the state.
+
+        An episode begins where `first` [T, B]: what was before it is forgotten.
+        """
+        x = self._inputs(z, a)
+        return lstm.unfold(self.lstm_kernel, self.lstm_bias, x, first, state)
 
     def head(self, h: jax.Array) -> Prediction:
         """Return what h [..., N] predicts."""
@@ -109,16 +116,31 @@ class Memory(nn.Module):
             reward=self.reward(h) if self.reward_head else None,
         )
 
-    def observe(self, z: jax.Array, a: jax.Array) -> Prediction:
-        """Return the predictions [T, B, ...] of each next step: time in front."""
-        return self.head(self.unfold(z, a))
+    def observe(
+        self, z: jax.Array, a: jax.Array, first: jax.Array, state: LSTMState
+    ) -> tuple[LSTMState, Prediction]:
+        """Return the state and the predictions [T, B, ...]: time in front."""
+        h, state = self.unfold(z, a, first, state)
+        return state, self.head(h)
 
-    def total_nll(
-        self, z: jax.Array, a: jax.Array, target: jax.Array, valid: jax.Array
-    ) -> jax.Array:
-        """Return the nats of target [T, B, Z] summed over valid [T, B] steps."""
-        h = self.unfold(z, a)
-        return mixture.total_nll(self.head_kernel, self.head_bias, h, target, valid)
+    def cost(
+        self, h: jax.Array, targets: Targets, death_weight: float
+    ) -> tuple[jax.Array, Costs]:
+        """Return `costs.total` of what h [T, B, N] predicts.
+
+        Deaths are rare: with a weight w > 1 the cross-entropy counts each w times, and
+        what minimises it is not the log-odds x of death but x + log w (odds w times as
+        high). So the loss sees x + log w, and x itself, which `head` gives to dreams
+        and reports alike, is calibrated. This is the only place that knows of it.
+        """
+        heads = [Linear(self.head_kernel, self.head_bias)]
+        if self.death_head:
+            bias = self.death.bias + math.log(death_weight)
+            heads.append(Linear(self.death.kernel, bias))
+        if self.reward_head:
+            heads.append(self.reward)
+        kernel, bias = (jnp.concatenate(x, axis=-1) for x in zip(*heads, strict=True))
+        return costs.total(kernel, bias, h, targets)
 
     def __call__(self, state: LSTMState, z: jax.Array, a: jax.Array):
         """Return the next state and what it predicts."""
@@ -141,8 +163,8 @@ def initial(key: jax.Array, model: Memory) -> Params:
 
 def initial_state(model: Memory, batch: int) -> LSTMState:
     """Return the state [B, N] before the first step: zeros."""
-    zeros = jnp.zeros((batch, model.hidden_size), model.dtype)
-    return LSTMState(zeros, zeros)
+    # Not one array twice: a training donates both.
+    return LSTMState(*jnp.zeros((2, batch, model.hidden_size), model.dtype))
 
 
 def step(
@@ -159,37 +181,26 @@ def remember(
     return model.apply({"params": params}, state, z, a, method="remember")
 
 
-def observe(params: Params, model: Memory, z: jax.Array, a: jax.Array) -> Prediction:
-    """Return the predictions [B, T, ...] of each next step, teacher-forced from zero.
+def observe(
+    params: Params,
+    model: Memory,
+    state: LSTMState,
+    z: jax.Array,
+    a: jax.Array,
+) -> tuple[LSTMState, Prediction]:
+    """Consume true latents; return the state and the predictions of each next step.
 
     Args:
+        state: [B, N] before the first step.
         z: [B, T, Z] true latents.
         a: [B, T, A] actions that were applied.
+
+    Returns:
+        The state [B, N] after the last step, and predictions [B, T, ...].
     """
     z, a = jnp.swapaxes(z, 0, 1), jnp.swapaxes(a, 0, 1)
-    predictions = model.apply({"params": params}, z, a, method="observe")
-    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), predictions)
-
-
-def loss(
-    params: Params, batch: dict[str, jax.Array], key: jax.Array, *, model: Memory
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Return the mean NLL over valid (episode, time, dimension), in nats.
-
-    z is sampled anew from V's posterior, so that M never sees the same noise twice.
-    Step t reads (z_t, a_t) and is scored on z_{t+1}, where the episode has one.
-
-    Args:
-        batch: "mu", "logvar" [B, T+1, Z], "actions" [B, T+1, A], "length" [B].
-    """
-    by_time = {
-        name: jnp.swapaxes(batch[name], 0, 1).astype(model.dtype)
-        for name in ("mu", "logvar", "actions")
-    }
-    z = vision.sample(key, by_time["mu"], by_time["logvar"])  # [T+1, B, Z]
-    valid = jnp.arange(1, len(z))[:, None] < batch["length"]  # [T, B]
-    inputs = z[:-1], by_time["actions"][:-1]
-    total = model.apply({"params": params}, *inputs, z[1:], valid, method="total_nll")
-    # A batch of one-frame episodes has nothing to predict: 0, not 0 / 0.
-    mean = total / jnp.maximum(valid.sum() * model.latent_size, 1)
-    return mean, {"loss": mean, "nll": mean}
+    first = jnp.zeros(z.shape[:2], bool)
+    state, predictions = model.apply(
+        {"params": params}, z, a, first, state, method="observe"
+    )
+    return state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), predictions)

@@ -1,7 +1,7 @@
 """The mixture density of M: K Gaussians for each latent dimension (appendix A.2).
 
-`nll` scores a target, `sample` draws at a temperature, and `total_nll` is `nll` of a
-whole sequence straight from the LSTM's outputs, with its gradients in one pass.
+`nll` scores a target, `sample` draws at a temperature, and `nll_and_gradients` is `nll`
+straight from a network's outputs, with its gradients in closed form.
 """
 
 import math
@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-
-from worldmodels.lstm import in_chunks
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -71,75 +69,15 @@ def sample(
     return mean + std * jax.random.normal(noise_key, shape, dtype)
 
 
-@jax.custom_vjp
-def total_nll(
-    kernel: jax.Array,
-    bias: jax.Array,
-    h: jax.Array,
-    target: jax.Array,
-    valid: jax.Array,
-) -> jax.Array:
-    """Return the summed `nll` of the mixtures that h @ kernel + bias holds, in nats.
-
-    Its gradients have a closed form and are made together with the value, a few time
-    steps at a time: autodiff over a whole sequence keeps ten arrays [T, B, K, Z], and
-    on a CPU their memory costs three times the arithmetic.
-
-    Args:
-        kernel: [N, 3KZ] and bias [3KZ]: see `from_outputs`.
-        h: [T, B, N].
-        target: [T, B, Z].
-        valid: bool [T, B] the steps that count.
-    """
-    mixtures = bias.size // (3 * target.shape[-1])
-    each = nll(from_outputs(h @ kernel + bias, mixtures), target)
-    return jnp.where(valid[..., None], each, 0).sum()
-
-
-class Totals(NamedTuple):
-    """Sums over the time steps so far."""
-
-    nll: jax.Array
-    kernel: jax.Array  # gradient [N, 3KZ]
-    bias: jax.Array  # gradient [3KZ]
-
-
-def _forward(kernel, bias, h, target, valid):
-    transposed = kernel.T
-
-    def step(total: Totals, rows):
-        h, target, valid = rows
-        each, parts = _nll_and_gradients(h @ kernel + bias, target, valid)
-        dtarget = -parts[1].sum(axis=1)
-        # Flattened first: XLA's CPU backend writes a concatenation at a fusion's root
-        # piece by piece, and otherwise branches at every element.
-        doutputs = jnp.concatenate([x.reshape(len(h), -1) for x in parts], axis=-1)
-        total = Totals(
-            total.nll + each.sum(),
-            total.kernel + h.T @ doutputs,
-            total.bias + doutputs.sum(axis=0),
-        )
-        return total, (doutputs @ transposed, dtarget)
-
-    zero = Totals(jnp.zeros((), h.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias))
-    chunks = [in_chunks(x) for x in (h, target, valid)]
-    rows = [x.reshape(len(x), -1, *x.shape[3:]) for x in chunks]
-    total, (dh, dtarget) = jax.lax.scan(step, zero, tuple(rows))
-    gradients = (
-        total.kernel,
-        total.bias,
-        dh.reshape(h.shape),
-        dtarget.reshape(target.shape),
-    )
-    return total.nll, gradients
-
-
-def _nll_and_gradients(outputs, target, valid):
+def nll_and_gradients(
+    outputs: jax.Array, target: jax.Array, valid: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
     """Return `nll` [R, Z] of outputs [R, 3KZ] and its gradients, 3 times [R, K, Z].
 
-    With responsibilities r = softmax_k(logweight + logdensity) and s the distance in
-    standard deviations they are weight - r by the logits, -r s / std by the means and
-    r (1 - s^2) by the log-stds.
+    Both are 0 in rows that are not valid [R]. With responsibilities
+    r = softmax_k(logweight + logdensity) and s the distance in standard deviations the
+    gradients are weight - r by the logits, -r s / std by the means and r (1 - s^2) by
+    the log-stds.
     """
     outputs = outputs.reshape(len(target), 3, -1, target.shape[-1])
     logit, mean, logstd = outputs[:, 0], outputs[:, 1], outputs[:, 2]
@@ -153,10 +91,3 @@ def _nll_and_gradients(outputs, target, valid):
     weight = jnp.where(valid, jnp.exp(logit - lognormaliser), 0)
     r = jnp.where(valid, jnp.exp(logjoint - logevidence), 0)
     return each, (weight - r, -r * scaled * precision, r * (1 - scaled**2))
-
-
-def _backward(gradients, dtotal):
-    return *(dtotal * x for x in gradients), None
-
-
-total_nll.defvjp(_forward, _backward)

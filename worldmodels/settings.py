@@ -104,7 +104,25 @@ class Memory:
 
     hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1)
     mixtures: int = _setting(5, "Gaussians per latent dimension K (paper 5)", low=1)
-    batch_size: int = _setting(100, "episodes in a minibatch (paper 100)", low=1)
+    death_head: bool = _setting(
+        False, "predict death (paper true for TakeCover, whose dream ends by it)"
+    )
+    death_weight: float = _setting(
+        10.0,
+        "of a step with death in the loss, beside 1 of others (paper 10)",
+        above=0.0,
+    )
+    reward_head: bool = _setting(
+        False, "predict the reward, for dreams of CarRacing (paper false)"
+    )
+    batch_size: int = _setting(
+        100, "episodes in a minibatch, or rows of episodes (paper 100)", low=1
+    )
+    window: int = _setting(
+        0,
+        "steps of a row in a minibatch, 0: whole episodes (paper 0, TakeCover 500)",
+        low=0,
+    )
     epochs: int = _setting(
         40,
         "passes over all episodes, 0: initial weights (paper 40, 4000 updates)",
@@ -125,6 +143,12 @@ class Memory:
     )
     buffer_episodes: int = _setting(
         1000, "whole episodes of latents in memory, 0.13 MB each at 1000", low=1
+    )
+    held_out: float = _setting(
+        0.0,
+        "share of the episodes kept from M, on which it is scored (paper: none)",
+        low=0.0,
+        high=0.5,
     )
     warm_start: bool = _setting(False, "start from the M of the round before")
 

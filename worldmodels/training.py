@@ -22,7 +22,10 @@ from worldmodels.datasets import Stream
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
 
-Loss = Callable[[Any, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+Metrics = dict[str, jax.Array]
+# (params, batch, key, carry) -> (loss, (metrics, carry)); the carry goes from each
+# batch to the next.
+Loss = Callable[[Any, Any, jax.Array, Any], tuple[jax.Array, tuple[Metrics, Any]]]
 
 
 class TrainState(NamedTuple):
@@ -31,16 +34,30 @@ class TrainState(NamedTuple):
     params: Any
     opt_state: Any
     step: jax.Array
+    carry: Any = ()  # of the loss: what M remembers of the episodes it is amid
 
 
-def initial(params: Any, optimizer: optax.GradientTransformation) -> TrainState:
+def initial(
+    params: Any, optimizer: optax.GradientTransformation, carry: Any = ()
+) -> TrainState:
     """Return the state before the first update."""
-    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(params, optimizer.init(params), step, carry)
+
+
+def separate(loss: Callable[[Any, Any, jax.Array], tuple[jax.Array, Metrics]]) -> Loss:
+    """Return the `Loss` of one whose batches have nothing to do with each other."""
+
+    def carrying(params, batch, key, carry):
+        value, metrics = loss(params, batch, key)
+        return value, (metrics, carry)
+
+    return carrying
 
 
 def updates(
     loss: Loss, optimizer: optax.GradientTransformation, debug: bool = False
-) -> Callable[[TrainState, Any, jax.Array], tuple[TrainState, dict[str, jax.Array]]]:
+) -> Callable[[TrainState, Any, jax.Array], tuple[TrainState, Metrics]]:
     """Return a jitted `(state, batches, key) -> (state, metrics)`.
 
     `batches` has a leading axis [S] of minibatches, applied in order; each metric
@@ -53,15 +70,15 @@ def updates(
     def step(state: TrainState, batch_and_key):
         batch, key = batch_and_key
         key = jax.random.fold_in(key, state.step)
-        (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(
-            state.params, batch, key
+        (_, (metrics, carry)), grads = jax.value_and_grad(loss, has_aux=True)(
+            state.params, batch, key, state.carry
         )
         changes, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
         metrics = metrics | {"grad_norm": optax.global_norm(grads)}
         if debug:
             metrics |= gradient_norms(grads)
-        return TrainState(params, opt_state, state.step + 1), metrics
+        return TrainState(params, opt_state, state.step + 1, carry), metrics
 
     def run(state, batches, key):
         return jax.lax.scan(lambda s, batch: step(s, (batch, key)), state, batches)

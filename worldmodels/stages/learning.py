@@ -3,7 +3,7 @@
 The stages of V and M each bring their loss, optimizer and data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.randomness import key_for
 from worldmodels.stages import VERSIONS
 
+# Values of arrays and the names of their axes, by the arrays' own names.
+Arrays = Mapping[str, tuple[Any, Sequence[str]]]
+
 
 class Learner(NamedTuple):
     """What is fitted, how, and to what."""
@@ -28,6 +31,8 @@ class Learner(NamedTuple):
     optimizer: optax.GradientTransformation
     stream: Stream
     group: int  # minibatches in one call
+    carry: Any = ()  # that the loss hands on, before the first batch
+    examine: Callable[[Any], Arrays] = lambda params: {}  # of trained parameters
 
 
 def fit_and_publish(
@@ -46,10 +51,11 @@ def fit_and_publish(
         UserError: for a damaged store, a full disk or a loss that is not finite.
     """
     stage, version = learner.stage, VERSIONS[learner.stage]
-    identity = [config, input_hashes(inputs), version]
+    # The fields too: a checkpoint of another form is none to go on from.
+    identity = [config, input_hashes(inputs), version, training.TrainState._fields]
     with open_checkpoint(checkpoint, fingerprint(identity)) as saved:
         state, history = training.fit(
-            training.initial(learner.params, learner.optimizer),
+            training.initial(learner.params, learner.optimizer, learner.carry),
             training.updates(learner.loss, learner.optimizer, config["debug"]),
             learner.stream,
             key_for(config["seed"], config["round"], f"{stage} updates"),
@@ -59,6 +65,7 @@ def fit_and_publish(
             log=log,
             interval=checkpoint_seconds,
         )
+        examined = learner.examine(state.params)
         with publication.create(
             out, stage, config=config, inputs=inputs, stage_version=version
         ) as store:
@@ -66,6 +73,8 @@ def fit_and_publish(
             store.tree("params", jax.device_get(state.params))
             for name, values in history.items():
                 store.write(f"history/{name}", values, ["update"])
+            for name, (values, axes) in examined.items():
+                store.write(name, values, axes)
         saved.discard()
 
 
@@ -78,9 +87,11 @@ def params_of(
         ArtifactError: when one of its `sizes` differs from this training's.
     """
     for name in sizes:
-        if start.config[name] != config[name]:
+        # Stores of earlier versions name no heads, and have none.
+        given = start.config.get(name, False)
+        if given != config[name]:
             raise ArtifactError(
-                f"{start.path} has {name} {start.config[name]} and this training has "
+                f"{start.path} has {name} {given} and this training has "
                 f"{config[name]}; give both the same or start afresh"
             )
     return start.tree("params")

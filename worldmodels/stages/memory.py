@@ -1,5 +1,6 @@
-"""Stage memory: train M on whole episodes of latents (paper, section 2.2)."""
+"""Stage memory: train M on whole episodes or windows of them (paper, section 2.2)."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,26 @@ from typing import Any
 import numpy as np
 import optax
 
-from worldmodels import flags, memory, trained
+from worldmodels import assessment, datasets, flags, memory, objective, trained
 from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes, Stream
+from worldmodels.packing import PackedStream
+from worldmodels.progress import Progress
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Memory, Run
 from worldmodels.stages.learning import Learner, fit_and_publish, params_of
+from worldmodels.training import Loss
 
 STAGE = "memory"
-_SIZES = ("latent_size", "action_size", "hidden_size", "mixtures", "dtype")
+_SIZES = (
+    "latent_size",
+    "action_size",
+    "hidden_size",
+    "mixtures",
+    "death_head",
+    "reward_head",
+    "dtype",
+)
 _GROUP = 4  # minibatches in one call
 
 
@@ -48,13 +60,18 @@ def run(
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
+    model, episodes = trained.memory_model(config), Episodes(inputs["latents"])
+    generator = generator_for(shared.seed, round, "memory held out")
+    learnt, held_out = datasets.split(len(episodes), settings.held_out, generator)
     learner = Learner(
         stage=STAGE,
         params=_first_params(config, inputs),
-        loss=partial(memory.loss, model=trained.memory_model(config)),
+        loss=_loss(model, settings, episodes, learnt),
         optimizer=_optimizer(settings),
-        stream=_stream(shared, settings, round, Episodes(inputs["latents"])),
+        stream=_stream(shared, settings, round, episodes, learnt),
         group=_GROUP,
+        carry=memory.initial_state(model, settings.batch_size),
+        examine=partial(_examine, model, episodes, held_out, config, log),
     )
     fit_and_publish(
         learner,
@@ -84,12 +101,65 @@ def _optimizer(settings: Memory) -> optax.GradientTransformation:
     return optax.chain(optax.clip(settings.gradient_clip), optax.adam(rate))
 
 
-def _stream(shared: Run, settings: Memory, round: int, episodes: Episodes) -> Stream:
+def _loss(
+    model: memory.Memory, settings: Memory, episodes: Episodes, learnt: np.ndarray
+) -> Loss:
+    variance = episodes.variance("rewards", learnt) if model.reward_head else 0.0
+    # Where all rewards are the same, as TakeCover's are, any scale will do.
+    scale = objective.Scale(settings.death_weight, variance or 1.0)
+    return partial(objective.loss, model=model, scale=scale)
+
+
+def _stream(
+    shared: Run,
+    settings: Memory,
+    round: int,
+    episodes: Episodes,
+    learnt: np.ndarray,
+) -> Stream:
+    common = {
+        "generator": partial(generator_for, shared.seed, round, "memory batches"),
+        "batch_size": settings.batch_size,
+        "epochs": settings.epochs,
+        "buffer_episodes": settings.buffer_episodes,
+    }
+    if settings.window:
+        return PackedStream(
+            items=episodes.length[learnt],
+            load=lambda some: episodes.steps(learnt[some]),
+            window=settings.window,
+            **common,
+        )
+    # The last step of an episode has no next z: only the other heads learn from it.
+    steps = episodes.longest - 1 + (settings.death_head or settings.reward_head)
     return Stream(
-        items=np.ones(len(episodes), int),
-        load=episodes.sequences,
-        generator=partial(generator_for, shared.seed, round, "memory batches"),
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        buffer_episodes=settings.buffer_episodes,
+        items=np.ones(len(learnt), int),
+        load=lambda some: episodes.sequences(learnt[some], steps),
+        **common,
     )
+
+
+def _examine(
+    model: memory.Memory,
+    episodes: Episodes,
+    held_out: np.ndarray,
+    config: Mapping[str, Any],
+    log: Path | None,
+    params: Any,
+) -> dict[str, tuple[Any, Sequence[str]]]:
+    """Return the arrays held_out/... of a trained M; none where none are held out."""
+    if not len(held_out):
+        return {}
+    length = episodes.length[held_out]
+    with Progress(f"{STAGE}, held out", int(length.sum()), log) as progress:
+        figures = assessment.assess(
+            params,
+            model,
+            lambda some, steps: episodes.sequences(held_out[some], steps),
+            length,
+            key_for(config["seed"], config["round"], "memory held out"),
+            progress.update,
+        )
+        progress.update(0, nll=float(figures["nll"][0]))
+    figures["seed"] = episodes.seed[held_out], ["episode"]
+    return {f"held_out/{name}": figure for name, figure in figures.items()}

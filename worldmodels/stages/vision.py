@@ -12,7 +12,7 @@ from worldmodels.datasets import Episodes, Stream
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Run, Vision
 from worldmodels.stages.learning import Learner, fit_and_publish, params_of
-from worldmodels.training import Loss
+from worldmodels.training import Loss, separate
 
 STAGE = "vision"
 _SIZES = ("latent_size", "channels", "decoder_channels", "dtype")
@@ -73,7 +73,7 @@ def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
 def _loss(config: dict[str, Any]) -> Loss:
     model, tolerance = trained.vision_model(config), config["kl_tolerance"]
     loss = partial(vision.loss, model=model, kl_tolerance=tolerance)
-    return lambda params, batch, key: loss(params, batch["frames"], key)
+    return separate(lambda params, batch, key: loss(params, batch["frames"], key))
 
 
 def _stream(shared: Run, settings: Vision, round: int, episodes: Episodes) -> Stream:

@@ -1,0 +1,249 @@
+"""How well M predicts episodes that it never learnt from.
+
+Each episode is watched from its beginning, `REACH` steps at a time: there M's next step
+is scored as in training, on a sample z of V's posterior. From every such place but the
+first, where M has seen nothing yet, M also dreams on under the recorded actions, and is
+scored on what really came 1, 5, 10 and 50 steps later.
+
+The density of z_{t+k}, one latent dimension at a time, is the mean of M's mixtures
+after `DREAMS` dreamt pasts z_{t+1} .. z_{t+k-1}. Its -log is too large in the mean, by
+about variance / (2 * DREAMS * mean^2) of the density over pasts; at k = 1 there is no
+dreamt past, and it is exact.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from worldmodels import dream, memory, vision
+from worldmodels.datasets import Items
+from worldmodels.dream import State
+from worldmodels.memory import LSTMState, Memory, Params
+
+HORIZONS = (1, 5, 10, 50)  # open-loop steps
+REACH = max(HORIZONS)
+DREAMS = 32  # pasts over which a density is averaged
+# Of death's log-odds in nats: 0, where death becomes the likelier, is an edge.
+LOGIT_EDGES = np.array([-np.inf, *np.linspace(-12, 12, 97), np.inf], np.float32)
+_TOGETHER = 16  # episodes watched side by side
+
+Figures = dict[str, tuple[np.ndarray, Sequence[str]]]  # values, names of their axes
+
+
+class Seen(NamedTuple):
+    """What M expected of REACH steps of B episodes, and what came of them."""
+
+    episode: np.ndarray  # int [B]
+    known: np.ndarray  # bool [B, S] there is a next z
+    inside: np.ndarray  # bool [B, S] there is this step
+    died: np.ndarray  # bool [B, S]
+    rewards: np.ndarray  # [B, S]
+    nll: np.ndarray  # [B, S, Z] of the next z, in nats
+    death: np.ndarray | None  # [B, S] log-odds
+    expected: np.ndarray | None  # [B, S] reward
+    ahead: np.ndarray | None  # [B, H, Z] of z after HORIZONS in nats; None: at first
+
+
+def assess(
+    params: Params,
+    model: Memory,
+    load: Callable[[np.ndarray, int], Items],
+    length: np.ndarray,
+    key: jax.Array,
+    progress: Callable[[int], None],
+) -> Figures:
+    """Return the figures of M on episodes, in memory bounded by a few of them.
+
+    Args:
+        load: `(episodes, steps) ->` whole episodes as `objective.loss` takes them.
+        length: [E] steps in each episode.
+        progress: told how many steps have been watched since it was last told.
+
+    Returns:
+        nll: nats per latent dimension and step; latent_nll [Z] and episode_nll [E] of
+            each dimension and episode, over episode_steps [E].
+        horizon [H], horizon_nll [H], horizon_starts [H]: open-loop steps, nats per
+            latent dimension so many steps on, and from how many places; NaN where no
+            episode was long enough.
+        death/...: see `_death_figures`, with a death head.
+        reward/unexplained: mean squared error by the rewards' variance, with a reward
+            head.
+    """
+    sums = _Sums(len(length), model)
+    for seen in _windows(params, model, load, length, key):
+        sums.add(seen)
+        progress(int(seen.inside.sum()))
+    return sums.figures()
+
+
+def _windows(
+    params: Params, model: Memory, load: Callable, length: np.ndarray, key: jax.Array
+) -> Iterator[Seen]:
+    # Longest first: those side by side end at about the same time.
+    order = np.argsort(-length, kind="stable")
+    for at in range(0, len(order), _TOGETHER):
+        episodes = order[at : at + _TOGETHER]
+        count = -(-int(length[episodes[0]]) // REACH)
+        items = load(episodes, count * REACH)
+        state = memory.initial_state(model, len(episodes))
+        keys = jax.vmap(partial(jax.random.fold_in, key))(episodes)
+        for number in range(count):
+            part = _part(items, number)
+            shown = part["mu"], part["logvar"], part["actions"]
+            at_window = jax.vmap(partial(jax.random.fold_in, data=number))(keys)
+            watched = _watch(params, model, state, *shown, at_window)
+            ahead = _ahead(params, model, state, *shown, at_window) if number else None
+            state = watched[0]
+            yield _seen(episodes, part, watched[1:], ahead)
+
+
+def _part(items: Items, number: int) -> Items:
+    """Return one window, REACH steps and the latents after them."""
+    begin, end = number * REACH, (number + 1) * REACH
+    latents = ("mu", "logvar")
+    return {k: v[:, begin : end + (k in latents)] for k, v in items.items()}
+
+
+def _seen(episodes, part: Items, watched, ahead) -> Seen:
+    nll, death, reward, ahead = jax.tree.map(np.asarray, (*watched, ahead))
+    return Seen(
+        episode=episodes,
+        known=part["inside"] & ~part["last"],
+        inside=part["inside"],
+        died=part["inside"] & part["terminated"],
+        rewards=part["rewards"],
+        nll=nll,
+        death=death,
+        expected=reward,
+        ahead=ahead,
+    )
+
+
+@partial(jax.jit, static_argnames="model")
+def _watch(params, model, state, mu, logvar, actions, keys):
+    """Return the state and nll [B, S, Z], death and reward [B, S], teacher-forced."""
+
+    def watch(state: LSTMState, mu, logvar, actions, key):
+        z = vision.sample(key, mu, logvar)
+
+        def step(state, at_t):
+            z, a, target = at_t
+            state, predicted = memory.step(params, model, state, z, a)
+            nll = memory.nll(predicted.mixture, target)
+            return state, (nll, predicted.death, predicted.reward)
+
+        return jax.lax.scan(step, state, (z[:-1], actions, z[1:]))
+
+    mu, logvar, actions = (x.astype(model.dtype) for x in (mu, logvar, actions))
+    state, expected = jax.vmap(watch)(state, mu, logvar, actions, keys)
+    return state, *expected
+
+
+@partial(jax.jit, static_argnames="model")
+def _ahead(params, model, state, mu, logvar, actions, keys):
+    """Return the NLL [B, H, Z] of the latents that came, HORIZONS steps on."""
+
+    def past(state, z, actions, key):
+        """Return the log-densities [H, Z] after one dreamt past."""
+
+        def step(state: State, at_t):
+            a, target, key = at_t
+            state, predicted = dream.advance(params, model, state, a, key, 1.0)
+            return state, -memory.nll(predicted.mixture, target)
+
+        inputs = actions, z[1:], jax.random.split(key, REACH)
+        logdensities = jax.lax.scan(step, State(z[0], state), inputs)[1]
+        return logdensities[np.array(HORIZONS) - 1]
+
+    def pasts(state: LSTMState, mu, logvar, actions, key):
+        z = vision.sample(key, mu, logvar)  # as in `_watch`
+        keys = jax.random.split(jax.random.fold_in(key, 1), DREAMS)
+        each = jax.vmap(past, in_axes=(None, None, None, 0))(state, z, actions, keys)
+        return jnp.log(DREAMS) - jax.nn.logsumexp(each, axis=0)
+
+    mu, logvar, actions = (x.astype(model.dtype) for x in (mu, logvar, actions))
+    return jax.vmap(pasts)(state, mu, logvar, actions, keys)
+
+
+class _Sums:
+    """The figures while they are summed up, in double precision."""
+
+    def __init__(self, episodes: int, model: Memory):
+        self.model = model
+        self.latents = np.zeros((episodes, model.latent_size))
+        self.steps = np.zeros(episodes, np.int64)
+        self.ahead = np.zeros(len(HORIZONS))
+        self.starts = np.zeros(len(HORIZONS), np.int64)
+        self.death = np.zeros((2, len(LOGIT_EDGES) - 1), np.int64)  # survived, died
+        self.likelihood = np.zeros(len(LOGIT_EDGES) - 1)  # of death, summed
+        self.alarms = np.zeros(2, np.int64)
+        self.rewards = np.zeros(4)  # how many, their sum, of squares, of errors squared
+
+    def add(self, seen: Seen) -> None:
+        known = seen.known[..., None]
+        self.latents[seen.episode] += np.where(known, seen.nll, 0).sum(1, np.float64)
+        self.steps[seen.episode] += seen.known.sum(axis=1)
+        if seen.ahead is not None:
+            reached = seen.known[:, np.array(HORIZONS) - 1]
+            nll = seen.ahead.mean(axis=-1, dtype=np.float64)
+            self.ahead += np.where(reached, nll, 0).sum(axis=0)
+            self.starts += reached.sum(axis=0)
+        if seen.death is not None:
+            self._add_deaths(seen)
+        if seen.expected is not None:
+            rewards = seen.rewards[seen.inside].astype(np.float64)
+            error = rewards - seen.expected[seen.inside]
+            moments = len(rewards), rewards.sum(), rewards @ rewards, error @ error
+            self.rewards += moments
+
+    def _add_deaths(self, seen: Seen) -> None:
+        for died in (False, True):
+            decided = seen.died if died else seen.known & ~seen.died
+            logit = seen.death[decided].astype(np.float64)
+            self.death[int(died)] += np.histogram(logit, LOGIT_EDGES)[0]
+            p = 1 / (1 + np.exp(-logit))
+            self.likelihood += np.histogram(logit, LOGIT_EDGES, weights=p)[0]
+            self.alarms[int(died)] += (logit > 0).sum()
+
+    def figures(self) -> Figures:
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN: nothing to score
+            latent = self.latents.sum(axis=0) / self.steps.sum()
+            figures = {
+                "nll": (latent.mean(), ()),
+                "latent_nll": (latent, ["latent"]),
+                "episode_nll": (self.latents.mean(axis=1) / self.steps, ["episode"]),
+                "episode_steps": (self.steps, ["episode"]),
+                "horizon": (np.array(HORIZONS), ["horizon"]),
+                "horizon_nll": (self.ahead / self.starts, ["horizon"]),
+                "horizon_starts": (self.starts, ["horizon"]),
+            }
+            if self.model.death_head:
+                figures |= self._death_figures()
+            if self.model.reward_head:
+                count, total, squares, errors = self.rewards
+                unexplained = errors / (squares - total**2 / count)
+                figures["reward/unexplained"] = (unexplained, ())
+        return figures
+
+    def _death_figures(self) -> Figures:
+        """Return how death is foreseen one step ahead, where its log-odds exceed 0.
+
+        recall: share of the deaths that were foreseen.
+        false_alarms: deaths foreseen in a thousand steps that were survived.
+        survived, died, expected [Q]: steps, deaths and the sum of death's probability
+            by its log-odds, between edges [Q + 1].
+        """
+        survived, died = self.death
+        bins = ["bin"]
+        return {
+            "death/recall": (self.alarms[1] / died.sum(), ()),
+            "death/false_alarms": (1000 * self.alarms[0] / survived.sum(), ()),
+            "death/edges": (LOGIT_EDGES, ["edge"]),
+            "death/survived": (survived, bins),
+            "death/died": (died, bins),
+            "death/expected": (self.likelihood, bins),
+        }

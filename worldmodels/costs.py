@@ -1,0 +1,143 @@
+"""What M's predictions cost on a sequence: value and gradients in one pass.
+
+M's outputs are one product h @ kernel + bias: 3KZ numbers of the mixtures, and after
+them the logit of death and the reward where M has these heads. The mixtures cost their
+NLL (World Models, appendix A.2), death a weighted cross-entropy (the original's code
+for TakeCover), the reward its squared error.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from worldmodels import mixture
+from worldmodels.lstm import in_chunks
+
+
+class Number(NamedTuple):
+    """A number at each step, and how much an error of it costs."""
+
+    value: jax.Array  # [T, B]
+    weight: jax.Array  # [T, B]; 0: nothing is known, and nothing costs
+
+
+class Targets(NamedTuple):
+    """What came of each step; None where M has no such head."""
+
+    z: jax.Array  # [T, B, Z]
+    known: jax.Array  # bool [T, B]: there is a next z
+    death: Number | None  # of 0 or 1
+    reward: Number | None
+
+
+class Costs(NamedTuple):
+    """Sums over all steps; 0 where M has no such head."""
+
+    nll: jax.Array  # nats
+    death: jax.Array  # weight times nats
+    reward: jax.Array  # weight times squared units
+
+
+class Gradients(NamedTuple):
+    """Sums over the time steps so far."""
+
+    costs: Costs
+    kernel: jax.Array  # [N, O]
+    bias: jax.Array  # [O]
+
+
+def total(
+    kernel: jax.Array, bias: jax.Array, h: jax.Array, targets: Targets
+) -> tuple[jax.Array, Costs]:
+    """Return all costs together, which have gradients, and one by one, which have none.
+
+    The gradients have a closed form and are made together with the value, a few time
+    steps at a time: autodiff over a whole sequence keeps ten arrays [T, B, K, Z], and
+    on a CPU their memory costs three times the arithmetic.
+
+    Args:
+        kernel: [N, O] and bias [O]: see `mixture.from_outputs`, then one column each
+            for death and the reward where there are such targets.
+        h: [T, B, N].
+    """
+    together, costs = _total(kernel, bias, h, targets)
+    return together, jax.lax.stop_gradient(costs)
+
+
+@jax.custom_vjp
+def _total(kernel, bias, h, targets):
+    return _forward(kernel, bias, h, targets)[0]
+
+
+def _forward(kernel, bias, h, targets):
+    transposed = kernel.T
+
+    def step(total: Gradients, rows):
+        h, targets = rows
+        costs, (doutputs, dz) = _costs_and_gradients(h @ kernel + bias, targets)
+        total = Gradients(
+            Costs(*map(jnp.add, total.costs, costs)),
+            total.kernel + h.T @ doutputs,
+            total.bias + doutputs.sum(axis=0),
+        )
+        return total, (doutputs @ transposed, dz)
+
+    none = Costs(*(jnp.zeros((), h.dtype) for _ in Costs._fields))
+    zero = Gradients(none, jnp.zeros_like(kernel), jnp.zeros_like(bias))
+    rows = jax.tree.map(_in_rows, (h, targets))
+    total, (dh, dz) = jax.lax.scan(step, zero, rows)
+    gradients = (
+        total.kernel,
+        total.bias,
+        dh.reshape(h.shape),
+        Targets(dz.reshape(targets.z.shape), None, None, None),
+    )
+    return (sum(total.costs), total.costs), gradients
+
+
+def _in_rows(x: jax.Array) -> jax.Array:
+    """Cut x [T, B, ...] into [C, R, ...]: R rows are taken at once."""
+    chunks = in_chunks(x)
+    return chunks.reshape(len(chunks), -1, *x.shape[2:])
+
+
+def _costs_and_gradients(outputs, targets: Targets):
+    """Return the costs of outputs [R, O], and their gradients by outputs and z."""
+    numbers = [name for name in _NUMBERS if getattr(targets, name) is not None]
+    mixtures = outputs.shape[-1] - len(numbers)
+    each, parts = mixture.nll_and_gradients(
+        outputs[:, :mixtures], targets.z, targets.known
+    )
+    dz = -parts[1].sum(axis=1)
+    costs = Costs(each.sum(), jnp.zeros((), each.dtype), jnp.zeros((), each.dtype))
+    # Flattened first: XLA's CPU backend writes a concatenation at a fusion's root
+    # piece by piece, and otherwise branches at every element.
+    columns = [x.reshape(len(outputs), -1) for x in parts]
+    for column, name in enumerate(numbers, start=mixtures):
+        target = getattr(targets, name)
+        cost, gradient = _NUMBERS[name](outputs[:, column], target.value)
+        costs = costs._replace(**{name: (target.weight * cost).sum()})
+        columns.append((target.weight * gradient)[:, None])
+    return costs, (jnp.concatenate(columns, axis=-1), dz)
+
+
+def _cross_entropy(logit, happened):
+    """Return -log p of what happened, in nats, and its gradient by the logit."""
+    return jnp.logaddexp(0, logit) - happened * logit, jax.nn.sigmoid(logit) - happened
+
+
+def _squared_error(expected, value):
+    error = expected - value
+    return error**2, 2 * error
+
+
+_NUMBERS = {"death": _cross_entropy, "reward": _squared_error}  # as their columns are
+
+
+def _backward(gradients, cotangents):
+    dtotal, _ = cotangents
+    return jax.tree.map(lambda x: dtotal * x, gradients)
+
+
+_total.defvjp(_forward, _backward)
