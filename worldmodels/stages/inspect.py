@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from worldmodels import pictures
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.publication import refuse_full_disk
 from worldmodels.quantities import duration, size
 
 _SHEET_EPISODES = 8
+_SHOWN_VALUES = 4  # of an array, at most
 
 
 def run(*, store: Path, contact_sheet: Path | None = None) -> None:
@@ -74,7 +77,13 @@ def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
             ", ".join(d or "?" for d in dimensions),
             # One of the files is the array's metadata.
             f"{size(count)} in {files - 1} chunk{'s' * (files != 2)}",
+            _values(artifact.read(name)) if array.size <= _SHOWN_VALUES else "",
         )
+
+
+def _values(values: np.ndarray) -> str:
+    """Return a few numbers as text; a score says more than its shape."""
+    return " ".join(f"{value:.6g}" for value in values.ravel())
 
 
 def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
