@@ -35,7 +35,7 @@ def mortal(temperature: float = 1.15) -> Dream:
     return Dream(MODEL, params, starts(), temperature)
 
 
-LETHAL = np.array([-3.5], np.float32)  # how ready to die, found by trial
+LETHAL = np.array([-2.4], np.float32)  # how ready to die, found by trial
 
 
 def population(count: int) -> np.ndarray:

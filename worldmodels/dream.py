@@ -60,8 +60,9 @@ class Dream:
         """Begin a dream at one of the starts."""
         of_start, of_z = jax.random.split(key)
         start = jax.random.randint(of_start, (), 0, len(self.starts.mu))
-        mu, logvar = (x[start].astype(self.model.dtype) for x in self.starts)
-        zeros = jnp.zeros(self.model.hidden_size, self.model.dtype)
+        dtype = self.model.dtype
+        mu, logvar = (jnp.asarray(x, dtype)[start] for x in self.starts)
+        zeros = jnp.zeros(self.model.hidden_size, dtype)
         return State(vision.sample(of_z, mu, logvar), LSTMState(zeros, zeros))
 
     def step(

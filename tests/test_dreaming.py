@@ -1,0 +1,176 @@
+"""A population's dreams in one program against a plain loop over each dream."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_dream
+from jax.sharding import AxisType
+from small_dream import CONTROLLER
+
+from worldmodels import dreaming, simulation
+from worldmodels.dream import Dream
+from worldmodels.dreaming import Controlled, Recorded
+from worldmodels.memory import Memory
+from worldmodels.randomness import (
+    Purpose,
+    episode_keys,
+    episode_seeds,
+    seed_words,
+    step_keys,
+)
+
+STEPS = 40
+SEEDS = episode_seeds(Purpose.TRAINING, 0, 0, 0, 4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_groups():
+    """Several groups a device, and the living moving up often."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(dreaming, "DREAMERS_A_CORE", 4)
+    patch.setattr(dreaming, "_SEGMENT", 3)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return simulation.devices()
+
+
+@pytest.fixture(scope="module")
+def world():
+    return small_dream.mortal()
+
+
+@pytest.fixture(scope="module")
+def population():
+    return small_dream.population(3)
+
+
+@pytest.fixture(scope="module")
+def scores(mesh, world, population):
+    return dreaming.returns(mesh, world, CONTROLLER, population, SEEDS, STEPS)
+
+
+dream_step = jax.jit(lambda world, *args: world.step(*args))
+act = jax.jit(CONTROLLER.act)
+
+
+def loop(world: Dream, controller: np.ndarray, seed: int, steps: int):
+    """Dream one dream step by step; return its rewards, actions and z."""
+    words = seed_words(np.array([seed]))
+    state = world.reset(episode_keys(words, "dream")[0])
+    rewards, actions, seen = [], [], []
+    for t in range(steps):
+        # C reads z and what M remembers before it; M reads z and that very action.
+        actions.append(act(controller, state.z, state.memory.h, state.memory.c))
+        seen.append(state.z)
+        _, key = jax.random.split(step_keys(words, jnp.array([t]))[0])
+        state, reward, died = dream_step(world, state, actions[-1], key)
+        rewards.append(float(reward))
+        if died:
+            break
+    return rewards, np.array(actions), np.array(seen)
+
+
+def test_a_population_dreams_as_a_loop_over_its_dreams(scores, world, population):
+    expected = [
+        [sum(loop(world, controller, seed, STEPS)[0]) for seed in SEEDS]
+        for controller in population
+    ]
+    np.testing.assert_array_equal(scores, expected)
+    # Some die in the first steps, some later, some not at all.
+    assert scores.min() < 6
+    assert scores.max() == STEPS
+    assert len(np.unique(scores)) > 3
+
+
+def test_a_dream_is_the_same_whoever_else_dreams(mesh, world, population, scores):
+    for candidate in range(3):
+        alone = dreaming.returns(
+            mesh, world, CONTROLLER, population[[candidate]], SEEDS, STEPS
+        )
+        np.testing.assert_array_equal(alone, scores[[candidate]])
+
+
+def test_candidates_meet_the_same_luck(mesh, world, population, scores):
+    """Equal candidates have equal dreams of a seed, and unequal ones of two seeds."""
+    twins = dreaming.returns(
+        mesh, world, CONTROLLER, population[[1, 1, 1]], SEEDS, STEPS
+    )
+    np.testing.assert_array_equal(twins, scores[[1, 1, 1]])
+    assert len(np.unique(twins[0])) > 1
+
+
+def test_devices_share_the_dreamers(mesh, world, population, scores):
+    assert mesh.size == 2  # see conftest.py
+    one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
+    alone = dreaming.returns(one, world, CONTROLLER, population, SEEDS, STEPS)
+    np.testing.assert_array_equal(alone, scores)
+
+
+def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores):
+    seeds = np.stack([SEEDS, SEEDS[::-1], np.roll(SEEDS, 1)])
+    own = dreaming.returns(mesh, world, CONTROLLER, population, seeds, STEPS)
+    np.testing.assert_array_equal(own[0], scores[0])
+    np.testing.assert_array_equal(own[1], scores[1, ::-1])
+    np.testing.assert_array_equal(own[2], np.roll(scores[2], 1))
+
+
+def test_nobody_outlives_the_last_step(mesh, world, population, scores):
+    """Of 7 steps, where the living move up every 3."""
+    short = dreaming.returns(mesh, world, CONTROLLER, population, SEEDS, 7)
+    np.testing.assert_array_equal(short, np.minimum(scores, 7))
+
+
+def test_an_action_that_is_not_finite_is_never_scored(mesh, world, population, scores):
+    broken = population.copy()
+    broken[1, 0] = np.nan
+    found = dreaming.returns(mesh, world, CONTROLLER, broken, SEEDS, STEPS)
+    assert np.isnan(found[1]).all()
+    np.testing.assert_array_equal(found[[0, 2]], scores[[0, 2]])
+
+
+def test_a_record_is_the_dream_that_was_scored(world, population, scores):
+    words, steps = seed_words(SEEDS), 10
+    for candidate in range(3):
+        record = dreaming.record(
+            world, Controlled(CONTROLLER), population[candidate], words[2], steps
+        )
+        rewards, actions, seen = loop(world, population[candidate], SEEDS[2], steps)
+        lived = len(rewards)
+        assert record.alive.sum() == lived
+        np.testing.assert_allclose(record.action[:lived], actions, atol=1e-5)
+        np.testing.assert_allclose(record.z[:lived], seen, atol=1e-5)
+        np.testing.assert_array_equal(record.reward[:lived], rewards)
+
+
+def test_recorded_actions_are_done_again(world):
+    actions = np.random.default_rng(2).uniform(0, 1, (6, 3)).astype(np.float32)
+    record = dreaming.record(world, Recorded(), actions, seed_words(SEEDS)[0], 6)
+    np.testing.assert_array_equal(record.action, actions)
+
+
+def test_carracings_dream_pays_what_m_predicts(mesh, population):
+    """Without a death head everybody dreams to the last step."""
+    model = Memory(latent_size=4, hidden_size=8, mixtures=3, reward_head=True)
+    world = Dream(model, small_dream.weights(model), small_dream.starts())
+    found = dreaming.returns(mesh, world, CONTROLLER, population[:2], SEEDS[:2], 10)
+    for candidate in range(2):
+        for rollout in range(2):
+            rewards, _, _ = loop(world, population[candidate], SEEDS[rollout], 10)
+            assert len(rewards) == 10
+            assert found[candidate, rollout] == pytest.approx(sum(rewards), rel=1e-4)
+
+
+def test_the_temperature_is_the_dreams(mesh, world, population, scores):
+    cold = replace(world, temperature=0.0)
+    found = dreaming.returns(mesh, cold, CONTROLLER, population, SEEDS, STEPS)
+    assert np.isfinite(found).all()
+    assert not np.array_equal(found, scores)
+    expected = sum(loop(cold, population[0], SEEDS[0], STEPS)[0])
+    assert found[0, 0] == expected
