@@ -68,7 +68,7 @@ def our_training(batches: np.ndarray) -> Run:
     """Return a call that makes one update with each of uint8 [S, B, 64, 64, 3]."""
     model, optimizer = vision.VAE(LATENT_SIZE), optax.adam(LEARNING_RATE)
     loss = partial(vision.loss, model=model, kl_tolerance=KL_TOLERANCE)
-    update = training.updates(loss, optimizer)
+    update = training.updates(training.separate(loss), optimizer)
     state = training.initial(vision.initial(jax.random.key(0), model), optimizer)
 
     def run():

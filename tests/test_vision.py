@@ -255,10 +255,8 @@ def test_the_floor_holds_for_one_image_not_for_the_mean():
 
 def test_training_lowers_the_loss():
     optimizer = optax.adam(3e-3)
-    update = training.updates(
-        lambda p, batch, key: vision.loss(p, batch, key, model=SMALL, kl_tolerance=0.5),
-        optimizer,
-    )
+    loss = partial(vision.loss, model=SMALL, kl_tolerance=0.5)
+    update = training.updates(training.separate(loss), optimizer)
     state = training.initial(vision.initial(jax.random.key(0), SMALL), optimizer)
     batches = np.broadcast_to(np.uint8(220), (30, 4, 64, 64, 3))
     _, metrics = update(state, batches, jax.random.key(1))
