@@ -151,6 +151,14 @@ def previous_block(wildcards):
     return BLOCK.format(run=wildcards.run, round=wildcards.round, block=f"{before:04d}")
 
 
+def dream_starts(wildcards):
+    """Return the latents that dreams begin at, where C learns in the dream."""
+    run, round = wildcards.run, wildcards.round
+    if settings(run, round).controller.train_in != "dream":
+        return []
+    return shards(LATENTS, RUNS[run].home("latents"), round)
+
+
 def options(*names):
     """Return the params function that gives a job's optional inputs as options."""
 

@@ -5,6 +5,7 @@ rule evolve_block:
     input:
         vision=used("vision", VISION),
         memory=used("memory", MEMORY),
+        latents=dream_starts,
         previous=previous_block,
         start=start_blocks,
     output:
@@ -21,12 +22,12 @@ rule evolve_block:
         runtime=4320,
         gpu=0,
     params:
-        previous=options("previous", "start"),
+        given=options("latents", "previous", "start"),
         checkpoint=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
         flags=stage_flags("controller"),
         version=VERSIONS["controller"],
     shell:
         "worldmodels controller --round {wildcards.round} --block {wildcards.block}"
         " --workers {threads} --vision {input.vision:q} --memory {input.memory:q}"
-        " {params.previous} --checkpoint {params.checkpoint:q} --out {output:q}"
+        " {params.given} --checkpoint {params.checkpoint:q} --out {output:q}"
         " --log {log:q} {params.flags}"

@@ -146,6 +146,10 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["environment.backend is simulator", "takecover", "must be gymnasium"],
         ),
         (
+            {"controller": {"train_in": "dream"}},
+            ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
+        ),
+        (
             {"controller": {"generations": 25 * 10**6}},
             ["controller.generations is 25000000", "268435456"],
         ),

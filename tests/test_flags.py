@@ -38,7 +38,23 @@ ROUND = Round(
         17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
     ),
     controller=Controller(
-        "z_c_h", False, 40, False, 6, 2, False, 50, 10, 1e-3, -1e-5, 9, 0, 5, 4, True
+        inputs="z_c_h",
+        sample_z=False,
+        hidden_size=40,
+        bias=False,
+        population=6,
+        rollouts=2,
+        common_tracks=False,
+        temperature=0.3,
+        generations=50,
+        generations_per_block=10,
+        sigma=1e-3,
+        initial_mean=-1e-5,
+        initial_steps=9,
+        step_increment=0,
+        select_every=5,
+        selection_episodes=4,
+        warm_start=True,
     ),
     evaluation=Evaluation(episodes=9, random_policy="white"),
 )
@@ -58,6 +74,7 @@ USERS = {
     ("memory", "warm_start"): set(),
     ("controller", "warm_start"): set(),
     ("controller", "generations"): set(),
+    ("controller", "temperature"): set(),  # the dream's alone
 } | {("environment", f.name): DRIVING for f in fields(Environment)}
 USERS["environment", "backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 NOT_IN_ROUND_0 = {
@@ -133,6 +150,19 @@ def test_the_simulator_has_no_slots(round_number):
         given, changed = (flags(stage, RUN, s, round_number) for s in (here, more))
         assert ("--slots=" in given) == (stage == "evaluation"), stage
         assert (given != changed) == (stage == "evaluation"), stage
+
+
+def test_a_dream_has_a_temperature_and_no_environment_drives_it():
+    dreamt = replace(ROUND, controller=replace(ROUND.controller, train_in="dream"))
+    in_dream, in_game = (flags("controller", RUN, r, 0) for r in (dreamt, ROUND))
+    assert "--train-in=dream" in in_dream
+    assert "--temperature=0.3" in in_dream
+    assert "--temperature" not in in_game
+    for name in ("--backend", "--slots"):
+        assert name not in in_dream
+        assert name in in_game
+    for name in ("--environment", "--max-steps"):  # C's actions, a dream's length
+        assert name in in_dream
 
 
 def test_the_weight_of_deaths_is_a_death_heads():

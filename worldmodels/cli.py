@@ -17,6 +17,7 @@ from typing import Any
 import worldmodels
 from worldmodels.errors import UserError
 from worldmodels.flags import STAGE_SECTIONS, add_flags, from_flags
+from worldmodels.settings import Controller
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -38,6 +39,7 @@ _COMMANDS = {
     "inspect": "print what a store holds and where it came from",
     "export": "put one round's agent into a single small store, to be shipped",
     "drive": "film a trained agent on a track",
+    "dream": "film what M dreams, under any actions and at any temperature",
     "evaluate": "score a pretrained agent on unseen tracks",
 }
 
@@ -97,6 +99,7 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
         "block": {"help": "number of this block", "default": 0, **_NUMBER},
         "vision": {"help": "vision store", **_ONE, "required": True},
         "memory": {"help": "memory store", **_ONE, "required": True},
+        "latents": {"help": "latents stores, where dreams begin (in a dream)", **_MANY},
         "previous": {"help": "the block before (from block 1 on)", **_ONE},
         "start": {"help": "blocks whose best mean to start from (block 0)", **_MANY},
         "workers": _WORKERS,
@@ -231,6 +234,34 @@ def _add_drive(files) -> None:
     files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
 
 
+def _add_dream(files) -> None:
+    files.add_argument("--memory", help="memory store", required=True, **_ONE)
+    files.add_argument("--vision", help="default: beside the memory", **_ONE)
+    files.add_argument("--latents", help="default: beside the memory", **_MANY)
+    files.add_argument(
+        "--controller",
+        help="controller stores, or a folder of them, whose best tested mean acts "
+        "(default: random actions, held for a few steps each)",
+        **_MANY,
+    )
+    files.add_argument(
+        "--actions",
+        help="an episode of rollouts or latents, whose actions are done again from "
+        "its first frame on",
+        metavar="STORE:EPISODE",
+    )
+    files.add_argument(
+        "--temperature",
+        help="of the dream; 1: as uncertain as M is (default: %(default)s)",
+        type=float,
+        metavar="X",
+        default=Controller.temperature,
+    )
+    files.add_argument("--seed", help="of the dream", default=0, **_NUMBER)
+    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
+    files.add_argument("--out", help="dream.mp4 or dream.gif", required=True, **_ONE)
+
+
 def _add_evaluate(files) -> None:
     files.add_argument("--pretrained", default=_SHIPPED, **_PRETRAINED)
     files.add_argument(
@@ -255,6 +286,7 @@ _TOOLS = {
     "inspect": _add_inspect,
     "export": _add_export,
     "drive": _add_drive,
+    "dream": _add_dream,
     "evaluate": _add_evaluate,
 }
 

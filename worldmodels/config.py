@@ -189,7 +189,12 @@ def _check_round(settings: Round, where: str) -> None:
         in_simulator(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
-    controller = settings.controller
+    controller, memory = settings.controller, settings.memory
+    if controller.train_in == "dream" and not (memory.death_head or memory.reward_head):
+        raise UserError(
+            f"{where}controller.train_in is dream; M must then predict what a step is "
+            "worth: set memory.death_head or memory.reward_head to true"
+        )
     drivers = 1 if controller.common_tracks else controller.population
     tracks = controller.generations * max(
         controller.rollouts * drivers, controller.selection_episodes

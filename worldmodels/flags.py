@@ -66,6 +66,11 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         agent = ("action_noise", "dtype", "slots")
         for name in agent if round == 0 else ("policy",):
             del values[name]
+    if stage == "controller":
+        # No environment drives a dream, and an environment has no temperature.
+        dream = values["train_in"] == "dream"
+        for name in ("backend", "slots") if dream else ("temperature",):
+            del values[name]
     if values.get("death_head") is False:
         del values["death_weight"]
     if values.get("backend") == "simulator":

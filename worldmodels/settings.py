@@ -172,6 +172,15 @@ class Controller:
     common_tracks: bool = _setting(
         True, "all candidates of a generation drive the same tracks (paper false)"
     )
+    train_in: str = _setting(
+        "environment",
+        "where C learns: in the game, or in M's dream of it (paper environment, "
+        "takecover dream)",
+        choices=("environment", "dream"),
+    )
+    temperature: float = _setting(
+        1.15, "tau of the dream, 1: as uncertain as M is (paper 1.15)", low=0.0
+    )
     generations: int = _setting(1800, "generations G (paper 1800)", low=1)
     generations_per_block: int = _setting(25, "generations in one store", low=1)
     sigma: float = _setting(0.1, "first step size of CMA-ES (paper 0.1)", above=0.0)

@@ -11,11 +11,14 @@ import numpy as np
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.controller import Controller
+from worldmodels.dream import Dream, Starts
 from worldmodels.environments.games import game_of
+from worldmodels.lineage import check_input
 from worldmodels.memory import Memory
 from worldmodels.quantities import count
 from worldmodels.vision import VAE
 
+STARTS = 1000  # first frames that dreams begin at, at most, as the original's
 PRECISION = "float32"  # that a pretrained agent computes in, whatever it was trained in
 
 
@@ -59,6 +62,29 @@ def load_vision(store: Artifact) -> tuple[VAE, Any]:
 def load_memory(store: Artifact) -> tuple[Memory, Any]:
     """Return M and its parameters from a memory store."""
     return memory_model(store.config), store.tree("params")
+
+
+def load_dream(
+    memory: Artifact, latents: Sequence[Artifact], temperature: float
+) -> Dream:
+    """Return the dream of a trained M, which begins at the first frames of `latents`.
+
+    Raises:
+        ArtifactError: when M was trained on other latents.
+    """
+    for store in latents:
+        check_input(memory, "latents", store)
+    starts = (first_frames(latents, name) for name in ("mu", "logvar"))
+    return Dream(*load_memory(memory), Starts(*starts), temperature)
+
+
+def first_frames(latents: Sequence[Artifact], name: str) -> np.ndarray:
+    """Return the array `name` [S, Z] of the first frames of a thousand episodes."""
+    found = []
+    for store in latents:
+        if (wanted := STARTS - sum(map(len, found))) > 0:
+            found.append(store.read(name, (slice(wanted), 0)))
+    return np.concatenate(found)
 
 
 def load_agent(

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,26 +48,47 @@ class Drive:
         """The drive's return."""
         return float(self.rewards.sum())
 
+    @property
+    def views(self) -> dict[str, np.ndarray]:
+        """What is seen side by side, each [T, H, W, 3]."""
+        return {
+            "real frame": self.frames,
+            "V reconstructs": self.reconstruction,
+            "M dreamt": self.dream,
+        }
+
+
+@dataclass(frozen=True)
+class Dream:
+    """One dream, ready to be drawn; T steps."""
+
+    frames: np.ndarray  # [T, H, W, 3] uint8, as V decodes them
+    actions: np.ndarray  # [T, A]
+    rewards: np.ndarray  # [T], as M predicts them; NaN: it does not
+    game: Game
+    real: np.ndarray | None = None  # [T, H, W, 3] uint8, of the game, same actions
+
+    @property
+    def views(self) -> dict[str, np.ndarray]:
+        """What is seen side by side, each [T, H, W, 3]."""
+        real = {} if self.real is None else {"real frame": self.real}
+        return real | {"M dreams": self.frames}
+
 
 def draw(
-    drive: Drive, scale: int = 4, every: int = 1, first: int = 0, footer: int = 0
+    film: Drive | Dream, scale: int = 4, every: int = 1, first: int = 0, footer: int = 0
 ) -> Iterator[np.ndarray]:
     """Yield each `every`-th step from `first` on as a picture uint8 [H, W, 3].
 
-    Three views side by side, each pixel `scale` wide; below them a bar for each number
+    The views side by side, each pixel `scale` wide; below them a bar for each number
     of the action and the score up to this step. `footer` rows below are left free, for
     a player's controls. H and W are even.
     """
-    views = {
-        "real frame": drive.frames,
-        "V reconstructs": drive.reconstruction,
-        "M dreamt": drive.dream,
-    }
-    running = np.cumsum(drive.rewards)
-    for t in range(first, len(drive.frames), every):
-        shown = {name: pictures.enlarge(v[t], scale) for name, v in views.items()}
+    running = np.cumsum(film.rewards)
+    for t in range(first, len(film.actions), every):
+        shown = {name: pictures.enlarge(v[t], scale) for name, v in film.views.items()}
         total = float(running[t])
-        yield _draw_step(drive.game, shown, drive.actions[t], t, total, footer)
+        yield _draw_step(film.game, shown, film.actions[t], t, total, footer)
 
 
 def _draw_step(
@@ -84,13 +106,14 @@ def _draw_step(
         left = _MARGIN + column * (side + _MARGIN)
         pen.text((left, _CAPTION - 5), name, _INK, _font(13), anchor="ls")
         canvas.paste(Image.fromarray(view), (left, _CAPTION))
-    bars_width = 2 * side + _MARGIN
+    bars_width = 2 * (size[0] - _MARGIN) // 3 - _MARGIN  # and the score beside them
     for row, (number, value) in enumerate(zip(game.actions, action, strict=True)):
         box = bars_top + row * _row_height(side), bars_width, _row_height(side)
         _draw_bar(pen, *box, number, float(value), _COLOURS[row])
     right = size[0] - _MARGIN
     pen.text((right, bars_top), game.score, _INK, _font(13), anchor="ra")
-    pen.text((right, bars_top + 16), f"{total:.1f}", _INK, _font(24), anchor="ra")
+    told = "unknown" if np.isnan(total) else f"{total:.1f}"
+    pen.text((right, bars_top + 16), told, _INK, _font(24), anchor="ra")
     pen.text((right, bars_top + 46), f"step {t + 1}", _INK, _font(11), anchor="ra")
     return np.asarray(canvas)
 
@@ -141,7 +164,7 @@ def write(
     frames_per_second: float = CARRACING.frames_per_second,
     max_bytes_per_second: int | None = None,
 ) -> None:
-    """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file.
+    """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file, or into none.
 
     Args:
         max_bytes_per_second: bound on an mp4's rate, for a file that must stay small.
@@ -152,10 +175,15 @@ def write(
     path = Path(path)
     check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix.lower() == ".gif":
-        _write_gif(path, frames, frames_per_second)
-    else:
-        _write_mp4(path, frames, frames_per_second, max_bytes_per_second)
+    fresh = path.with_name(f".{path.stem}.new{path.suffix}")
+    try:
+        if path.suffix.lower() == ".gif":
+            _write_gif(fresh, frames, frames_per_second)
+        else:
+            _write_mp4(fresh, frames, frames_per_second, max_bytes_per_second)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def check_suffix(path: Path) -> None:

@@ -78,6 +78,12 @@ CHANGES = {
         {"controller": {"sigma": 0.2}},
         from_controller(0) | whole_round(1) | REPORT,
     ),
+    # It is the dream's, and C learns in the game.
+    "controller.temperature": ({"controller": {"temperature": 0.5}}, set()),
+    "controller.train_in": (
+        {"controller": {"train_in": "dream"}, "memory": {"reward_head": True}},
+        from_memory(0) | whole_round(1) | REPORT,
+    ),
     "evaluation.episodes": (
         {"evaluation": {"episodes": 20}},
         from_evaluation(0) | from_evaluation(1) | REPORT,
@@ -172,6 +178,20 @@ def test_slots_of_gymnasium_drive_what_is_driven_there(jobs_to_run):
     depends = from_controller(0) | from_controller(1) | rollouts(1)
     # Jobs that only have other inputs are given the same words.
     assert differ == depends
+
+
+def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
+    """Each round's own; who learns in the game needs none."""
+    for where in ("dream", "environment"):
+        change = {"controller": {"train_in": where, "sigma": 0.2}}
+        for job in jobs_to_run(change | {"memory": {"death_head": True}}):
+            if job.rule.name != "evolve_block":
+                continue
+            home = job.output[0].partition("/controller/")[0]
+            shards = [f"{home}/latents/shard-00{k}.zarr" for k in (0, 1)]
+            expected = shards if where == "dream" else []
+            assert list(job.input.get("latents", [])) == expected
+            assert (f"--latents {' '.join(shards)}" in job.shellcmd) == bool(expected)
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,10 @@ class Round:
         """Return where `kind`, rollouts or controller, was played, as words."""
         if kind not in self.stores:
             return None
-        backend = self.stores[kind][0].config["backend"]
-        return "the simulator" if backend == "simulator" else self.game.home
+        config = self.stores[kind][0].config
+        if config.get("train_in") == "dream":
+            return f"M's dream at temperature {config['temperature']:g}"
+        return "the simulator" if config["backend"] == "simulator" else self.game.home
 
 
 @dataclass(frozen=True)

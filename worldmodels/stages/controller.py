@@ -1,31 +1,34 @@
 """Stage controller: a block of generations of CMA-ES (paper, section 2.3 and A.4).
 
+C learns in the game, or in M's dream of it (section 4), and is tested where it learns.
 Every generation has new tracks; within one all candidates drive the same, or each its
 own. Every k-th generation the distribution's mean, which is what is reported and
-used, is tested on selection tracks. A block starts from the whole state of the block
-before it, so blocks of any size give the same search.
+used, is tested on selection tracks. In the dream, dreams stand for tracks, by seeds of
+the same ranges. A block starts from the whole state of the block before it, so blocks
+of any size give the same search.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import driving, evolution, flags, publication, simulation, trained
+from worldmodels import evolution, flags, publication, trained
+from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.checkpoints import Checkpoint, open_checkpoint
+from worldmodels.dream import check_pays
 from worldmodels.evolution import Evolution
 from worldmodels.progress import Progress
 from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds, key_for
-from worldmodels.settings import Controller, Environment, Run, in_simulator
-from worldmodels.stages import VERSIONS
-from worldmodels.stages.pools import pool_of
+from worldmodels.settings import Controller, Environment, Run
+from worldmodels.stages import VERSIONS, arenas
+from worldmodels.stages.arenas import Arena
 
 STAGE = "controller"
 _GENERATION = {
@@ -42,6 +45,7 @@ _SELECTION = {
     "selection/mean": ("test", "parameter"),
 }
 Records = dict[str, list[np.ndarray]]
+Inputs = dict[str, Artifact | list[Artifact]]
 
 
 class Search(NamedTuple):
@@ -67,7 +71,7 @@ class Plan(NamedTuple):
     """What every generation of a block is done with."""
 
     es: Evolution
-    drive: Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # [P, D] -> [P, R]
+    drive: Arena
     shared: Run
     settings: Controller
     max_steps: int
@@ -83,6 +87,7 @@ def run(
     block: int,
     vision: Path,
     memory: Path,
+    latents: Sequence[Path],
     previous: Path | None,
     start: Sequence[Path],
     workers: int | None,
@@ -93,6 +98,8 @@ def run(
     """Evolve C for one block of generations and publish a controller store at `out`.
 
     Args:
+        latents: the stores that M learnt from, at whose first frames dreams begin;
+            needed to learn in the dream, and for nothing else.
         previous: the store of the block before this one; needed but for block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
         workers: cores, or environment processes, that drive.
@@ -102,6 +109,8 @@ def run(
             environment that keeps failing.
     """
     inputs = _inputs(block, vision, memory, previous, start)
+    if settings.train_in == "dream":
+        inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = flags.recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "block": block,
@@ -115,9 +124,8 @@ def run(
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
     with (
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
-        _returns(environment, workers) as returns,
+        _arena(agent, weights, environment, settings, inputs, workers) as drive,
     ):
-        drive = partial(returns, agent, weights)
         plan = Plan(es, drive, shared, settings, environment.max_steps, round)
         search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
         with publication.create(
@@ -128,23 +136,13 @@ def run(
         saved.discard()
 
 
-@contextmanager
-def _returns(environment: Environment, workers: int | None) -> Iterator[Callable]:
-    """Give the function that drives a population where the settings say."""
-    if in_simulator(environment):
-        yield partial(simulation.returns, simulation.devices())
-        return
-    with pool_of(environment, workers) as pool:
-        yield partial(driving.returns, pool)
-
-
 def _inputs(
     block: int,
     vision: Path,
     memory: Path,
     previous: Path | None,
     start: Sequence[Path],
-) -> dict[str, Artifact | list[Artifact]]:
+) -> Inputs:
     if (block > 0) != (previous is not None):
         raise ArtifactError(
             f"block {block} of the controller "
@@ -164,7 +162,33 @@ def _inputs(
     return inputs
 
 
-def _begin(plan: Plan, inputs: dict) -> Search:
+def _arena(
+    agent: Agent,
+    weights: Weights,
+    environment: Environment,
+    settings: Controller,
+    inputs: Inputs,
+    workers: int | None,
+) -> AbstractContextManager[Arena]:
+    """Return where candidates are scored, as the settings say.
+
+    Raises:
+        UserError: for a dream that cannot begin, or that pays nothing.
+    """
+    if settings.train_in == "environment":
+        return arenas.game(agent, weights, environment, workers)
+    if not inputs["latents"]:
+        raise ArtifactError(
+            "a controller that learns in the dream needs --latents, the stores that M "
+            "learnt from: dreams begin at their first frames"
+        )
+    memory, latents = inputs["memory"], inputs["latents"]
+    dream = trained.load_dream(memory, latents, settings.temperature)
+    check_pays(dream.model)
+    return arenas.dreams(agent, dream)
+
+
+def _begin(plan: Plan, inputs: Inputs) -> Search:
     settings, dimension = plan.settings, plan.es.dimension
     if "previous" in inputs:
         return from_arrays(inputs["previous"].tree("state"))

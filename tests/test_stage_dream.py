@@ -1,0 +1,259 @@
+"""C learns in M's dream, and what M dreams is filmed: the stage and the tool."""
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import commands
+import imageio_ffmpeg
+import jax
+import numpy as np
+import pytest
+import synthetic
+from PIL import Image
+
+from worldmodels import dreaming, memory, publication, simulation, trained
+from worldmodels.artifacts import Artifact, open_artifact
+from worldmodels.errors import UserError
+from worldmodels.randomness import Purpose, purpose_of
+from worldmodels.settings import Controller, Environment, Run
+from worldmodels.stages import controller, dream, drive
+
+STEPS, GENERATIONS = 30, 2
+SETTINGS = Controller(
+    inputs="z_c_h",
+    population=4,
+    rollouts=3,
+    train_in="dream",
+    temperature=1.3,
+    generations=GENERATIONS,
+    generations_per_block=GENERATIONS,
+    select_every=1,
+    selection_episodes=5,
+    sigma=1.0,
+)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """A round of stores whose M, of the same latents, predicts death."""
+    made = synthetic.make_round(tmp_path_factory.mktemp("experiment"))
+    return replace(made, memory=_mortal(made))
+
+
+def _mortal(made: synthetic.Stores) -> Artifact:
+    path = made.memory.path.with_name("mortal.zarr")
+    config = made.memory.config | {"death_head": True}
+    params = memory.initial(jax.random.key(1), trained.memory_model(config))
+    # Some die early, some late, and some not before the end.
+    params["death_kernel"] = 8 * params["death_kernel"]
+    params["death_bias"] = params["death_bias"] - 1.5
+    with publication.create(
+        path, "memory", config=config, inputs={"latents": made.latents}, stage_version=1
+    ) as store:
+        store.tree("params", params)
+    return open_artifact(path)
+
+
+def evolve(stores, folder, block=0, **changes):
+    out = folder / f"block-{block:04d}.zarr"
+    given = {
+        "settings": SETTINGS,
+        "vision": stores.vision.path,
+        "memory": stores.memory.path,
+        "latents": [store.path for store in stores.latents],
+        "previous": folder / f"block-{block - 1:04d}.zarr" if block else None,
+    } | changes
+    controller.run(
+        shared=Run(),
+        environment=Environment(max_steps=STEPS),
+        round=0,
+        block=block,
+        start=[],
+        workers=None,
+        checkpoint=out.with_suffix(".ckpt"),
+        out=out,
+        log=None,
+        **given,
+    )
+    return open_artifact(out, "controller")
+
+
+@pytest.fixture(scope="module")
+def block(stores, tmp_path_factory):
+    return evolve(stores, tmp_path_factory.mktemp("controller"))
+
+
+def test_fitness_is_what_the_stored_candidate_dreams(stores, block):
+    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
+    returns = dreaming.returns(
+        simulation.devices(),
+        world,
+        agent.controller,
+        block.read("population")[1],
+        block.read("track_seed")[1],
+        STEPS,
+    )
+    np.testing.assert_array_equal(block.read("fitness")[1], returns)
+    assert 0 <= returns.min() < returns.max() <= STEPS
+    tested = dreaming.returns(
+        simulation.devices(),
+        world,
+        agent.controller,
+        block.read("selection/mean"),
+        block.read("selection/seed"),
+        STEPS,
+    )
+    np.testing.assert_array_equal(block.read("selection/returns"), tested)
+
+
+def test_dreams_have_seeds_of_the_same_ranges_as_tracks(block):
+    training, selection = block.read("track_seed"), block.read("selection/seed")
+    assert {purpose_of(seed) for seed in training.ravel()} == {Purpose.TRAINING}
+    assert {purpose_of(seed) for seed in selection} == {Purpose.SELECTION}
+    assert len(np.unique(training)) == GENERATIONS * SETTINGS.rollouts
+
+
+def test_the_store_says_that_it_was_dreamt_and_of_what(stores, block):
+    assert block.config["train_in"] == "dream"
+    assert block.config["temperature"] == 1.3
+    assert "backend" not in block.config
+    given = block.attributes["inputs"]
+    assert given["latents"] == [store.provenance for store in stores.latents]
+
+
+def test_a_block_goes_on_from_the_one_before(stores, block):
+    after = evolve(stores, block.path.parent, block=1)
+    assert after.read("state/cma/generation") == 2 * GENERATIONS
+    assert not np.intersect1d(after.read("track_seed"), block.read("track_seed")).size
+
+
+def test_a_controller_from_the_dream_drives_the_game(stores, block, tmp_path, capsys):
+    out = tmp_path / "drive.gif"
+    paths = {"vision": stores.vision.path, "memory": stores.memory.path}
+    drive.run(controller=[block.path], **paths, steps=3, out=out)
+    assert "in 3 steps" in capsys.readouterr().out
+
+
+def test_a_dream_that_cannot_be_learnt_in_is_refused(stores, tmp_path):
+    with pytest.raises(UserError, match="needs --latents"):
+        evolve(stores, tmp_path, latents=[])
+    headless = stores.memory.path.with_name("memory.zarr")
+    with pytest.raises(UserError, match="predicts neither death nor the reward"):
+        evolve(stores, tmp_path, memory=headless)
+    other = synthetic.make_round(tmp_path / "other", 1)
+    with pytest.raises(UserError, match=r"was not made with .* latents"):
+        evolve(stores, tmp_path, latents=[other.latents[0].path])
+    assert not list(tmp_path.glob("*.zarr"))
+
+
+def test_dreams_begin_at_first_frames_a_thousand_at_most(stores, monkeypatch):
+    every = [store.read("mu")[:, 0] for store in stores.latents]
+    found = trained.first_frames(stores.latents, "mu")
+    np.testing.assert_array_equal(found, np.concatenate(every))
+    monkeypatch.setattr(trained, "STARTS", synthetic.EPISODES + 1)
+    few = trained.first_frames(stores.latents, "mu")
+    np.testing.assert_array_equal(few, found[: synthetic.EPISODES + 1])
+
+
+def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path):
+    """M with a reward head, trained on real drives; its dream pays what it predicts."""
+    mind, files = tmp_path / "memory.zarr", ["--checkpoint", tmp_path / "m.ckpt"]
+    run = [*commands.MEMORY, "--epochs=1", "--reward-head=true", *files, "--out", mind]
+    commands.run("memory", "--latents", *learnt.latents, *run)
+    made = SimpleNamespace(vision=learnt.vision, memory=mind)
+    dreams = ["--train-in=dream", "--temperature=1", "--latents", *learnt.latents]
+    block = open_artifact(commands.block(tmp_path / "block.zarr", made, *dreams))
+    fitness = block.read("fitness")
+    assert np.isfinite(fitness).all()
+    assert np.ptp(fitness) > 0
+    world = trained.load_dream(
+        open_artifact(mind), [open_artifact(path) for path in learnt.latents], 1.0
+    )
+    agent, _ = trained.load_agent(
+        open_artifact(learnt.vision), open_artifact(mind), block.config
+    )
+    returns = dreaming.returns(
+        simulation.devices(),
+        world,
+        agent.controller,
+        block.read("population")[0],
+        block.read("track_seed")[0],
+        int(block.read("steps")[0]),
+    )
+    np.testing.assert_allclose(fitness[0], returns, rtol=1e-5)
+
+
+def film(stores, out, **options):
+    dream.run(memory=stores.memory.path, out=out, **{"temperature": 1.0} | options)
+    return out
+
+
+def printed(told: str) -> tuple[str, int]:
+    found = re.search(
+        r"return (\d+\.\d|unknown to M) in (\d+) steps of the dream", told
+    )
+    return found[1], int(found[2])
+
+
+def test_the_film_is_the_dream_that_was_scored(stores, block, tmp_path, capsys):
+    out = tmp_path / "films" / "dream.mp4"
+    seed = int(block.read("selection/seed")[2])
+    _, generation = trained.best_controller([block])
+    film(stores, out, controller=[block.path], temperature=1.3, seed=seed)
+    told, steps = printed(capsys.readouterr().out)
+    best = list(block.read("selection/generation")).index(generation)
+    assert float(told) == block.read("selection/returns")[best, 2]
+    assert imageio_ffmpeg.count_frames_and_secs(str(out))[0] == steps
+    assert [path.name for path in out.parent.iterdir()] == ["dream.mp4"]
+
+
+def test_recorded_actions_are_dreamt_beside_what_happened(stores, tmp_path, capsys):
+    rollouts, latents = stores.rollouts[0].path, stores.latents[0].path
+    sizes = []
+    for store in (rollouts, latents):
+        out = film(stores, tmp_path / "dream.gif", actions=f"{store}:0", steps=6)
+        with Image.open(out) as found:
+            sizes.append(found.size)
+        assert 1 <= printed(capsys.readouterr().out)[1] <= 6
+    # Two views of 256 pixels, or one of 512.
+    assert sizes == [(536, 364), (528, 688)]
+
+
+def test_a_dream_is_filmed_even_where_m_predicts_no_score(stores, tmp_path, capsys):
+    headless = stores.memory.path.with_name("memory.zarr")
+    out = tmp_path / "dream.gif"
+    dream.run(memory=headless, temperature=0.0, steps=4, out=out)
+    assert printed(capsys.readouterr().out) == ("unknown to M", 4)
+    assert out.exists()
+
+
+def test_what_cannot_be_dreamt_is_refused(stores, block, tmp_path):
+    out, rollouts = tmp_path / "dream.mp4", stores.rollouts[0].path
+    with pytest.raises(UserError, match=r"must end in \.mp4 or \.gif"):
+        film(stores, tmp_path / "dream.mov")
+    with pytest.raises(UserError, match="only one of them can act"):
+        film(stores, out, controller=[block.path], actions=f"{rollouts}:0")
+    for wrong in ({"steps": 0}, {"seed": -1}, {"temperature": np.nan}):
+        with pytest.raises(UserError, match="is impossible; give at least one step"):
+            film(stores, out, **wrong)
+    for words in ("nothing", "7", f"{rollouts}:x"):
+        with pytest.raises(UserError, match="such as rollouts/shard-000"):
+            film(stores, out, actions=words)
+    with pytest.raises(UserError, match="has 3 episodes, from 0 on, and no 3"):
+        film(stores, out, actions=f"{rollouts}:3")
+    with pytest.raises(UserError, match="actions are in rollouts and latents"):
+        film(stores, out, actions=f"{stores.vision.path}:0")
+    other = synthetic.make_round(tmp_path / "other", 1)
+    with pytest.raises(UserError, match=r"was not made with .* vision"):
+        film(stores, out, vision=other.vision.path)
+    alone = tmp_path / "alone" / "memory.zarr"
+    alone.parent.mkdir()
+    stores.memory.path.rename(alone)
+    try:
+        with pytest.raises(UserError, match="no latents beside"):
+            dream.run(memory=alone, temperature=1.0, out=out)
+    finally:
+        alone.rename(stores.memory.path)
+    assert not out.exists()

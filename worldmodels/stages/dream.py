@@ -1,0 +1,215 @@
+"""Tool dream: film what M dreams, driven by C, by recorded actions or at random.
+
+The dream begins at the first frame of one of the episodes that M learnt from, or of the
+one whose actions are done again; from there M feeds on its own samples alone, and V
+shows what it dreams of.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from worldmodels import compute, dreaming, imagery, trained, video
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.dream import Dream, Starts
+from worldmodels.dreaming import Actor, AtRandom, Controlled, Record, Recorded
+from worldmodels.environments.games import GAMES, Game
+from worldmodels.errors import UserError
+from worldmodels.imagery import Eyes
+from worldmodels.lineage import check_input
+from worldmodels.policies import random_policy
+from worldmodels.progress import Progress
+from worldmodels.publication import refuse_full_disk
+from worldmodels.quantities import count
+from worldmodels.randomness import episode_keys, seed_words
+from worldmodels.stages import drivers
+
+
+class Plan(NamedTuple):
+    """Who dreams what."""
+
+    dream: Dream
+    eyes: Eyes
+    game: Game
+    actor: Actor
+    mind: Any  # the actor's at the start
+    steps: int  # at most
+    real: np.ndarray | None  # uint8 [T, 64, 64, 3], what happened in the game instead
+
+
+class Stores(NamedTuple):
+    """M with the V and the latents that it learnt from."""
+
+    vision: Artifact
+    memory: Artifact
+    latents: list[Artifact]
+
+
+def run(
+    *,
+    memory: Path,
+    vision: Path | None = None,
+    latents: Sequence[Path] = (),
+    controller: Sequence[Path] = (),
+    actions: str | None = None,
+    temperature: float,
+    seed: int = 0,
+    steps: int | None = None,
+    out: Path,
+) -> None:
+    """Dream the dream of `seed`, film it to `out` and print its score.
+
+    Args:
+        memory: the store of M.
+        vision, latents: the stores that M learnt from; default: beside it.
+        controller: controller stores, or folders of them; the best tested mean acts.
+        actions: "STORE:EPISODE" of rollouts or latents, whose actions are done again;
+            with neither, random actions are held for a few steps each.
+        steps: at most; default: a whole episode.
+        out: an .mp4 or .gif file.
+
+    Raises:
+        UserError: for a bad store, stores of different runs, an episode that is not
+            there, two that shall act, or another kind of film.
+    """
+    video.check_suffix(out)
+    if controller and actions:
+        raise UserError("give --controller or --actions: only one of them can act")
+    if seed < 0 or not 0 <= temperature < inf or (steps is not None and steps < 1):
+        raise UserError(
+            f"a dream of {steps} steps on seed {seed} at temperature {temperature} is "
+            "impossible; give at least one step, a seed of at least 0, and a finite "
+            "temperature of at least 0"
+        )
+    stores = _open(memory, vision, latents)
+    compute.prepare(stores.memory.config["dtype"])
+    plan = _plan(stores, controller, actions, temperature, seed)
+    film = _dream(plan, seed, steps)
+    with refuse_full_disk(out), Progress("dream", len(film.actions), None) as progress:
+        _write(film, out, progress)
+    total = film.rewards.sum()
+    told = f"{total:.1f}" if np.isfinite(total) else "unknown to M"
+    print(
+        f"{plan.game.score} {told} in {len(film.actions):,} steps of the dream of seed "
+        f"{seed} at temperature {temperature:g}; film: {out}"
+    )
+
+
+def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
+    home = memory.absolute().parent
+    mind = open_artifact(memory, "memory")
+    found = latents or sorted((home / "latents").glob("shard-*.zarr"))
+    if not found:
+        raise ArtifactError(
+            f"there are no latents beside {memory}; give --latents, the stores that M "
+            "learnt from: dreams begin at their first frames"
+        )
+    stores = [open_artifact(path, "latents") for path in found]
+    eyes = open_artifact(vision or home / "vision.zarr", "vision")
+    for store in stores:
+        check_input(store, "vision", eyes)
+    return Stores(eyes, mind, stores)
+
+
+def _plan(
+    stores: Stores,
+    controller: Sequence[Path],
+    actions: str | None,
+    temperature: float,
+    seed: int,
+) -> Plan:
+    eyes = Eyes(*trained.load_vision(stores.vision))
+    dream = trained.load_dream(stores.memory, stores.latents, temperature)
+    if controller:
+        paths = stores.vision.path, stores.memory.path
+        driver = drivers.from_stores(drivers.open_stores(controller, *paths))
+        linear, steps = driver.agent.controller, driver.environment.max_steps
+        actor, mind = Controlled(linear), driver.controller
+        return Plan(dream, eyes, linear.game, actor, mind, steps, None)
+    game = _game(dream.model.action_size)
+    if actions:
+        return _again(Plan(dream, eyes, game, Recorded(), None, 0, None), actions)
+    policy = random_policy("held", game)
+    mind = policy.initial(episode_keys(seed_words(np.array([seed])), "policy"))
+    return Plan(dream, eyes, game, AtRandom(policy), mind, game.max_steps, None)
+
+
+def _game(action_size: int) -> Game:
+    """Return the game whose actions M reads: no two games' are as many numbers."""
+    return next(game for game in GAMES.values() if len(game.actions) == action_size)
+
+
+def _again(plan: Plan, recorded: str) -> Plan:
+    """Return the plan to do again what was done in STORE:EPISODE, from its start on."""
+    path, _, number = recorded.rpartition(":")
+    if not path or not number.isdecimal():
+        raise UserError(
+            f"--actions is {recorded!r}; it must be a store of rollouts or latents and "
+            "the number of an episode, such as rollouts/shard-000.zarr:7"
+        )
+    store, episode = open_artifact(path), int(number)
+    if store.kind not in ("rollouts", "latents"):
+        raise ArtifactError(
+            f"{path} is a {store.kind} store; actions are in rollouts and latents"
+        )
+    lengths = store.read("length")
+    if episode >= len(lengths):
+        raise UserError(
+            f"{path} has {count(len(lengths), 'episode')}, from 0 on, and no {episode}"
+        )
+    size = store.array("actions").shape[-1]
+    if size != plan.dream.model.action_size:
+        raise ArtifactError(
+            f"{path} has actions of {count(size, 'number')} and M reads those of "
+            f"{plan.dream.model.action_size}; give a store of the same game"
+        )
+    steps = int(lengths[episode])
+    actions = store.read("actions", (episode, slice(steps)))
+    starts, real = _start(plan.eyes, store, episode)
+    dream = replace(plan.dream, starts=starts)
+    return plan._replace(dream=dream, mind=actions, steps=steps, real=real)
+
+
+def _start(
+    eyes: Eyes, store: Artifact, episode: int
+) -> tuple[Starts, np.ndarray | None]:
+    """Return V's posterior of an episode's first frame, and its frames where stored."""
+    if store.kind == "latents":
+        names = "mu", "logvar"
+        return Starts(
+            *(store.read(n, (slice(episode, episode + 1), 0)) for n in names)
+        ), None
+    frames = store.read("frames", episode)
+    return Starts(*imagery.encode(eyes, frames[:1])), frames
+
+
+def _dream(plan: Plan, seed: int, steps: int | None) -> video.Dream:
+    steps = plan.steps if steps is None else min(steps, plan.steps)
+    (words,) = seed_words(np.array([seed]))
+    found = dreaming.record(plan.dream, plan.actor, plan.mind, words, steps)
+    record: Record = jax.tree.map(np.asarray, found)
+    lived = int(record.alive.sum())
+    return video.Dream(
+        frames=imagery.decode(plan.eyes, record.z[:lived]),
+        actions=record.action[:lived],
+        rewards=record.reward[:lived],
+        game=plan.game,
+        real=None if plan.real is None else plan.real[:lived],
+    )
+
+
+def _write(film: video.Dream, out: Path, progress: Progress) -> None:
+    # A GIF packs worse than a film, and no viewer shows it as fast as a game runs.
+    every = 2 if out.suffix.lower() == ".gif" else 1
+
+    def pictures() -> Iterator[np.ndarray]:
+        for picture in video.draw(film, scale=8 // len(film.views), every=every):
+            progress.update(every)
+            yield picture
+
+    video.write(out, pictures(), film.game.frames_per_second / every)
