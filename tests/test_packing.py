@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from worldmodels import datasets, packing
+from worldmodels import packing
 from worldmodels.datasets import Stream
 from worldmodels.errors import UserError
 from worldmodels.packing import PackedStream
@@ -176,20 +176,3 @@ def test_equal_episodes_in_windows_of_their_length_are_whole_ones():
     for ours, theirs in zip(packed.batches(0, 1), whole.batches(0, 1), strict=True):
         np.testing.assert_array_equal(ours["mu"][0, :, 0], theirs["mu"][0])
         assert ours["first"][0, :, 0].all()
-
-
-def test_what_is_held_out_is_drawn_and_nothing_else():
-    learnt, held_out = datasets.split(40, 0.1, generator_for(0, 0, "held out"))
-    assert len(held_out) == 4
-    np.testing.assert_array_equal(np.union1d(learnt, held_out), np.arange(40))
-    assert len(learnt) == 36
-    again = datasets.split(40, 0.1, generator_for(0, 0, "held out"))[1]
-    np.testing.assert_array_equal(again, held_out)
-    other = datasets.split(40, 0.1, generator_for(1, 0, "held out"))[1]
-    assert other.tolist() != held_out.tolist()
-    few = datasets.split(7, 0.01, generator_for(0, 0, "held out"))
-    assert [len(part) for part in few] == [6, 1]
-    none = datasets.split(7, 0.0, generator_for(0, 0, "held out"))
-    assert [len(part) for part in none] == [7, 0]
-    with pytest.raises(UserError, match="leaves none to learn from"):
-        datasets.split(1, 0.5, generator_for(0, 0, "held out"))

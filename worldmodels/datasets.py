@@ -37,6 +37,7 @@ class Episodes:
         self.seed = np.concatenate([s.read("seed") for s in shards])
         self.longest = shards[0].array("actions").shape[1]
         sizes = [len(s.read("length")) for s in shards]
+        self._decoded: dict[str, tuple[int, np.ndarray]] = {}
         self._place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
 
     def __len__(self) -> int:
@@ -45,7 +46,14 @@ class Episodes:
     def read(self, name: str, episode: int) -> np.ndarray:
         """Return the array `name` of one episode with its padding, [T, ...]."""
         shard, place = self._place[episode]
-        return self.shards[shard].read(name, place)
+        store = self.shards[shard]
+        if store.array(name).chunks[0] == 1:
+            return store.read(name, place)
+        # A chunk of many episodes, of a few numbers a step: decoded once for those of
+        # a shard that are read one after the other.
+        if self._decoded.get(name, (None,))[0] != shard:
+            self._decoded[name] = shard, store.read(name)
+        return self._decoded[name][1][place]
 
     def frames(self, episodes: np.ndarray) -> Items:
         """Return every frame of `episodes` one after the other, uint8 [F, H, W, 3]."""
