@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ SUFFIXES = (".mp4", ".gif")
 _PALETTE_FRAMES = 8
 _MARGIN = 8
 _CAPTION = 22  # pixels above each view
-_NAME, _NUMBER = 50, 46  # pixels beside a bar
+_NAME, _NUMBER, _SCORE = 50, 46, 100  # pixels beside a bar, and beside all bars
 _INK, _FAINT, _PAPER = (32, 36, 44), (222, 225, 230), (255, 255, 255)
 _COLOURS = ((46, 94, 170), (47, 133, 90), (190, 62, 54))  # of an action's numbers
 
@@ -33,12 +33,13 @@ class Drive:
     """One drive, ready to be drawn; T steps.
 
     `reconstruction` is what V makes of each frame, `dream` what M predicted it to be
-    one step before; `dream[0]` has no step before it and is black.
+    one step before, where that is to be seen; `dream[0]` has no step before it and is
+    black.
     """
 
     frames: np.ndarray  # [T, H, W, 3] uint8, as the agent saw them
     reconstruction: np.ndarray  # [T, H, W, 3] uint8
-    dream: np.ndarray  # [T, H, W, 3] uint8
+    dream: np.ndarray | None  # [T, H, W, 3] uint8
     actions: np.ndarray  # [T, A]
     rewards: np.ndarray  # [T]
     game: Game = CARRACING
@@ -51,11 +52,11 @@ class Drive:
     @property
     def views(self) -> dict[str, np.ndarray]:
         """What is seen side by side, each [T, H, W, 3]."""
+        dreamt = {} if self.dream is None else {"M dreamt": self.dream}
         return {
             "real frame": self.frames,
             "V reconstructs": self.reconstruction,
-            "M dreamt": self.dream,
-        }
+        } | dreamt
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,11 @@ class Dream:
         return real | {"M dreams": self.frames}
 
 
+Film = Drive | Dream
+
+
 def draw(
-    film: Drive | Dream, scale: int = 4, every: int = 1, first: int = 0, footer: int = 0
+    film: Film, scale: int = 4, every: int = 1, first: int = 0, footer: int = 0
 ) -> Iterator[np.ndarray]:
     """Yield each `every`-th step from `first` on as a picture uint8 [H, W, 3].
 
@@ -89,6 +93,27 @@ def draw(
         shown = {name: pictures.enlarge(v[t], scale) for name, v in film.views.items()}
         total = float(running[t])
         yield _draw_step(film.game, shown, film.actions[t], t, total, footer)
+
+
+def beside(
+    films: Sequence[Film], every: int = 1, first: int = 0, footer: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield the pictures of films next to each other, in step; the rest as in `draw`.
+
+    A film that has ended stays where it was, faded, until all have.
+    """
+    drawn = [draw(film, every=every, first=first, footer=footer) for film in films]
+    last: list[np.ndarray] = []
+    for found in itertools.zip_longest(*drawn):
+        ended = [picture is None for picture in found]
+        last = [last[n] if ended[n] else found[n] for n in range(len(films))]
+        yield np.concatenate(
+            [_faded(p) if over else p for p, over in zip(last, ended, strict=True)], 1
+        )
+
+
+def _faded(picture: np.ndarray) -> np.ndarray:
+    return picture // 2 + 128
 
 
 def _draw_step(
@@ -106,13 +131,15 @@ def _draw_step(
         left = _MARGIN + column * (side + _MARGIN)
         pen.text((left, _CAPTION - 5), name, _INK, _font(13), anchor="ls")
         canvas.paste(Image.fromarray(view), (left, _CAPTION))
-    bars_width = 2 * (size[0] - _MARGIN) // 3 - _MARGIN  # and the score beside them
+    # And the score beside them.
+    bars_width = min(2 * (size[0] - _MARGIN) // 3, size[0] - 2 * _MARGIN - _SCORE)
+    bars_width -= _MARGIN
     for row, (number, value) in enumerate(zip(game.actions, action, strict=True)):
         box = bars_top + row * _row_height(side), bars_width, _row_height(side)
         _draw_bar(pen, *box, number, float(value), _COLOURS[row])
     right = size[0] - _MARGIN
     pen.text((right, bars_top), game.score, _INK, _font(13), anchor="ra")
-    told = "unknown" if np.isnan(total) else f"{total:.1f}"
+    told = "?" if np.isnan(total) else f"{total:.1f}"
     pen.text((right, bars_top + 16), told, _INK, _font(24), anchor="ra")
     pen.text((right, bars_top + 46), f"step {t + 1}", _INK, _font(11), anchor="ra")
     return np.asarray(canvas)

@@ -13,7 +13,7 @@ from worldmodels.environments.games import CARRACING, Game
 from worldmodels.statistics import Summary
 
 AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
-_STYLE = {
+STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#b8bec8",
@@ -46,7 +46,7 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
             nearby steps.
         log: the titles whose axis is logarithmic.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 2.5), layout="constrained")
         panels = figure.subplots(1, len(history), squeeze=False)[0]
         for axes, (title, values) in zip(panels, history.items(), strict=True):
@@ -62,7 +62,7 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
                 ):
                     axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
             axes.margins(x=0.01)
-        return _svg(figure)
+        return svg(figure)
 
 
 def _smoothed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def fitness(
     """
     generations = np.arange(1, len(fitness) + 1)
     lower, upper = np.quantile(fitness, (0.25, 0.75), axis=1)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 3.6), layout="constrained")
         axes = figure.subplots()
         axes.fill_between(
@@ -114,7 +114,7 @@ def fitness(
             _draw_paper(axes, len(fitness), game.published)
         axes.set(xlabel="generation", ylabel=game.score)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return _svg(figure)
+        return svg(figure)
 
 
 def _draw_paper(
@@ -141,7 +141,7 @@ def returns_histogram(
     """Draw the returns [N] of agent and random policy on the same tracks, as SVG."""
     everything = np.concatenate([agent, random])
     edges = np.histogram_bin_edges(everything, bins=min(40, 10 + len(agent) // 2))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 2.9), layout="constrained")
         axes = figure.subplots()
         for returns, summary, colour, name in (
@@ -157,7 +157,7 @@ def returns_histogram(
         axes.set(xlabel=f"{game.score} of one drive", ylabel=f"{game.place}s")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return _svg(figure)
+        return svg(figure)
 
 
 def scores_by_round(
@@ -167,7 +167,7 @@ def scores_by_round(
     game: Game = CARRACING,
 ) -> bytes:
     """Draw mean return and interval of each round's agent, as SVG."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 2.9), layout="constrained")
         axes = figure.subplots()
         for summaries, colour, name in (
@@ -184,10 +184,11 @@ def scores_by_round(
         axes.set_xticks(list(rounds))
         axes.margins(x=0.1)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return _svg(figure)
+        return svg(figure)
 
 
-def _svg(figure: Figure) -> bytes:
+def svg(figure: Figure) -> bytes:
+    """Return a figure as an SVG file, drawn in the style of `STYLE`."""
     file = io.BytesIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
