@@ -1,23 +1,18 @@
 """The median, best and worst drive on test tracks, driven again and filmed."""
 
-import tempfile
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
-from worldmodels import imagery, pictures, video
+from worldmodels import imagery, video
 from worldmodels.artifacts import Artifact
 from worldmodels.drives import Recording, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.games import CARRACING, Game
 from worldmodels.imagery import Eyes, Mind
+from worldmodels.report import films
 from worldmodels.report.page import Picture
-
-_EVERY = 2  # steps between two pictures of a film, which still plays in real time
-_CONTROLS = 64  # rows at the bottom that a browser's player covers
-_MIN_BYTES_PER_SECOND = 4000
 
 
 @dataclass(frozen=True)
@@ -65,18 +60,7 @@ def film(drive: TestDrive, eyes: Eyes, mind: Mind, max_bytes: int) -> Picture:
     frames, actions, rewards = drive.recording
     seen, dreamt = imagery.watch(eyes, mind, frames, actions)
     drawing = video.Drive(frames, seen, dreamt, actions, rewards, drive.game)
-    frames_per_second = drive.game.frames_per_second
-    seconds = len(frames) / frames_per_second
-    rate = max(int(max_bytes / seconds), _MIN_BYTES_PER_SECOND)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "drive.mp4"
-        images = video.draw(drawing, every=_EVERY, footer=_CONTROLS)
-        video.write(path, images, frames_per_second / _EVERY, rate)
-        data = path.read_bytes()
-    poster = next(video.draw(drawing, first=len(frames) // 2, footer=_CONTROLS))
-    return Picture(
-        data, "video/mp4", _alt(drive), _caption(drive), poster=pictures.png(poster)
-    )
+    return films.picture([drawing], _alt(drive), _caption(drive), max_bytes)
 
 
 def _alt(drive: TestDrive) -> str:
