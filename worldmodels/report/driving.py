@@ -1,6 +1,8 @@
 """What the report says of C: how it was evolved, and what it scores."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,18 @@ from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Round
 from worldmodels.statistics import Summary
+
+
+class _Words(NamedTuple):
+    """How it is said what C does to learn."""
+
+    done: str
+    doing: str
+    does: str
+
+
+_DRIVES = _Words("driven", "driving", "drives")
+_DREAMS = _Words("dreamt", "dreaming", "dreams")
 
 
 def score_line(summary: Summary) -> str:
@@ -35,7 +49,7 @@ def controller(round: Round) -> str:
     tested = np.concatenate([b.read("selection/generation") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
     means = returns.mean(axis=1)
-    game, place = round.game, round.place("controller")
+    (game, words), place = _learnt(round), round.place("controller")
     tracks = count(blocks[0].config["rollouts"], game.place)
     published, beside = _published(game)
     picture = Picture(
@@ -45,10 +59,21 @@ def controller(round: Round) -> str:
         f"{fitness.max():.1f}; the CMA mean on selection {game.place}s goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}.{published}",
         f"<b>Fitness by generation.</b> Mean {game.score} over {tracks} a generation. "
-        f"All of it, the tested CMA means too, was driven in {place}{beside}.",
+        f"All of it, the tested CMA means too, was {words.done} in {place}{beside}.",
     )  # fmt: skip
     text = _search_text(round, tested, returns, tracks)
     return page.chapter("Controller", text) + picture.html()
+
+
+def _learnt(round: Round) -> tuple[Game, _Words]:
+    """Return the game as C learnt it, with the words for that.
+
+    In the dream it is a dream that a seed decides, and the paper's line, driven in the
+    game, is no measure.
+    """
+    if round.temperature is None:
+        return round.game, _DRIVES
+    return replace(round.game, place="dream", published=()), _DREAMS
 
 
 def _published(game: Game) -> tuple[str, str]:
@@ -76,22 +101,22 @@ def _search_text(
     steps = np.concatenate([b.read("steps") for b in blocks])
     _, population, size = blocks[0].array("population").shape
     best = int(np.argmax(returns.mean(axis=1)))
+    game, words = _learnt(round)
     common = blocks[0].array("track_seed").ndim == 2
-    drives = f"all driving the same {tracks}" if common else f"each on its own {tracks}"
+    whose = "all {} the same" if common else "each {} its own"
     text = (
         f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates in {round.place('controller')}, {drives}, new ones "
-        "each "
-        f"generation. Every {blocks[0].config['select_every']} generations the mean of "
-        f"the distribution drives "
-        f"{count(returns.shape[1], f'selection {round.game.place}')}. The "
+        f"{population} candidates in {round.place('controller')}, "
+        f"{whose.format(words.doing)} {tracks}, new ones each generation. Every "
+        f"{blocks[0].config['select_every']} generations the mean of the distribution "
+        f"{words.does} {count(returns.shape[1], f'selection {game.place}')}. The "
         f"best scored {returns[best].mean():.1f} after generation {tested[best]}; that "
         "one is evaluated."
     )
     if steps.min() < steps.max():
         text += (
             f" Episodes grew from {steps[0]:,} to {steps[-1]:,} steps, so early "
-            "fitness is of shorter drives."
+            "fitness is of shorter ones."
         )
     return text
 

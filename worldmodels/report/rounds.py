@@ -83,13 +83,21 @@ class Round:
             simulator=summarise(simulator), difference=summarise(simulator - agent)
         )
 
+    @property
+    def temperature(self) -> float | None:
+        """Tau of the dream that C learnt in; None: in the game, or nothing is known."""
+        blocks = self.stores.get("controller")
+        if not blocks or blocks[0].config.get("train_in") != "dream":
+            return None
+        return blocks[0].config["temperature"]
+
     def place(self, kind: str) -> str | None:
         """Return where `kind`, rollouts or controller, was played, as words."""
         if kind not in self.stores:
             return None
+        if kind == "controller" and self.temperature is not None:
+            return f"M's dream at temperature {self.temperature:g}"
         config = self.stores[kind][0].config
-        if config.get("train_in") == "dream":
-            return f"M's dream at temperature {config['temperature']:g}"
         return "the simulator" if config["backend"] == "simulator" else self.game.home
 
 
