@@ -1,6 +1,7 @@
 """What all tests share: a key, and compiled programs that are kept between runs."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,8 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 # So that what spreads over devices has some, on any machine.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+# A shell's background job ignores interrupts, and so would the processes tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -115,14 +115,11 @@ def test_closing_ends_all_workers_even_a_stopped_one():
     assert not any(alive(pid) for pid in pids)
 
 
-# A shell's background job ignores interrupts, and so would what it starts.
 PARENT = """
-import signal
 import numpy as np
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.workers import EnvironmentPool
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
 with EnvironmentPool(EnvironmentSpec(), slots=2, workers=2) as pool:
     pool.reset([0, 1], [0, 1])
     print(*pool.pids, flush=True)
