@@ -153,7 +153,11 @@ def previous_block(wildcards):
 
 def dream_starts(wildcards):
     """Return the latents that dreams begin at, where C learns in the dream."""
-    run, round = wildcards.run, wildcards.round
+    return dream_latents(wildcards.run, wildcards.round)
+
+
+def dream_latents(run, round):
+    """Return the latents that the dreams of a round begin at, if C learns there."""
     if settings(run, round).controller.train_in != "dream":
         return []
     return shards(LATENTS, RUNS[run].home("latents"), round)

@@ -6,6 +6,7 @@ rule evaluate:
         vision=used("vision", VISION),
         memory=used("memory", MEMORY),
         controller=lambda wildcards: blocks(wildcards.run, wildcards.round),
+        latents=dream_starts,
     output:
         directory(EVALUATION),
     log:
@@ -20,10 +21,11 @@ rule evaluate:
         runtime=480,
         gpu=0,
     params:
+        given=options("latents"),
         flags=stage_flags("evaluation"),
         version=VERSIONS["evaluation"],
     shell:
         "worldmodels evaluation --round {wildcards.round} --workers {threads}"
         " --vision {input.vision:q} --memory {input.memory:q}"
-        " --controller {input.controller:q} --out {output:q} --log {log:q}"
-        " {params.flags}"
+        " --controller {input.controller:q} {params.given} --out {output:q}"
+        " --log {log:q} {params.flags}"

@@ -7,6 +7,7 @@ rule pretrained:
         vision=VISION.format(run=EXPERIMENT, round=ROUNDS[-1]),
         memory=MEMORY.format(run=EXPERIMENT, round=ROUNDS[-1]),
         controller=blocks(EXPERIMENT, ROUNDS[-1]),
+        latents=dream_latents(EXPERIMENT, ROUNDS[-1]),
     output:
         directory(PRETRAINED),
     log:
@@ -20,7 +21,9 @@ rule pretrained:
         mem_mb=2000,
         runtime=10,
     params:
+        given=options("latents"),
         version=VERSIONS["export"],
     shell:
         "worldmodels export --vision {input.vision:q} --memory {input.memory:q}"
-        " --controller {input.controller:q} --out {output:q} --log {log:q}"
+        " --controller {input.controller:q} {params.given} --out {output:q}"
+        " --log {log:q}"

@@ -101,5 +101,7 @@ def test_a_bad_request_is_refused_in_one_sentence(stores, pretrained, tmp_path):
         evaluate.run(pretrained=tmp_path / "none.zarr")
     with pytest.raises(UserError, match="an agent store is needed here"):
         evaluate.run(pretrained=stores.memory.path)
+    with pytest.raises(UserError, match=r"did not learn in M's dream; leave --backend"):
+        evaluate.run(pretrained=pretrained, backend="dream")
     sentence = commands.refused("evaluate", "--pretrained", tmp_path / "none.zarr")
     assert "none.zarr does not exist" in sentence

@@ -34,6 +34,16 @@ def test_every_array_setting_and_input_is_told(stores, capsys, kind, array):
     assert store.attributes["libraries"]["jax"] in told
 
 
+def test_the_scores_of_an_evaluation_are_told(stores, capsys):
+    inspect.run(store=stores.evaluation.path)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "scores, mean and standard deviation" in lines
+    for who in ("agent", "random", "simulator"):
+        returns = stores.evaluation.read(f"{who}/returns").astype(np.float64)
+        told = f"{who} {returns.mean():.1f} +- {returns.std(ddof=1):.1f} 6 episodes"
+        assert told in lines
+
+
 def test_arrays_are_told_with_shape_type_and_dimensions(stores, capsys):
     inspect.run(store=stores.rollouts[0].path)
     told = capsys.readouterr().out

@@ -1,82 +1,27 @@
 """C learns in M's dream, and what M dreams is filmed: the stage and the tool."""
 
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import commands
+import dream_stores
 import imageio_ffmpeg
-import jax
 import numpy as np
 import pytest
 import synthetic
+from dream_stores import GENERATIONS, SETTINGS, STEPS, evolve
 from PIL import Image
 
-from worldmodels import dreaming, memory, publication, simulation, trained
-from worldmodels.artifacts import Artifact, open_artifact
+from worldmodels import dreaming, simulation, trained
+from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
 from worldmodels.randomness import Purpose, purpose_of
-from worldmodels.settings import Controller, Environment, Run
-from worldmodels.stages import controller, dream, drive
-
-STEPS, GENERATIONS = 30, 2
-SETTINGS = Controller(
-    inputs="z_c_h",
-    population=4,
-    rollouts=3,
-    train_in="dream",
-    temperature=1.3,
-    generations=GENERATIONS,
-    generations_per_block=GENERATIONS,
-    select_every=1,
-    selection_episodes=5,
-    sigma=1.0,
-)
+from worldmodels.stages import dream, drive
 
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
-    """A round of stores whose M, of the same latents, predicts death."""
-    made = synthetic.make_round(tmp_path_factory.mktemp("experiment"))
-    return replace(made, memory=_mortal(made))
-
-
-def _mortal(made: synthetic.Stores) -> Artifact:
-    path = made.memory.path.with_name("mortal.zarr")
-    config = made.memory.config | {"death_head": True}
-    params = memory.initial(jax.random.key(1), trained.memory_model(config))
-    # Some die early, some late, and some not before the end.
-    params["death_kernel"] = 8 * params["death_kernel"]
-    params["death_bias"] = params["death_bias"] - 1.5
-    with publication.create(
-        path, "memory", config=config, inputs={"latents": made.latents}, stage_version=1
-    ) as store:
-        store.tree("params", params)
-    return open_artifact(path)
-
-
-def evolve(stores, folder, block=0, **changes):
-    out = folder / f"block-{block:04d}.zarr"
-    given = {
-        "settings": SETTINGS,
-        "vision": stores.vision.path,
-        "memory": stores.memory.path,
-        "latents": [store.path for store in stores.latents],
-        "previous": folder / f"block-{block - 1:04d}.zarr" if block else None,
-    } | changes
-    controller.run(
-        shared=Run(),
-        environment=Environment(max_steps=STEPS),
-        round=0,
-        block=block,
-        start=[],
-        workers=None,
-        checkpoint=out.with_suffix(".ckpt"),
-        out=out,
-        log=None,
-        **given,
-    )
-    return open_artifact(out, "controller")
+    return dream_stores.make(tmp_path_factory.mktemp("experiment"))
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,10 @@ _PAUSE = {
     "metavar": "X",
     "default": 30.0,
 }
+_LATENTS = {
+    "help": "latents stores, at whose first frames dreams begin (for C in a dream)",
+    **_MANY,
+}
 # Beside the package, where a checkout has it.
 _SHIPPED = Path(worldmodels.__file__).resolve().parents[1] / "pretrained/carracing.zarr"
 _PRETRAINED = {
@@ -99,7 +103,7 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
         "block": {"help": "number of this block", "default": 0, **_NUMBER},
         "vision": {"help": "vision store", **_ONE, "required": True},
         "memory": {"help": "memory store", **_ONE, "required": True},
-        "latents": {"help": "latents stores, where dreams begin (in a dream)", **_MANY},
+        "latents": _LATENTS,
         "previous": {"help": "the block before (from block 1 on)", **_ONE},
         "start": {"help": "blocks whose best mean to start from (block 0)", **_MANY},
         "workers": _WORKERS,
@@ -109,6 +113,7 @@ _FILES: dict[str, dict[str, dict[str, Any]]] = {
         "vision": {"help": "vision store", **_ONE, "required": True},
         "memory": {"help": "memory store", **_ONE, "required": True},
         "controller": {"help": "all blocks", **_MANY, "required": True},
+        "latents": _LATENTS,
         "workers": _WORKERS,
     },
 }
@@ -222,6 +227,11 @@ def _add_agent(files, required: bool) -> None:
 
 def _add_export(files) -> None:
     _add_agent(files, required=True)
+    files.add_argument(
+        "--latents",
+        help="of C that learnt in the dream: what M learnt from (default: beside it)",
+        **_MANY,
+    )
     files.add_argument("--out", help="the store to make", required=True, **_ONE)
     files.add_argument("--log", help="file to append progress to", **_ONE)
 
@@ -272,9 +282,10 @@ def _add_evaluate(files) -> None:
     )
     files.add_argument(
         "--backend",
-        help="where to drive: in one, or in both on the same tracks (the default)",
-        choices=("gymnasium", "simulator", "both"),
-        default="both",
+        help="where to be scored: in one, or wherever it can be, on the same tracks "
+        "(the default)",
+        choices=("gymnasium", "simulator", "dream", "all"),
+        default="all",
     )
     files.add_argument("--workers", **_WORKERS)
     files.add_argument("--out", help="evaluation store to make", **_ONE)

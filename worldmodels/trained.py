@@ -74,7 +74,7 @@ def load_dream(
     """
     for store in latents:
         check_input(memory, "latents", store)
-    starts = (first_frames(latents, name) for name in ("mu", "logvar"))
+    starts = (first_frames(latents, name) for name in Starts._fields)
     return Dream(*load_memory(memory), Starts(*starts), temperature)
 
 
@@ -150,6 +150,26 @@ def load_pretrained(
     vision, memory, controller = jax.tree.map(lambda x: x.astype(PRECISION), stored)
     agent = _agent(vae, rnn, store.config["controller"])
     return agent, Weights(vision, memory), controller, store.config
+
+
+def pretrained_dream(path: Path, agent: Agent, weights: Weights) -> Dream | None:
+    """Return the dream in which the agent of an agent store learnt, if it did.
+
+    Args:
+        agent, weights: as loaded from that store.
+    """
+    store = open_artifact(path, "agent")
+    if not store.names("starts"):
+        return None
+    starts = (store.read(f"starts/{name}").astype(PRECISION) for name in Starts._fields)
+    temperature = store.config["controller"]["temperature"]
+    return Dream(agent.memory, weights.memory, Starts(*starts), temperature)
+
+
+def learnt_in_dream(controller: Mapping[str, Any]) -> bool:
+    """Return whether a controller with these settings learnt in M's dream."""
+    # Stores of earlier versions do not say where: in the game.
+    return controller.get("train_in") == "dream"
 
 
 def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:

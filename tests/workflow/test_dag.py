@@ -181,13 +181,13 @@ def test_slots_of_gymnasium_drive_what_is_driven_there(jobs_to_run):
 
 
 def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
-    """Each round's own; who learns in the game needs none."""
+    """Each round's own, to learn and be scored; who learns in the game needs none."""
     for where in ("dream", "environment"):
         change = {"controller": {"train_in": where, "sigma": 0.2}}
         for job in jobs_to_run(change | {"memory": {"death_head": True}}):
-            if job.rule.name != "evolve_block":
+            if job.rule.name not in ("evolve_block", "evaluate"):
                 continue
-            home = job.output[0].partition("/controller/")[0]
+            home = f"results/small/round-{job.wildcards.round}"
             shards = [f"{home}/latents/shard-00{k}.zarr" for k in (0, 1)]
             expected = shards if where == "dream" else []
             assert list(job.input.get("latents", [])) == expected
@@ -247,6 +247,16 @@ def test_pretrained_is_the_agent_of_the_last_round(jobs_to_run):
     assert (given.vision, given.memory) == (last / "vision.zarr", last / "memory.zarr")
     blocks = [last / f"controller/block-000{b}.zarr" for b in (0, 1)]
     assert given.controller == blocks
+
+
+def test_pretrained_takes_along_where_its_dreams_begin(jobs_to_run):
+    change = {"memory": {"death_head": True}, "controller": {"train_in": "dream"}}
+    jobs = jobs_to_run(change, targets=["pretrained"])
+    (job,) = (job for job in jobs if job.rule.name == "pretrained")
+    _, *arguments = shlex.split(job.shellcmd)
+    given = cli._parser().parse_args(arguments)
+    latents = Path("results/small/round-1/latents")
+    assert given.latents == [latents / f"shard-00{k}.zarr" for k in (0, 1)]
 
 
 def test_pretrained_needs_no_score(would_run):

@@ -25,7 +25,7 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
         if round.scores is None:
             lines.append(f"round {round.number}: not evaluated")
             continue
-        agent, random, simulator, difference = round.scores
+        agent, random, simulator, difference, dream, gap = round.scores
         game = round.game
         lines.append(
             f"round {round.number}: mean {game.score} {score_line(agent)} over "
@@ -37,6 +37,12 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
                 f"  in the simulator, on the same {game.place}s: "
                 f"{score_line(simulator)}; simulator less {game.home} "
                 f"{difference_line(difference)}"
+            )
+        if dream is not None:
+            tau = round.one("evaluation").config["temperature"]
+            lines.append(
+                f"  in M's dream at temperature {tau:g}, of the same seeds: "
+                f"{score_line(dream)}; dream less {game.home} {difference_line(gap)}"
             )
     return "\n".join([*lines, f"report: {path}"]) + "\n"
 

@@ -26,6 +26,8 @@ class Scores(NamedTuple):
     random: Summary  # the random policy's, in gymnasium
     simulator: Summary | None  # the agent's in the simulator, where there is one
     difference: Summary | None  # simulator's less gymnasium's, track by track
+    dream: Summary | None = None  # the agent's in M's dream, where it learnt there
+    gap: Summary | None = None  # the dream's less the game's, seed by seed
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,17 @@ class Round:
             return None
         agent, random = (store.read(f"{who}/returns") for who in ("agent", "random"))
         told = Scores(summarise(agent), summarise(random), None, None)
-        if not self.game.simulated:
-            return told
-        simulator = store.read("simulator/returns")
-        return told._replace(
-            simulator=summarise(simulator), difference=summarise(simulator - agent)
-        )
+        if store.names("simulator"):
+            returns = store.read("simulator/returns")
+            told = told._replace(
+                simulator=summarise(returns), difference=summarise(returns - agent)
+            )
+        if store.names("dream"):
+            returns = store.read("dream/returns")
+            told = told._replace(
+                dream=summarise(returns), gap=summarise(returns - agent)
+            )
+        return told
 
     @property
     def temperature(self) -> float | None:

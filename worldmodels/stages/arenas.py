@@ -4,15 +4,16 @@ Each is a context manager that gives a function of a population [P, D], of seeds
 [P, R], and of the steps in an episode at most, which returns returns [P, R].
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from worldmodels import dreaming, driving, simulation
+from worldmodels import dreaming, driving, simulation, trained
 from worldmodels.agent import Agent, Weights
-from worldmodels.dream import Dream
+from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.dream import Dream, check_pays
 from worldmodels.settings import Environment, in_simulator
 from worldmodels.stages.pools import pool_of
 
@@ -35,3 +36,21 @@ def game(
 def dreams(agent: Agent, dream: Dream) -> Iterator[Arena]:
     """Give a dream: a seed is a dream of its own, and V is not needed."""
     yield partial(dreaming.returns, simulation.devices(), dream, agent.controller)
+
+
+def open_dream(
+    memory: Artifact, latents: Sequence[Artifact], temperature: float
+) -> Dream:
+    """Return the dream of M to score candidates in.
+
+    Raises:
+        UserError: for a dream that cannot begin, or that pays nothing.
+    """
+    if not latents:
+        raise ArtifactError(
+            "a controller that learns in the dream needs --latents, the stores that M "
+            "learnt from: dreams begin at their first frames"
+        )
+    dream = trained.load_dream(memory, latents, temperature)
+    check_pays(dream.model)
+    return dream

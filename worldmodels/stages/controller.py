@@ -20,7 +20,6 @@ from worldmodels import evolution, flags, publication, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.checkpoints import Checkpoint, open_checkpoint
-from worldmodels.dream import check_pays
 from worldmodels.evolution import Evolution
 from worldmodels.progress import Progress
 from worldmodels.provenance import fingerprint, input_hashes
@@ -170,21 +169,11 @@ def _arena(
     inputs: Inputs,
     workers: int | None,
 ) -> AbstractContextManager[Arena]:
-    """Return where candidates are scored, as the settings say.
-
-    Raises:
-        UserError: for a dream that cannot begin, or that pays nothing.
-    """
+    """Return where candidates are scored, as the settings say."""
     if settings.train_in == "environment":
         return arenas.game(agent, weights, environment, workers)
-    if not inputs["latents"]:
-        raise ArtifactError(
-            "a controller that learns in the dream needs --latents, the stores that M "
-            "learnt from: dreams begin at their first frames"
-        )
     memory, latents = inputs["memory"], inputs["latents"]
-    dream = trained.load_dream(memory, latents, settings.temperature)
-    check_pays(dream.model)
+    dream = arenas.open_dream(memory, latents, settings.temperature)
     return arenas.dreams(agent, dream)
 
 

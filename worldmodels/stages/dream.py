@@ -103,13 +103,7 @@ def run(
 def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
     home = memory.absolute().parent
     mind = open_artifact(memory, "memory")
-    found = latents or sorted((home / "latents").glob("shard-*.zarr"))
-    if not found:
-        raise ArtifactError(
-            f"there are no latents beside {memory}; give --latents, the stores that M "
-            "learnt from: dreams begin at their first frames"
-        )
-    stores = [open_artifact(path, "latents") for path in found]
+    stores = drivers.open_latents(mind, latents)
     eyes = open_artifact(vision or home / "vision.zarr", "vision")
     for store in stores:
         check_input(store, "vision", eyes)

@@ -9,6 +9,7 @@ import numpy as np
 from worldmodels import compute, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.dream import Dream
 from worldmodels.lineage import check_input
 from worldmodels.settings import Environment
 
@@ -21,6 +22,7 @@ class Driver(NamedTuple):
     controller: np.ndarray  # [D], selected
     generation: int  # generations done when it was
     environment: Environment
+    dream: Dream | None = None  # in which it learnt, of an agent store
 
 
 class Stores(NamedTuple):
@@ -67,6 +69,25 @@ def _blocks(controller: Sequence[Path]) -> list[Path]:
     return blocks
 
 
+def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
+    """Open the latents that M learnt from; default: those beside its store.
+
+    Raises:
+        ArtifactError: when there are none, or M learnt from others.
+    """
+    beside = memory.path.absolute().parent / "latents"
+    found = latents or sorted(beside.glob("shard-*.zarr"))
+    if not found:
+        raise ArtifactError(
+            f"there are no latents beside {memory.path}; give --latents, the stores "
+            "that M learnt from: dreams begin at their first frames"
+        )
+    stores = [open_artifact(path, "latents") for path in found]
+    for store in stores:
+        check_input(memory, "latents", store)
+    return stores
+
+
 def from_stores(stores: Stores) -> Driver:
     """Return the best tested controller of `stores` on its V and M; sets JAX up."""
     config = stores.controller[0].config
@@ -85,7 +106,8 @@ def from_pretrained(path: Path) -> Driver:
     compute.prepare(trained.PRECISION)
     agent, weights, controller, config = trained.load_pretrained(path)
     world = _environment(config["controller"])
-    return Driver(agent, weights, controller, config["generation"], world)
+    dream = trained.pretrained_dream(path, agent, weights)
+    return Driver(agent, weights, controller, config["generation"], world, dream)
 
 
 def _environment(config: Mapping[str, Any]) -> Environment:

@@ -2,7 +2,8 @@
 
 The tracks are those that the stage evaluation scores every agent on. Gymnasium's score
 is the one to publish; the simulator's, on the very same tracks, is compared with it
-track by track, where there is a simulator of the game.
+track by track, where there is a simulator of the game, and of an agent that learnt in
+M's dream its score there.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import publication
+from worldmodels import publication, tables
 from worldmodels.artifacts import open_artifact
 from worldmodels.driving import AgentSlots
 from worldmodels.environments.games import Game
@@ -25,8 +26,8 @@ from worldmodels.stages.pools import pool_of
 from worldmodels.statistics import summarise
 
 _KIND = "evaluation"
-_PLACES = {"gymnasium": "agent", "simulator": "simulator"}  # in the store
-_BACKENDS = {**{name: (name,) for name in _PLACES}, "both": tuple(_PLACES)}
+# Their names in the store.
+_PLACES = {"gymnasium": "agent", "simulator": "simulator", "dream": "dream"}
 
 Drives = dict[str, np.ndarray]  # what happened on each of N tracks
 
@@ -35,7 +36,7 @@ def run(
     *,
     pretrained: Path,
     episodes: int = 100,
-    backend: str = "both",
+    backend: str = "all",
     workers: int | None = None,
     out: Path | None = None,
 ) -> None:
@@ -44,7 +45,7 @@ def run(
     Args:
         pretrained: an agent store.
         episodes: unseen tracks.
-        backend: "gymnasium", "simulator" or "both".
+        backend: "gymnasium", "simulator", "dream" or "all".
         workers: environment processes; default: one a core. (The simulator's cores are
             chosen with JAX's devices, before.)
         out: an evaluation store to make; without the random policy's drives.
@@ -60,7 +61,7 @@ def run(
     driver = drivers.from_pretrained(pretrained)
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
     game = driver.agent.controller.game
-    backends = _backends(backend, game)
+    backends = _backends(backend, driver)
     with (
         _store(out, pretrained, driver, episodes, backend) as store,
         Progress("evaluate", len(backends) * episodes, None) as progress,
@@ -76,17 +77,24 @@ def run(
         print(f"\nevery drive: {out}")
 
 
-def _backends(asked: str, game: Game) -> tuple[str, ...]:
-    """Return where a game is to be played: both means wherever that is possible."""
-    if asked == "simulator" and not game.simulated:
-        raise UserError(f"{game.name} has no simulator; leave --backend out")
-    return ("gymnasium",) if not game.simulated else _BACKENDS[asked]
+def _backends(asked: str, driver: Driver) -> tuple[str, ...]:
+    """Return where an agent is to be scored: all means wherever that is possible."""
+    game, missing = driver.agent.controller.game, {}
+    if not game.simulated:
+        missing["simulator"] = f"{game.name} has no simulator"
+    if driver.dream is None:
+        missing["dream"] = "this agent did not learn in M's dream"
+    if asked in missing:
+        raise UserError(f"{missing[asked]}; leave --backend out")
+    if asked != "all":
+        return (asked,)
+    return tuple(name for name in _PLACES if name not in missing)
 
 
 def _in_gymnasium(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
 ) -> Drives:
-    agent, weights, controller, _, world = driver
+    agent, weights, controller, _, world, _ = driver
     policy = AgentSlots(agent, weights, controller[None], world.slots)
     with pool_of(world, workers) as pool:
         return scoring.drive(pool, policy, seeds, world.max_steps, progress)
@@ -95,8 +103,17 @@ def _in_gymnasium(
 def _in_simulator(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
 ) -> Drives:
-    agent, weights, controller, _, world = driver
+    agent, weights, controller, _, world, _ = driver
     drives = scoring.simulate(agent, weights, controller, seeds, world.max_steps)
+    progress.update(len(seeds), mean=float(drives["returns"].mean()))
+    return drives
+
+
+def _in_dream(
+    driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
+) -> Drives:
+    agent, _, controller, _, world, dream = driver
+    drives = scoring.let_dream(agent, dream, controller, seeds, world.max_steps)
     progress.update(len(seeds), mean=float(drives["returns"].mean()))
     return drives
 
@@ -104,6 +121,7 @@ def _in_simulator(
 _DRIVEN: dict[str, Callable[..., Drives]] = {
     "gymnasium": _in_gymnasium,
     "simulator": _in_simulator,
+    "dream": _in_dream,
 }
 
 
@@ -123,6 +141,9 @@ def _store(
         "episodes": episodes,
         "backend": backend,
     }
+    if "dream" in _backends(backend, driver):
+        learnt = agent.config["controller"]
+        config |= {name: learnt[name] for name in ("train_in", "temperature")}
     return publication.create(
         out,
         _KIND,
@@ -140,23 +161,18 @@ def _write(store: Writer, found: dict[str, Drives], driver: Driver) -> None:
 
 
 def text(pretrained: Path, game: Game, returns: dict[str, np.ndarray]) -> str:
-    """Return a table of the returns [N] by backend, and of their paired difference."""
-    rows = dict(returns)
-    if len(returns) == 2:
-        rows["simulator - gymnasium"] = returns["simulator"] - returns["gymnasium"]
+    """Return a table of the returns [N] by backend, and of paired differences."""
+    rows, (first, *others) = dict(returns), returns
+    for name in others:
+        rows[f"{name} - {first}"] = returns[name] - returns[first]
     head = ["", "mean", "95 % interval", "std", "min", "max"]
     table = [head, *([name, *_words(values)] for name, values in rows.items())]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-        for row in table
-    ]
     count = len(next(iter(returns.values())))
     return "\n".join(
         [
             f"{game.score} of {pretrained} on {count} unseen {game.place}s; the "
             f"interval is the mean's, a BCa bootstrap over {game.place}s",
-            *lines,
+            *tables.aligned(table),
         ]
     )
 

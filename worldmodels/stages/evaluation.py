@@ -1,26 +1,41 @@
 """Stage evaluation: the selected controller on unseen tracks, beside the random policy.
 
-The score is the real game's; the simulator's, on the very same tracks, stands beside
-it, where there is a simulator.
+The score is the real game's. Beside it stand the simulator's, on the very same tracks,
+where there is a simulator, and of a controller that learnt in M's dream its score
+there: in the dreams of the same seeds, at the temperature that it learnt at.
 Test tracks are the same for every agent and round, and no other stage drives them
 (faults 5 of the public implementations: the best of many, on tracks already seen).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from worldmodels import flags, publication, trained
-from worldmodels.artifacts import open_artifact
+from worldmodels.agent import Agent, Weights
+from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.driving import AgentSlots, RandomSlots
 from worldmodels.progress import Progress
+from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds
 from worldmodels.settings import Environment, Evaluation, Run
-from worldmodels.stages import VERSIONS, scoring
+from worldmodels.stages import VERSIONS, arenas, scoring
 from worldmodels.stages.pools import pool_of
 
 STAGE = "evaluation"
+Inputs = dict[str, Artifact | list[Artifact]]
+
+
+class Plan(NamedTuple):
+    """Who is scored on what."""
+
+    agent: Agent
+    weights: Weights
+    controller: np.ndarray  # [D], selected
+    seeds: np.ndarray  # int64 [N], of the tracks
+    environment: Environment
 
 
 def run(
@@ -32,6 +47,7 @@ def run(
     vision: Path,
     memory: Path,
     controller: Sequence[Path],
+    latents: Sequence[Path],
     workers: int | None,
     out: Path,
     log: Path | None,
@@ -40,42 +56,71 @@ def run(
 
     Args:
         controller: all blocks of the round; selection has chosen on its own tracks.
-        workers: environment processes, and cores for the simulator.
+        latents: the stores that M learnt from, at whose first frames dreams begin;
+            needed for a controller that learnt in the dream, and for no other.
+        workers: environment processes, and cores for the simulator and the dream.
 
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
     """
-    inputs = {
-        "vision": open_artifact(vision, "vision"),
-        "memory": open_artifact(memory, "memory"),
-        "controller": [open_artifact(block, "controller") for block in controller],
-    }
+    inputs = _inputs(vision, memory, controller, latents)
+    learnt = inputs["controller"][0].config
     config = flags.recorded(STAGE, round, shared, environment, settings) | {
         "round": round
     }
+    if "latents" in inputs:
+        config |= {name: learnt[name] for name in ("train_in", "temperature")}
     best, generation = trained.best_controller(inputs["controller"])
-    agent, weights = trained.load_agent(
-        inputs["vision"], inputs["memory"], inputs["controller"][0].config
-    )
+    agent, weights = trained.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
-    game = agent.controller.game
-    drivers = {
-        "agent": AgentSlots(agent, weights, best[None], environment.slots),
-        "random": RandomSlots(settings.random_policy, environment.slots, game),
-    }
-    with (
-        publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
-        ) as store,
-        pool_of(environment, workers) as pool,
-        Progress(STAGE, len(drivers) * len(seeds), log) as progress,
-    ):
-        for name, policy in drivers.items():
-            drives = scoring.drive(pool, policy, seeds, environment.max_steps, progress)
-            scoring.write(store, name, drives)
-        if game.simulated:
+    plan = Plan(agent, weights, best, seeds, environment)
+    with publication.create(
+        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+    ) as store:
+        if "latents" in inputs:  # first, because it may be refused
+            _in_dream(plan, inputs, config["temperature"], store)
+        _in_game(plan, settings.random_policy, workers, store, log)
+        if agent.controller.game.simulated:
             steps = environment.max_steps
             simulated = scoring.simulate(agent, weights, best, seeds, steps)
             scoring.write(store, "simulator", simulated)
         store.write("controller", best, ["parameter"])
         store.write("generation", np.int32(generation))
+
+
+def _inputs(
+    vision: Path, memory: Path, controller: Sequence[Path], latents: Sequence[Path]
+) -> Inputs:
+    inputs = {
+        "vision": open_artifact(vision, "vision"),
+        "memory": open_artifact(memory, "memory"),
+        "controller": [open_artifact(block, "controller") for block in controller],
+    }
+    if trained.learnt_in_dream(inputs["controller"][0].config):
+        inputs["latents"] = [open_artifact(path, "latents") for path in latents]
+    return inputs
+
+
+def _in_dream(plan: Plan, inputs: Inputs, temperature: float, store: Writer) -> None:
+    dream = arenas.open_dream(inputs["memory"], inputs["latents"], temperature)
+    agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
+    dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
+    scoring.write(store, "dream", dreamt)
+
+
+def _in_game(
+    plan: Plan, random_policy: str, workers: int | None, store: Writer, log: Path | None
+) -> None:
+    slots, steps = plan.environment.slots, plan.environment.max_steps
+    game = plan.agent.controller.game
+    drivers = {
+        "agent": AgentSlots(plan.agent, plan.weights, plan.controller[None], slots),
+        "random": RandomSlots(random_policy, slots, game),
+    }
+    with (
+        pool_of(plan.environment, workers) as pool,
+        Progress(STAGE, len(drivers) * len(plan.seeds), log) as progress,
+    ):
+        for name, policy in drivers.items():
+            drives = scoring.drive(pool, policy, plan.seeds, steps, progress)
+            scoring.write(store, name, drives)

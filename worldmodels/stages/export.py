@@ -1,7 +1,8 @@
 """Stage export: one round's agent in a single small store, to be shipped.
 
 V with its decoder, M and the selected C, in half precision, and all that is needed to
-drive and to evaluate them: the settings of their stages and what they came from.
+drive and to evaluate them: the settings of their stages and what they came from, and of
+a C that learnt in M's dream the first frames that dreams begin at.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,12 @@ import numpy as np
 
 from worldmodels import publication, trained
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.dream import Starts
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.quantities import size
 from worldmodels.stages import VERSIONS
-from worldmodels.stages.drivers import Stores, open_stores
+from worldmodels.stages.drivers import Stores, open_latents, open_stores
 from worldmodels.trained import Selected
 
 STAGE, KIND = "export", "agent"
@@ -32,6 +34,7 @@ def run(
     controller: Sequence[Path],
     vision: Path | None = None,
     memory: Path | None = None,
+    latents: Sequence[Path] = (),
     out: Path,
     log: Path | None = None,
 ) -> None:
@@ -40,6 +43,8 @@ def run(
     Args:
         controller: controller stores, or folders of them; the best tested mean of all.
         vision, memory: their stores; default: beside the controllers' folder.
+        latents: the stores that M learnt from, of a controller that learnt in the
+            dream; default: beside the memory's.
 
     Raises:
         UserError: for a bad store, V or M of another run, a parameter that half
@@ -49,12 +54,15 @@ def run(
     selected = trained.select(stores.controller)
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)
+    inputs = stores._asdict()
+    if trained.learnt_in_dream(config["controller"]):
+        inputs["latents"] = open_latents(stores.memory, latents)
     with (
         publication.create(
             out,
             KIND,
             config=config,
-            inputs=stores._asdict(),
+            inputs=inputs,
             stage_version=VERSIONS[STAGE],
         ) as store,
         Progress(STAGE, len(names) + 1, log) as progress,
@@ -63,6 +71,8 @@ def run(
         _write(store, "memory", stores.memory, progress)
         store.write("controller", halved(selected.controller, "C"), ["parameter"])
         store.write("selection/returns", selected.returns, ["track"])
+        if "latents" in inputs:
+            _write_starts(store, inputs["latents"])
         progress.update(1)
     print(
         f"the agent of round {config['round']}, generation {config['generation']:,}, "
@@ -93,6 +103,12 @@ def _write(store: Writer, part: str, source: Artifact, progress: Progress) -> No
         place = f"{part}/{name.removeprefix('params/')}"
         store.write(place, halved(source.read(name), place))
         progress.update(1)
+
+
+def _write_starts(store: Writer, latents: Sequence[Artifact]) -> None:
+    for name in Starts._fields:
+        starts = halved(trained.first_frames(latents, name), name)
+        store.write(f"starts/{name}", starts, ["start", "latent"])
 
 
 def halved(values: np.ndarray, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from worldmodels import pictures
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.publication import refuse_full_disk
-from worldmodels.quantities import duration, size
+from worldmodels.quantities import count, duration, size
 
 _SHEET_EPISODES = 8
 _SHOWN_VALUES = 4  # of an array, at most
@@ -48,6 +48,7 @@ def describe(artifact: Artifact) -> str:
         [
             str(artifact.path),
             *_pairs(head),
+            *_scores(artifact),
             "\nsettings",
             *_pairs(_flat(artifact.config)),
             "\ninputs, by provenance",
@@ -65,18 +66,32 @@ def _inputs(inputs: Mapping[str, Sequence[str]]) -> Iterator[str]:
             yield f"  {role:{width}}  {provenance}"
 
 
+def _scores(artifact: Artifact) -> list[str]:
+    """Return what an evaluation's drivers score; nothing of another store."""
+    if artifact.kind != "evaluation":
+        return []
+    rows = []
+    for name in artifact.names():
+        if name.endswith("/returns"):
+            returns = artifact.read(name).astype(np.float64)
+            mean, std = f"{returns.mean():.1f}", f"{returns.std(ddof=1):.1f}"
+            who = name.removesuffix("/returns")
+            rows.append((who, mean, f"+- {std}", count(len(returns), "episode")))
+    return ["\nscores, mean and standard deviation", *_columns(rows)]
+
+
 def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
     for name in artifact.names():
         array = artifact.array(name)
         dimensions = array.metadata.dimension_names or ()
-        files, count = artifact.attributes["files"][name]
+        files, bytes_on_disk = artifact.attributes["files"][name]
         yield (
             name,
             str(array.dtype),
             " x ".join(f"{length:,}" for length in array.shape) or "one number",
             ", ".join(d or "?" for d in dimensions),
             # One of the files is the array's metadata.
-            f"{size(count)} in {files - 1} chunk{'s' * (files != 2)}",
+            f"{size(bytes_on_disk)} in {files - 1} chunk{'s' * (files != 2)}",
             _values(artifact.read(name)) if array.size <= _SHOWN_VALUES else "",
         )
 

@@ -1,12 +1,13 @@
-"""Scores: returns on given tracks, of any policy in gymnasium, of an agent in both.
+"""Scores: returns on given tracks, of any policy in the game, of an agent anywhere.
 
 What the stage evaluation and the tool evaluate share.
 """
 
 import numpy as np
 
-from worldmodels import simulation
+from worldmodels import dreaming, simulation
 from worldmodels.agent import Agent, Weights
+from worldmodels.dream import Dream
 from worldmodels.environments.episodes import Episode, EpisodePolicy
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.workers import EnvironmentPool
@@ -56,6 +57,15 @@ def simulate(
     returns = simulation.returns(
         mesh, agent, weights, controller[None], seeds, steps, exact
     )
+    return {"returns": returns[0], "seed": seeds}
+
+
+def let_dream(
+    agent: Agent, dream: Dream, controller: np.ndarray, seeds: np.ndarray, steps: int
+) -> dict[str, np.ndarray]:
+    """Return what a controller [D] scores in the dreams of the game's N seeds."""
+    mesh, linear = simulation.devices(), agent.controller
+    returns = dreaming.returns(mesh, dream, linear, controller[None], seeds, steps)
     return {"returns": returns[0], "seed": seeds}
 
 

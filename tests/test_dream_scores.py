@@ -1,0 +1,118 @@
+"""What a controller that learnt in the dream scores there, beside the real game."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import dream_stores
+import jax
+import numpy as np
+import pytest
+from dream_stores import EPISODES, SETTINGS, STEPS
+
+from worldmodels import dreaming, report, simulation, trained
+from worldmodels.artifacts import open_artifact
+from worldmodels.errors import UserError
+from worldmodels.randomness import Purpose, episode_seeds
+from worldmodels.report.rounds import group
+from worldmodels.stages import evaluate, export
+from worldmodels.statistics import summarise
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    return dream_stores.make(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="module")
+def block(stores, tmp_path_factory):
+    return dream_stores.evolve(stores, tmp_path_factory.mktemp("controller"))
+
+
+@pytest.fixture(scope="module")
+def scores(stores, block):
+    out = block.path.with_name("evaluation.zarr")
+    return dream_stores.evaluate(stores, [block], out)
+
+
+def test_the_selected_mean_dreams_of_the_test_seeds(stores, block, scores):
+    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
+    for where in ("dream", "agent"):
+        np.testing.assert_array_equal(scores.read(f"{where}/seed"), seeds)
+    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
+    mean, _ = trained.best_controller([block])
+    returns = dreaming.returns(
+        simulation.devices(), world, agent.controller, mean[None], seeds, STEPS
+    )
+    np.testing.assert_array_equal(scores.read("dream/returns"), returns[0])
+    assert np.ptp(returns) > 0
+
+
+def test_the_store_says_at_what_temperature(stores, scores):
+    assert scores.config["train_in"] == "dream"
+    assert scores.config["temperature"] == SETTINGS.temperature
+    latents = [store.provenance for store in stores.latents]
+    assert scores.attributes["inputs"]["latents"] == latents
+
+
+def test_who_learnt_in_the_game_does_not_dream(stores, tmp_path):
+    found = dream_stores.evaluate(stores, stores.controller, tmp_path / "e.zarr")
+    assert found.names("agent")
+    assert not found.names("dream")
+    assert not {"train_in", "temperature"} & found.config.keys()
+    assert "latents" not in found.attributes["inputs"]
+
+
+def test_a_dream_needs_its_latents_before_anything_is_driven(stores, block, tmp_path):
+    with pytest.raises(UserError, match="needs --latents"):
+        dream_stores.evaluate(stores, [block], tmp_path / "e.zarr", latents=[])
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_agent_store_dreams_as_it_was_trained_to(stores, block, tmp_path, capsys):
+    """With rounded weights, in the dream of the M that it carries."""
+    agent, out = tmp_path / "agent.zarr", tmp_path / "scores.zarr"
+    files = {"vision": stores.vision.path, "memory": stores.memory.path}
+    export.run(controller=[block.path], **files, out=agent)
+    assert "latents" in open_artifact(agent).attributes["inputs"]
+    evaluate.run(pretrained=agent, episodes=EPISODES, backend="dream", out=out)
+    store = open_artifact(out, "evaluation")
+    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    world = replace(world, params=jax.tree.map(rounded, world.params))
+    linear = trained.load_agent(stores.vision, stores.memory, block.config)[0]
+    mean = rounded(trained.best_controller([block])[0])
+    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
+    returns = dreaming.returns(
+        simulation.devices(), world, linear.controller, mean[None], seeds, STEPS
+    )
+    np.testing.assert_array_equal(store.read("dream/returns"), returns[0])
+    assert store.config["temperature"] == SETTINGS.temperature
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = (line.split() for line in lines if line.startswith("dream "))
+    assert row[1] == f"{returns.mean():.1f}"
+
+
+def rounded(values):
+    return np.asarray(values).astype(np.float16).astype(np.float32)
+
+
+def test_an_agent_store_is_scored_wherever_it_can_be(stores, block, tmp_path, capsys):
+    agent = tmp_path / "agent.zarr"
+    files = {"vision": stores.vision.path, "memory": stores.memory.path}
+    export.run(controller=[block.path], **files, out=agent)
+    evaluate.run(pretrained=agent, episodes=EPISODES, workers=1)
+    told = capsys.readouterr().out
+    names = ["gymnasium", "simulator", "dream", "simulator - gymnasium"]
+    for name in [*names, "dream - gymnasium"]:
+        assert re.search(rf"^{name} +-?\d", told, re.MULTILINE), name
+
+
+def test_a_run_ends_with_the_dreams_score_beside_the_games(scores):
+    _, _, line, _ = report.summary(group([scores]), Path("x")).splitlines()
+    real, dreamt = (scores.read(f"{where}/returns") for where in ("agent", "dream"))
+    found, gap = summarise(dreamt), summarise(dreamt - real)
+    assert line.startswith(
+        f"  in M's dream at temperature 1.3, of the same seeds: {found.mean:.1f} (95 %"
+    )
+    assert f"dream less gymnasium {gap.mean:+.1f} (95 %" in line
