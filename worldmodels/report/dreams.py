@@ -1,0 +1,191 @@
+"""What the report shows of M's dream: films of it beside the game, in step."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from worldmodels import dreaming, imagery, trained, video
+from worldmodels.artifacts import Artifact
+from worldmodels.dream import Dream, Starts
+from worldmodels.dreaming import Actor, Controlled, Record, Recorded
+from worldmodels.quantities import count
+from worldmodels.randomness import seed_words
+from worldmodels.report import films, gap, page
+from worldmodels.report.page import Picture
+from worldmodels.report.rounds import Round
+from worldmodels.report.testdrives import TestDrive
+
+_STEPS = 300  # of a film, at most
+
+
+class Episode(NamedTuple):
+    """A recorded episode, or the beginning of one: T steps."""
+
+    name: str
+    seed: int
+    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    actions: np.ndarray  # float32 [T, A]
+    rewards: np.ndarray  # float32 [T]
+    ended: bool  # whether T steps are all of it
+
+
+def can_film(round: Round) -> bool:
+    """Return whether there is anything to film."""
+    acted = "rollouts" in round.stores or _can_act(round)
+    return acted and round.eyes is not None and round.mind is not None
+
+
+def _can_act(round: Round) -> bool:
+    return round.one("evaluation") is not None and "controller" in round.stores
+
+
+def chapter(round: Round, drives: Sequence[TestDrive], max_bytes: int) -> str:
+    """Show M's dreams beside the game, and how far they can be relied on.
+
+    Args:
+        drives: test drives, replayed.
+        max_bytes: of all films together.
+    """
+    parts = [page.chapter("The dream", _rules(round))]
+    if can_film(round):
+        if "rollouts" in round.stores:
+            parts.append(_recorded_film(round, max_bytes // 2).html())
+        median = [drive for drive in drives if drive.name == "median"]
+        if median and _can_act(round):
+            parts.append(_controlled_film(round, median[0], max_bytes // 2).html())
+    return "".join([*parts, gap.chapters(round)])
+
+
+def _rules(round: Round) -> str:
+    text = (
+        "In its dream M is the environment: it begins at a frame that V has seen, and "
+        "from there M feeds on its own samples alone. "
+    )
+    model = round.mind.model
+    if model.death_head:
+        return text + (
+            "A step survived pays 1, and the dreamer dies when M takes death to be "
+            "likelier than not."
+        )
+    if model.reward_head:
+        return text + "A step pays the reward that M predicts, and nobody dies."
+    return text + (
+        "This M predicts neither death nor the reward: its dreams can be watched, but "
+        "nobody can learn in them without memory.death_head or memory.reward_head."
+    )
+
+
+def _tau(round: Round) -> float:
+    return 1.0 if round.temperature is None else round.temperature
+
+
+def _recorded_film(round: Round, max_bytes: int) -> Picture:
+    episode = _episode(round)
+    steps = len(episode.actions)
+    dreamt = _dream(round, Recorded(), episode.actions, episode, steps)
+    caption = (
+        f"<b>A dream under recorded actions</b>, {escape(episode.name)}. Left: the "
+        f"game, as it was and as V sees it. Right: M's dream from the first frame on, "
+        f"under the same actions, at temperature {_tau(round):g}. "
+    )
+    alt = (
+        f"Video of {episode.name}: the real frame, V's reconstruction, and M's dream "
+        f"under the same actions, {count(steps, 'step')}; below them the actions and "
+        f"the {round.game.score} up to there, in the game and in the dream."
+    )
+    return _beside(round, episode, dreamt, (alt, caption), max_bytes)
+
+
+def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
+    stores = round.one("vision"), round.one("memory"), round.stores["controller"]
+    agent, _ = trained.load_agent(*stores[:2], stores[2][0].config)
+    weights = round.one("evaluation").read("controller")
+    name = f"the {drive.name} test drive"
+    ended = len(drive.recording.actions) <= _STEPS
+    parts = (part[:_STEPS] for part in drive.recording)
+    episode = Episode(name, drive.seed, *parts, ended)
+    # A dream of its own: it may outlive the drive.
+    dreamt = _dream(round, Controlled(agent.controller), weights, episode, _STEPS)
+    caption = (
+        f"<b>C in the game and in the dream.</b> Left: {name} from its beginning. "
+        "Right: the same C in M's dream, which begins at the same frame and goes its "
+        f"own way, at temperature {_tau(round):g}. "
+    )
+    alt = (
+        f"Video of C in the game, {name} with V's reconstruction, beside C in M's "
+        f"dream from the same first frame: {count(len(episode.actions), 'step')} of "
+        f"the game and {count(len(dreamt.actions), 'step')} of the dream; below them "
+        f"the actions and the {round.game.score} up to there."
+    )
+    return _beside(round, episode, dreamt, (alt, caption), max_bytes)
+
+
+def _beside(
+    round: Round,
+    episode: Episode,
+    dreamt: video.Dream,
+    texts: tuple[str, str],
+    max_bytes: int,
+) -> Picture:
+    seen = imagery.reconstruct(round.eyes, episode.frames)
+    game = round.game
+    real = video.Drive(
+        episode.frames, seen, None, episode.actions, episode.rewards, game
+    )
+    alt, caption = texts
+    ends = _ends(episode, dreamt, round.mind.model.death_head)
+    return films.picture([real, dreamt], alt, caption + ends, max_bytes)
+
+
+def _ends(episode: Episode, dreamt: video.Dream, mortal: bool) -> str:
+    """Return how both sides of a film end."""
+    steps = count(len(episode.actions), "step")
+    ended = f"ends after {steps}" if episode.ended else "goes on"
+    # Where dreamers can die, only the step that kills pays nothing.
+    died = mortal and dreamt.rewards[-1] == 0
+    step = len(dreamt.actions)
+    told = f"the dreamer dies in step {step}" if died else "nobody dies in the dream"
+    return f"The game {ended}; {told}."
+
+
+def _dream(
+    round: Round, actor: Actor, mind: Any, episode: Episode, steps: int
+) -> video.Dream:
+    """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
+    starts = Starts(*imagery.encode(round.eyes, episode.frames[:1]))
+    dream = Dream(*round.mind, starts, _tau(round))
+    (words,) = seed_words(np.array([episode.seed]))
+    found = dreaming.record(dream, actor, mind, words, steps)
+    record: Record = jax.tree.map(np.asarray, found)
+    lived = int(record.alive.sum())
+    return video.Dream(
+        frames=imagery.decode(round.eyes, record.z[:lived]),
+        actions=record.action[:lived],
+        rewards=record.reward[:lived],
+        game=round.game,
+    )
+
+
+def _episode(round: Round) -> Episode:
+    """Return the first recorded episode that M was kept from, or else the first."""
+    memory, stores = round.one("memory"), round.stores["rollouts"]
+    if memory.names("held_out"):
+        kept = memory.read("held_out/seed")
+        for store in stores:
+            found = np.flatnonzero(np.isin(store.read("seed"), kept))
+            if len(found):
+                return _read(store, int(found[0]), ", which M never learnt from")
+    return _read(stores[0], 0, "")
+
+
+def _read(store: Artifact, number: int, remark: str) -> Episode:
+    length = int(store.read("length")[number])
+    steps = min(length, _STEPS)
+    names = "frames", "actions", "rewards"
+    parts = (store.read(name, (number, slice(steps))) for name in names)
+    name = f"rollout {number} of shard {store.config['shard']}{remark}"
+    seed = int(store.read("seed")[number])
+    return Episode(name, seed, *parts, length == steps)
