@@ -161,25 +161,32 @@ def test_a_horizon_is_the_density_after_many_dreamt_pasts(figures, watched):
 
 def dreamt(state, episode: dict, start: int, horizon: int):
     """Return the NLL [Z] of one start, and the density's spread over its mean [Z]."""
-    params, count = parameters(), 4000
-
-    @jax.jit
-    def past(key):
-        z, inner = jnp.asarray(episode["mu"][start : start + 1]), state
-        for t in range(horizon):
-            a = episode["actions"][start + t : start + t + 1]
-            inner, predicted = memory.step(params, MODEL, inner, z, a)
-            key, now = jax.random.split(key)
-            z = memory.sample(now, predicted.mixture)
-        target = episode["mu"][start + horizon][None]
-        return jnp.exp(-memory.nll(predicted.mixture, target))[0]
-
-    density = np.asarray(jax.vmap(past)(jax.random.split(jax.random.key(9), count)))
+    z, target = (episode["mu"][[start + t]] for t in (0, horizon))
+    actions = episode["actions"][start : start + horizon, None]
+    keys = jax.random.split(jax.random.key(9), 4000)
+    density = np.asarray(densities(parameters(), state, z, actions, target, keys))
     return -np.log(density.mean(axis=0)), density.std(axis=0) / density.mean(axis=0)
 
 
+@jax.jit
+def densities(params, state, z, actions, target, keys):
+    """Return the density [K, Z] of `target` after each of K pasts under `actions`."""
+
+    def past(key):
+        def step(before, action):
+            z, state, key = before
+            state, predicted = memory.step(params, MODEL, state, z, action)
+            key, now = jax.random.split(key)
+            z = memory.sample(now, predicted.mixture)
+            return (z, state, key), memory.nll(predicted.mixture, target)[0]
+
+        return jnp.exp(-jax.lax.scan(step, (z, state, key), actions)[1][-1])
+
+    return jax.vmap(past)(keys)
+
+
 def test_figures_do_not_depend_on_who_is_watched_together(monkeypatch, figures):
-    monkeypatch.setattr(assessment, "_TOGETHER", 2)
+    monkeypatch.setattr(assessment, "_TOGETHER", 1)
     again = assessment.assess(
         parameters(), MODEL, load, LENGTHS, jax.random.key(3), lambda _: None
     )
