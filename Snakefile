@@ -8,6 +8,8 @@
     snakemake pretrained                          the last round's agent in one store
     snakemake ablations                           what each part of the system is worth,
         or one alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
+    snakemake temperatures                        a controller for each of `temperatures`,
+        in the dream that it learnt in and in the game
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -32,6 +34,7 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/pretrained.smk"
 include: "rules/ablations.smk"
+include: "rules/temperatures.smk"
 
 
 rule all:

@@ -7,11 +7,12 @@ import re
 import shlex
 import sys
 
-from worldmodels.ablations import trainings
+from worldmodels import ablations, temperatures
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
 from worldmodels.stages import VERSIONS
+from worldmodels.trainings import by_folder, whole
 
 try:
     CONFIG = load(config)
@@ -20,8 +21,15 @@ except UserError as error:
 
 ROUNDS = range(len(CONFIG.rounds))
 
-# A run is the experiment itself or a training of an ablation: a folder below results/.
-RUNS = trainings(CONFIG)
+# A run is a folder below results/: the experiment itself, or a training of an ablation
+# or of a temperature.
+RUNS = by_folder(
+    [
+        whole(CONFIG),
+        *ablations.trainings(CONFIG),
+        *temperatures.trainings(CONFIG),
+    ]
+)
 EXPERIMENT = CONFIG.experiment
 
 RUN = "results/{run}"
@@ -36,6 +44,12 @@ RESULTS = f"results/{EXPERIMENT}"
 REPORT = f"{RESULTS}/report/index.html"
 SUMMARY = f"{RESULTS}/report/summary.txt"
 PRETRAINED = f"{RESULTS}/pretrained.zarr"
+
+# The scores of the controllers that learn at given temperatures, if there are any.
+SWEEP = [
+    EVALUATION.format(run=temperatures.folder(CONFIG, tau), round=ROUNDS[-1])
+    for tau in CONFIG.temperatures
+]
 
 # No outputs: Snakemake deletes those before a job starts, and a job resumes from these.
 CHECKPOINTS = f"{RUN}/checkpoints/round-{{round}}"
@@ -76,7 +90,7 @@ def slots(wildcards):
 def used(stage, pattern):
     """Return the input function of the store of `stage` that a run uses.
 
-    This is where ablations share: it is the run's own store or the baseline's.
+    This is where runs share: it is the run's own store or that of another.
     """
     return lambda wildcards: pattern.format(
         run=RUNS[wildcards.run].home(stage), round=wildcards.round

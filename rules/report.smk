@@ -4,7 +4,8 @@
 rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
-        [artifacts(EXPERIMENT, round) for round in ROUNDS],
+        stores=[artifacts(EXPERIMENT, round) for round in ROUNDS],
+        temperatures=SWEEP,
     output:
         page=REPORT,
         summary=SUMMARY,
@@ -19,6 +20,8 @@ rule report:
         mem_mb=6000,
         runtime=120,
     params:
+        given=options("temperatures"),
         version=VERSIONS["report"],
     shell:
-        "worldmodels report {input:q} --out {output.page:q} --log {log:q}"
+        "worldmodels report {input.stores:q} {params.given} --out {output.page:q}"
+        " --log {log:q}"

@@ -13,6 +13,7 @@ from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.stages import ablations
 from worldmodels.statistics import over_trainings
+from worldmodels.trainings import by_folder, whole
 
 CONFIG = {
     "experiment": "small",
@@ -25,7 +26,7 @@ CONFIG = {
 
 def test_the_experiment_is_a_run_of_its_own():
     config = load(CONFIG)
-    runs = trainings(config)
+    runs = by_folder([whole(config), *trainings(config)])
     assert len(runs) == 1 + 2 * len(ABLATIONS)
     assert runs["small"].config == config
     for stage in ("rollouts", "memory", "evaluation"):
@@ -44,7 +45,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_changes_one_thing_and_shares_what_comes_before(name):
-    runs = trainings(load(CONFIG))
+    runs = by_folder(trainings(load(CONFIG)))
     base, run = (runs[folder("small", n, 4)] for n in ("baseline", name))
     (before,), (after,) = base.config.rounds, run.config.rounds
     changed = {
@@ -66,9 +67,8 @@ def test_an_ablation_changes_one_thing_and_shares_what_comes_before(name):
 
 
 def test_the_baseline_is_the_papers_system_in_the_configurations_first_round():
-    (settings,) = trainings(load(CONFIG))[
-        "small/ablations/baseline/seed-2"
-    ].config.rounds
+    runs = by_folder(trainings(load(CONFIG)))
+    (settings,) = runs["small/ablations/baseline/seed-2"].config.rounds
     assert settings.memory.epochs == 3
     assert settings.controller.population == 8
     assert settings.controller.inputs == "z_h"
@@ -148,7 +148,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path, scores):
         UserError, match=r"z has the seeds \[1\].*baseline has \[1, 2\]"
     ):
         table(tmp_path, base, scores("z", {1: [3, 4]}))
-    with pytest.raises(UserError, match="other tracks than baseline"):
+    with pytest.raises(UserError, match=r"other tracks than .*baseline-1-0"):
         table(tmp_path, base, scores("z", {1: [3, 4], 2: [3, 4]}, first=5))
     with pytest.raises(UserError, match=r"of the seeds \[1, 1\]"):
         table(tmp_path, [*base[:2], base[1]])

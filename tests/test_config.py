@@ -101,6 +101,14 @@ def test_defaults_are_the_paper():
         ({"ablations": {"seeds": [1, 1]}}, ["ablations.seeds", "different"]),
         ({"ablations": {"seeds": [True]}}, ["ablations.seeds", "whole numbers"]),
         ({"ablations": {"seeds": [65536]}}, ["ablations.seeds", "65535"]),
+        # The temperatures of the sweep.
+        ({"temperatures": 1.15}, ["temperatures is 1.15", "a list of numbers"]),
+        ({"temperatures": None}, ["temperatures is None", "a list of numbers"]),
+        ({"temperatures": [1, -0.1]}, ["temperatures[1] is -0.1", "at least 0.0"]),
+        ({"temperatures": ["warm"]}, ["temperatures[0] is 'warm'", "a number"]),
+        ({"temperatures": [True]}, ["temperatures[0] is True", "a number"]),
+        ({"temperatures": ["inf"]}, ["temperatures[0] is inf", "a number"]),
+        ({"temperatures": [1, 0.5, 1.0]}, ["[1, 0.5, 1.0]", "be different"]),
     ],
     ids=str,
 )
@@ -180,6 +188,20 @@ def test_takecover_is_played_in_gymnasium():
     sentence = message(mapping | {"rounds": [{}, {}, other]})
     assert sentence == (
         "round 2: environment.name is carracing; it must be takecover, as in round 0"
+    )
+
+
+def test_temperatures_are_numbers_of_any_writing():
+    mapping = {"temperatures": [0, "1e-1", 1.15], "memory": {"reward_head": True}}
+    assert load(mapping).temperatures == (0.0, 0.1, 1.15)
+
+
+def test_temperatures_need_a_dream_that_pays_in_the_last_round():
+    head = {"memory": {"death_head": True}}
+    load({"temperatures": [0.5], "rounds": [{}, head]})
+    assert message({"temperatures": [0.5], "rounds": [head, {}]}) == (
+        "round 1: temperatures is [0.5]; M must then predict what a step is worth: set "
+        "memory.death_head or memory.reward_head to true"
     )
 
 

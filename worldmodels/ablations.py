@@ -6,11 +6,12 @@ before from the baseline. No JAX is imported here: the Snakefile reads it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from worldmodels.config import Config
 from worldmodels.settings import Round
+from worldmodels.trainings import Training
 
 
 class Change(NamedTuple):
@@ -32,48 +33,23 @@ ABLATIONS = {
     "separate_tracks": Change("controller", {"common_tracks": False}),
 }
 
-_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
-
-
-@dataclass(frozen=True)
-class Training:
-    """One run of the pipeline.
-
-    Attributes:
-        config: its settings; `config.experiment` is its folder below `results/`.
-        first: the first stage whose artifacts are its own.
-        lender: the folder of the run that made what comes before.
-    """
-
-    config: Config
-    first: str
-    lender: str
-
-    def home(self, stage: str) -> str:
-        """Return the folder below `results/` of the artifacts of `stage` to use."""
-        own = _STAGES.index(stage) >= _STAGES.index(self.first)
-        return self.config.experiment if own else self.lender
-
 
 def folder(experiment: str, name: str, seed: int) -> str:
     """Return the folder below `results/` of an ablation's training."""
     return f"{experiment}/ablations/{name}/seed-{seed}"
 
 
-def trainings(config: Config) -> dict[str, Training]:
-    """Return the experiment itself and each training of its ablations, by folder."""
-    main = Training(config, _STAGES[0], config.experiment)
-    return {t.config.experiment: t for t in (main, *_ablated(config))}
-
-
-def _ablated(config: Config) -> Iterator[Training]:
+def trainings(config: Config) -> Iterator[Training]:
+    """Yield each training of each ablation."""
     for name, change in ABLATIONS.items():
         for seed in config.ablation_seeds:
-            ablated = Config(
-                folder(config.experiment, name, seed),
-                replace(config.run, seed=seed),
-                (_changed(config.rounds[0], change),),
-                (),
+            ablated = replace(
+                config,
+                experiment=folder(config.experiment, name, seed),
+                run=replace(config.run, seed=seed),
+                rounds=(_changed(config.rounds[0], change),),
+                ablation_seeds=(),
+                temperatures=(),
             )
             lender = folder(config.experiment, _BASELINE, seed)
             yield Training(ablated, change.stage, lender)

@@ -36,6 +36,7 @@ _COMMANDS = {
     "evaluation": "score the selected controller on unseen tracks",
     "report": "make one HTML file of what all the given stores hold",
     "ablations": "compare the evaluations of ablations, over several trainings each",
+    "temperatures": "compare the evaluations of controllers of several temperatures",
     "inspect": "print what a store holds and where it came from",
     "export": "put one round's agent into a single small store, to be shipped",
     "drive": "film a trained agent on a track",
@@ -191,6 +192,12 @@ def _add_stage(command, files, stage: str) -> None:
 
 def _add_report(files) -> None:
     files.add_argument("stores", nargs="+", help="stores of any kind and round", **_ONE)
+    files.add_argument(
+        "--temperatures",
+        help="evaluations of controllers that learnt in the last round's dream, one a "
+        "temperature",
+        **_MANY,
+    )
     files.add_argument("--out", help="index.html to write", required=True, **_ONE)
     files.add_argument("--log", help="file to append progress to", **_ONE)
 
@@ -204,6 +211,17 @@ def _add_ablations(files) -> None:
         nargs="+",
         required=True,
         metavar=("NAME", "STORE"),
+    )
+    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
+    files.add_argument("--log", help="file to append progress to", **_ONE)
+
+
+def _add_temperatures(files) -> None:
+    files.add_argument(
+        "stores",
+        nargs="+",
+        help="evaluations of controllers that learnt in the dream, one a temperature",
+        **_ONE,
     )
     files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
     files.add_argument("--log", help="file to append progress to", **_ONE)
@@ -294,6 +312,7 @@ def _add_evaluate(files) -> None:
 _TOOLS = {
     "report": _add_report,
     "ablations": _add_ablations,
+    "temperatures": _add_temperatures,
     "inspect": _add_inspect,
     "export": _add_export,
     "drive": _add_drive,

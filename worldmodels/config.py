@@ -12,7 +12,14 @@ from typing import Any
 
 from worldmodels.errors import UserError
 from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
-from worldmodels.settings import Environment, Round, Run, checked, in_simulator
+from worldmodels.settings import (
+    Controller,
+    Environment,
+    Round,
+    Run,
+    checked,
+    in_simulator,
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,14 @@ class Config:
         run: what every stage shares.
         rounds: all settings of each round, resolved.
         ablation_seeds: the seed of each training of every ablation.
+        temperatures: of the dreams in which a controller each learns.
     """
 
     experiment: str
     run: Run
     rounds: tuple[Round, ...]
     ablation_seeds: tuple[int, ...]
+    temperatures: tuple[float, ...]
 
 
 SECTIONS = {f.name: f.type for f in fields(Round)}
@@ -68,7 +77,9 @@ def load(mapping: Mapping[str, Any]) -> Config:
     mapping = _mapping(mapping, "the configuration")
     run_keys = [f.name for f in fields(Run)]
     _refuse_unknown(
-        mapping, ["experiment", "rounds", "ablations", *run_keys, *SECTIONS], ""
+        mapping,
+        ["experiment", "rounds", "ablations", "temperatures", *run_keys, *SECTIONS],
+        "",
     )
     experiment = _experiment(mapping.get("experiment", "default"))
     run = _section(Run, {k: mapping[k] for k in run_keys if k in mapping}, "")
@@ -85,7 +96,12 @@ def load(mapping: Mapping[str, Any]) -> Config:
         if number:
             _check_game(settings, rounds[0], f"round {number}: ")
             _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
-    return Config(experiment, run, rounds, _ablation_seeds(mapping.get("ablations")))
+    seeds = _ablation_seeds(mapping.get("ablations"))
+    temperatures = _temperatures(mapping.get("temperatures", []))
+    if temperatures:
+        reason = f"temperatures is {list(temperatures)}"
+        _check_pays(rounds[-1], f"round {len(rounds) - 1}: {reason}")
+    return Config(experiment, run, rounds, seeds, temperatures)
 
 
 def _experiment(name: Any) -> str:
@@ -113,6 +129,18 @@ def _ablation_seeds(section: Any) -> tuple[int, ...]:
             f"numbers from 0 to {MAX_SEED}"
         )
     return tuple(seeds)
+
+
+def _temperatures(values: Any) -> tuple[float, ...]:
+    (setting,) = (f for f in fields(Controller) if f.name == "temperature")
+    if not isinstance(values, list):
+        raise UserError(f"temperatures is {values!r}; it must be a list of numbers")
+    found = tuple(
+        checked(setting, value, f"temperatures[{n}]") for n, value in enumerate(values)
+    )
+    if len(set(found)) < len(found):
+        raise UserError(f"temperatures is {values!r}; they must be different")
+    return found
 
 
 def _overrides(rounds: Any) -> list[Mapping[str, Any]]:
@@ -189,12 +217,9 @@ def _check_round(settings: Round, where: str) -> None:
         in_simulator(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
-    controller, memory = settings.controller, settings.memory
-    if controller.train_in == "dream" and not (memory.death_head or memory.reward_head):
-        raise UserError(
-            f"{where}controller.train_in is dream; M must then predict what a step is "
-            "worth: set memory.death_head or memory.reward_head to true"
-        )
+    controller = settings.controller
+    if controller.train_in == "dream":
+        _check_pays(settings, f"{where}controller.train_in is dream")
     drivers = 1 if controller.common_tracks else controller.population
     tracks = controller.generations * max(
         controller.rollouts * drivers, controller.selection_episodes
@@ -203,6 +228,15 @@ def _check_round(settings: Round, where: str) -> None:
         raise UserError(
             f"{where}controller.generations is {controller.generations}; all "
             f"generations together may drive {MAX_EPISODES} tracks, not {tracks}"
+        )
+
+
+def _check_pays(settings: Round, reason: str) -> None:
+    """Refuse an M in whose dream nobody can learn, which is asked for by `reason`."""
+    if not (settings.memory.death_head or settings.memory.reward_head):
+        raise UserError(
+            f"{reason}; M must then predict what a step is worth: set "
+            "memory.death_head or memory.reward_head to true"
         )
 
 

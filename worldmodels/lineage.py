@@ -1,4 +1,6 @@
-"""Which store was made from which: provenance, checked before two are used together."""
+"""Which stores belong together, checked before they are used together."""
+
+import numpy as np
 
 from worldmodels.artifacts import Artifact, ArtifactError
 
@@ -13,4 +15,18 @@ def check_input(made: Artifact, role: str, given: Artifact) -> None:
         raise ArtifactError(
             f"{made.path} was not made with {given.path} but with another {role} "
             f"store; give the {role} store of its own run"
+        )
+
+
+def check_tracks(store: Artifact, reference: Artifact) -> None:
+    """Check that two evaluations are of the same tracks.
+
+    Raises:
+        ArtifactError: when they cannot be compared.
+    """
+    tracks = (s.read("agent/seed") for s in (store, reference))
+    if not np.array_equal(*tracks):
+        raise ArtifactError(
+            f"{store.path} was scored on other tracks than {reference.path}; evaluate "
+            "all on the same"
         )

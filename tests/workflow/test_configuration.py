@@ -29,7 +29,7 @@ def with_preset(name: str):
 def test_it_holds_every_key_and_only_those():
     mapping = yaml.safe_load(TEXT)
     assert set(mapping) == {
-        "experiment", "rounds", "ablations", *names(Run), *SECTIONS,
+        "experiment", "rounds", "ablations", "temperatures", *names(Run), *SECTIONS,
     }  # fmt: skip
     assert set(mapping["ablations"]) == {"seeds"}
     for section, kind in SECTIONS.items():

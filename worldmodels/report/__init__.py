@@ -5,11 +5,20 @@ from pathlib import Path
 
 from worldmodels.artifacts import Artifact
 from worldmodels.quantities import duration, size
-from worldmodels.report import chapters, diagram, driving, figures, page, testdrives
+from worldmodels.report import (
+    chapters,
+    diagram,
+    driving,
+    figures,
+    page,
+    temperatures,
+    testdrives,
+)
 from worldmodels.report.driving import difference_line, score_line
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Round, rollout_clips
 from worldmodels.report.testdrives import TestDrive
+from worldmodels.sweep import Sweep
 
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
@@ -47,7 +56,9 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
     return "\n".join([*lines, f"report: {path}"]) + "\n"
 
 
-def html(rounds: Sequence[Round], done: Callable[[], None]) -> str:
+def html(
+    rounds: Sequence[Round], done: Callable[[], None], sweep: Sweep | None = None
+) -> str:
     """Return the page of all rounds, the latest first; call `done` after each."""
     latest = rounds[-1]
     sections = [("overview", "Overview", _overview(rounds))]
@@ -56,6 +67,9 @@ def html(rounds: Sequence[Round], done: Callable[[], None]) -> str:
         content = round_html(round, _FILM_BYTES // max(films, 1))
         sections.append((f"round-{round.number}", f"Round {round.number}", content))
         done()
+    if sweep is not None:
+        told = temperatures.section(sweep)
+        sections.append(("temperatures", "Temperatures", told))
     sections.append(("provenance", "Settings, versions and cost", _provenance(rounds)))
     store = next(s for kind in latest.stores.values() for s in kind)
     lead = (

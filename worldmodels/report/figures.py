@@ -167,21 +167,35 @@ def scores_by_round(
     game: Game = CARRACING,
 ) -> bytes:
     """Draw mean return and interval of each round's agent, as SVG."""
+    lines = ("random policy", RANDOM, random), ("agent", AGENT, agent)
+    return scores("round", rounds, lines, game)
+
+
+def scores(
+    along: str,
+    at: Sequence[float],
+    lines: Sequence[tuple[str, str, Sequence[Summary]]],
+    game: Game,
+) -> bytes:
+    """Draw mean returns and their intervals, as SVG.
+
+    Args:
+        along: what the horizontal axis is.
+        at: [N] places along it.
+        lines: name, colour and N scores each.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 2.9), layout="constrained")
         axes = figure.subplots()
-        for summaries, colour, name in (
-            (random, RANDOM, "random policy"),
-            (agent, AGENT, "agent"),
-        ):
+        for name, colour, summaries in lines:
             means = np.array([s.mean for s in summaries])
             spread = np.array([[s.mean - s.low, s.high - s.mean] for s in summaries]).T
             axes.errorbar(
-                rounds, means, spread.clip(min=0), fmt="o-", color=colour, capsize=4,
+                at, means, spread.clip(min=0), fmt="o-", color=colour, capsize=4,
                 lw=1.6, label=f"{name}, 95 % interval",
             )  # fmt: skip
-        axes.set(xlabel="round", ylabel=f"mean {game.score}")
-        axes.set_xticks(list(rounds))
+        axes.set(xlabel=along, ylabel=f"mean {game.score}")
+        axes.set_xticks(list(at))
         axes.margins(x=0.1)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return svg(figure)

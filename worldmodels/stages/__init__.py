@@ -13,5 +13,6 @@ VERSIONS = {
     "evaluation": 2,
     "report": 2,
     "ablations": 1,
+    "temperatures": 1,
     "export": 1,
 }

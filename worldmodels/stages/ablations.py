@@ -4,17 +4,17 @@ The tracks are the same for all trainings, so their returns are no independent t
 a recipe: a training counts as one, by its mean return.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from worldmodels import tables
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.errors import UserError
+from worldmodels.lineage import check_tracks
 from worldmodels.progress import Progress
-from worldmodels.publication import publish_text
 from worldmodels.statistics import Trainings, over_trainings
 
 Scores = dict[str, dict[int, Artifact]]  # evaluations by ablation and seed
@@ -41,10 +41,7 @@ def run(
         raise UserError("two ablations have the same name; give each its own")
     _check(scores)
     summary = summarise(scores)
-    publish_text(out.with_suffix(".json"), json.dumps(summary, indent=2) + "\n")
-    table = text(summary)
-    publish_text(out, table)
-    print(table, end="")
+    tables.publish(out, text(summary), summary)
 
 
 def _by_seed(name: str, paths: Sequence[Path]) -> dict[int, Artifact]:
@@ -62,7 +59,6 @@ def _by_seed(name: str, paths: Sequence[Path]) -> dict[int, Artifact]:
 def _check(scores: Scores) -> None:
     """Refuse what cannot be compared."""
     reference, first = next(iter(scores.items()))
-    tracks = next(iter(first.values())).read("agent/seed")
     for name, stores in scores.items():
         if stores.keys() != first.keys():
             raise UserError(
@@ -70,11 +66,7 @@ def _check(scores: Scores) -> None:
                 f"{list(first)}; give the evaluations of the same seeds"
             )
         for store in stores.values():
-            if not np.array_equal(store.read("agent/seed"), tracks):
-                raise UserError(
-                    f"{store.path} was scored on other tracks than {reference}; "
-                    "evaluate all on the same"
-                )
+            check_tracks(store, next(iter(first.values())))
 
 
 def summarise(scores: Scores) -> dict[str, Any]:
@@ -124,14 +116,7 @@ def text(summary: dict[str, Any]) -> str:
         rows.append([name, *_words(row), *means, *_words(row.get("difference"))])
     if len(rows) == 2:
         rows = [row[:-2] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", *_legend(summary)]) + "\n"
+    return "\n".join([*tables.aligned(rows), "", *_legend(summary)]) + "\n"
 
 
 def _words(facts: dict[str, Any] | None) -> list[str]:

@@ -6,7 +6,7 @@ Deleting it costs nothing: everything in it comes from the stores.
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldmodels import compute, report
+from worldmodels import compute, report, sweep
 from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
@@ -14,11 +14,19 @@ from worldmodels.publication import publish_text
 from worldmodels.report.rounds import group
 
 
-def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
+def run(
+    *,
+    stores: Sequence[Path],
+    temperatures: Sequence[Path] = (),
+    out: Path,
+    log: Path | None = None,
+) -> None:
     """Write the page to `out` and summary.txt beside it; print the summary.
 
     Args:
         stores: of any kind and round, in any order; what is missing is left out.
+        temperatures: evaluations of controllers that learnt in the last round's dream,
+            one a temperature.
 
     Raises:
         UserError: for a bad store, stores that do not belong together or a full disk.
@@ -29,8 +37,10 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
     dtypes = {artifact.config.get("dtype") for artifact in artifacts}
     compute.prepare("float64" if "float64" in dtypes else "float32")
     rounds = group(artifacts)
+    swept = [open_artifact(path, "evaluation") for path in temperatures]
+    found = sweep.read(swept) if swept else None
     with Progress("report, rounds", len(rounds), log) as progress:
-        html = report.html(rounds, lambda: progress.update(1))
+        html = report.html(rounds, lambda: progress.update(1), found)
     summary = report.summary(rounds, out)
     publish_text(out, html)
     publish_text(out.with_name("summary.txt"), summary)

@@ -1,0 +1,38 @@
+"""Temperatures: a controller for each learns in the dream and is scored there and awake.
+
+V, M and the latents are the experiment's own, of its last round; so is the controller
+that learns in the very same way (see `used` in common.smk).
+"""
+
+
+def swept(wildcards):
+    """Return the evaluations of the sweep, if the configuration asks for one."""
+    if not SWEEP:
+        sys.exit(
+            "error: temperatures is []; give the list of those to compare, such as "
+            "[0.5, 1.0, 1.15]"
+        )
+    return SWEEP
+
+
+rule temperatures:
+    """What the controller of each temperature scores: temperatures/table.txt."""
+    input:
+        swept,
+    output:
+        summary=f"{RESULTS}/temperatures/table.txt",
+        data=f"{RESULTS}/temperatures/table.json",
+    log:
+        f"{RESULTS}/logs/temperatures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/temperatures.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        version=VERSIONS["temperatures"],
+    shell:
+        "worldmodels temperatures {input:q} --out {output.summary:q} --log {log:q}"

@@ -1,0 +1,45 @@
+"""What the report says of controllers that learnt at different temperatures."""
+
+from html import escape
+
+from worldmodels import sweep
+from worldmodels.report import figures, page
+from worldmodels.report.figures import ACCENT, AGENT, RANDOM
+from worldmodels.report.page import Picture
+from worldmodels.sweep import Sweep
+
+
+def section(found: Sweep) -> str:
+    """Return the table and its picture."""
+    text = (
+        "A controller for each temperature, evolved alike in the dream of the last "
+        "round's M. The higher the temperature, the more uncertain the dream: at a low "
+        "one C finds what M gets wrong and lives by it, at a high one nothing can be "
+        "learnt from what is dreamt. " + " ".join(sweep.legend(found))
+    )
+    numbers = range(1, len(sweep.HEAD))
+    table = page.table(sweep.HEAD, sweep.rows(found), numbers)
+    return f"<p>{escape(text)}</p>\n" + table + _picture(found).html()
+
+
+def _picture(found: Sweep) -> Picture:
+    dream, game = ([getattr(at, w) for at in found.learnt] for w in ("dream", "game"))
+    told = "; ".join(
+        f"at {at.temperature:g} {at.dream.mean:.1f} in the dream and "
+        f"{at.game.mean:.1f} in the game"
+        for at in found.learnt
+    )
+    lines = (
+        ("random policy, in the game", RANDOM, [found.random] * len(game)),
+        ("in the dream", ACCENT, dream),
+        ("in the game", AGENT, game),
+    )
+    temperatures = [at.temperature for at in found.learnt]
+    return Picture(
+        figures.scores("temperature", temperatures, lines, found.game),
+        "image/svg+xml",
+        f"Mean {found.game.score} by temperature: {told}; the random policy "
+        f"{found.random.mean:.1f} in the game.",
+        "<b>Scores by temperature</b>, of the controllers where they learnt and in "
+        f"{found.game.home}, with 95 % intervals.",
+    )
