@@ -2,6 +2,7 @@
 
 import subprocess
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import imageio_ffmpeg
 import numpy as np
@@ -153,6 +154,23 @@ def test_views_are_drawn_pixel_for_pixel_beside_each_other():
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
 
 
+def test_films_beside_each_other_are_in_step_and_the_ended_one_fades():
+    long, short = synthetic_drive(6), replace(synthetic_drive(6), dream=None)
+    short.actions[:] = 0.5
+    short = replace(short, actions=short.actions[:4])
+    left, right = list(video.draw(long, every=2)), list(video.draw(short, every=2))
+    pictures = list(video.beside([long, short], every=2))
+    assert (len(left), len(right), len(pictures)) == (3, 2, 3)
+    width = left[0].shape[1]
+    assert right[0].shape[1] < width  # two views, not three
+    for n in range(2):
+        assert np.array_equal(pictures[n][:, :width], left[n])
+        assert np.array_equal(pictures[n][:, width:], right[n])
+    assert np.array_equal(pictures[2][:, :width], left[2])
+    faded = right[1] + (255 - right[1].astype(int)) / 2
+    assert np.abs(pictures[2][:, width:] - faded).max() <= 1
+
+
 def decode_film(path, shape: tuple[int, ...]) -> np.ndarray:
     # imageio_ffmpeg's own reader forks, which JAX's threads may not survive.
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)]
@@ -184,6 +202,15 @@ def test_mp4_keeps_to_its_rate(tmp_path):
     free, bound = ((tmp_path / f"{n}.mp4").stat().st_size for n in ("free", "bound"))
     assert free > 300_000
     assert bound < 100_000  # two seconds and the decoder's buffer of two more
+
+
+def test_a_bound_film_is_the_same_every_time(tmp_path):
+    drawn = np.random.default_rng(0).integers(0, 256, (40, 160, 160, 3))
+    for name in ("first.mp4", "second.mp4"):
+        frames = iter(drawn.astype(np.uint8))
+        video.write(tmp_path / name, frames, 25, max_bytes_per_second=20_000)
+    first, second = ((tmp_path / n).read_bytes() for n in ("first.mp4", "second.mp4"))
+    assert first == second
 
 
 def test_gif_loops_over_every_frame(tmp_path):

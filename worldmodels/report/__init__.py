@@ -8,6 +8,7 @@ from worldmodels.quantities import duration, size
 from worldmodels.report import (
     chapters,
     diagram,
+    dreams,
     driving,
     figures,
     page,
@@ -62,7 +63,8 @@ def html(
     """Return the page of all rounds, the latest first; call `done` after each."""
     latest = rounds[-1]
     sections = [("overview", "Overview", _overview(rounds))]
-    films = 3 * sum(_can_film(round) for round in rounds)
+    # Dreams are short: both films of them share one film's bytes.
+    films = sum(3 * _can_film(round) + dreams.can_film(round) for round in rounds)
     for round in reversed(rounds):
         content = round_html(round, _FILM_BYTES // max(films, 1))
         sections.append((f"round-{round.number}", f"Round {round.number}", content))
@@ -156,6 +158,7 @@ def round_html(round: Round, film_bytes: int) -> str:
     if "controller" in round.stores:
         parts.append(driving.controller(round))
     if "memory" in round.stores:
+        parts.append(dreams.chapter(round, drives, film_bytes))
         parts.append(chapters.memory(round, shown))
     if "vision" in round.stores:
         parts.append(chapters.vision(round, shown))
