@@ -40,19 +40,25 @@ def returns(population: jax.Array, key: jax.Array, steps: int) -> jax.Array:
     return jax.lax.scan(step, carry, length=steps)[1].sum(0)
 
 
+def strong(tree):
+    """Return arrays without weak types, whose change would compile a program anew."""
+    return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), tree)
+
+
 def main(generations: int = 80, population: int = 32, steps: int = 200) -> None:
     """Evolve, and print the population's mean returns."""
     adam, std = optax.adam(0.1), optax.constant_schedule(0.2)
     strategy = Open_ES(population, jnp.zeros(130), optimizer=adam, std_schedule=std)
     params = strategy.default_params
-    state = strategy.init(jax.random.key(0), jnp.zeros(130), params)
+    state = strong(strategy.init(jax.random.key(0), jnp.zeros(130), params))
 
     @jax.jit
     def evolve(state, key):
         ask, drive, tell = jax.random.split(key, 3)
         candidates, state = strategy.ask(ask, state, params)
         scores = returns(candidates, drive, steps)
-        return strategy.tell(tell, candidates, -scores, state, params)[0], scores
+        state, _ = strategy.tell(tell, candidates, -scores, state, params)
+        return strong(state), scores
 
     means = []
     for generation in range(generations):
