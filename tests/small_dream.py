@@ -31,11 +31,11 @@ def starts(count: int = 3) -> Starts:
 def mortal(temperature: float = 1.15) -> Dream:
     """Return a dream in which some die early and some late."""
     params = weights()
-    params["death_kernel"], params["death_bias"] = 4 * params["death_kernel"], LETHAL
+    params["death_kernel"], params["death_bias"] = 16 * params["death_kernel"], LETHAL
     return Dream(MODEL, params, starts(), temperature)
 
 
-LETHAL = np.array([-2.4], np.float32)  # how ready to die, found by trial
+LETHAL = np.array([-12], np.float32)  # how ready to die, found by trial
 
 
 def population(count: int) -> np.ndarray:

@@ -81,13 +81,11 @@ def test_m_reads_what_is_seen_and_done_and_the_next_z_is_of_its_mixture(
 ):
     """Moments over many keys, against the mixture that M predicts, in numpy."""
     keys = jax.random.split(jax.random.key(0), 20_000)
-    after, reward, died = many_steps(world, under_way, ACTION, keys)
+    after, _, _ = many_steps(world, under_way, ACTION, keys)
     state, predicted = memory.step(
         world.params, MODEL, under_way.memory, under_way.z, ACTION
     )
     np.testing.assert_allclose(after.memory.h[0], state.h, atol=1e-6)
-    assert (reward == reward[0]).all()
-    assert (died == died[0]).all()
     mean, std = moments(predicted.mixture, world.temperature)
     # five standard errors
     np.testing.assert_allclose(after.z.mean(0), mean, atol=5 * std.max() / 20_000**0.5)
@@ -123,12 +121,14 @@ def test_imagine_is_a_loop_of_steps_under_given_actions(world, under_way):
     dreamt = imagine(world, under_way, actions, jax.random.key(3))
     state = under_way
     for t, key in enumerate(jax.random.split(jax.random.key(3), 7)):
-        state, _, _ = step(world, state, actions[t], key)
+        state, _ = dream.advance(
+            world.params, MODEL, state, actions[t], key, world.temperature
+        )
         np.testing.assert_allclose(dreamt[t], state.z, atol=2e-5)
 
 
 def deadly_gas() -> Dream:
-    """Return a dream where M predicts death exactly when it reads gas above 1/2."""
+    """Return a dream where M is sure of death exactly when it reads gas above 1/2."""
     model = Memory(
         latent_size=1, hidden_size=1, mixtures=1, death_head=True, reward_head=True
     )
@@ -136,7 +136,7 @@ def deadly_gas() -> Dream:
     # The candidate is the gas less 1/2, all gates are open, nothing is kept.
     reads = params["lstm_kernel"].at[2, 2].set(1.0)
     params |= {"lstm_kernel": reads, "lstm_bias": jnp.array([20.0, -20.0, -0.5, 20.0])}
-    params |= {"death_kernel": jnp.ones((1, 1)), "reward_bias": jnp.array([7.0])}
+    params |= {"death_kernel": jnp.full((1, 1), 999.0), "reward_bias": jnp.array([7.0])}
     return Dream(model, params, Starts(np.zeros((1, 1), "f4"), np.zeros((1, 1), "f4")))
 
 
@@ -149,6 +149,24 @@ def test_the_step_that_kills_is_the_last_and_earns_nothing():
         state, reward, died = step(world, state, action, jax.random.key(1))
         outcomes.append((float(reward), bool(died)))
     assert outcomes == [(1, False), (1, False), (0, True), (1, False)]
+
+
+@pytest.mark.parametrize("tau", [0.0, 1.15, 5.0])
+def test_death_is_as_frequent_as_m_states_at_any_temperature(under_way, tau):
+    """And it is drawn apart from z, whose draw says nothing of it."""
+    count = 20_000
+    params = small_dream.weights()
+    world = Dream(MODEL, params, small_dream.starts(), tau)
+    _, predicted = memory.step(params, MODEL, under_way.memory, under_way.z, ACTION)
+    expected = 1 / (1 + np.exp(-float(predicted.death)))
+    assert 0.1 < expected < 0.9
+    keys = jax.random.split(jax.random.key(5), count)
+    after, reward, died = many_steps(world, under_way, ACTION, keys)
+    assert abs(died.mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / count)
+    np.testing.assert_array_equal(reward, 1 - np.asarray(died, np.float32))
+    if tau:
+        for z in np.asarray(after.z).T:
+            assert abs(np.corrcoef(z, died)[0, 1]) < 4 / np.sqrt(count)
 
 
 def test_the_reward_head_pays_where_m_does_not_predict_death():

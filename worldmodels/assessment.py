@@ -207,7 +207,7 @@ class _Sums:
             self.death[int(died)] += np.histogram(logit, LOGIT_EDGES)[0]
             p = 1 / (1 + np.exp(-logit))
             self.likelihood += np.histogram(logit, LOGIT_EDGES, weights=p)[0]
-            self.alarms[int(died)] += (logit > dream.DEADLY).sum()
+            self.alarms[int(died)] += (logit > 0).sum()
 
     def figures(self) -> Figures:
         with np.errstate(invalid="ignore", divide="ignore"):  # NaN: nothing to score

@@ -6,10 +6,16 @@ M reads (z, action) just as when it is driven (`agent`), and the next z is drawn
 its mixture at a temperature tau: the larger, the less the dream can be relied on.
 
 The dream pays and ends by M's other heads. Where M predicts death, a step survived is
-worth 1, and the dreamer dies when death is likelier than not: when its log-odds, which
-`memory` has corrected for the weight of deaths in the loss, are above 0. Where M
-predicts the reward alone, that is what a step pays, and nobody dies. An M without these
-heads can be watched dreaming, but nobody can say what it is worth.
+worth 1, and the dreamer dies with the probability that M states, which `memory` has
+corrected for the weight of deaths in the loss. Where M predicts the reward alone, that
+is what a step pays, and nobody dies. An M without these heads can be watched dreaming,
+but nobody can say what it is worth.
+
+Death is drawn, as z is, and not declared where it is likelier than not, as in the
+original's code: what a hit costs is luck, and the health that is left is not on the
+screen, so death is hardly ever likelier than not, and by that rule hardly anybody dies.
+Drawn, those who act as M has seen it live in the dream as long as in the game. No
+temperature acts on it: it would make a rare thing many times as frequent.
 
 Written for one dream: `jax.vmap` at the call site.
 """
@@ -24,8 +30,6 @@ import jax.numpy as jnp
 from worldmodels import memory, vision
 from worldmodels.errors import UserError
 from worldmodels.memory import LSTMState, Memory, Params, Prediction
-
-DEADLY = 0.0  # log-odds of death, in nats, above which the dreamer dies
 
 
 class State(NamedTuple):
@@ -74,10 +78,11 @@ class Dream:
             The next state, the step's reward (NaN: M predicts none), and whether it was
             the dreamer's last.
         """
+        of_z, of_death = jax.random.split(key)
         state, predicted = advance(
-            self.params, self.model, state, action, key, self.temperature
+            self.params, self.model, state, action, of_z, self.temperature
         )
-        return state, *_outcome(predicted, state.z.dtype)
+        return state, *_outcome(of_death, predicted, state.z.dtype)
 
 
 def advance(
@@ -94,10 +99,12 @@ def advance(
     return State(z, after), predicted
 
 
-def _outcome(predicted: Prediction, dtype: Any) -> tuple[jax.Array, jax.Array]:
-    """Return what a step is worth and whether it is deadly."""
+def _outcome(
+    key: jax.Array, predicted: Prediction, dtype: Any
+) -> tuple[jax.Array, jax.Array]:
+    """Return what a step is worth and whether it was deadly."""
     if predicted.death is not None:
-        died = predicted.death > DEADLY
+        died = jax.random.bernoulli(key, jax.nn.sigmoid(predicted.death))
         return jnp.where(died, 0, 1).astype(dtype), died
     unknown = jnp.array(jnp.nan, dtype)
     reward = unknown if predicted.reward is None else predicted.reward

@@ -42,7 +42,7 @@ class Prediction(NamedTuple):
     """What M expects of the step after (z_t, a_t); None where M has no such head."""
 
     mixture: Mixture  # [..., Z, K] of z_{t+1}
-    death: jax.Array | None  # [...] log-odds of dying by a_t, in nats; > 0: likely
+    death: jax.Array | None  # [...] log-odds of dying by a_t, in nats
     reward: jax.Array | None  # [...] expected reward of a_t, in the game's units
 
 

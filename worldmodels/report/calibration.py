@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from worldmodels.artifacts import Artifact
-from worldmodels.dream import DEADLY
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM, STYLE, svg
 
 _BINS = 10  # at most
@@ -112,8 +111,7 @@ def _draw_counts(axes: Axes, fine: Deaths) -> None:
             values, probability, baseline=0.5, color=colour, fill=True, alpha=0.6,
             label=name,
         )  # fmt: skip
-    deadly = 1 / (1 + np.exp(-DEADLY))
-    axes.axvline(deadly, color=ACCENT, lw=1.4, label="from here on a dreamer dies")
+    axes.axvline(0.5, color=ACCENT, lw=1.4, label="from here on foreseen")
     axes.set(xscale="log", yscale="log", ylim=(0.5, None))
     axes.set(xlabel="predicted probability of death", ylabel="held-out steps")
     axes.legend(loc="upper right", bbox_to_anchor=(1.0, 1.18), ncols=3, fontsize=7.5)

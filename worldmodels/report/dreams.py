@@ -67,8 +67,8 @@ def _rules(round: Round) -> str:
     model = round.mind.model
     if model.death_head:
         return text + (
-            "A step survived pays 1, and the dreamer dies when M takes death to be "
-            "likelier than not."
+            "A step survived pays 1, and the dreamer dies with the probability that M "
+            "gives to death."
         )
     if model.reward_head:
         return text + "A step pays the reward that M predicts, and nobody dies."

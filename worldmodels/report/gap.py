@@ -127,10 +127,11 @@ def _deaths(store: Artifact) -> str:
     recall, alarms = _foreseen(store)
     text = (
         f"One step ahead, in {steps:,} steps of episodes that M never learnt from, "
-        f"{count(died, 'death')} among them. A dreamer dies where M takes death to be "
-        f"likelier than not: {100 * recall:.1f} % of the deaths were foreseen like "
-        f"that, and {alarms:.2f} more in every 1,000 steps that were survived. Over "
-        f"all steps M expected {_expected(fine):.2f} deaths for each that came."
+        f"{count(died, 'death')} among them. A dreamer dies with the probability that "
+        f"M gives to death: over all steps M expected {_expected(fine):.2f} deaths for "
+        f"each that came. {100 * recall:.1f} % of the deaths were foreseen, that is "
+        f"held for likelier than not, and {alarms:.2f} more in every 1,000 steps that "
+        "were survived."
     )
     bins = calibration.merged(fine)
     points = "; ".join(
@@ -214,17 +215,17 @@ def _death_readings(round: Round) -> Readings:
         (
             "deaths foreseen",
             f"{100 * recall:.1f} % of {died:,}",
-            "what kills unforeseen never does in a dream: too few make it too easy",
+            "held for likelier than not; the fewer, the more is luck in a dream",
         ),
         (
             "false alarms in 1,000 steps",
             f"{alarms:.2f}",
-            "each ends a dream where the game goes on: too many make it too hard",
+            "held for likelier than not, and survived",
         ),
         (
             "deaths expected for each that came",
             f"{_expected(fine):.2f}",
-            "1 when calibrated",
+            "1 when calibrated; below, dreams are too easy, above, too hard",
         ),
     ]
 
