@@ -1,21 +1,32 @@
-"""The real commands at tiny sizes, for the tests of stages and of resuming."""
+"""The commands at tiny sizes, for the tests of stages and of resuming.
 
+`run` is the real command, which every stage is put through somewhere. `call` does the
+same in the test's own process, which has imported and compiled most of it before.
+"""
+
+import contextlib
+import io
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+
+from worldmodels import cli
 
 REPOSITORY = Path(__file__).parents[1]
 
 # One size for every test: the agents of these runs learn nothing, and each shape of the
-# simulator is compiled once for all tests. Two workers, as conftest.py has two devices.
+# simulator is compiled once for all tests. So shards have as many tracks as selection
+# and evaluation. Two workers, as conftest.py has two devices.
 ENVIRONMENT = ["--max-steps=24", "--slots=4", "--workers=2"]
 ROLLOUTS = ["--episodes-per-shard=4", "--steps=20"]
 VISION = [
     "--latent-size=4",
     "--channels=4,4,8,8",
     "--decoder-channels=8,4,4",
-    "--batch-size=8",
+    # Eight batches an epoch and a shard, all in one call: one program for any epochs.
+    "--batch-size=10",
 ]
 MEMORY = ["--hidden-size=8", "--mixtures=2", "--batch-size=2"]
 CONTROLLER = [
@@ -23,7 +34,7 @@ CONTROLLER = [
     "--rollouts=2",
     "--generations-per-block=3",
     "--select-every=1",
-    "--selection-episodes=3",
+    "--selection-episodes=4",
     "--initial-steps=12",
     "--step-increment=6",
 ]
@@ -42,19 +53,40 @@ def run(stage: str, *arguments: object, timeout: float = 300) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
+def call(stage: str, *arguments: object) -> None:
+    """Do in this process what a command does that must succeed."""
+    assert cli.main([stage, *map(str, arguments)]) == 0
+
+
 def refused(stage: str, *arguments: object) -> str:
     """Run a command that must fail with one sentence, and return the sentence."""
     answer = subprocess.run(
         command(stage, *arguments), capture_output=True, text=True, timeout=300
     )
-    assert answer.returncode == 1, answer.stderr
-    errors = [line for line in answer.stderr.splitlines() if "error: " in line]
+    return _sentence(answer.returncode, answer.stderr)
+
+
+def call_refused(stage: str, *arguments: object) -> str:
+    """Do as `refused` in this process."""
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        status = cli.main([stage, *map(str, arguments)])
+    return _sentence(status, told.getvalue())
+
+
+def _sentence(status: int, told: str) -> str:
+    assert status == 1, told
+    errors = [line for line in told.splitlines() if "error: " in line]
     assert len(errors) == 1
-    assert "Traceback" not in answer.stderr
+    assert "Traceback" not in told
     return errors[0]
 
 
-def rollouts(folder: Path, shard: int = 0, backend: str = "simulator") -> Path:
+Run = Callable[..., None]
+
+
+def rollouts(
+    folder: Path, shard: int = 0, backend: str = "simulator", run: Run = run
+) -> Path:
     """Make one rollout store of four episodes."""
     out = folder / f"rollouts-{shard}.zarr"
     where = [f"--shard={shard}", f"--backend={backend}"]
@@ -62,7 +94,7 @@ def rollouts(folder: Path, shard: int = 0, backend: str = "simulator") -> Path:
     return out
 
 
-def vision(folder: Path, shards: list[Path]) -> Path:
+def vision(folder: Path, shards: list[Path], run: Run = run) -> Path:
     """Train a small V."""
     out = folder / "vision.zarr"
     files = ["--rollouts", *shards, "--checkpoint", folder / "v.ckpt", "--out", out]
@@ -70,14 +102,14 @@ def vision(folder: Path, shards: list[Path]) -> Path:
     return out
 
 
-def latents(folder: Path, eyes: Path, shard: Path) -> Path:
+def latents(folder: Path, eyes: Path, shard: Path, run: Run = run) -> Path:
     """Encode one rollout store."""
     out = folder / shard.name.replace("rollouts", "latents")
     run("latents", "--vision", eyes, "--rollouts", shard, "--out", out)
     return out
 
 
-def memory(folder: Path, shards: list[Path]) -> Path:
+def memory(folder: Path, shards: list[Path], run: Run = run) -> Path:
     """Train a small M."""
     out = folder / "memory.zarr"
     files = ["--latents", *shards, "--checkpoint", folder / "m.ckpt", "--out", out]
@@ -85,17 +117,17 @@ def memory(folder: Path, shards: list[Path]) -> Path:
     return out
 
 
-def networks(folder: Path, shards: list[Path]) -> SimpleNamespace:
+def networks(folder: Path, shards: list[Path], run: Run = run) -> SimpleNamespace:
     """Train V and M on rollouts."""
-    eyes = vision(folder, shards)
-    encoded = [latents(folder, eyes, shard) for shard in shards]
-    mind = memory(folder, encoded)
+    eyes = vision(folder, shards, run)
+    encoded = [latents(folder, eyes, shard, run) for shard in shards]
+    mind = memory(folder, encoded, run)
     return SimpleNamespace(
         folder=folder, shards=shards, vision=eyes, latents=encoded, memory=mind
     )
 
 
-def block(out: Path, made: SimpleNamespace, *options: object) -> Path:
+def block(out: Path, made: SimpleNamespace, *options: object, run: Run = run) -> Path:
     """Evolve C for three generations, or as many as `options` say."""
     files = ["--vision", made.vision, "--memory", made.memory, "--out", out]
     saved = ["--checkpoint", out.with_suffix(".ckpt")]
@@ -103,9 +135,11 @@ def block(out: Path, made: SimpleNamespace, *options: object) -> Path:
     return out
 
 
-def evaluation(out: Path, made: SimpleNamespace, blocks: list[Path]) -> Path:
+def evaluation(
+    out: Path, made: SimpleNamespace, blocks: list[Path], run: Run = run
+) -> Path:
     """Score the best of some blocks on as many tracks as it was selected on."""
     files = ["--vision", made.vision, "--memory", made.memory]
     files += ["--controller", *blocks, "--out", out]
-    run("evaluation", *ENVIRONMENT, "--episodes=3", *files)
+    run("evaluation", *ENVIRONMENT, "--episodes=4", *files)
     return out

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from once import once
 
 from worldmodels.compute import processor
 
@@ -15,7 +16,8 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR",
     str(Path(__file__).parent.parent / ".jax_cache" / processor()),
 )
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+# Down to single operations, of which every process would compile hundreds.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # So that what spreads over devices has some, on any machine.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 # A shell's background job ignores interrupts, and so would the processes tests start.
@@ -44,9 +46,11 @@ def learnt(tmp_path_factory):
     """A tiny V and M, trained on two shards that the simulator drove: only read it."""
     import commands
 
-    folder = tmp_path_factory.mktemp("learnt")
-    shards = [commands.rollouts(folder, shard) for shard in (0, 1)]
-    return commands.networks(folder, shards)
+    def make(folder):
+        shards = [commands.rollouts(folder, shard) for shard in (0, 1)]
+        return commands.networks(folder, shards)
+
+    return once(tmp_path_factory, "learnt", make)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_a_later_round_needs_its_controller(tmp_path):
 
 def test_a_store_of_another_kind_is_refused(learnt, tmp_path):
     files = ["--vision", learnt.memory, "--rollouts", learnt.shards[0]]
-    sentence = commands.refused("latents", *files, "--out", tmp_path / "x.zarr")
+    sentence = commands.call_refused("latents", *files, "--out", tmp_path / "x.zarr")
     assert "is a memory store; a vision store is needed here" in sentence
     assert not (tmp_path / "x.zarr").exists()
 
@@ -55,7 +55,7 @@ def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
     shutil.copytree(learnt.latents[0], damaged)
     damage(damaged / "mu" / "c.1.0.0")
     files = ["--latents", damaged, "--checkpoint", tmp_path / "c", "--out", out]
-    sentence = commands.refused("memory", *commands.MEMORY, "--epochs=1", *files)
+    sentence = commands.call_refused("memory", *commands.MEMORY, "--epochs=1", *files)
     assert str(damaged) in sentence
     assert "run its stage again" in sentence
     assert not out.exists()
@@ -68,5 +68,5 @@ def test_a_full_disk_ends_a_stage_with_one_sentence(small_disk):
     sizes += ["--backend=gymnasium"]  # which starts faster
     assert "the disk is full" in commands.refused("rollouts", *sizes, "--out", out)
     (small_disk / "filler").unlink()
-    commands.run("rollouts", *sizes, "--out", out)
+    commands.call("rollouts", *sizes, "--out", out)
     assert open_artifact(out).array("frames").shape[0] == 8

@@ -16,7 +16,7 @@ BACKENDS = ("simulator", "gymnasium")
 def made(learnt, tmp_path_factory) -> SimpleNamespace:
     """One tiny pipeline: two shards, V, M, two blocks of C, an evaluation."""
     folder = tmp_path_factory.mktemp("pipeline")
-    first = commands.block(folder / "block-0.zarr", learnt)
+    first = commands.block(folder / "block-0.zarr", learnt)  # a process each
     after = ["--block=1", "--previous", first]
     blocks = [first, commands.block(folder / "block-1.zarr", learnt, *after)]
     scores = commands.evaluation(folder / "evaluation.zarr", learnt, blocks)
@@ -29,10 +29,12 @@ def on_gymnasium(learnt, tmp_path_factory) -> SimpleNamespace:
     """The same driven on gymnasium, where candidates have tracks of their own."""
     folder = tmp_path_factory.mktemp("gymnasium")
     files = vars(learnt) | {"folder": folder}
-    files["shards"] = [commands.rollouts(folder, 1, "gymnasium")]
+    files["shards"] = [commands.rollouts(folder, 1, "gymnasium", commands.call)]
     options = ["--backend=gymnasium", "--common-tracks=false"]
-    files["blocks"] = [commands.block(folder / "block.zarr", learnt, *options)]
-    scores = commands.evaluation(folder / "evaluation.zarr", learnt, files["blocks"])
+    block = commands.block(folder / "block.zarr", learnt, *options, run=commands.call)
+    files["blocks"] = [block]
+    out = folder / "evaluation.zarr"
+    scores = commands.evaluation(out, learnt, files["blocks"], commands.call)
     return SimpleNamespace(**files, evaluation=scores)
 
 
@@ -118,7 +120,8 @@ def simulate(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from worldmodels import simulation
     from worldmodels.environments.carracing import rendering, simulator
 
-    world = simulation.fresh(np.array([seed]))
+    # Four tracks as the shard's, whose program is there; only the first is driven on.
+    world = simulation.fresh(np.arange(seed, seed + 4))
 
     @jax.jit
     def drive(world, actions):
@@ -136,7 +139,7 @@ def test_a_shard_does_not_depend_on_the_others(pipeline, backend, tmp_path):
     """Half of its episodes in a store of their own are the same episodes."""
     out = tmp_path / "half.zarr"
     sizes = ["--episodes-per-shard=2", "--steps=20", *commands.ENVIRONMENT]
-    commands.run("rollouts", "--shard=3", f"--backend={backend}", *sizes, "--out", out)
+    commands.call("rollouts", "--shard=3", f"--backend={backend}", *sizes, "--out", out)
     half, whole = open_artifact(out), open_artifact(pipeline.shards[-1])
     for name in whole.names():
         np.testing.assert_array_equal(half.read(name), whole.read(name)[2:], name)
@@ -180,7 +183,7 @@ def test_a_block_goes_on_with_the_whole_state_of_the_one_before(made):
     np.testing.assert_array_equal(second.read("selection/generation"), [4, 5, 6])
     # One block of six generations is the same search, bit for bit.
     whole = made.folder / "whole.zarr"
-    commands.block(whole, made, "--generations-per-block=6")
+    commands.block(whole, made, "--generations-per-block=6", run=commands.call)
     together = open_artifact(whole, "controller")
     for name in ("population", "fitness", "mean", "sigma", "steps"):
         parts = np.concatenate([first.read(name), second.read(name)])
@@ -238,7 +241,7 @@ def test_evaluation_drives_the_selected_mean_on_unseen_tracks(pipeline):
     tested = np.concatenate([b.read("selection/returns") for b in blocks]).mean(1)
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     np.testing.assert_array_equal(store.read("controller"), means[tested.argmax()])
-    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, 3)
+    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, 4)
     for driver in ("agent", "random", "simulator"):
         np.testing.assert_array_equal(store.read(f"{driver}/seed"), seeds)
     for driver in ("agent", "random"):
@@ -262,7 +265,7 @@ def test_a_later_round_is_driven_by_the_controller_of_the_round_before(
     files += ["--controller", *pipeline.blocks, "--out", out]
     sizes = ["--episodes-per-shard=2", "--steps=20", *commands.ENVIRONMENT]
     options = ["--round=1", f"--backend={backend}", "--action-noise=0.2"]
-    commands.run("rollouts", *options, *sizes, *files)
+    commands.call("rollouts", *options, *sizes, *files)
     store = open_artifact(out, "rollouts")
     assert store.config["action_noise"] == 0.2
     actions = store.read("actions")
