@@ -155,20 +155,22 @@ def test_views_are_drawn_pixel_for_pixel_beside_each_other():
 
 
 def test_films_beside_each_other_are_in_step_and_the_ended_one_fades():
-    long, short = synthetic_drive(6), replace(synthetic_drive(6), dream=None)
-    short.actions[:] = 0.5
-    short = replace(short, actions=short.actions[:4])
+    long = synthetic_drive(6)
+    views = ("frames", "reconstruction", "dream")
+    larger = {name: pictures.enlarge(getattr(long, name), 2) for name in views}
+    long = replace(long, **larger)
+    short = replace(long, dream=None, actions=np.full((4, 3), 0.5))
     left, right = list(video.draw(long, every=2)), list(video.draw(short, every=2))
-    pictures = list(video.beside([long, short], every=2))
-    assert (len(left), len(right), len(pictures)) == (3, 2, 3)
+    drawn = list(video.beside([long, short], every=2))
+    assert (len(left), len(right), len(drawn)) == (3, 2, 3)
     width = left[0].shape[1]
     assert right[0].shape[1] < width  # two views, not three
     for n in range(2):
-        assert np.array_equal(pictures[n][:, :width], left[n])
-        assert np.array_equal(pictures[n][:, width:], right[n])
-    assert np.array_equal(pictures[2][:, :width], left[2])
+        assert np.array_equal(drawn[n][:, :width], left[n])
+        assert np.array_equal(drawn[n][:, width:], right[n])
+    assert np.array_equal(drawn[2][:, :width], left[2])
     faded = right[1] + (255 - right[1].astype(int)) / 2
-    assert np.abs(pictures[2][:, width:] - faded).max() <= 1
+    assert np.abs(drawn[2][:, width:] - faded).max() <= 1
 
 
 def decode_film(path, shape: tuple[int, ...]) -> np.ndarray:
