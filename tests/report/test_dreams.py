@@ -339,7 +339,7 @@ def test_a_controller_that_learns_in_the_dream_dreams(played, game):
 
 
 def test_log_odds_of_the_histogram_are_the_assessment_s(steps):
-    """The threshold of death is an edge: recall and bins speak of the same steps."""
+    """Even odds are an edge: recall and bins speak of the same steps."""
     fine = calibration.Deaths(**named(steps))
     above = fine.edges[:-1] >= 0
     assert fine.died[above].sum() == (steps.foreseen & steps.died).sum()

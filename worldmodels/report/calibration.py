@@ -98,7 +98,7 @@ def _draw_reliability(axes: Axes, bins: Deaths) -> None:
         )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlim=(least, 1.5), ylim=(least, 2.5))
     axes.set(xlabel="predicted probability of death", ylabel="deaths a step")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=7.5)
 
 
 def _draw_counts(axes: Axes, fine: Deaths) -> None:
@@ -114,4 +114,4 @@ def _draw_counts(axes: Axes, fine: Deaths) -> None:
     axes.axvline(0.5, color=ACCENT, lw=1.4, label="from here on foreseen")
     axes.set(xscale="log", yscale="log", ylim=(0.5, None))
     axes.set(xlabel="predicted probability of death", ylabel="held-out steps")
-    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 1.18), ncols=3, fontsize=7.5)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize=7.5)
