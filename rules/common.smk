@@ -177,6 +177,16 @@ def dream_latents(run, round):
     return shards(LATENTS, RUNS[run].home("latents"), round)
 
 
+def swept(wildcards):
+    """Return the evaluations of the sweep, if the configuration asks for one."""
+    if not SWEEP:
+        sys.exit(
+            "error: temperatures is []; give the list of those to compare, such as "
+            "[0.5, 1.0, 1.15]"
+        )
+    return SWEEP
+
+
 def options(*names):
     """Return the params function that gives a job's optional inputs as options."""
 

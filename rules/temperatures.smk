@@ -5,16 +5,6 @@ that learns in the very same way (see `used` in common.smk).
 """
 
 
-def swept(wildcards):
-    """Return the evaluations of the sweep, if the configuration asks for one."""
-    if not SWEEP:
-        sys.exit(
-            "error: temperatures is []; give the list of those to compare, such as "
-            "[0.5, 1.0, 1.15]"
-        )
-    return SWEEP
-
-
 rule temperatures:
     """What the controller of each temperature scores: temperatures/table.txt."""
     input:
