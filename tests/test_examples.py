@@ -9,6 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+@pytest.mark.slow
 def test_the_evolution_strategy_scores_every_generation(capsys):
     example = runpy.run_path(str(EXAMPLES / "evolution_strategy.py"))
     example["main"](generations=3, population=4, steps=12)

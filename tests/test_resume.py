@@ -74,6 +74,7 @@ def read_checkpoint(path: Path):
     return Checkpoint(path, Any()).load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["vision", "memory"])
 def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
     sizes, source = {
@@ -83,7 +84,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
     words = [*sizes, f"--{source}", inputs[source], "--checkpoint-seconds=0"]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"
-    commands.run(stage, *words, "--checkpoint", tmp_path / "a.ckpt", "--out", whole)
+    commands.call(stage, *words, "--checkpoint", tmp_path / "a.ckpt", "--out", whole)
     again = [*words, "--checkpoint", checkpoint, "--out", killed]
     kill_when(lambda: steps_saved(checkpoint) >= 8, commands.command(stage, *again))
     saved = steps_saved(checkpoint)
@@ -94,6 +95,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
     # Enough of them that the simulator is not done before it is killed.
     sizes = [*commands.CONTROLLER, "--generations-per-block=8", *commands.ENVIRONMENT]
@@ -101,7 +103,7 @@ def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"
     first = ["--checkpoint", tmp_path / "a.ckpt", "--out", whole]
-    commands.run("controller", *words, *first)
+    commands.call("controller", *words, *first)
     again = [*words, "--checkpoint", checkpoint, "--out", killed]
     kill_when(checkpoint.exists, commands.command("controller", *again))
     saved = int(read_checkpoint(checkpoint)["search"]["cma"]["generation"])
@@ -121,7 +123,7 @@ def test_a_killed_shard_is_driven_again_and_is_the_same(
 ):
     whole = inputs["rollouts"]
     if backend == "gymnasium":
-        whole = commands.rollouts(tmp_path, backend=backend)
+        whole = commands.rollouts(tmp_path, backend=backend, run=commands.call)
     sizes = [f"--backend={backend}", *commands.ROLLOUTS, *commands.ENVIRONMENT]
     out = tmp_path / "shard.zarr"
     partial = tmp_path / ".shard.zarr.partial"

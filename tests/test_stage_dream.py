@@ -102,6 +102,7 @@ def test_dreams_begin_at_first_frames_a_thousand_at_most(stores, monkeypatch):
     np.testing.assert_array_equal(few, found[: synthetic.EPISODES + 1])
 
 
+@pytest.mark.slow
 def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path):
     """M with a reward head, trained on real drives; its dream pays what it predicts."""
     mind, files = tmp_path / "memory.zarr", ["--checkpoint", tmp_path / "m.ckpt"]

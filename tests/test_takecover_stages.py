@@ -15,23 +15,26 @@ from worldmodels.artifacts import open_artifact
 from worldmodels.environments.games import TAKECOVER
 from worldmodels.stages import drive, evaluate, export
 
+pytestmark = pytest.mark.slow
+
 STEPS = 180  # some of the episodes end before, by death
 GAME = ["--environment=takecover", f"--max-steps={STEPS}"]
 LEARNT = [*GAME, "--backend=gymnasium"]  # where episodes are learnt from
 
 
-def rollouts(folder, *options):
+def rollouts(folder, *options, run=commands.call):
     out = folder / "rollouts-0.zarr"
     files = [*commands.ENVIRONMENT, *LEARNT, "--episodes-per-shard=6", "--out", out]
-    commands.run("rollouts", *files, f"--steps={STEPS}", *options)
+    run("rollouts", *files, f"--steps={STEPS}", *options)
     return out
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Every stage once, and the agent of them."""
+    """Every stage once, those that play by their commands, and the agent of them."""
     folder = tmp_path_factory.mktemp("takecover")
-    networks = commands.networks(folder, [rollouts(folder, "--policy=held")])
+    shard = rollouts(folder, "--policy=held", run=commands.run)
+    networks = commands.networks(folder, [shard], commands.call)
     (folder / "controller").mkdir()
     options = [*LEARNT, "--inputs=z_c_h", "--bias=false", "--initial-steps=12"]
     block = commands.block(folder / "controller/block-0000.zarr", networks, *options)
@@ -112,9 +115,8 @@ def test_the_agent_of_a_store_plays_as_it_was_scored(made, tmp_path, capsys):
     first, other = (s.read("agent/actions")[:, :10] for s in (store, scored))
     np.testing.assert_allclose(first, other, atol=0.02)
     assert np.abs(other).max() > 0.05
-    sentence = commands.refused(
-        "evaluate", "--pretrained", made.agent, "--backend=simulator"
-    )
+    asked = ["--pretrained", made.agent, "--backend=simulator", "--workers=2"]
+    sentence = commands.call_refused("evaluate", *asked)
     assert "takecover has no simulator" in sentence
 
 
@@ -144,6 +146,6 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
         for make in (synthetic.make_vision, synthetic.make_memory)
     )
     files = ["--vision", eyes.path, "--memory", mind.path]  # of the other game
-    files += ["--checkpoint", tmp_path / "c.ckpt"]
-    sentence = commands.refused("controller", *LEARNT, *files, *out)
+    files += ["--checkpoint", tmp_path / "c.ckpt", "--workers=2"]
+    sentence = commands.call_refused("controller", *LEARNT, *files, *out)
     assert "reads actions of 3 numbers and those of takecover have 1" in sentence

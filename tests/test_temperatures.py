@@ -179,6 +179,7 @@ def test_the_report_has_the_table_and_its_picture(swept, stores):
     assert 'id="temperatures"' not in without
 
 
+@pytest.mark.slow
 def test_controllers_of_two_temperatures_by_the_real_stages(tmp_path):
     """Learnt in the dream of one M and scored; the lower row is the cooler dream's."""
     made = dream_stores.make(tmp_path)

@@ -2,13 +2,18 @@
 
 import drives
 import pytest
+from once import once
 
 
 @pytest.fixture(scope="session")
-def recorded():
+def recorded(tmp_path_factory):
     """Drives by (style, seed): five styles on eight tracks, about fifteen seconds."""
-    return {
-        (name, seed): drives.drive(style, seed)
-        for name, style in drives.STYLES.items()
-        for seed in range(8)
-    }
+
+    def make(_):
+        return {
+            (name, seed): drives.drive(style, seed)
+            for name, style in drives.STYLES.items()
+            for seed in range(8)
+        }
+
+    return once(tmp_path_factory, "recorded", make)

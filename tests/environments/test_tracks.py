@@ -121,7 +121,8 @@ def test_a_pen_that_circles_its_checkpoints():
 
 
 def test_random_checkpoints_have_gymnasiums_distribution(key):
-    ours = jax.vmap(laps.random_checkpoints)(jax.random.split(key, 1000))
+    draw = jax.jit(jax.vmap(laps.random_checkpoints))
+    ours = draw(jax.random.split(key, 1000))
     rng = np.random.default_rng(0)
     theirs = np.array([laps.draw_checkpoints(rng.uniform) for _ in range(1000)])
     np.testing.assert_allclose(ours[:, [0, -1]], theirs[:, [0, -1]], atol=1e-4)
@@ -207,6 +208,6 @@ def test_tracks_too_long_for_the_tables(monkeypatch):
     checkpoints = jnp.array(laps.draw_checkpoints(rng_of(0).uniform), jnp.float32)
     assert not jax.jit(laps.trace)(checkpoints)[1]
     keys = jax.random.split(jax.random.key(1), 16)
-    count = np.array(jax.vmap(tracks.from_key)(keys).count)
+    count = np.array(jax.jit(jax.vmap(tracks.from_key))(keys).count)
     assert (count < length).all()
     assert (count > 150).all()
