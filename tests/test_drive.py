@@ -10,7 +10,7 @@ import pytest
 import synthetic
 from PIL import Image
 
-from worldmodels import cli, trained
+from worldmodels import arguments, cli, trained
 from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.episodes import Episode
@@ -105,13 +105,13 @@ def test_without_a_path_it_is_the_agent_of_the_checkout(
     pretrained, tmp_path, capsys, monkeypatch
 ):
     place = Path(__file__).parents[1] / "pretrained" / "carracing.zarr"
-    assert place == cli._SHIPPED
+    assert place == arguments.SHIPPED
     out = tmp_path / "drive.gif"
     drive_it = ["drive", "--pretrained", "--steps=3", "--out", str(out)]
-    monkeypatch.setitem(cli._PRETRAINED, "const", tmp_path / "none.zarr")
+    monkeypatch.setitem(arguments.PRETRAINED, "const", tmp_path / "none.zarr")
     assert cli.main(drive_it) == 1
     assert "none.zarr does not exist: no pretrained" in capsys.readouterr().err
-    monkeypatch.setitem(cli._PRETRAINED, "const", pretrained)
+    monkeypatch.setitem(arguments.PRETRAINED, "const", pretrained)
     assert cli.main(drive_it) == 0
     assert printed_return(capsys.readouterr().out)[1] == 3
     assert out.exists()

@@ -11,113 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import worldmodels
+from worldmodels.arguments import FILES, parser
 from worldmodels.errors import UserError
-from worldmodels.flags import STAGE_SECTIONS, add_flags, from_flags
-from worldmodels.settings import Controller
-
-_DESCRIPTION = """\
-World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
-and to act (C). `snakemake` runs the whole pipeline; these are its stages, one command
-each, and tools to look at what they make. Each stage reads stores, computes, and
-publishes one store at --out when it is complete. Killed in the middle, it goes on
-where it was when the same command is given again.
-"""
-
-_COMMANDS = {
-    "rollouts": "drive one shard of episodes, at random or with a controller",
-    "vision": "train V, the variational autoencoder, on rollouts",
-    "latents": "encode one rollout store with V",
-    "memory": "train M, the mixture-density recurrent network, on latents",
-    "controller": "evolve C, the controller, for one block of generations",
-    "evaluation": "score the selected controller on unseen tracks",
-    "report": "make one HTML file of what all the given stores hold",
-    "ablations": "compare the evaluations of ablations, over several trainings each",
-    "temperatures": "compare the evaluations of controllers of several temperatures",
-    "inspect": "print what a store holds and where it came from",
-    "export": "put one round's agent into a single small store, to be shipped",
-    "drive": "film a trained agent on a track",
-    "dream": "film what M dreams, under any actions and at any temperature",
-    "evaluate": "score a pretrained agent on unseen tracks",
-}
-
-_ONE, _MANY = {"type": Path}, {"type": Path, "nargs": "+", "default": []}
-_NUMBER = {"type": int, "metavar": "N"}
-_WORKERS = {
-    "help": "cores, or environment processes, that drive (default: one a core)",
-    **_NUMBER,
-}
-_CHECKPOINT = {
-    "help": "file to resume a killed run from; deleted when the store is published",
-    "required": True,
-    **_ONE,
-}
-_PAUSE = {
-    "help": "seconds between checkpoints (default: %(default)s)",
-    "type": float,
-    "metavar": "X",
-    "default": 30.0,
-}
-_LATENTS = {
-    "help": "latents stores, at whose first frames dreams begin (for C in a dream)",
-    **_MANY,
-}
-# Beside the package, where a checkout has it.
-_SHIPPED = Path(worldmodels.__file__).resolve().parents[1] / "pretrained/carracing.zarr"
-_PRETRAINED = {
-    "help": "an agent store (without PATH: pretrained/carracing.zarr of the checkout)",
-    "nargs": "?",
-    "const": _SHIPPED,
-    "metavar": "PATH",
-    **_ONE,
-}
-
-# What each command reads and writes, beside its settings.
-_FILES: dict[str, dict[str, dict[str, Any]]] = {
-    "rollouts": {
-        "shard": {"help": "number of this store in its round", "default": 0, **_NUMBER},
-        "vision": {"help": "V of the round before (from round 1 on)", **_ONE},
-        "memory": {"help": "M of the round before (from round 1 on)", **_ONE},
-        "controller": {"help": "blocks of the round before (from round 1)", **_MANY},
-        "workers": _WORKERS,
-    },
-    "vision": {
-        "rollouts": {"help": "rollout stores", **_MANY, "required": True},
-        "start": {"help": "vision store whose weights to start from", **_ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
-    },
-    "latents": {
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "rollouts": {"help": "rollout store", **_ONE, "required": True},
-    },
-    "memory": {
-        "latents": {"help": "latents stores", **_MANY, "required": True},
-        "start": {"help": "memory store whose weights to start from", **_ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
-    },
-    "controller": {
-        "block": {"help": "number of this block", "default": 0, **_NUMBER},
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "memory": {"help": "memory store", **_ONE, "required": True},
-        "latents": _LATENTS,
-        "previous": {"help": "the block before (from block 1 on)", **_ONE},
-        "start": {"help": "blocks whose best mean to start from (block 0)", **_MANY},
-        "workers": _WORKERS,
-        "checkpoint": _CHECKPOINT,
-    },
-    "evaluation": {
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "memory": {"help": "memory store", **_ONE, "required": True},
-        "controller": {"help": "all blocks", **_MANY, "required": True},
-        "latents": _LATENTS,
-        "workers": _WORKERS,
-    },
-}
+from worldmodels.flags import STAGE_SECTIONS, from_flags
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> None:
     """Run one command, to the last word that it prints."""
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = parser().parse_args(arguments)
         options = _options(parsed)  # sets up JAX, which importing evosax would start
         stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
         stage.run(**options)
@@ -158,177 +56,14 @@ def _run(arguments: Sequence[str] | None) -> None:
         sys.stdout.flush()  # here, and not at exit: it may find a closed pipe
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("worldmodels", description=_DESCRIPTION)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--version", action="version", version=f"worldmodels {worldmodels.__version__}"
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in _COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=_sentence(summary)
-        )
-        files = command.add_argument_group("Files")
-        if name in _FILES:
-            _add_stage(command, files, name)
-        else:
-            _TOOLS[name](files)
-    return parser
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "."
-
-
-def _add_stage(command, files, stage: str) -> None:
-    for name, options in _FILES[stage].items():
-        files.add_argument(f"--{name}", **options)
-    files.add_argument("--out", help="the store to make", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
-    files.add_argument("--round", help="number of the round", default=0, **_NUMBER)
-    add_flags(command, stage)
-
-
-def _add_report(files) -> None:
-    files.add_argument("stores", nargs="+", help="stores of any kind and round", **_ONE)
-    files.add_argument(
-        "--temperatures",
-        help="evaluations of controllers that learnt in the last round's dream, one a "
-        "temperature",
-        **_MANY,
-    )
-    files.add_argument("--out", help="index.html to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
-
-
-def _add_ablations(files) -> None:
-    files.add_argument(
-        "--ablation",
-        help="a name and its evaluation stores, one a training seed; give this once "
-        "for each ablation, the one to compare with first",
-        action="append",
-        nargs="+",
-        required=True,
-        metavar=("NAME", "STORE"),
-    )
-    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
-
-
-def _add_temperatures(files) -> None:
-    files.add_argument(
-        "stores",
-        nargs="+",
-        help="evaluations of controllers that learnt in the dream, one a temperature",
-        **_ONE,
-    )
-    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
-
-
-def _add_inspect(files) -> None:
-    files.add_argument("store", help="a store of any kind", **_ONE)
-    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
-
-
-def _add_agent(files, required: bool) -> None:
-    files.add_argument(
-        "--controller",
-        help="controller stores, or a folder of them; the best tested mean of all",
-        **_MANY,
-        required=required,
-    )
-    files.add_argument("--vision", help="default: beside the controller's", **_ONE)
-    files.add_argument("--memory", help="default: beside the controller's", **_ONE)
-
-
-def _add_export(files) -> None:
-    _add_agent(files, required=True)
-    files.add_argument(
-        "--latents",
-        help="of C that learnt in the dream: what M learnt from (default: beside it)",
-        **_MANY,
-    )
-    files.add_argument("--out", help="the store to make", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
-
-
-def _add_drive(files) -> None:
-    _add_agent(files, required=False)
-    files.add_argument("--pretrained", **_PRETRAINED)
-    files.add_argument("--seed", help="of the track", default=0, **_NUMBER)
-    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
-    files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
-
-
-def _add_dream(files) -> None:
-    files.add_argument("--memory", help="memory store", required=True, **_ONE)
-    files.add_argument("--vision", help="default: beside the memory", **_ONE)
-    files.add_argument("--latents", help="default: beside the memory", **_MANY)
-    files.add_argument(
-        "--controller",
-        help="controller stores, or a folder of them, whose best tested mean acts "
-        "(default: random actions, held for a few steps each)",
-        **_MANY,
-    )
-    files.add_argument(
-        "--actions",
-        help="an episode of rollouts or latents, whose actions are done again from "
-        "its first frame on",
-        metavar="STORE:EPISODE",
-    )
-    files.add_argument(
-        "--temperature",
-        help="of the dream; 1: as uncertain as M is (default: %(default)s)",
-        type=float,
-        metavar="X",
-        default=Controller.temperature,
-    )
-    files.add_argument("--seed", help="of the dream", default=0, **_NUMBER)
-    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
-    files.add_argument("--out", help="dream.mp4 or dream.gif", required=True, **_ONE)
-
-
-def _add_evaluate(files) -> None:
-    files.add_argument("--pretrained", default=_SHIPPED, **_PRETRAINED)
-    files.add_argument(
-        "--episodes",
-        help="unseen tracks (default: %(default)s)",
-        default=100,
-        **_NUMBER,
-    )
-    files.add_argument(
-        "--backend",
-        help="where to be scored: in one, or wherever it can be, on the same tracks "
-        "(the default)",
-        choices=("gymnasium", "simulator", "dream", "all"),
-        default="all",
-    )
-    files.add_argument("--workers", **_WORKERS)
-    files.add_argument("--out", help="evaluation store to make", **_ONE)
-
-
-_TOOLS = {
-    "report": _add_report,
-    "ablations": _add_ablations,
-    "temperatures": _add_temperatures,
-    "inspect": _add_inspect,
-    "export": _add_export,
-    "drive": _add_drive,
-    "dream": _add_dream,
-    "evaluate": _add_evaluate,
-}
-
-
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the stage's `run`, with settings gathered in sections."""
     options, stage = vars(parsed), parsed.command
     if stage == "evaluate":
         _prepare("float32", options)
-    if stage not in _FILES:
+    if stage not in FILES:
         return {name: value for name, value in options.items() if name != "command"}
-    names = [name.replace("-", "_") for name in (*_FILES[stage], "out", "log", "round")]
+    names = [name.replace("-", "_") for name in (*FILES[stage], "out", "log", "round")]
     sections = {
         {"Run": "shared", "Environment": "environment"}.get(
             kind.__name__, "settings"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodels import cli
+from worldmodels.arguments import parser
 from worldmodels.stages import VERSIONS
 
 REPORT = {"report"}
@@ -241,7 +241,7 @@ def test_pretrained_is_the_agent_of_the_last_round(jobs_to_run):
     (job,) = jobs_to_run(targets=["pretrained"])  # the rest is there
     assert job.output[0] == "results/small/pretrained.zarr"
     program, *arguments = shlex.split(job.shellcmd)
-    given = cli._parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     last = Path("results/small/round-1")
     assert (program, given.command) == ("worldmodels", "export")
     assert (given.vision, given.memory) == (last / "vision.zarr", last / "memory.zarr")
@@ -254,7 +254,7 @@ def test_pretrained_takes_along_where_its_dreams_begin(jobs_to_run):
     jobs = jobs_to_run(change, targets=["pretrained"])
     (job,) = (job for job in jobs if job.rule.name == "pretrained")
     _, *arguments = shlex.split(job.shellcmd)
-    given = cli._parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     latents = Path("results/small/round-1/latents")
     assert given.latents == [latents / f"shard-00{k}.zarr" for k in (0, 1)]
 
@@ -281,7 +281,7 @@ def test_the_command_line_takes_every_job_as_the_rules_give_it(jobs_to_run):
     for job in jobs:
         program, *arguments = shlex.split(job.shellcmd)
         assert program == "worldmodels"
-        cli._parser().parse_args(arguments)
+        parser().parse_args(arguments)
 
 
 def test_added_generations_run_once_and_only_they(project):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodels import cli
+from worldmodels.arguments import parser
 
 DREAMING = {"memory": {"death_head": True}}
 SWEEP = DREAMING | {"temperatures": [0.5, 1.15]}
@@ -74,7 +74,7 @@ def test_the_report_tells_of_the_sweep(jobs_to_run):
     for change, expected in ((SWEEP, scores), (DREAMING, [])):
         (job,) = (j for j in jobs_to_run(change) if j.rule.name == "report")
         program, *arguments = shlex.split(job.shellcmd)
-        given = cli._parser().parse_args(arguments)
+        given = parser().parse_args(arguments)
         assert (program, given.command) == ("worldmodels", "report")
         assert list(map(str, given.temperatures)) == expected
         assert not set(scores) & set(map(str, given.stores))
