@@ -1,6 +1,7 @@
 """C learns in M's dream, and what M dreams is filmed: the stage and the tool."""
 
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import commands
@@ -30,27 +31,23 @@ def block(stores, tmp_path_factory):
 
 
 def test_fitness_is_what_the_stored_candidate_dreams(stores, block):
-    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
-    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
-    returns = dreaming.returns(
-        simulation.devices(),
-        world,
-        agent.controller,
-        block.read("population")[1],
-        block.read("track_seed")[1],
-        STEPS,
-    )
+    def dreamt(population, seeds):
+        return dreamt_again(stores, block, SETTINGS.temperature)(
+            population, seeds, STEPS
+        )
+
+    returns = dreamt(block.read("population")[1], block.read("track_seed")[1])
     np.testing.assert_array_equal(block.read("fitness")[1], returns)
     assert 0 <= returns.min() < returns.max() <= STEPS
-    tested = dreaming.returns(
-        simulation.devices(),
-        world,
-        agent.controller,
-        block.read("selection/mean"),
-        block.read("selection/seed"),
-        STEPS,
-    )
+    tested = dreamt(block.read("selection/mean"), block.read("selection/seed"))
     np.testing.assert_array_equal(block.read("selection/returns"), tested)
+
+
+def dreamt_again(stores, block, temperature):
+    """Return the dream of a block of generations, scored without the stage."""
+    world = trained.load_dream(stores.memory, stores.latents, temperature)
+    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
+    return partial(dreaming.returns, simulation.devices(), world, agent.controller)
 
 
 def test_dreams_have_seeds_of_the_same_ranges_as_tracks(block):
@@ -114,20 +111,13 @@ def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path)
     fitness = block.read("fitness")
     assert np.isfinite(fitness).all()
     assert np.ptp(fitness) > 0
-    world = trained.load_dream(
-        open_artifact(mind), [open_artifact(path) for path in learnt.latents], 1.0
+    stores = SimpleNamespace(
+        vision=open_artifact(learnt.vision),
+        memory=open_artifact(mind),
+        latents=[open_artifact(path) for path in learnt.latents],
     )
-    agent, _ = trained.load_agent(
-        open_artifact(learnt.vision), open_artifact(mind), block.config
-    )
-    returns = dreaming.returns(
-        simulation.devices(),
-        world,
-        agent.controller,
-        block.read("population")[0],
-        block.read("track_seed")[0],
-        int(block.read("steps")[0]),
-    )
+    generation = (block.read(name)[0] for name in ("population", "track_seed", "steps"))
+    returns = dreamt_again(stores, block, 1.0)(*generation)
     np.testing.assert_allclose(fitness[0], returns, rtol=1e-5)
 
 

@@ -142,16 +142,8 @@ def totals(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _totals(
-    mesh: Mesh,
-    size: int,
-    dream: Dream,
-    actor: Actor,
-    minds: Any,
-    words: jax.Array,
-    alive: jax.Array,
-    steps: jax.Array,
-) -> jax.Array:
+def _totals(mesh: Mesh, size: int, *shared: Any) -> jax.Array:
+    """Spread the dreamers over the devices; `shared` are the arguments of `_share`."""
     everywhere, split = PartitionSpec(), PartitionSpec(mesh.axis_names)
     return jax.shard_map(
         partial(_share, size),
@@ -159,7 +151,7 @@ def _totals(
         in_specs=(everywhere, everywhere, split, split, split, everywhere),
         out_specs=split,
         check_vma=False,
-    )(dream, actor, minds, words, alive, steps)
+    )(*shared)
 
 
 def _share(

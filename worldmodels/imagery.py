@@ -5,15 +5,17 @@ of it is asked for.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import memory, vision
-from worldmodels.dream import State, imagine
+from worldmodels import dreaming, memory, vision
+from worldmodels.dream import Dream, State, imagine
+from worldmodels.dreaming import Actor
 from worldmodels.memory import Memory
+from worldmodels.randomness import seed_words
 from worldmodels.vision import VAE, Params
 
 _CHUNK = 100  # frames through V at once: bounded memory, one compilation
@@ -45,6 +47,23 @@ def decode(eyes: Eyes, z: np.ndarray) -> np.ndarray:
     """Return the images of z [T, Z] as uint8 [T, 64, 64, 3]."""
     parts = [_decode(eyes.model, eyes.params, part) for part in _chunks(z)]
     return np.concatenate(parts)[: len(z)]
+
+
+def film(
+    eyes: Eyes, dream: Dream, actor: Actor, mind: Any, seed: int, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let an actor dream for at most `steps` steps, up to its death.
+
+    Returns:
+        What it saw, uint8 [T, 64, 64, 3], what it did, [T, A], and was paid, [T].
+    """
+    (words,) = seed_words(np.array([seed]))
+    found = dreaming.record(dream, actor, mind, words, steps)
+    lived = int(found.alive.sum())
+    z, action, reward = (
+        np.asarray(x)[:lived] for x in (found.z, found.action, found.reward)
+    )
+    return decode(eyes, z), action, reward
 
 
 def _chunks(values: np.ndarray):

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from worldmodels import dreaming, imagery, trained, video
+from worldmodels import imagery, trained, video
 from worldmodels.artifacts import Artifact
 from worldmodels.dream import Dream, Starts
-from worldmodels.dreaming import Actor, Controlled, Record, Recorded
+from worldmodels.dreaming import Actor, Controlled, Recorded
 from worldmodels.quantities import count
-from worldmodels.randomness import seed_words
 from worldmodels.report import films, gap, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Round
@@ -157,16 +155,8 @@ def _dream(
     """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
     starts = Starts(*imagery.encode(round.eyes, episode.frames[:1]))
     dream = Dream(*round.mind, starts, _tau(round))
-    (words,) = seed_words(np.array([episode.seed]))
-    found = dreaming.record(dream, actor, mind, words, steps)
-    record: Record = jax.tree.map(np.asarray, found)
-    lived = int(record.alive.sum())
-    return video.Dream(
-        frames=imagery.decode(round.eyes, record.z[:lived]),
-        actions=record.action[:lived],
-        rewards=record.reward[:lived],
-        game=round.game,
-    )
+    seen = imagery.film(round.eyes, dream, actor, mind, episode.seed, steps)
+    return video.Dream(*seen, game=round.game)
 
 
 def _episode(round: Round) -> Episode:

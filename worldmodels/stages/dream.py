@@ -11,13 +11,12 @@ from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from worldmodels import compute, dreaming, imagery, trained, video
+from worldmodels import compute, imagery, trained, video
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.dream import Dream, Starts
-from worldmodels.dreaming import Actor, AtRandom, Controlled, Record, Recorded
+from worldmodels.dreaming import Actor, AtRandom, Controlled, Recorded
 from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes
@@ -184,17 +183,9 @@ def _start(
 
 def _dream(plan: Plan, seed: int, steps: int | None) -> video.Dream:
     steps = plan.steps if steps is None else min(steps, plan.steps)
-    (words,) = seed_words(np.array([seed]))
-    found = dreaming.record(plan.dream, plan.actor, plan.mind, words, steps)
-    record: Record = jax.tree.map(np.asarray, found)
-    lived = int(record.alive.sum())
-    return video.Dream(
-        frames=imagery.decode(plan.eyes, record.z[:lived]),
-        actions=record.action[:lived],
-        rewards=record.reward[:lived],
-        game=plan.game,
-        real=None if plan.real is None else plan.real[:lived],
-    )
+    seen = imagery.film(plan.eyes, plan.dream, plan.actor, plan.mind, seed, steps)
+    real = None if plan.real is None else plan.real[: len(seen[0])]
+    return video.Dream(*seen, game=plan.game, real=real)
 
 
 def _write(film: video.Dream, out: Path, progress: Progress) -> None:
