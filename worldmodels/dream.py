@@ -14,8 +14,8 @@ but nobody can say what it is worth.
 Death is drawn, as z is, and not declared where it is likelier than not, as in the
 original's code: what a hit costs is luck, and the health that is left is not on the
 screen, so death is hardly ever likelier than not, and by that rule hardly anybody dies.
-Drawn, those who act as M has seen it live in the dream as long as in the game. No
-temperature acts on it: it would make a rare thing many times as frequent.
+Drawn, a dreamer dies as often as M expects, however unsure it is. No temperature acts
+on it: it would make a rare thing many times as frequent.
 
 Written for one dream: `jax.vmap` at the call site.
 """

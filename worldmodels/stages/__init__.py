@@ -9,7 +9,7 @@ VERSIONS = {
     "vision": 1,
     "latents": 1,
     "memory": 1,
-    "controller": 2,
+    "controller": 3,
     "evaluation": 2,
     "report": 2,
     "ablations": 1,
