@@ -59,7 +59,7 @@ rule vision:
 rule latents:
     """The latents of all rounds."""
     input:
-        [shards(LATENTS, EXPERIMENT, round) for round in ROUNDS],
+        [all_latents(EXPERIMENT, round) for round in ROUNDS],
 
 
 rule memory:

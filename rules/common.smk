@@ -37,6 +37,7 @@ ROUND = f"{RUN}/round-{{round}}"
 SHARD = f"{ROUND}/rollouts/shard-{{shard}}.zarr"
 VISION = f"{ROUND}/vision.zarr"
 LATENTS = f"{ROUND}/latents/shard-{{shard}}.zarr"
+EARLIER = f"{ROUND}/latents/round-{{source}}-shard-{{shard}}.zarr"
 MEMORY = f"{ROUND}/memory.zarr"
 BLOCK = f"{ROUND}/controller/block-{{block}}.zarr"
 EVALUATION = f"{ROUND}/evaluation.zarr"
@@ -63,6 +64,7 @@ CONDA = "../envs/cpu.yaml"
 wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
     round="|".join(map(str, ROUNDS)),
+    source=r"\d+",
     shard=r"\d+",
     block=r"\d+",
 
@@ -99,10 +101,37 @@ def used(stage, pattern):
 
 def shards(pattern, run, round):
     """Return the paths of a round's shards, of rollouts or of latents."""
+    return [
+        pattern.format(run=run, round=round, shard=shard)
+        for shard in numbers(run, round)
+    ]
+
+
+def numbers(run, round):
+    """Return the numbers of a round's shards, as they stand in paths."""
     rollouts = settings(run, round).rollouts
     count = rollouts.episodes // rollouts.episodes_per_shard
-    return [
-        pattern.format(run=run, round=round, shard=f"{k:03d}") for k in range(count)
+    return [f"{k:03d}" for k in range(count)]
+
+
+def earlier(run, round):
+    """Return the rounds before from whose rollouts V and M learn as well."""
+    return range(int(round)) if settings(run, round).rollouts.accumulate else ()
+
+
+def all_rollouts(wildcards):
+    """Return the rollouts from which a round's V learns."""
+    run, round = wildcards.run, wildcards.round
+    sources = [round, *earlier(run, round)]
+    return [path for source in sources for path in shards(SHARD, run, source)]
+
+
+def all_latents(run, round):
+    """Return the latents from which a round's M learns, of all rollouts by one V."""
+    return shards(LATENTS, run, round) + [
+        EARLIER.format(run=run, round=round, source=source, shard=shard)
+        for source in earlier(run, round)
+        for shard in numbers(run, source)
     ]
 
 
@@ -174,7 +203,7 @@ def dream_latents(run, round):
     """Return the latents that the dreams of a round begin at, if C learns there."""
     if settings(run, round).controller.train_in != "dream":
         return []
-    return shards(LATENTS, RUNS[run].home("latents"), round)
+    return all_latents(RUNS[run].home("latents"), round)
 
 
 def swept(wildcards):

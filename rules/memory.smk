@@ -26,10 +26,24 @@ rule encode_shard:
         " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} {params.flags}"
 
 
+use rule encode_shard as encode_earlier_shard with:
+    input:
+        vision=VISION,
+        rollouts=lambda wildcards: SHARD.format(
+            run=wildcards.run, round=wildcards.source, shard=wildcards.shard
+        ),
+    output:
+        directory(EARLIER),
+    log:
+        f"{LOGS}/latents-round-{{source}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/latents-round-{{source}}-{{shard}}.tsv"
+
+
 rule train_memory:
     input:
-        latents=lambda wildcards: shards(
-            LATENTS, RUNS[wildcards.run].home("latents"), wildcards.round
+        latents=lambda wildcards: all_latents(
+            RUNS[wildcards.run].home("latents"), wildcards.round
         ),
         start=start("memory", MEMORY),
     output:

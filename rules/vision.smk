@@ -1,9 +1,9 @@
-"""Vision: V, trained on the frames of one round's rollouts."""
+"""Vision: V, trained on the frames of a round's rollouts, and of earlier ones."""
 
 
 rule train_vision:
     input:
-        rollouts=lambda wildcards: shards(SHARD, wildcards.run, wildcards.round),
+        rollouts=all_rollouts,
         start=start("vision", VISION),
     output:
         directory(VISION),

@@ -46,7 +46,7 @@ def test_defaults_are_the_paper():
         ({"memory": False}, ["memory is False", "mapping"]),
         ({"vision": {"epochs": 2.0}}, ["vision.epochs", "2.0", "whole number"]),
         ({"vision": {"epochs": True}}, ["vision.epochs", "True", "whole number"]),
-        ({"vision": {"epochs": "many"}}, ["vision.epochs", "'many'", "at least 1"]),
+        ({"vision": {"epochs": "many"}}, ["vision.epochs", "'many'", "at least 0"]),
         ({"vision": {"epochs": None}}, ["vision.epochs", "None", "whole number"]),
         ({"vision": {"warm_start": 1}}, ["vision.warm_start", "1", "true or false"]),
         ({"vision": {"learning_rate": True}}, ["learning_rate", "True", "a number"]),
@@ -71,7 +71,7 @@ def test_defaults_are_the_paper():
             {"environment": {"name": "pong"}},
             ["environment.name", "'pong'", "carracing, takecover"],
         ),
-        ({"vision": {"epochs": 0}}, ["vision.epochs", "0", "at least 1"]),
+        ({"vision": {"epochs": -1}}, ["vision.epochs", "-1", "at least 0"]),
         ({"vision": {"channels": [4, 4, 4, 0]}}, ["vision.channels[3]", "at least 1"]),
         ({"vision": {"learning_rate": 0}}, ["learning_rate", "0.0", "above 0.0"]),
         ({"vision": {"learning_rate": "nan"}}, ["learning_rate", "nan", "a number"]),
@@ -206,7 +206,7 @@ def test_temperatures_need_a_dream_that_pays_in_the_last_round():
 
 
 def test_an_error_in_the_base_is_not_reported_as_a_rounds():
-    assert message({"vision": {"epochs": 0}, "rounds": 3}).startswith("vision.epochs")
+    assert message({"vision": {"epochs": -1}, "rounds": 3}).startswith("vision.epochs")
 
 
 def test_rounds_as_a_number_repeat_the_base():

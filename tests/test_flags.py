@@ -70,6 +70,7 @@ USERS = {
     ("run", "dtype"): EVERY_STAGE_THAT_COMPUTES,
     ("run", "debug"): {"vision", "memory"},
     ("rollouts", "episodes"): set(),
+    ("rollouts", "accumulate"): set(),
     ("vision", "warm_start"): set(),
     ("memory", "warm_start"): set(),
     ("controller", "warm_start"): set(),

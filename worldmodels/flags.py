@@ -41,6 +41,7 @@ STAGE_SECTIONS = {
 # choose an input, and shared ones that the stage has no use for.
 _UNUSED = {
     ("rollouts", "episodes"),
+    ("rollouts", "accumulate"),
     ("controller", "generations"),
     ("vision", "warm_start"),
     ("memory", "warm_start"),

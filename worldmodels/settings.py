@@ -73,6 +73,9 @@ class Rollouts:
     action_noise: float = _setting(
         0.0, "std of the noise on a controller's actions, from round 1 on", low=0.0
     )
+    accumulate: bool = _setting(
+        False, "V and M also learn from the rollouts of the rounds before (paper false)"
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class Vision:
         (128, 64, 32), "decoder channels (paper 128,64,32)", low=1
     )
     batch_size: int = _setting(100, "frames in a minibatch (paper 100)", low=1)
-    epochs: int = _setting(10, "passes over all frames (paper 10)", low=1)
+    epochs: int = _setting(
+        10, "passes over all frames, 0: V stays as it starts (paper 10)", low=0
+    )
     learning_rate: float = _setting(1e-4, "of Adam (paper 1e-4)", above=0.0)
     kl_tolerance: float = _setting(
         0.5, "nats per latent dimension below which KL is free (paper 0.5)", low=0.0

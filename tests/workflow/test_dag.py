@@ -9,6 +9,7 @@ from worldmodels.arguments import parser
 from worldmodels.stages import VERSIONS
 
 REPORT = {"report"}
+EARLIER = {f"round-1/latents/round-0-shard-00{k}" for k in (0, 1)}
 
 
 def rollouts(round: int, shards=(0, 1)) -> set[str]:
@@ -146,6 +147,11 @@ CHANGES = {
         {"rounds": [{}, {"memory": {"learning_rate": 0.002}}]},
         from_memory(1) | REPORT,
     ),
+    # Round 0 has none before it, and what round 1 learnt from stays.
+    "rollouts.accumulate": (
+        {"rollouts": {"accumulate": True}},
+        from_vision(1) | EARLIER | REPORT,
+    ),
     "round 0 written out": ({"rounds": [{"vision": {"epochs": 3}}, {}]}, set()),
     # A warm start takes another input; round 0 has none to take.
     "vision.warm_start": ({"vision": {"warm_start": True}}, from_vision(1) | REPORT),
@@ -192,6 +198,29 @@ def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
             expected = shards if where == "dream" else []
             assert list(job.input.get("latents", [])) == expected
             assert (f"--latents {' '.join(shards)}" in job.shellcmd) == bool(expected)
+
+
+def test_accumulated_rollouts_teach_v_and_m_and_begin_dreams(jobs_to_run):
+    """All by one V, that of the round; the round's own come first."""
+    change = {"rollouts": {"accumulate": True}, "memory": {"death_head": True}}
+    jobs = jobs_to_run(change | {"controller": {"train_in": "dream"}})
+    of = {artifact(job): job.input for job in jobs}
+    place = "results/small/round-"
+    assert of["round-1/vision"].rollouts == [
+        f"{place}{n}/rollouts/shard-00{k}.zarr" for n in (1, 0) for k in (0, 1)
+    ]
+    for name in EARLIER:
+        _, _, number = name.rpartition("-")
+        assert of[name].vision == f"{place}1/vision.zarr"
+        assert of[name].rollouts == f"{place}0/rollouts/shard-{number}.zarr"
+    latents = [
+        f"{place}1/latents/{m}shard-00{k}.zarr"
+        for m in ("", "round-0-")
+        for k in (0, 1)
+    ]
+    users = ["memory", "controller/block-0000", "controller/block-0001", "evaluation"]
+    for user in users:
+        assert of[f"round-1/{user}"].latents == latents
 
 
 @pytest.mark.parametrize(
