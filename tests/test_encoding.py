@@ -1,11 +1,14 @@
 """V's encoder on all cores is V's encoder."""
 
+import commands
 import jax
 import numpy as np
 import pytest
 
-from worldmodels import vision
+from worldmodels import trained, vision
+from worldmodels.artifacts import open_artifact
 from worldmodels.encoding import Encoder
+from worldmodels.stages import latents
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
@@ -18,3 +21,20 @@ def test_parts_on_all_cores_are_encoded_as_one_batch(key, count):
     expected = jax.jit(lambda x: vision.encode(params, model, x))(frames)
     np.testing.assert_allclose(mu, expected[0], atol=1e-6)
     np.testing.assert_allclose(logvar, expected[1], atol=1e-6)
+
+
+def test_episodes_are_encoded_part_by_part_to_their_ends(stores, tmp_path, monkeypatch):
+    """A part of four steps holds the end of the first, and the last of the others."""
+    monkeypatch.setattr(latents, "_FRAMES", 5)
+    rollouts, out = stores.rollouts[0], tmp_path / "latents.zarr"
+    files = ["--vision", stores.vision.path, "--rollouts", rollouts.path, "--out", out]
+    commands.call("latents", *files)
+    store, (model, params) = open_artifact(out), trained.load_vision(stores.vision)
+    lengths = rollouts.read("length")
+    assert lengths.tolist() == [9, 12, 12]
+    for episode, length in enumerate(lengths):
+        expected = vision.encode(params, model, rollouts.read("frames", episode))
+        for name, values in zip(("mu", "logvar"), expected, strict=True):
+            found = store.read(name, episode)
+            np.testing.assert_allclose(found[:length], values[:length], atol=2e-3)
+            assert not found[length:].any()

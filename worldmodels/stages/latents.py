@@ -16,6 +16,7 @@ from worldmodels.settings import Run
 from worldmodels.stages import VERSIONS
 
 STAGE = "latents"
+_FRAMES = 256  # encoded in one call, at most; all calls but an episode's last alike
 _CARRIED = {
     "actions": ("episode", "time", "action"),
     "rewards": ("episode", "time"),
@@ -66,13 +67,21 @@ def _encode_episodes(
     dimensions = ("episode", "time", "latent")
     mu = store.array("mu", shape, np.float16, dimensions, chunks)
     logvar = store.array("logvar", shape, np.float16, dimensions, chunks)
-    length = episodes.read("length")
+    parts = -(-steps // _FRAMES)
+    size = -(-steps // parts)
+    lengths = episodes.read("length").tolist()
     with (
-        Progress(STAGE, int(length.sum()), log) as progress,
+        Progress(STAGE, sum(lengths), log) as progress,
         Encoder(model, params) as encode,
     ):
-        for episode in range(count):
-            seen = np.arange(steps)[:, None] < length[episode]
-            latent = encode(episodes.read("frames", episode))
-            mu[episode], logvar[episode] = (np.where(seen, x, 0) for x in latent)
-            progress.update(int(length[episode]))
+        for episode, length in enumerate(lengths):
+            frames = episodes.read("frames", episode)
+            latent = np.zeros((2, *shape[1:]), np.float32)
+            # Nothing after an episode's end but the rest of its last part: most
+            # places of a game that can end early are empty.
+            for at in range(0, length, size):
+                part = slice(at, at + size)
+                latent[:, part] = encode(frames[part])
+            latent[:, length:] = 0
+            mu[episode], logvar[episode] = latent
+            progress.update(length)
