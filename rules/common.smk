@@ -128,11 +128,23 @@ def all_rollouts(wildcards):
 
 def all_latents(run, round):
     """Return the latents from which a round's M learns, of all rollouts by one V."""
-    return shards(LATENTS, run, round) + [
-        EARLIER.format(run=run, round=round, source=source, shard=shard)
-        for source in earlier(run, round)
-        for shard in numbers(run, source)
-    ]
+    paths, since = shards(LATENTS, run, round), eyes_since(run, round)
+    for source in earlier(run, round):
+        if source >= since:
+            paths += shards(LATENTS, run, source)
+        else:
+            paths += [
+                EARLIER.format(run=run, round=since, source=source, shard=shard)
+                for shard in numbers(run, source)
+            ]
+    return paths
+
+
+def eyes_since(run, round):
+    """Return the first round with a round's V: without epochs it stays as it was."""
+    vision = settings(run, round).vision
+    stays = int(round) > 0 and vision.warm_start and vision.epochs == 0
+    return eyes_since(run, int(round) - 1) if stays else int(round)
 
 
 def blocks(run, round):
