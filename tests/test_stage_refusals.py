@@ -14,7 +14,7 @@ from worldmodels.artifacts import open_artifact
     ("arguments", "words"),
     [
         (["--epochs=ten"], "--epochs is 'ten'"),
-        (["--epochs=0"], "at least 1"),
+        (["--epochs=-1"], "at least 0"),
         (["--learning-rate=-1"], "above 0"),
         (["--dtype=float16"], "one of float32, float64"),
         (["--channels=4,x"], "a list of 4"),

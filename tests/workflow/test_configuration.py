@@ -111,8 +111,8 @@ WRONG = {
         ["controller.generations is 45", "multiple", "10"],
     ),
     "a wrong override of a round": (
-        {"rounds": [{}, {"vision": {"epochs": 0}}]},
-        ["rounds[1].vision.epochs is 0", "at least 1"],
+        {"rounds": [{}, {"vision": {"epochs": -1}}]},
+        ["rounds[1].vision.epochs is -1", "at least 0"],
     ),
 }
 
