@@ -7,7 +7,7 @@ from worldmodels import datasets, publication
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.datasets import Episodes
 from worldmodels.errors import UserError
-from worldmodels.randomness import generator_for
+from worldmodels.randomness import Purpose, episode_seeds, generator_for
 
 LENGTHS = np.array([[5, 2, 9], [1, 7, 3]], np.int32)  # of two shards
 LONGEST, Z = 9, 2
@@ -94,18 +94,31 @@ def test_a_chunk_of_many_episodes_is_decoded_once_a_shard(shards, monkeypatch):
     assert decoded.count(("0.zarr", "rewards")) == 1
 
 
+def held_out(seeds, share, run=0):
+    return datasets.split(seeds, share, lambda n: generator_for(run, n, "held out"))
+
+
 def test_what_is_held_out_is_drawn_and_nothing_else():
-    learnt, held_out = datasets.split(40, 0.1, generator_for(0, 0, "held out"))
-    assert len(held_out) == 4
-    np.testing.assert_array_equal(np.union1d(learnt, held_out), np.arange(40))
+    seeds = episode_seeds(Purpose.ROLLOUT, 0, 2, 0, 40)
+    learnt, kept = held_out(seeds, 0.1)
+    assert len(kept) == 4
+    np.testing.assert_array_equal(np.union1d(learnt, kept), np.arange(40))
     assert len(learnt) == 36
-    again = datasets.split(40, 0.1, generator_for(0, 0, "held out"))[1]
-    np.testing.assert_array_equal(again, held_out)
-    other = datasets.split(40, 0.1, generator_for(1, 0, "held out"))[1]
-    assert other.tolist() != held_out.tolist()
-    few = datasets.split(7, 0.01, generator_for(0, 0, "held out"))
-    assert [len(part) for part in few] == [6, 1]
-    none = datasets.split(7, 0.0, generator_for(0, 0, "held out"))
-    assert [len(part) for part in none] == [7, 0]
+    np.testing.assert_array_equal(held_out(seeds, 0.1)[1], kept)
+    assert held_out(seeds, 0.1, run=1)[1].tolist() != kept.tolist()
+    assert [len(part) for part in held_out(seeds[:7], 0.01)] == [6, 1]
+    assert [len(part) for part in held_out(seeds[:7], 0.0)] == [7, 0]
     with pytest.raises(UserError, match="leaves none to learn from"):
-        datasets.split(1, 0.5, generator_for(0, 0, "held out"))
+        held_out(seeds[:1], 0.5)
+
+
+def test_what_was_held_out_stays_so_in_rounds_that_learn_from_it_too():
+    rounds = [episode_seeds(Purpose.ROLLOUT, 0, n, 0, 20) for n in range(3)]
+    kept = [seeds[held_out(seeds, 0.2)[1]] for seeds in rounds]
+    # Own episodes first, as the rules give them.
+    for together in (rounds[:2][::-1], rounds[::-1]):
+        seeds = np.concatenate(together)
+        expected = np.concatenate(kept[: len(together)])
+        assert set(seeds[held_out(seeds, 0.2)[1]]) == set(expected)
+    indices = [set((seeds % 20).tolist()) for seeds in kept]
+    assert indices[0] != indices[1]  # each round's draw is its own

@@ -16,6 +16,7 @@ import numpy as np
 
 from worldmodels.artifacts import Artifact
 from worldmodels.errors import UserError
+from worldmodels.randomness import rounds_of
 
 Items = dict[str, np.ndarray]
 _LATENTS = ("mu", "logvar")
@@ -116,24 +117,36 @@ class Episodes:
 
 
 def split(
-    episodes: int, held_out: float, generator: np.random.Generator
+    seeds: np.ndarray, held_out: float, generator: Callable[[int], np.random.Generator]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the episodes to learn from and those that are held out, both ascending.
 
-    Of a share above 0 the nearest number is held out, but one at least; which ones, the
-    generator draws.
+    Of a share above 0 the nearest number of every round's episodes is held out, but one
+    at least; which ones, the round's generator draws. So a later round that learns from
+    them too, perhaps with weights from an earlier one, holds out the very same.
+
+    Args:
+        seeds: of the episodes, [E].
+        generator: of a round.
 
     Raises:
         UserError: when none is left to learn from.
     """
-    count = max(round(held_out * episodes), 1) if held_out else 0
-    if count == episodes:
+    if not held_out:
+        return np.arange(len(seeds)), np.arange(0)
+    kept, rounds = [], rounds_of(seeds)
+    for number in np.unique(rounds).tolist():
+        (episodes,) = np.nonzero(rounds == number)
+        episodes = episodes[np.argsort(seeds[episodes])]
+        count = max(round(held_out * len(episodes)), 1)
+        kept.append(generator(number).permutation(episodes)[:count])
+    held = np.sort(np.concatenate(kept))
+    if len(held) == len(seeds):
         raise UserError(
-            f"held_out is {held_out} of {episodes} episodes, which leaves none to "
+            f"held_out is {held_out} of {len(seeds)} episodes, which leaves none to "
             "learn from; gather more episodes or set it to 0"
         )
-    order = generator.permutation(episodes)
-    return np.sort(order[count:]), np.sort(order[:count])
+    return np.setdiff1d(np.arange(len(seeds)), held), held
 
 
 @dataclass(frozen=True)

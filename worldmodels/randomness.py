@@ -70,6 +70,11 @@ def purpose_of(episode_seed: int) -> Purpose:
     return Purpose(int(episode_seed) >> (_RUN_BITS + _INDEX_BITS))
 
 
+def rounds_of(episode_seeds: np.ndarray) -> np.ndarray:
+    """Return the round that each episode was driven in, int64 [E]."""
+    return episode_seeds // MAX_EPISODES % MAX_ROUNDS
+
+
 def engine_seed(episode_seed: int) -> int:
     """Return an episode's seed in the 32 bits that a game's engine takes.
 

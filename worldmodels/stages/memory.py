@@ -61,8 +61,11 @@ def run(
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
     model, episodes = trained.memory_model(config), Episodes(inputs["latents"])
-    generator = generator_for(shared.seed, round, "memory held out")
-    learnt, held_out = datasets.split(len(episodes), settings.held_out, generator)
+    learnt, held_out = datasets.split(
+        episodes.seed,
+        settings.held_out,
+        lambda number: generator_for(shared.seed, number, "memory held out"),
+    )
     learner = Learner(
         stage=STAGE,
         params=_first_params(config, inputs),
