@@ -20,6 +20,9 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # So that what spreads over devices has some, on any machine.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+# Compilation without LLVM's optimisations takes a third less, and tests compute little.
+# Continuous integration's slow tests run what users run.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # A shell's background job ignores interrupts, and so would the processes tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -39,6 +42,19 @@ def float64():
 
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture
+def optimised():
+    """Programs compiled as users' are, for the length of a test."""
+    import jax
+
+    name = "jax_disable_most_optimizations"
+    jax.config.update(name, False)
+    jax.clear_caches()
+    yield
+    jax.config.update(name, os.environ[name.upper()] == "1")
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from worldmodels.report.rounds import group
 from worldmodels.stages import evaluate, export
 from worldmodels.statistics import summarise
 
+pytestmark = pytest.mark.slow  # C is evolved first
+
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):

@@ -25,6 +25,7 @@ def actions_of(policy, slots, slot, seed, steps, candidate=0):
     return np.array([policy.act(frames, active)[slot] for frames in seen])
 
 
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
     """Bit for bit, among any number of slots."""

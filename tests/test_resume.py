@@ -115,6 +115,7 @@ def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
 
 # What is there when a shard is killed: the simulator has all frames at once, after it
 # has compiled its program; gymnasium's come one episode after another.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "made"), [("simulator", ""), ("gymnasium", "frames")]
 )

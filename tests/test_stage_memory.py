@@ -168,6 +168,7 @@ def test_whole_episodes_learn_from_their_last_step_too(latents, tmp_path):
     assert not store.names("held_out")
 
 
+@pytest.mark.slow
 def test_an_untrained_memory_has_figures_as_well(latents, tmp_path):
     store = train(latents, tmp_path, Memory(**SIZES, epochs=0, held_out=0.1))
     assert store.read("held_out/seed").shape == (1,)

@@ -3,6 +3,7 @@
 import commands
 import jax
 import numpy as np
+import pytest
 
 from worldmodels import memory, trained
 from worldmodels.artifacts import open_artifact
@@ -45,6 +46,7 @@ def test_warm_start_begins_with_the_weights_of_the_round_before(learnt, tmp_path
     assert "latent_size" in sentence
 
 
+@pytest.mark.slow
 def test_double_precision_reaches_every_parameter(learnt, tmp_path):
     out = tmp_path / "double.zarr"
     files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "d.ckpt"]

@@ -135,6 +135,7 @@ def simulate(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(map(np.asarray, drive(world, actions)))
 
 
+@pytest.mark.slow
 def test_a_shard_does_not_depend_on_the_others(pipeline, backend, tmp_path):
     """Half of its episodes in a store of their own are the same episodes."""
     out = tmp_path / "half.zarr"

@@ -58,6 +58,7 @@ def test_a_seed_is_gymnasiums_track_and_drive():
             assert ended == expected_end
 
 
+@pytest.mark.slow
 def test_a_vector_seeds_each_with_the_next():
     vector = gymnasium.make_vec(gym.ID, num_envs=B)
     loop = gymnasium.make_vec(gym.ID, num_envs=B, vectorization_mode="sync")
@@ -98,6 +99,7 @@ def test_the_step_after_the_end_begins_anew(vector):
         assert (vector._state.world.start[b] != starts[b]).any()
 
 
+@pytest.mark.slow
 def test_one_that_terminates_begins_anew_and_the_others_go_on():
     vector, other = (gymnasium.make_vec(gym.ID, num_envs=B) for _ in range(2))
     for each in (vector, other):

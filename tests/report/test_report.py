@@ -198,6 +198,7 @@ def survival(tmp_path, monkeypatch):
     return synthetic.make_round(tmp_path, drives=drives)
 
 
+@pytest.mark.slow
 def test_a_game_of_survival_is_told_as_one(survival, tmp_path):
     """Episodes and tics; no tracks, no simulator, no line of the paper's."""
     out = tmp_path / "index.html"

@@ -51,6 +51,7 @@ def test_every_job_goes_through_the_cluster(project, cluster):
     assert [store.name for store in made.iterdir()] == ["shard-000.zarr"]
 
 
+@pytest.mark.slow
 def test_a_job_lost_by_the_cluster_is_submitted_again(project, cluster):
     overlay = small_overlay(project)
     status, output = project.run(

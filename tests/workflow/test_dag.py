@@ -328,6 +328,7 @@ def test_the_command_line_takes_every_job_as_the_rules_give_it(jobs_to_run):
         parser().parse_args(arguments)
 
 
+@pytest.mark.slow
 def test_added_generations_run_once_and_only_they(project):
     overlay = project.write("small.yaml", {**project.config, "rounds": 1})
     status, output = project.run("--configfile", overlay)
