@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import synthetic
 
+from worldmodels.artifacts import Artifact
 from worldmodels.drives import drive, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.errors import UserError
 from worldmodels.report import chapters, driving
-from worldmodels.report.rounds import group, rollout_clips
+from worldmodels.report.rounds import Round, group, rollout_clips
 from worldmodels.report.testdrives import replay_ranked
 from worldmodels.stages import report
 from worldmodels.statistics import summarise
@@ -114,6 +115,20 @@ def test_page_tells_everything_that_was_promised(page):
         "Resolved settings", "learning_rate", "evosax",
     ):  # fmt: skip
         assert words in text, words
+
+
+def test_diagram_says_how_v_came_to_be(rounds):
+    eyes = rounds[0].vision
+    given = {"rollouts": []}
+    for epochs, inputs, told in (
+        (3, given, f"{synthetic.UPDATES} updates"),
+        (0, given | {"start": ["a V"]}, "kept from the round before"),
+        (0, given, "untrained"),
+    ):
+        config = {**eyes.config, "epochs": epochs}
+        recorded = {**eyes.attributes, "config": config, "inputs": inputs}
+        round = Round(1, {"vision": [Artifact(eyes.path, recorded)]})
+        assert chapters.diagram_facts(round)["vision"][1] == told
 
 
 def test_films_are_inside(elements):

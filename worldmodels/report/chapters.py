@@ -59,8 +59,8 @@ def vision(round: Round, clips: list[Clip]) -> str:
     }
     text = (
         f"V, the variational autoencoder: {_parameters(store):,} parameters, "
-        f"{store.config['latent_size']} latent dimensions, {len(history['loss']):,} "
-        f"updates. Its loss ended at {_last(history['loss']):.1f}: "
+        f"{store.config['latent_size']} latent dimensions, {_learning(store)}. "
+        f"Its loss ended at {_last(history['loss']):.1f}: "
         f"{_last(history['recon']):.1f} of reconstruction and "
         f"{_last(history['kl']):.1f} nats of KL."
     )
@@ -95,9 +95,12 @@ def _parameters(store: Artifact) -> int:
     return sum(store.array(name).size for name in store.names("params"))
 
 
-def _updates(store: Artifact) -> int:
+def _learning(store: Artifact) -> str:
+    if store.config["epochs"]:
+        return f"{store.array('history/loss').size:,} updates"
     # The history of a network that is left as it was holds one test of it.
-    return store.array("history/loss").size if store.config["epochs"] else 0
+    warm = store.attributes["inputs"].get("start")
+    return "kept from the round before" if warm else "untrained"
 
 
 def _reconstructions(eyes: Eyes, clip: Clip) -> Picture:
@@ -150,9 +153,9 @@ def memory(round: Round, clips: list[Clip]) -> str:
     text = (
         f"M, the mixture-density LSTM: {_parameters(store):,} parameters, "
         f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
-        f"latent dimension, {_updates(store):,} updates. It ended at "
-        f"{_last(history['nll']):.3f} nats per dimension; the posterior's own noise "
-        "costs about one."
+        f"latent dimension, {_learning(store)}. It ended at "
+        f"{_last(history['nll']):.3f} nats per dimension, which no M brings below the "
+        "noise that V's posterior has of its own."
     )
     parts = [page.chapter("Memory", text), _curves("M", shown, []).html()]
     if round.eyes is not None:
@@ -205,7 +208,7 @@ def diagram_facts(round: Round) -> dict[str, list[str]]:
     for kind in ("vision", "memory"):
         if store := round.one(kind):
             parameters = f"{_parameters(store):,} parameters"
-            lines[kind] = [parameters, f"{_updates(store):,} updates"]
+            lines[kind] = [parameters, _learning(store)]
     if stores := round.stores.get("latents"):
         lines["latents"] = [f"{stores[0].config['latent_size']} numbers each"]
     if stores := round.stores.get("controller"):

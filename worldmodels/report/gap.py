@@ -170,7 +170,7 @@ def _horizons(store: Artifact) -> str:
     text = (
         "The negative log-likelihood of the latents that came in the held-out episodes "
         "1 to 50 steps after M began to dream under the recorded actions. It grows as "
-        "M loses sight of the game; the posterior's own noise costs about one nat."
+        "M loses sight of the game. The noise of V's own posterior is in all of them."
     )
     head = ("steps ahead", "nats per latent dimension", "places dreamt from")
     return page.chapter("How far M sees", text) + page.table(head, rows, (0, 1, 2))
