@@ -235,7 +235,10 @@ def test_float32_searches_too():
     assert max(counts) < 300  # 200 in double precision
 
 
-@pytest.mark.parametrize(("population", "dimension"), [(16, 100), (64, 100)])
+@pytest.mark.parametrize(
+    ("population", "dimension"),
+    [(16, 100), pytest.param(64, 100, marks=pytest.mark.slow)],
+)
 def test_a_flat_fitness_leaves_the_step_size(population, dimension):
     es = Evolution(population, dimension, 0.5)
     flat = jnp.zeros(population)

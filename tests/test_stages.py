@@ -16,9 +16,10 @@ BACKENDS = ("simulator", "gymnasium")
 def made(learnt, tmp_path_factory) -> SimpleNamespace:
     """One tiny pipeline: two shards, V, M, two blocks of C, an evaluation."""
     folder = tmp_path_factory.mktemp("pipeline")
-    first = commands.block(folder / "block-0.zarr", learnt)  # a process each
-    after = ["--block=1", "--previous", first]
-    blocks = [first, commands.block(folder / "block-1.zarr", learnt, *after)]
+    first = commands.block(folder / "block-0.zarr", learnt)
+    after = ["--block=1", "--previous", first]  # what it compiles, other tests use too
+    second = commands.block(folder / "block-1.zarr", learnt, *after, run=commands.call)
+    blocks = [first, second]
     scores = commands.evaluation(folder / "evaluation.zarr", learnt, blocks)
     files = vars(learnt) | {"folder": folder}
     return SimpleNamespace(**files, blocks=blocks, evaluation=scores)

@@ -141,6 +141,7 @@ def test_leaving_the_playfield_terminates(begun):
     assert reward[2] == -100
 
 
+@pytest.mark.slow
 def test_those_that_are_done_begin_anew(driven):
     state, frames = driven[-1][:2]
     keys = jax.random.split(jax.random.key(1), B)

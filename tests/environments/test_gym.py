@@ -18,6 +18,9 @@ B = 3
 AHEAD = np.array([0.1, 0.5, 0], np.float32)
 
 
+pytestmark = pytest.mark.slow  # test_functional.py has what lies below
+
+
 @pytest.fixture
 def vector():
     return gymnasium.make_vec(gym.ID, num_envs=B, max_episode_steps=4)
@@ -58,7 +61,6 @@ def test_a_seed_is_gymnasiums_track_and_drive():
             assert ended == expected_end
 
 
-@pytest.mark.slow
 def test_a_vector_seeds_each_with_the_next():
     vector = gymnasium.make_vec(gym.ID, num_envs=B)
     loop = gymnasium.make_vec(gym.ID, num_envs=B, vectorization_mode="sync")
@@ -99,7 +101,6 @@ def test_the_step_after_the_end_begins_anew(vector):
         assert (vector._state.world.start[b] != starts[b]).any()
 
 
-@pytest.mark.slow
 def test_one_that_terminates_begins_anew_and_the_others_go_on():
     vector, other = (gymnasium.make_vec(gym.ID, num_envs=B) for _ in range(2))
     for each in (vector, other):

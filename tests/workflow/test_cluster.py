@@ -40,6 +40,7 @@ def small_overlay(project) -> str:
     return project.write("small.yaml", {**project.config, **one_shard, "rounds": 1})
 
 
+@pytest.mark.slow
 def test_every_job_goes_through_the_cluster(project, cluster):
     overlay = small_overlay(project)
     status, output = project.run(
