@@ -1,4 +1,6 @@
-"""The shipped agent, which learnt in the simulator, drives gymnasium's car as well."""
+"""The shipped agents do in the real games what they learnt elsewhere."""
+
+from pathlib import Path
 
 import commands
 import numpy as np
@@ -25,3 +27,16 @@ def test_the_shipped_agent_scores_alike_in_both_on_the_same_tracks(tmp_path):
     assert len(difference) == EPISODES
     assert gymnasium.mean() > 500  # it drives: two that stand still would agree
     assert abs(difference.mean()) < 2 * error
+
+
+@pytest.mark.slow
+def test_the_shipped_player_lives_in_the_game_that_it_only_dreamt_of(tmp_path):
+    pytest.importorskip("vizdoom", reason="pip install '.[doom]'")
+    agent = Path(__file__).parents[1] / "pretrained/takecover.zarr"
+    assert open_artifact(agent, "agent").config["controller"]["train_in"] == "dream"
+    out = tmp_path / "scores.zarr"
+    where = ["--pretrained", agent, "--backend", "gymnasium", "--episodes=20"]
+    commands.run("evaluate", *where, "--out", out, timeout=1800)
+    lived = open_artifact(out, "evaluation").read("agent/returns")
+    # Actions held at random live 328 tics over 100 of these episodes.
+    assert lived.mean() - 2 * lived.std(ddof=1) / np.sqrt(20) > 400
