@@ -21,6 +21,8 @@ from worldmodels.statistics import summarise
 
 EPISODES = 3
 
+pytestmark = pytest.mark.slow  # whole drives in both backends
+
 
 @pytest.fixture(scope="module")
 def evaluated(pretrained):

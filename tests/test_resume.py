@@ -136,6 +136,7 @@ def test_a_killed_shard_is_driven_again_and_is_the_same(
     assert not partial.exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, inputs):
     checkpoint, out = tmp_path / "c.ckpt", tmp_path / "out"
     words = [*commands.MEMORY, "--epochs=200", "--latents", inputs["latents"]]

@@ -115,6 +115,7 @@ def test_candidates_may_have_tracks_of_their_own(mesh, agent, weights, populatio
     assert len(np.unique(own)) > 1
 
 
+@pytest.mark.slow
 def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
     policy = AgentPolicy(agent, weights)
     cars = Cars(
