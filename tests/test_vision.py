@@ -156,6 +156,32 @@ def test_both_forms_agree_for_any_size(size, kernel_size):
             np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kernel_size", [3, 4, 5])
+@pytest.mark.parametrize(
+    ("size", "channels", "features"),
+    [(8, 4, 8), (13, 3, 8), (14, 12, 40), (13, 24, 40)],
+    ids=["small image", "small kernel", "few channels", "many channels"],
+)
+def test_seeing_without_learning_agrees_too(size, kernel_size, channels, features):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, size, size, channels)).astype(np.float32)
+    kernel = rng.normal(size=(kernel_size, kernel_size, channels, features))
+    kernel = kernel.astype(np.float32)
+    ours, reference = (jax.jit(form.convolution)(x, kernel) for form in (CPU, PLAIN))
+    np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_broken_pixel_breaks_what_is_seen(broken):
+    x = np.zeros((2, 13, 13, 3), np.float32)
+    x[0, 0, 0, 0] = broken  # the pixel that the first layer's stop looks at
+    x[1, 12, 12] = 1
+    kernel = np.ones((3, 3, 3, 8), np.float32)
+    ours, reference = (jax.jit(form.convolution)(x, kernel) for form in (CPU, PLAIN))
+    np.testing.assert_array_equal(ours, reference)
+    assert not np.isfinite(ours[0, 0, 0]).any()
+
+
 def test_plain_forms_are_flaxs_layers():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 9, 9, 3)).astype(np.float32)

@@ -31,6 +31,7 @@ from worldmodels.environments.carracing.textures import (
     TEXEL,
     Texture,
 )
+from worldmodels.fusion import stored
 
 __all__ = ["SIZE", "View", "render", "unpack"]
 
@@ -124,18 +125,4 @@ def _take(table: jax.Array, at: jax.Array) -> jax.Array:
 
 
 def _stored(arrays, view: View):
-    """Return arrays as they are, and keep XLA on CPU from merging what uses them.
-
-    It ignores `lax.optimization_barrier`, but what it hands to a branch it stores. That
-    the branch is always the same, it cannot know.
-    """
-    always = jnp.all(view.step >= 0)
-
-    def branch(always, arrays):
-        return jax.lax.cond(
-            always, lambda x: x, lambda x: jax.tree.map(jnp.zeros_like, x), arrays
-        )
-
-    return jax.lax.platform_dependent(
-        always, arrays, cpu=branch, default=lambda _, arrays: arrays
-    )
+    return stored(arrays, jnp.all(view.step >= 0))
