@@ -1,7 +1,7 @@
 """One generation of C in the simulator, beside gymnasium's and what bounds it.
 
     python benchmarks/generation.py [--population 64] [--rollouts 16] [--steps 1000]
-        [--part 0.05] [--repeats 3]
+        [--part 0.05] [--repeats 3] [--channels 32 64 128 256] [--units 256]
 
 Four rates, medians of interleaved repeats, in steps a second on all devices:
 
@@ -11,8 +11,8 @@ Four rates, medians of interleaved repeats, in steps a second on all devices:
 - simulator: the cars alone, painted and read, with actions that need no network.
 
 A whole generation takes minutes on a processor, so `--part` of its steps is driven;
-`--part 1` drives it whole. The networks have the paper's sizes and random weights. The
-last line is JSON.
+`--part 1` drives it whole. The networks have random weights and the paper's sizes, or
+the channels of V and units of M that are given. The last line is JSON.
 """
 
 import argparse
@@ -58,9 +58,13 @@ class Coasting:
         return mind
 
 
-def networks() -> tuple[Agent, Weights]:
-    """Return an agent of the paper's sizes with random weights."""
-    agent = Agent(VAE(), Memory(), Controller())
+def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
+    """Return an agent of these sizes with random weights."""
+    agent = Agent(
+        VAE(channels=tuple(channels)),
+        Memory(hidden_size=units),
+        Controller(memory_size=units),
+    )
     eyes = vision.initial(jax.random.key(0), agent.vision)
     mind = memory.initial(jax.random.key(1), agent.memory)
     return agent, jax.device_put(Weights(eyes, mind))
@@ -127,7 +131,8 @@ def rate(work: Callable[[], Any], steps: int) -> float:
 
 def measure(args: argparse.Namespace) -> dict[str, float]:
     """Return the median rates, in steps a second."""
-    mesh, (agent, weights) = simulation.devices(), networks()
+    mesh = simulation.devices()
+    agent, weights = networks(args.channels, args.units)
     rng = np.random.default_rng(0)
     shape = args.population, agent.controller.parameter_count
     population = 0.1 * rng.standard_normal(shape).astype(np.float32)
@@ -160,6 +165,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--part", type=float, default=0.05, help="of the steps")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--channels", type=int, nargs=4, default=[32, 64, 128, 256], help="of V"
+    )
+    parser.add_argument("--units", type=int, default=256, help="of M")
     args = parser.parse_args()
     compute.prepare("float32", compute.cores())
     rates = measure(args)
