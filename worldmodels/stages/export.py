@@ -74,10 +74,11 @@ def run(
         if "latents" in inputs:
             _write_starts(store, inputs["latents"])
         progress.update(1)
+    tests = "dreams" if "latents" in inputs else "episodes"
     print(
         f"the agent of round {config['round']}, generation {config['generation']:,}, "
-        f"with {config['selection_score']:.1f} on {len(selected.returns)} selection "
-        f"tracks: {out}, {size(open_artifact(out).size())}"
+        f"with {config['selection_score']:.1f} in {len(selected.returns)} selection "
+        f"{tests}: {out}, {size(open_artifact(out).size())}"
     )
 
 
