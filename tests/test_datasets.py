@@ -10,7 +10,7 @@ from worldmodels.errors import UserError
 from worldmodels.randomness import Purpose, episode_seeds, generator_for
 
 LENGTHS = np.array([[5, 2, 9], [1, 7, 3]], np.int32)  # of two shards
-LONGEST, Z = 9, 2
+LONGEST, Z = (9, 7), 2  # steps that a shard has room for
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +18,21 @@ def shards(tmp_path_factory) -> list[Artifact]:
     """Latents as the stage writes them: a chunk an episode, and of the rest one."""
     folder, rng = tmp_path_factory.mktemp("latents"), np.random.default_rng(0)
     opened = []
-    for shard, length in enumerate(LENGTHS):
-        path, shape = folder / f"{shard}.zarr", (3, LONGEST)
-        inside = np.arange(LONGEST) < length[:, None]
+    for shard, (length, longest) in enumerate(zip(LENGTHS, LONGEST, strict=True)):
+        path, shape = folder / f"{shard}.zarr", (3, longest)
+        inside = np.arange(longest) < length[:, None]
         with publication.create(
             path, "latents", config={}, inputs={}, stage_version=1
         ) as store:
             for name in ("mu", "logvar"):
-                chunks = (1, LONGEST, Z)
+                chunks = (1, longest, Z)
                 axes = ("episode", "time", "latent")
                 array = store.array(name, (*shape, Z), np.float16, axes, chunks)
                 array[...] = rng.normal(size=(*shape, Z)) * inside[..., None]
             actions = rng.normal(size=(*shape, 1)) * inside[..., None]
             store.write("actions", actions.astype(np.float32))
             store.write("rewards", (rng.normal(size=shape) * inside).astype("f4"))
-            last = np.arange(LONGEST) == length[:, None] - 1
+            last = np.arange(longest) == length[:, None] - 1
             store.write("terminated", last & (np.arange(3) > 0)[:, None])
             store.write("length", length)
             store.write("seed", 10 * shard + np.arange(3))
@@ -62,6 +62,12 @@ def test_sequences_are_whole_episodes_padded(shards, steps):
         np.testing.assert_array_equal(items["first"][place], step == 0)
         np.testing.assert_array_equal(items["last"][place], step == length - 1)
         np.testing.assert_array_equal(items["inside"][place], step < length)
+
+
+def test_the_longest_episode_may_be_in_any_shard(shards):
+    """A later round's, of shorter episodes, comes before those of earlier rounds."""
+    for order in (shards, shards[::-1]):
+        assert Episodes(order).longest == max(LONGEST)
 
 
 def test_steps_are_the_episodes_one_after_the_other(shards):

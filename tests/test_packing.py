@@ -110,7 +110,7 @@ def test_little_is_dropped_and_nothing_is_padding():
 @pytest.mark.parametrize("group", [1, 3, 100])
 def test_any_window_can_be_gone_on_from_and_grouping_does_not_matter(buffer, group):
     whole = windows(stream(buffer=buffer))
-    for start in range(len(whole)):
+    for start in range(len(whole) + 1):
         again = windows(stream(buffer=buffer), start, group)
         assert len(again) == len(whole) - start
         for one, other in zip(again, whole[start:], strict=True):
@@ -176,3 +176,5 @@ def test_equal_episodes_in_windows_of_their_length_are_whole_ones():
     for ours, theirs in zip(packed.batches(0, 1), whole.batches(0, 1), strict=True):
         np.testing.assert_array_equal(ours["mu"][0, :, 0], theirs["mu"][0])
         assert ours["first"][0, :, 0].all()
+    # All done, and no episode ends later: a training that was stopped just then.
+    assert not list(packed.batches(packed.steps, 4))

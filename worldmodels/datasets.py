@@ -36,7 +36,7 @@ class Episodes:
         self.shards = shards
         self.length = np.concatenate([s.read("length") for s in shards])
         self.seed = np.concatenate([s.read("seed") for s in shards])
-        self.longest = shards[0].array("actions").shape[1]
+        self.longest = max(s.array("actions").shape[1] for s in shards)
         sizes = [len(s.read("length")) for s in shards]
         self._decoded: dict[str, tuple[int, np.ndarray]] = {}
         self._place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
@@ -45,7 +45,7 @@ class Episodes:
         return len(self.length)
 
     def read(self, name: str, episode: int) -> np.ndarray:
-        """Return the array `name` of one episode with its padding, [T, ...]."""
+        """Return the array `name` of one episode with its shard's padding, [T, ...]."""
         shard, place = self._place[episode]
         store = self.shards[shard]
         if store.array(name).chunks[0] == 1:

@@ -76,6 +76,8 @@ class PackedStream(Stream):
         The last yield may hold fewer than `group`.
         """
         windows, left = [], self.steps - start
+        if not left:  # and perhaps no episode that would end later
+            return
         for window in self._windows(start):
             windows.append(window)
             if len(windows) == min(group, left):

@@ -8,7 +8,7 @@ VERSIONS = {
     "rollouts": 2,
     "vision": 1,
     "latents": 1,
-    "memory": 2,
+    "memory": 3,
     "controller": 3,
     "evaluation": 2,
     "report": 3,
