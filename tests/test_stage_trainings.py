@@ -58,6 +58,26 @@ def test_double_precision_reaches_every_parameter(learnt, tmp_path):
     assert len(norms) == len(store.names("params"))
 
 
+@pytest.mark.slow
+def test_a_whole_round_in_double_precision_drives_the_next(learnt, tmp_path):
+    """V, M and C alone: the simulator and its frames are what they always are."""
+
+    def double(stage, *arguments):
+        commands.run(stage, *arguments, "--dtype=float64")
+
+    made = commands.networks(tmp_path, learnt.shards, double)
+    block = commands.block(tmp_path / "block.zarr", made, run=double)
+    assert open_artifact(block).array("mean").dtype == np.float64
+    commands.evaluation(tmp_path / "evaluation.zarr", made, [block], double)
+    agent = ["--vision", made.vision, "--memory", made.memory, "--controller", block]
+    out = tmp_path / "rollouts-1.zarr"
+    double("rollouts", "--round=1", *commands.ROLLOUTS, *agent, "--out", out)
+    store = open_artifact(out)
+    assert store.array("frames").dtype == np.uint8
+    assert store.array("actions").dtype == np.float32
+    assert np.isfinite(store.read("rewards")).all()
+
+
 def test_a_batch_larger_than_the_data_is_refused(learnt, tmp_path):
     files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "x.ckpt"]
     sizes = ["--batch-size=1000", "--epochs=1"]

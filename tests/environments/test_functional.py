@@ -1,5 +1,7 @@
 """The simulator alone, as pure functions."""
 
+from operator import itemgetter
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -141,6 +143,15 @@ def test_leaving_the_playfield_terminates(begun):
     assert reward[2] == -100
 
 
+def test_an_action_that_is_no_number_earns_nothing_ever_after(begun):
+    """A diverged policy must not seem to stand still; infinity is a bound."""
+    broken = AHEAD.at[1, 0].set(jnp.nan).at[2, 1].set(jnp.inf)
+    state, _, reward, *_ = step(begun[0], broken)
+    assert np.isnan(reward).tolist() == [False, True, False]
+    _, _, reward, *_ = step(state, AHEAD)
+    assert np.isnan(reward).tolist() == [False, True, False]
+
+
 @pytest.mark.slow
 def test_those_that_are_done_begin_anew(driven):
     state, frames = driven[-1][:2]
@@ -160,6 +171,20 @@ def test_those_that_are_done_begin_anew(driven):
     assert (seen != wanted).mean() < 0.001
 
 
+@pytest.mark.slow
+def test_the_track_that_is_replaced_is_that_of_the_one_that_is_done(begun, keys):
+    """Wherever in the world it lies: nobody's changes below a car that drives."""
+    state, _ = jax.jit(functional.start)(begun[0].world, jnp.array([2, 0, 1]))
+    after, _ = renew(state, keys[::-1], jnp.array([True, False, False]))
+    fresh, _ = reset(keys[::-1])
+    for b, (made, place) in enumerate([(state, 0), (state, 1), (fresh, 0)]):
+        now, expected = (
+            jax.tree.map(itemgetter(n), each.world)
+            for n, each in ((b, after), (place, made))
+        )
+        same(now, expected)
+
+
 def test_where_none_is_done_nothing_changes(driven, keys):
     state, frames = driven[-1][:2]
     after, seen = renew(state, keys, jnp.zeros(B, bool))
@@ -171,6 +196,22 @@ def test_shared_tracks_are_not_replaced(begun, keys):
     shared = begun[0]._replace(car=jax.tree.map(lambda x: x[..., :2], begun[0].car))
     with pytest.raises(ValueError, match="share no tracks"):
         functional.renew(shared, keys[:2], jnp.ones(2, bool))
+
+
+def test_all_is_the_same_where_jax_counts_in_double_precision(keys):
+    """Tracks, cars and what they earn: `dtype: float64` is V's, M's and C's alone."""
+
+    def shapes():
+        def drive(keys):
+            state, _ = functional.reset(keys)
+            state, *outcome = functional.step(state, AHEAD)
+            return functional.renew(state, keys, outcome[2]), outcome
+
+        return jax.eval_shape(drive, keys)
+
+    expected = shapes()
+    with jax.enable_x64(True):
+        assert shapes() == expected
 
 
 def test_old_style_keys_are_refused():

@@ -26,6 +26,10 @@ def vector():
     return gymnasium.make_vec(gym.ID, num_envs=B, max_episode_steps=4)
 
 
+def infos(environment, steps):
+    return [environment.step(np.tile(AHEAD, (B, 1)))[4] for _ in range(steps)]
+
+
 def drive(environment, steps):
     """Return frames, rewards, terminations, truncations, all [steps, B, ...]."""
     outcomes = [environment.step(np.tile(AHEAD, (B, 1)))[:4] for _ in range(steps)]
@@ -35,9 +39,18 @@ def drive(environment, steps):
 def banish(vector, b):
     """Put car b outside the playfield."""
     drive = vector._state.car
-    away = jnp.zeros(B).at[b].set(400.0)
+    away = jnp.zeros_like(drive.car.x).at[b].set(400.0)
     car = drive.car._replace(x=drive.car.x + away, wheel_x=drive.car.wheel_x + away)
     vector._state = vector._state._replace(car=drive._replace(car=car))
+
+
+def finish(vector, b):
+    """Let car b have visited all tiles but those below it."""
+    drive, count = vector._state.car, int(vector._state.world.count[b])
+    bits = np.arange(drive.visited.shape[1] * 32) < count
+    words = np.packbits(bits.reshape(-1, 32), axis=1, bitorder="little").view(np.uint32)
+    visited = drive.visited.at[b].set(words[:, 0])
+    vector._state = vector._state._replace(car=drive._replace(visited=visited))
 
 
 def test_gymnasium_finds_no_fault():
@@ -118,6 +131,63 @@ def test_one_that_terminates_begins_anew_and_the_others_go_on():
     assert (frames[:, others] != expected[0][:, others]).mean() < 0.001
     assert vector._state.car.step.tolist() == [6, 2, 6]
     assert (vector._state.world.start[1] != other._state.world.start[1]).any()
+
+
+def test_infos_tell_who_left_the_playfield_from_who_finished_a_lap():
+    """As gymnasium's do, from the very step on which an episode is over."""
+    vector = gymnasium.make_vec(gym.ID, num_envs=B)
+    vector.reset(seed=0)
+    banish(vector, 1)
+    finish(vector, 2)
+    told, *later = infos(vector, 3)
+    assert told["lap_finished"].tolist() == [False, False, True]
+    assert told["_lap_finished"].tolist() == [False, True, True]
+    assert later == [{}, {}]
+    loop = gymnasium.make_vec(gym.ID, num_envs=1, vectorization_mode="sync")
+    loop.reset(seed=0)
+    banish(loop.envs[0].unwrapped, 0)
+    info = loop.step(AHEAD[None])[4]
+    assert info["lap_finished"].tolist() == [False]
+    assert info["_lap_finished"].tolist() == [True]
+
+
+def test_chosen_tracks_and_those_that_count_on_are_the_same(vector):
+    first, _ = vector.reset(seed=[7, 8, 9])
+    second, _ = vector.reset(seed=7)
+    np.testing.assert_array_equal(first, second)
+    third, _ = vector.reset(seed=[9, 8, 7])
+    np.testing.assert_array_equal(third, first[::-1])
+    with pytest.raises(UserError, match="2 seeds are given for 3 environments"):
+        vector.reset(seed=[1, 2])
+    with pytest.raises(UserError, match="reset_mask"):
+        vector.reset(options={"reset_mask": np.array([True, False, False])})
+
+
+@pytest.mark.parametrize(("limit", "cut"), [(-1, False), (None, True), (1000, True)])
+def test_the_limit_may_be_none_at_all(limit, cut):
+    vector = gymnasium.make_vec(gym.ID, num_envs=B, max_episode_steps=limit)
+    vector.reset(seed=0)
+    drive(vector, 1)
+    late = jnp.full(B, 999, jnp.int32)
+    vector._state = vector._state._replace(car=vector._state.car._replace(step=late))
+    assert drive(vector, 1)[3].all() == cut
+
+
+def test_actions_that_are_no_numbers_are_refused(vector):
+    vector.reset(seed=0)
+    actions = np.tile(AHEAD, (B, 1))
+    actions[1, 0] = np.nan
+    with pytest.raises(UserError, match="not of numbers"):
+        vector.step(actions)
+    one = gymnasium.make(gym.ID)
+    one.reset(seed=0)
+    with pytest.raises(UserError, match="not of numbers"):
+        one.step(actions[1])
+
+
+def test_a_spec_can_be_written():
+    spec = gymnasium.spec(gym.ID)
+    assert gymnasium.envs.registration.EnvSpec.from_json(spec.to_json()) == spec
 
 
 def test_a_single_one_is_cut_by_its_wrapper():

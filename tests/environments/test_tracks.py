@@ -211,3 +211,12 @@ def test_tracks_too_long_for_the_tables(monkeypatch):
     count = np.array(jax.jit(jax.vmap(tracks.from_key))(keys).count)
     assert (count < length).all()
     assert (count > 150).all()
+
+
+def test_a_key_has_one_track_in_single_and_in_double_precision(key):
+    draw = jax.jit(tracks.from_key)
+    expected = draw(key)
+    with jax.enable_x64(True):
+        found = draw(key)
+    assert found.tiles.dtype == np.float32
+    jax.tree.map(np.testing.assert_array_equal, found, expected)

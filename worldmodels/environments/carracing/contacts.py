@@ -30,8 +30,8 @@ WORDS = MAX_TILES // 32  # uint32 of a bitset of tiles
 
 _REACH = float(np.hypot(WHEEL_HALF_WIDTH, WHEEL_RADIUS)) + 1.5 * SKIN
 _SPAN = 7  # squares, along each axis, that may be near a tile of up to 22 m
-_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2], [1, 3]])
-_OTHERS = np.array([[2, 3], [0, 3], [0, 1], [1, 2], [1, 3], [0, 2]])
+_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2], [1, 3]], np.int32)
+_OTHERS = np.array([[2, 3], [0, 3], [0, 1], [1, 2], [1, 3], [0, 2]], np.int32)
 
 
 class Tiles(NamedTuple):

@@ -6,7 +6,8 @@
     state, frames, reward, terminated, truncated = drive(state, action)
 
 Donated, the tracks in the state stay where they are; else each call copies them, 3.2 MB
-a track. Inside `lax.scan` that comes by itself. All B environments advance together:
+a track. (Only what a jitted `reset` or `start` returned can be donated.) Inside
+`lax.scan` that comes by itself. All B environments advance together:
 there is nothing to vmap. Each drives a track of its own, drawn from its key. Where cars
 share tracks, a few do:
 
@@ -15,7 +16,8 @@ share tracks, a few do:
 
 An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in [0, 1];
 `ACTION_LOW` and `ACTION_HIGH` of the package say so. What lies outside counts as the
-nearest bound. A step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's,
+nearest bound; one that is no number (NaN) breaks its car, whose rewards are NaN from
+then on. A step is 1/50 s. A frame is uint8 [64, 64, 3], red first: gymnasium's,
 without the bar of indicators below it, at this size.
 
 Nothing resets itself. An episode that is over may be stepped on, but what it earns then
@@ -79,7 +81,11 @@ def step(
 
     Source: gymnasium's `CarRacing.step` and `TimeLimit`.
     """
+    # No number for the pedals breaks the car for good; one for the wheel would not.
+    broken = jnp.isnan(action).any(axis=-1, keepdims=True)
+    action = jnp.where(broken, jnp.nan, action)
     car, reward, terminated = simulator.step(state.world, state.car, action)
+    reward = jnp.where(jnp.isnan(car.car.x), jnp.nan, reward)
     state = State(state.world, car)
     return state, observe(state), reward, terminated, car.step >= max_steps
 
@@ -92,7 +98,7 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
     are done, `reset` does the same with more tracks at a time.
 
     Args:
-        state: one that came from `reset`: every environment has its own track.
+        state: one that came from `reset`: every environment has a track of its own.
         keys: typed, [B]; those of the others are not used.
 
     Returns:
@@ -100,13 +106,13 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
 
     Raises:
         UserError: the keys are not typed.
-        ValueError: the environments share tracks.
+        ValueError: there are not as many tracks as environments.
     """
     keys = _typed(keys)
     if len(state.world.count) != len(done):
         raise ValueError("renew needs a state whose environments share no tracks")
     world = jax.lax.cond(
-        done.any(), _redraw, lambda world, keys, done: world, state.world, keys, done
+        done.any(), _redraw, lambda state, keys, done: state.world, state, keys, done
     )
     placed = simulator.reset(world, state.car.track)
     # Environments are the last axis of all fields but this one.
@@ -121,18 +127,19 @@ def observe(state: State) -> jax.Array:
     return rendering.unpack(simulator.observe(state.world, state.car))
 
 
-def _redraw(world: World, keys: jax.Array, done: jax.Array) -> World:
-    """Replace the tracks that are done, one after the other, in place."""
+def _redraw(state: State, keys: jax.Array, done: jax.Array) -> World:
+    """Replace the tracks of those that are done, one after the other, in place."""
     drawn = jax.vmap(tracks.from_key)(keys)
     first = jnp.argsort(~done)
 
     def replace(i: jax.Array, world: World) -> World:
         one = jax.tree.map(lambda x: x[first[i]][None], drawn)
+        place = state.car.track[first[i]]
         return jax.tree.map(
-            lambda all, new: all.at[first[i]].set(new[0]), world, simulator.build(one)
+            lambda all, new: all.at[place].set(new[0]), world, simulator.build(one)
         )
 
-    return jax.lax.fori_loop(0, done.sum(), replace, world)
+    return jax.lax.fori_loop(0, done.sum(), replace, state.world)
 
 
 def _typed(keys: jax.Array) -> jax.Array:

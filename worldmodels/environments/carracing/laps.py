@@ -117,14 +117,14 @@ def padded(lap: Lap) -> Lap:
 def random_checkpoints(key: jax.Array) -> jax.Array:
     """Return the alpha, x, y [CHECKPOINTS, 3] of random checkpoints, ordered by alpha.
 
-    `draw_checkpoints`, without its order of the draws.
+    `draw_checkpoints`, without its order of the draws, and in float32 whatever JAX's
+    default is: a key has one track.
     """
     noise_key, radius_key = jax.random.split(key)
-    index = jnp.arange(CHECKPOINTS)
-    noise = jax.random.uniform(noise_key, (CHECKPOINTS,), maxval=SECTOR)
-    radius = jax.random.uniform(
-        radius_key, (CHECKPOINTS,), minval=RADIUS / 3, maxval=RADIUS
-    )
+    index = jnp.arange(CHECKPOINTS, dtype=np.float32)
+    shape = (CHECKPOINTS,)
+    noise = jax.random.uniform(noise_key, shape, np.float32, maxval=SECTOR)
+    radius = jax.random.uniform(radius_key, shape, np.float32, RADIUS / 3, RADIUS)
     gate = (index == 0) | (index == CHECKPOINTS - 1)
     alpha = index * SECTOR + jnp.where(gate, 0, noise)
     radius = jnp.where(gate, 1.5 * RADIUS, radius)
@@ -154,10 +154,10 @@ def trace(checkpoints: jax.Array) -> tuple[Lap, jax.Array]:
     # gymnasium stops at 2,500, which only lost pens reach. Fewer than one in 45,000
     # others is still in its fifth lap here: its fourth is taken.
     _, (beta, centre, starts) = jax.lax.scan(step, pen, length=LAPS * MAX_TILES)
-    steps = jnp.arange(len(starts))
+    steps = jnp.arange(len(starts), dtype=np.int32)
     last = jnp.max(jnp.where(starts, steps, 0))
     first = jnp.max(jnp.where(starts & (steps < last), steps, 0))
-    index = (first + jnp.arange(MAX_TILES)) % len(steps)
+    index = (first + steps[:MAX_TILES]) % len(steps)
     beta, centre = beta[index], centre[index]
     across = jnp.stack([jnp.cos(beta), jnp.sin(beta)], axis=1)
     lap = Lap(beta, across, centre, last - 1 - first)

@@ -58,14 +58,22 @@ class State(NamedTuple):
 def build(tracks: Track) -> World:
     """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it.
 
+    It is in float32, whatever JAX's default is: so is the physics.
+
     Raises:
         UserError: they are more than one world holds.
     """
-    tracks = jax.tree.map(jnp.asarray, tracks)
+    tracks = jax.tree.map(_single, tracks)
     _refuse_too_many(len(tracks.count))
     tiles = jax.vmap(contacts.index)(tracks)
     texture = jax.lax.map(textures.bake, tracks, batch_size=_BATCH)
     return World(tiles, texture, tracks.count, tracks.start)
+
+
+def _single(x: np.ndarray | jax.Array) -> jax.Array:
+    """Return an array on the device, its real numbers in float32."""
+    real = jnp.issubdtype(x.dtype, np.floating)
+    return jnp.asarray(x, np.float32 if real else None)
 
 
 def _refuse_too_many(count: int) -> None:

@@ -68,7 +68,7 @@ def from_key(key: jax.Array) -> Track:
         checkpoints = laps.random_checkpoints(jax.random.fold_in(key, attempt.number))
         return _Attempt(attempt.number + 1, *laps.trace(checkpoints))
 
-    nothing = jnp.zeros((MAX_TILES, 2))
+    nothing = jnp.zeros((MAX_TILES, 2), np.float32)
     lap = Lap(nothing[:, 0], nothing, nothing, jnp.int32(0))
     first = _Attempt(jnp.int32(0), lap, jnp.array(False))
     return lay(jax.lax.while_loop(lambda a: ~a.success, draw_again, first).lap, jnp)
