@@ -54,7 +54,13 @@ def main() -> None:
     command = sys.argv[1:] or ["snakemake"]
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ |= {"PATH": path, "VIRTUAL_ENV": str(ENVIRONMENT)}
-    os.execvp(command[0], command)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(
+            f"error: {command[0]} cannot be run ({error.strerror}); give a command of "
+            f"{BIN}, such as snakemake, pytest or worldmodels"
+        )
 
 
 if __name__ == "__main__":

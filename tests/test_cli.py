@@ -1,10 +1,16 @@
-"""The command line when nobody reads what it prints."""
+"""The command line when nobody reads what it prints, or a file cannot be written."""
 
+import errno
 import os
 import subprocess
 
 import commands
 import pytest
+
+from worldmodels import cli, video
+from worldmodels.checkpoints import open_checkpoint
+from worldmodels.progress import Progress
+from worldmodels.publication import explanation, publish_text
 
 
 @pytest.fixture
@@ -28,6 +34,105 @@ def test_a_closed_pipe_ends_a_help_without_a_word(closed_pipe):
     answer = run_into(closed_pipe, "--help", PYTHONUNBUFFERED="")
     assert answer.stderr == b""
     assert answer.returncode == 141
+
+
+def raising(error: OSError, monkeypatch) -> None:
+    """Let every command end with an error."""
+
+    def run(arguments):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", run)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.ENAMETOOLONG,
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_in_one_sentence(number, monkeypatch):
+    reason = os.strerror(number)
+    raising(OSError(number, reason, "/far/away"), monkeypatch)
+    sentence = commands.call_refused("inspect", "x.zarr")
+    assert f"/far/away cannot be opened or written ({reason}); choose" in sentence
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("place", ["/far/away", None])
+def test_a_full_disk_and_a_spent_quota_are_told_alike(number, place, monkeypatch):
+    raising(OSError(number, "no space", place), monkeypatch)
+    sentence = commands.call_refused("inspect", "x.zarr")
+    where = f": {place} could not be written" if place else ""
+    assert f"the disk is full{where}; free some space" in sentence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "nothing there", "/far/away"),
+        PermissionError(errno.EPERM, "not permitted"),  # of a process, for example
+        OSError(errno.EIO, "input/output error", "/far/away"),
+    ],
+)
+def test_another_error_of_the_system_is_a_bug_and_shown_whole(error, monkeypatch):
+    raising(error, monkeypatch)
+    with pytest.raises(OSError) as raised:  # noqa: PT011
+        cli.main(["inspect", "x.zarr"])
+    assert raised.value is error
+
+
+def test_a_log_below_a_file_ends_a_command_with_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    files = ["--out", tmp_path / "table.txt", "--log", tmp_path / "file" / "log"]
+    sentence = commands.call_refused("ablations", "--ablation", "a", "x.zarr", *files)
+    assert f"{tmp_path / 'file'} cannot be opened or written (Not a dir" in sentence
+
+
+def test_a_film_that_cannot_be_written_is_refused_before_any_store_is_read(tmp_path):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "drive.mp4"
+    files = ["--controller", tmp_path / "missing", "--out", out]
+    assert "cannot be opened or written" in commands.call_refused("drive", *files)
+    (tmp_path / "folder.mp4").mkdir()
+    files[-1] = tmp_path / "folder.mp4"
+    assert "is a folder; give the film" in commands.call_refused("drive", *files)
+
+
+def open_log(path):
+    with Progress("work", 1, path):
+        pass
+
+
+def open_lock(path):
+    with open_checkpoint(path, "abc"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "write", [video.prepare, open_log, open_lock, lambda path: publish_text(path, "")]
+)
+def test_what_is_written_outside_of_stores_names_its_place(tmp_path, write):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "x.mp4", tmp_path / f"{'x' * 300}.mp4"):
+        with pytest.raises(OSError) as raised:  # noqa: PT011
+            write(path)
+        assert str(tmp_path) in explanation(raised.value)
+    write(tmp_path / "new" / "x.mp4")
+
+
+def test_a_page_in_a_folders_place_leaves_nothing_behind(tmp_path):
+    page = tmp_path / "index.html"
+    page.mkdir()
+    with pytest.raises(IsADirectoryError) as raised:
+        publish_text(page, "words")
+    assert explanation(raised.value).startswith(f"{page} cannot be opened or written")
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def run_into(

@@ -78,6 +78,8 @@ USERS = {
     ("controller", "temperature"): set(),  # the dream's alone
 } | {("environment", f.name): DRIVING for f in fields(Environment)}
 USERS["environment", "backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
+# Whose episodes have a limit of their own.
+USERS["environment", "max_steps"] = DRIVING - {"rollouts"}
 NOT_IN_ROUND_0 = {
     ("run", "dtype"),
     ("rollouts", "action_noise"),

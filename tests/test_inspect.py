@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from small_store import make
 
 from worldmodels.errors import UserError
 from worldmodels.stages import inspect
@@ -83,6 +84,12 @@ def test_contact_sheet_needs_frames_and_a_png(stores, tmp_path):
         inspect.run(store=stores.vision.path, contact_sheet=tmp_path / "s.png")
     with pytest.raises(UserError, match=r"must end in \.png"):
         inspect.run(store=stores.rollouts[0].path, contact_sheet=tmp_path / "s.jpg")
+
+
+def test_a_kind_is_named_without_an_article(tmp_path):
+    agent = make(tmp_path / "agent.zarr", "agent")
+    with pytest.raises(UserError, match="holds no frames, being of kind agent; a"):
+        inspect.write_contact_sheet(agent, tmp_path / "s.png")
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path):

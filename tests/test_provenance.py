@@ -1,5 +1,8 @@
 """Provenance: what a store says about where it comes from, and the hash of it."""
 
+import sys
+
+import jax
 import numpy as np
 import pytest
 import zarr
@@ -8,7 +11,7 @@ from small_store import make
 import worldmodels
 from worldmodels import provenance as provenance_module
 from worldmodels.artifacts import open_artifact
-from worldmodels.provenance import fingerprint
+from worldmodels.provenance import fingerprint, surroundings
 
 
 def test_what_is_recorded(store):
@@ -18,6 +21,13 @@ def test_what_is_recorded(store):
     assert attributes["libraries"]["numpy"] == np.__version__
     assert attributes["wall_seconds"] >= 0
     assert list(attributes)[-1] == "complete"
+
+
+def test_the_devices_that_computed_are_counted(store, monkeypatch):
+    compute = f"{jax.default_backend()} x {jax.device_count()}"
+    assert open_artifact(store).attributes["compute"] == compute
+    monkeypatch.delitem(sys.modules, "jax")
+    assert surroundings()["compute"] == "numpy"
 
 
 def test_no_git_no_commit(tmp_path, monkeypatch):
@@ -44,6 +54,7 @@ def test_provenance_depends_on_what_decides_the_result_and_nothing_else(
     ]
     monkeypatch.setattr(worldmodels, "__version__", "999")
     monkeypatch.setattr(provenance_module, "_commit", lambda: "another")
+    monkeypatch.setattr(jax, "device_count", lambda: 64)
     same.append(provenance(latents=[one, two]))
     assert set(same) == {base}
     different = [

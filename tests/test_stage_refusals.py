@@ -25,6 +25,39 @@ def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
     assert words in commands.refused("vision", *arguments, *files, tmp_path / "v")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--generations-per-block=10"],
+            "--generations-per-block is 10; it must be a multiple of --select-every, "
+            "which is 25",
+        ),
+        (
+            ["--initial-steps=2000"],
+            "--initial-steps is 2000; it must be at most --max-steps, which is 1000",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(tmp_path, arguments, words):
+    """Before anything is opened, and long before it is lost."""
+    files = ["--vision", tmp_path, "--memory", tmp_path, "--out", tmp_path / "b"]
+    files += ["--checkpoint", tmp_path / "c", "--workers=2"]
+    assert words in commands.call_refused("controller", *arguments, *files)
+
+
+def test_a_block_goes_on_from_the_one_before_it(stores, tmp_path):
+    given = ["--vision", stores.vision.path, "--memory", stores.memory.path]
+    given += ["--previous", stores.controller[0].path, "--select-every=2"]
+    given += ["--checkpoint", tmp_path / "c", "--out", tmp_path / "b", "--workers=2"]
+    size = stores.controller[0].config["generations_per_block"]
+    for block, generations in ((2, size), (1, 2 * size)):
+        sizes = [f"--block={block}", f"--generations-per-block={generations}"]
+        sentence = commands.call_refused("controller", *given, *sizes)
+        assert f"is block 0 of {size} generations" in sentence
+        assert "give that one as --previous" in sentence
+
+
 def test_a_later_round_needs_its_controller(tmp_path):
     options = ["--round=1", "--out", tmp_path / "round-1.zarr"]
     assert "--controller" in commands.refused("rollouts", *options)
@@ -64,7 +97,7 @@ def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
 def test_a_full_disk_ends_a_stage_with_one_sentence(small_disk):
     (small_disk / "filler").write_bytes(bytes(900_000))
     out = small_disk / "rollouts.zarr"
-    sizes = ["--episodes-per-shard=8", "--steps=24", *commands.ENVIRONMENT]
+    sizes = ["--episodes-per-shard=8", "--steps=24", *commands.POOL]
     sizes += ["--backend=gymnasium"]  # which starts faster
     assert "the disk is full" in commands.refused("rollouts", *sizes, "--out", out)
     (small_disk / "filler").unlink()

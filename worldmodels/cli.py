@@ -5,7 +5,6 @@ come at once.
 """
 
 import argparse
-import errno
 import importlib
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 
 from worldmodels.arguments import FILES, parser
 from worldmodels.errors import UserError
-from worldmodels.flags import STAGE_SECTIONS, from_flags
+from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,14 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE  # what a shell says of a tool that it ended
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        from worldmodels.publication import explanation  # heavy, and rarely needed
+
+        if (sentence := explanation(error)) is None:
             raise
-        place = f" at {error.filename}" if error.filename else ""
-        print(
-            f"error: the disk is full{place}; free some space and run the same command "
-            "again, finished artifacts are kept",
-            file=sys.stderr,
-        )
+        print(f"error: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: the same command goes on where it was", file=sys.stderr)
@@ -70,6 +66,7 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         ): from_flags(kind, stage, parsed)
         for kind in STAGE_SECTIONS[stage]
     }
+    check_together(stage, *sections.values())
     _prepare(sections["shared"].dtype, options)
     return {name: options[name] for name in names} | sections
 

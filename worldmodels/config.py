@@ -6,7 +6,7 @@ here: the Snakefile reads it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -45,6 +45,17 @@ SECTIONS = {f.name: f.type for f in fields(Round)}
 
 # In YAML the task is `environment.name`; a flag needs a word that stands alone.
 _YAML_NAMES = {(Environment, "environment"): "name"}
+
+_TOGETHER = (
+    ("rollouts.episodes", "a multiple of", "rollouts.episodes_per_shard"),
+    ("controller.generations", "a multiple of", "controller.generations_per_block"),
+    # So that every block ends with a tested mean.
+    ("controller.generations_per_block", "a multiple of", "controller.select_every"),
+    ("rollouts.steps", "at most", "environment.max_steps"),
+    ("controller.initial_steps", "at most", "environment.max_steps"),
+    ("memory.batch_size", "at most", "rollouts.episodes"),
+    ("memory.batch_size", "at most", "memory.buffer_episodes"),
+)
 
 # What a network's shapes depend on, and so what a warm start must find unchanged.
 _SHAPES = {
@@ -194,26 +205,39 @@ def _refuse_unknown(values: Mapping, known: list[str], where: str) -> None:
             )
 
 
+def check_together(
+    values: Mapping[str, Any], spelt: Callable[[str], str] = str
+) -> None:
+    """Refuse values that are possible one by one and impossible together.
+
+    Args:
+        values: by section and key, as "memory.batch_size"; what is not among them is
+            not compared.
+        spelt: returns such a name as the user wrote it.
+
+    Raises:
+        UserError: naming both.
+    """
+    for small, relation, large in _TOGETHER:
+        if not {small, large} <= values.keys():
+            continue
+        low, high = values[small], values[large]
+        if low % high if relation == "a multiple of" else low > high:
+            raise UserError(
+                f"{spelt(small)} is {low}; it must be {relation} {spelt(large)}, "
+                f"which is {high}"
+            )
+
+
 def _check_round(settings: Round, where: str) -> None:
-    """Refuse values that are possible one by one and impossible together."""
-    multiples = (
-        ("rollouts.episodes", "rollouts.episodes_per_shard"),
-        ("controller.generations", "controller.generations_per_block"),
-        ("controller.generations_per_block", "controller.select_every"),
-    )
-    for total, part in multiples:
-        if _value(settings, total) % _value(settings, part):
-            _refuse(settings, total, "a multiple of", part, where)
-    at_most = (
-        ("rollouts.steps", "environment.max_steps"),
-        ("controller.initial_steps", "environment.max_steps"),
-        ("memory.batch_size", "rollouts.episodes"),
-        ("memory.batch_size", "memory.buffer_episodes"),
-    )
-    for small, large in at_most:
-        if _value(settings, small) > _value(settings, large):
-            _refuse(settings, small, "at most", large, where)
+    sections = {name: getattr(settings, name) for name in SECTIONS}
+    values = {
+        f"{name}.{f.name}": getattr(section, f.name)
+        for name, section in sections.items()
+        for f in fields(section)
+    }
     try:
+        check_together(values)
         in_simulator(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
@@ -243,13 +267,6 @@ def _check_pays(settings: Round, reason: str) -> None:
 def _value(settings: Round, name: str) -> Any:
     section, key = name.split(".")
     return getattr(getattr(settings, section), key)
-
-
-def _refuse(settings: Round, name: str, relation: str, other: str, where: str) -> None:
-    raise UserError(
-        f"{where}{name} is {_value(settings, name)}; it must be {relation} {other}, "
-        f"which is {_value(settings, other)}"
-    )
 
 
 def _check_game(now: Round, first: Round, where: str) -> None:

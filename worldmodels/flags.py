@@ -10,6 +10,7 @@ import shlex
 from dataclasses import fields
 from typing import Any, TypeVar, get_origin
 
+from worldmodels import config
 from worldmodels.settings import (
     Controller,
     Environment,
@@ -42,6 +43,7 @@ STAGE_SECTIONS = {
 _UNUSED = {
     ("rollouts", "episodes"),
     ("rollouts", "accumulate"),
+    ("rollouts", "max_steps"),  # `steps` are no more
     ("controller", "generations"),
     ("vision", "warm_start"),
     ("memory", "warm_start"),
@@ -147,6 +149,22 @@ def from_flags(
         value = _parse(setting, text)
         values[setting.name] = checked(setting, value, _flag(setting.name))
     return kind(**values)
+
+
+def check_together(stage: str, *sections: Any) -> None:
+    """Refuse settings of `stage` that are impossible together, named as flags.
+
+    Raises:
+        UserError: naming both.
+    """
+    config.check_together(
+        {
+            f"{type(section).__name__.lower()}.{f.name}": getattr(section, f.name)
+            for section in sections
+            for f in _used_fields(stage, type(section))
+        },
+        lambda name: _flag(name.partition(".")[2]),
+    )
 
 
 def _parse(setting: dataclasses.Field, text: str) -> Any:

@@ -21,12 +21,14 @@ _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 
 
 def surroundings() -> dict[str, Any]:
-    """Return the versions, commit, kind of processor and time of this process."""
+    """Return the versions, commit, processors and time of this process."""
     jax = sys.modules.get("jax")
+    # How many there are shapes the batches, and so the rounding of what is computed.
+    compute = f"{jax.default_backend()} x {jax.device_count()}" if jax else "numpy"
     return {
         "version": worldmodels.__version__,
         "commit": _commit(),
-        "compute": jax.default_backend() if jax else "numpy",
+        "compute": compute,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

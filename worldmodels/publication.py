@@ -27,6 +27,15 @@ from worldmodels.artifacts import SCHEMA, Artifact, ArtifactError, count_files
 from worldmodels.provenance import fingerprint, input_hashes, surroundings
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_BARRED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 class Writer:
@@ -135,10 +144,30 @@ def refuse_full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise ArtifactError(
-            f"the disk is full: {path} could not be written; free some space and run "
-            "the same command again, finished artifacts are kept"
-        ) from error
+        raise ArtifactError(_full_disk(path)) from error
+
+
+def explanation(error: OSError) -> str | None:
+    """Return one sentence on a place that cannot be written; None: it is a bug."""
+    place = error.filename2 or error.filename  # renamed to, or the only one
+    if error.errno in _FULL:
+        return _full_disk(place)
+    if error.errno not in _BARRED or place is None:
+        return None
+    # What says that the file exists is mkdir: a folder is needed in its place.
+    number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno
+    return (
+        f"{place} cannot be opened or written ({os.strerror(number)}); choose a place "
+        "where this user may write"
+    )
+
+
+def _full_disk(place: Path | str | None) -> str:
+    where = f": {place} could not be written" if place else ""
+    return (
+        f"the disk is full{where}; free some space and run the same command again, "
+        "finished artifacts are kept"
+    )
 
 
 @contextlib.contextmanager
@@ -274,5 +303,8 @@ def publish_text(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.new")
     with refuse_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            os.replace(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from worldmodels.errors import UserError
 from worldmodels.publication import publish_text
 
 
@@ -23,8 +24,14 @@ def publish(out: Path, table: str, data: dict[str, Any]) -> None:
     """Write `table` to `out` and `data` as JSON beside it, and print the table.
 
     Raises:
-        UserError: when the disk is full.
+        UserError: for a table that would lie where the JSON does, or a full disk.
     """
-    publish_text(out.with_suffix(".json"), json.dumps(data, indent=2) + "\n")
+    beside = out.with_suffix(".json")
+    if out.suffix.lower() == beside.suffix:
+        raise UserError(
+            f"{out} would be overwritten: the same as JSON is written beside the "
+            f"table; give the table another ending, such as {out.with_suffix('.txt')}"
+        )
+    publish_text(beside, json.dumps(data, indent=2) + "\n")
     publish_text(out, table)
     print(table, end="")

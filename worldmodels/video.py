@@ -200,9 +200,8 @@ def write(
         UserError: for another suffix.
     """
     path = Path(path)
-    check_suffix(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.stem}.new{path.suffix}")
+    prepare(path)
+    fresh = _fresh(path)
     try:
         if path.suffix.lower() == ".gif":
             _write_gif(fresh, frames, frames_per_second)
@@ -211,6 +210,26 @@ def write(
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def prepare(path: Path) -> None:
+    """Make the folder of a film, and fail now if the film could not be written there.
+
+    Raises:
+        UserError: for another suffix, or a folder in its place.
+        OSError: when this user may not write there.
+    """
+    check_suffix(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the film another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = _fresh(path)
+    fresh.touch()
+    fresh.unlink()
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.new{path.suffix}")
 
 
 def check_suffix(path: Path) -> None:
@@ -247,7 +266,8 @@ def _write_mp4(
                 process.stdin.write(np.ascontiguousarray(frame).data)
         _, complaint = process.communicate()
     if process.returncode:
-        raise UserError(f"{path} could not be encoded: {complaint.decode().strip()}")
+        reason = " ".join(complaint.decode().split())
+        raise UserError(f"{path} could not be encoded: {reason}")
 
 
 def _write_gif(

@@ -108,6 +108,8 @@ def run(
             environment that keeps failing.
     """
     inputs = _inputs(block, vision, memory, previous, start)
+    if previous is not None:
+        _check_previous(inputs["previous"], block, settings)
     if settings.train_in == "dream":
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = flags.recorded(STAGE, round, shared, environment, settings) | {
@@ -159,6 +161,17 @@ def _inputs(
     if previous is not None:
         inputs["previous"] = open_artifact(previous, "controller")
     return inputs
+
+
+def _check_previous(previous: Artifact, block: int, settings: Controller) -> None:
+    """Refuse a block that this one would not go on from."""
+    number, size = (previous.config[k] for k in ("block", "generations_per_block"))
+    if (number, size) != (block - 1, settings.generations_per_block):
+        raise ArtifactError(
+            f"{previous.path} is block {number} of {size} generations; block {block} "
+            f"of {settings.generations_per_block} goes on from block {block - 1} of "
+            "as many: give that one as --previous"
+        )
 
 
 def _arena(

@@ -46,7 +46,7 @@ def run(
         UserError: for a bad store, V or M of another run, another kind of film, or not
             exactly one of a controller and a pretrained agent.
     """
-    video.check_suffix(out)
+    video.prepare(out)  # and not after the drive, which would be lost
     driver = _driver(controller, vision, memory, pretrained)
     recording = _drive(driver, seed, steps)
     film = _film(driver.agent, driver.weights, recording)

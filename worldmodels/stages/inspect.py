@@ -127,7 +127,7 @@ def write_contact_sheet(artifact: Artifact, path: Path) -> None:
     """Draw up to eight episodes of a rollout store, a row each, as PNG."""
     if artifact.kind != "rollouts":
         raise ArtifactError(
-            f"{artifact.path} is a {artifact.kind} store and holds no frames; a "
+            f"{artifact.path} holds no frames, being of kind {artifact.kind}; a "
             "contact sheet needs a rollouts store"
         )
     if path.suffix.lower() != ".png":
