@@ -11,6 +11,7 @@ from worldmodels import ablations, temperatures
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
+from worldmodels.settings import in_simulator
 from worldmodels.stages import VERSIONS
 from worldmodels.trainings import by_folder, whole
 
@@ -89,6 +90,24 @@ def slots(wildcards):
     return settings(wildcards.run, wildcards.round).environment.slots
 
 
+def driving_cores(wildcards):
+    """Return the cores that rollouts are driven on: the simulator shares out its cars."""
+    environment = settings(wildcards.run, wildcards.round).environment
+    return all_cores(wildcards) if in_simulator(environment) else slots(wildcards)
+
+
+def learning_cores(wildcards):
+    """Return the cores that C learns on, where dreams are shared out as cars are."""
+    controller = settings(wildcards.run, wildcards.round).controller
+    dreams = controller.train_in == "dream"
+    return all_cores(wildcards) if dreams else driving_cores(wildcards)
+
+
+def all_cores(wildcards):
+    """Return the cores of this machine; a cluster's job asks for as many as slots."""
+    return workflow.resource_settings.cores or slots(wildcards)
+
+
 def used(stage, pattern):
     """Return the input function of the store of `stage` that a run uses.
 
@@ -154,12 +173,14 @@ def blocks(run, round):
     return [BLOCK.format(run=run, round=round, block=f"{b:04d}") for b in range(count)]
 
 
-def artifacts(run, round):
-    """Return every artifact of a round that the report reads."""
-    networks = [path.format(run=run, round=round) for path in (VISION, MEMORY)]
-    episodes = [*shards(SHARD, run, round), *shards(LATENTS, run, round)]
-    scores = EVALUATION.format(run=run, round=round)
-    return [*episodes, *networks, scores, *blocks(run, round)]
+def artifacts(run):
+    """Return every artifact of a run that the report reads, each once."""
+    paths = []
+    for round in ROUNDS:
+        paths += [*shards(SHARD, run, round), *all_latents(run, round)]
+        paths += [p.format(run=run, round=round) for p in (VISION, MEMORY, EVALUATION)]
+        paths += blocks(run, round)
+    return list(dict.fromkeys(paths))
 
 
 def driver(wildcards):

@@ -16,7 +16,7 @@ rule evolve_block:
         f"{BENCHMARKS}/controller-{{block}}.tsv"
     conda:
         CONDA
-    threads: slots
+    threads: learning_cores
     resources:
         mem_mb=8000,
         runtime=4320,

@@ -4,7 +4,7 @@
 rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
-        stores=[artifacts(EXPERIMENT, round) for round in ROUNDS],
+        stores=artifacts(EXPERIMENT),
         temperatures=SWEEP,
     output:
         page=REPORT,

@@ -12,7 +12,7 @@ rule rollouts_shard:
         f"{BENCHMARKS}/rollouts-{{shard}}.tsv"
     conda:
         CONDA
-    threads: slots
+    threads: driving_cores
     resources:
         mem_mb=6000,
         runtime=480,

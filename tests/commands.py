@@ -19,8 +19,9 @@ REPOSITORY = Path(__file__).parents[1]
 # One size for every test: the agents of these runs learn nothing, and each shape of the
 # simulator is compiled once for all tests. So shards have as many tracks as selection
 # and evaluation. Two workers, as conftest.py has two devices.
-ENVIRONMENT = ["--max-steps=24", "--slots=4", "--workers=2"]
-ROLLOUTS = ["--episodes-per-shard=4", "--steps=20"]
+POOL = ["--slots=4", "--workers=2"]
+ENVIRONMENT = ["--max-steps=24", *POOL]
+ROLLOUTS = ["--episodes-per-shard=4", "--steps=20", *POOL]
 VISION = [
     "--latent-size=4",
     "--channels=4,4,8,8",
@@ -90,7 +91,7 @@ def rollouts(
     """Make one rollout store of four episodes."""
     out = folder / f"rollouts-{shard}.zarr"
     where = [f"--shard={shard}", f"--backend={backend}"]
-    run("rollouts", *where, *ROLLOUTS, *ENVIRONMENT, "--out", out)
+    run("rollouts", *where, *ROLLOUTS, "--out", out)
     return out
 
 

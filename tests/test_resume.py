@@ -125,7 +125,7 @@ def test_a_killed_shard_is_driven_again_and_is_the_same(
     whole = inputs["rollouts"]
     if backend == "gymnasium":
         whole = commands.rollouts(tmp_path, backend=backend, run=commands.call)
-    sizes = [f"--backend={backend}", *commands.ROLLOUTS, *commands.ENVIRONMENT]
+    sizes = [f"--backend={backend}", *commands.ROLLOUTS]
     out = tmp_path / "shard.zarr"
     partial = tmp_path / ".shard.zarr.partial"
     words = commands.command("rollouts", *sizes, "--out", out)
@@ -149,7 +149,7 @@ def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, inputs):
 
 def test_workers_end_with_a_killed_stage(tmp_path):
     """No process of the stage's is left behind to simulate for nobody."""
-    sizes = ["--episodes-per-shard=400", "--steps=20", *commands.ENVIRONMENT]
+    sizes = ["--episodes-per-shard=400", "--steps=20", *commands.POOL]
     sizes += ["--backend=gymnasium"]
     out = tmp_path / "shard.zarr"
     words = commands.command("rollouts", *sizes, "--out", out)

@@ -140,7 +140,7 @@ def simulate(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_a_shard_does_not_depend_on_the_others(pipeline, backend, tmp_path):
     """Half of its episodes in a store of their own are the same episodes."""
     out = tmp_path / "half.zarr"
-    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.ENVIRONMENT]
+    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.POOL]
     commands.call("rollouts", "--shard=3", f"--backend={backend}", *sizes, "--out", out)
     half, whole = open_artifact(out), open_artifact(pipeline.shards[-1])
     for name in whole.names():
@@ -265,7 +265,7 @@ def test_a_later_round_is_driven_by_the_controller_of_the_round_before(
     out = tmp_path / "round-1.zarr"
     files = ["--vision", pipeline.vision, "--memory", pipeline.memory]
     files += ["--controller", *pipeline.blocks, "--out", out]
-    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.ENVIRONMENT]
+    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.POOL]
     options = ["--round=1", f"--backend={backend}", "--action-noise=0.2"]
     commands.call("rollouts", *options, *sizes, *files)
     store = open_artifact(out, "rollouts")

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.slow
 
 STEPS = 180  # some of the episodes end before, by death
 GAME = ["--environment=takecover", f"--max-steps={STEPS}"]
-LEARNT = [*GAME, "--backend=gymnasium"]  # where episodes are learnt from
+LEARNT = ["--environment=takecover", "--backend=gymnasium"]  # where it is learnt
 
 
 def rollouts(folder, *options, run=commands.call):
     out = folder / "rollouts-0.zarr"
-    files = [*commands.ENVIRONMENT, *LEARNT, "--episodes-per-shard=6", "--out", out]
+    files = [*commands.POOL, *LEARNT, "--episodes-per-shard=6", "--out", out]
     run("rollouts", *files, f"--steps={STEPS}", *options)
     return out
 
@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     shard = rollouts(folder, "--policy=held", run=commands.run)
     networks = commands.networks(folder, [shard], commands.call)
     (folder / "controller").mkdir()
-    options = [*LEARNT, "--inputs=z_c_h", "--bias=false", "--initial-steps=12"]
+    options = [*GAME, *LEARNT, "--inputs=z_c_h", "--bias=false", "--initial-steps=12"]
     block = commands.block(folder / "controller/block-0000.zarr", networks, *options)
     scores = folder / "evaluation.zarr"
     files = ["--vision", networks.vision, "--memory", networks.memory]
@@ -147,5 +147,5 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
     )
     files = ["--vision", eyes.path, "--memory", mind.path]  # of the other game
     files += ["--checkpoint", tmp_path / "c.ckpt", "--workers=2"]
-    sentence = commands.call_refused("controller", *LEARNT, *files, *out)
+    sentence = commands.call_refused("controller", *GAME, *LEARNT, *files, *out)
     assert "reads actions of 3 numbers and those of takecover have 1" in sentence

@@ -107,6 +107,11 @@ CHANGES = {
         {"environment": {"slots": 8}},
         from_evaluation(0) | from_evaluation(1) | REPORT,
     ),
+    # Rollouts end by steps of their own.
+    "environment.max_steps": (
+        {"environment": {"max_steps": 900}},
+        from_controller(0) | whole_round(1) | REPORT,
+    ),
     "environment.backend": (
         {"environment": {"backend": "gymnasium"}},
         whole_round(0) | whole_round(1) | REPORT,
@@ -184,6 +189,30 @@ def test_slots_of_gymnasium_drive_what_is_driven_there(jobs_to_run):
     depends = from_controller(0) | from_controller(1) | rollouts(1)
     # Jobs that only have other inputs are given the same words.
     assert differ == depends
+
+
+def test_all_cores_drive_and_dream_where_nothing_has_slots(jobs_to_run):
+    """The score is gymnasium's, which has 16 slots."""
+    places = (
+        ({}, {"rollouts_shard": 64, "evolve_block": 64}),
+        (
+            {"environment": {"backend": "gymnasium"}},
+            {"rollouts_shard": 16, "evolve_block": 16},
+        ),
+        (
+            {
+                "environment": {"backend": "gymnasium"},
+                "controller": {"train_in": "dream"},
+                "memory": {"death_head": True},
+            },
+            {"rollouts_shard": 16, "evolve_block": 64},
+        ),
+    )
+    for change, expected in places:
+        jobs = jobs_to_run({"seed": 1, **change}, cores=64)
+        threads = {job.rule.name: job.threads for job in jobs}
+        expected = expected | {"evaluate": 16}
+        assert {name: threads[name] for name in expected} == expected
 
 
 def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
@@ -279,6 +308,15 @@ def test_a_target_runs_up_to_its_stage_in_all_rounds(would_run):
 def test_each_target_stops_at_its_stage(would_run, target, expected):
     # With another seed everything would run, so what does is what the target needs.
     assert would_run({"rounds": 1, "seed": 1}, targets=[target]) == expected
+
+
+def test_the_report_is_given_every_store_once(jobs_to_run):
+    """Those that a later round's V made of earlier rollouts too."""
+    jobs = jobs_to_run({"seed": 1, "rollouts": {"accumulate": True}})
+    (report,) = (job for job in jobs if job.rule.name == "report")
+    made = [job.output[0] for job in jobs if job is not report]
+    assert EARLIER <= {artifact(job) for job in jobs}
+    assert sorted(report.input.stores) == sorted(made)
 
 
 def test_pretrained_is_the_agent_of_the_last_round(jobs_to_run):

@@ -1,5 +1,6 @@
 """What the report says of V, of M and of what they learnt from: a chapter a stage."""
 
+from collections.abc import Sequence
 from html import escape
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 from worldmodels import imagery, pictures
 from worldmodels.artifacts import Artifact
 from worldmodels.imagery import Eyes, Mind
+from worldmodels.quantities import count
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Round
@@ -36,6 +38,7 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
         f"{round.place('rollouts')} by {who}. Mean {round.game.score} "
         f"{returns.mean():.1f}, from {returns.min():.1f} to {returns.max():.1f}."
     )
+    text = " ".join([text, *_accumulated(round)])
     sheet = pictures.contact_sheet([c.frames for c in clips], _COLUMNS)
     picture = Picture(
         _png(sheet), "image/png",
@@ -46,6 +49,33 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
         [c.name for c in clips],
     )  # fmt: skip
     return page.chapter("What was driven to learn from", text) + picture.html()
+
+
+def _accumulated(round: Round) -> list[str]:
+    """Return a sentence on what V and M had of other rounds too, if any is known."""
+    told: dict[str, list[str]] = {}
+    for name, kind in (("V", "vision"), ("M", "memory")):
+        shards = round.learnt_from(kind)
+        numbers = sorted({shard.config["round"] for shard in shards})
+        if numbers and numbers != [round.number]:
+            episodes = count(_episodes(shards), "episode")
+            had = f"had the rollouts of {_rounds(numbers)} to learn from, {episodes}."
+            told.setdefault(had, []).append(name)
+    return [f"{' and '.join(names)} {had}" for had, names in told.items()]
+
+
+def _episodes(shards: Sequence[Artifact]) -> int:
+    return sum(shard.array("length").shape[0] for shard in shards)
+
+
+def _rounds(numbers: Sequence[int]) -> str:
+    """Return rounds as words: "round 1", "rounds 0 and 2", "rounds 0 to 2"."""
+    *before, last = map(str, numbers)
+    if not before:
+        return f"round {last}"
+    if len(numbers) > 2 and numbers[-1] - numbers[0] < len(numbers):
+        return f"rounds {before[0]} to {last}"
+    return f"rounds {', '.join(before)} and {last}"
 
 
 def vision(round: Round, clips: list[Clip]) -> str:
@@ -204,7 +234,11 @@ def diagram_facts(round: Round) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
     if stores := round.stores.get("rollouts"):
         length = np.concatenate([s.read("length") for s in stores])
-        lines["rollouts"] = [f"{len(length):,} episodes", f"{length.sum():,} frames"]
+        learnt = {s for k in ("vision", "memory") for s in round.learnt_from(k)}
+        earlier = _episodes([s for s in learnt if s.config["round"] != round.number])
+        more = f"and {earlier:,} earlier ones" if earlier else ""
+        frames = f"{length.sum():,} frames"
+        lines["rollouts"] = [f"{len(length):,} episodes", more or frames]
     for kind in ("vision", "memory"):
         if store := round.one(kind):
             parameters = f"{_parameters(store):,} parameters"

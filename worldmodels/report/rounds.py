@@ -1,7 +1,7 @@
 """One round of an experiment as the report sees it: its stores, models and clips."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -32,10 +32,14 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True)
 class Round:
-    """The stores of one round by kind, each in the order of its parts."""
+    """The stores of one round by kind, each in the order of its parts.
+
+    Latents may be of earlier rounds' rollouts too, seen by this round's V.
+    """
 
     number: int
     stores: Stores
+    given: Mapping[str, Artifact] = field(default_factory=dict)  # all, by provenance
 
     def __post_init__(self):
         for kind in ("vision", "memory", "evaluation"):
@@ -52,6 +56,23 @@ class Round:
     def one(self, kind: str) -> Artifact | None:
         """Return the only store of a kind, or None."""
         return next(iter(self.stores.get(kind, [])), None)
+
+    def learnt_from(self, kind: str) -> list[Artifact]:
+        """Return the rollouts that V or M learnt from, of earlier rounds too.
+
+        Empty where it was left as it was, or where not all of them are given.
+        """
+        store = self.one(kind)
+        if store is None or not store.config["epochs"]:
+            return []
+        made = [store] if kind == "vision" else self._inputs([store], "latents")
+        return self._inputs(made, "rollouts")
+
+    def _inputs(self, stores: Sequence[Artifact], role: str) -> list[Artifact]:
+        """Return what `stores` had as their input `role`; none if any is not given."""
+        needed = [p for s in stores for p in s.attributes["inputs"].get(role, ())]
+        known = all(provenance in self.given for provenance in needed)
+        return [self.given[provenance] for provenance in needed] if known else []
 
     @cached_property
     def game(self) -> Game:
@@ -140,7 +161,8 @@ def group(stores: Sequence[Artifact]) -> list[Round]:
     for store in sorted(stores, key=_place):
         kinds = rounds.setdefault(store.config["round"], {})
         kinds.setdefault(store.kind, []).append(store)
-    return [Round(number, kinds) for number, kinds in sorted(rounds.items())]
+    given = {store.provenance: store for store in stores}
+    return [Round(number, kinds, given) for number, kinds in sorted(rounds.items())]
 
 
 def _place(store: Artifact) -> int:

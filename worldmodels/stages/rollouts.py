@@ -5,6 +5,7 @@ controller of the round before, with noise on its actions (section 5).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,8 @@ def _drive(
         yield from simulation.episodes(mesh, policy, minds, episodes)
         return
     driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
+    # The episodes' own limit is the only one.
+    environment = replace(environment, max_steps=max(e.steps for e in episodes))
     with pool_of(environment, workers) as pool:
         yield from run_episodes(pool, driver, episodes, record=True)
 

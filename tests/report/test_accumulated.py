@@ -1,0 +1,93 @@
+"""What the report says that V and M learnt from, where rollouts accumulate."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import synthetic
+
+from worldmodels.artifacts import Artifact
+from worldmodels.report import chapters
+from worldmodels.report.rounds import group, rollout_clips
+
+OWN, ALL = synthetic.EPISODES, 3 * synthetic.EPISODES
+FROM_ALL = f"had the rollouts of rounds 0 and 1 to learn from, {ALL} episodes."
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two shards of round 0 and one of round 1, whose V and M learnt from all three."""
+    folder, rng = tmp_path_factory.mktemp("experiment"), np.random.default_rng(0)
+    first = [synthetic.make_rollouts(folder / "0", 0, shard, rng) for shard in (0, 1)]
+    second = synthetic.make_rollouts(folder / "1", 1, 0, rng)
+    eyes = synthetic.make_vision(folder / "1", 1, [second, *first], rng)
+    own = synthetic.make_latents(folder / "1", 1, second, eyes, rng)
+    # Elsewhere: the workflow names them after their rounds, the helper does not.
+    earlier = [
+        synthetic.make_latents(folder / "of-0", 1, shard, eyes, rng) for shard in first
+    ]
+    mind = synthetic.make_memory(folder / "1", 1, [own, *earlier], rng)
+    return SimpleNamespace(
+        first=first, second=second, eyes=eyes, own=own, earlier=earlier, mind=mind
+    )
+
+
+def told(*stores) -> tuple[str, list[str]]:
+    """Return what is told of the last round's rollouts, and the picture's lines."""
+    round = group(stores)[-1]
+    text = chapters.rollouts(round, rollout_clips(round))
+    return text, chapters.diagram_facts(round)["rollouts"]
+
+
+def test_what_earlier_rounds_gave_is_counted(made):
+    given = [*made.earlier, made.own, made.mind, made.eyes, made.second, *made.first]
+    text, lines = told(*given)
+    assert f"<p>{OWN} episodes, " in text
+    assert f"V and M {FROM_ALL}</p>" in text
+    assert lines == [f"{OWN} episodes", f"and {ALL - OWN} earlier ones"]
+    before, after = group(given)
+    assert len(after.stores["latents"]) == 3
+    facts = chapters.diagram_facts(after)["latents"]
+    assert facts == [f"{synthetic.LATENT} numbers each"]
+    assert chapters._accumulated(before) == []
+
+
+def test_a_network_left_as_it_was_learnt_from_nothing(made):
+    config = {**made.eyes.config, "epochs": 0}
+    kept = Artifact(made.eyes.path, {**made.eyes.attributes, "config": config})
+    text, lines = told(
+        made.second, *made.first, kept, made.own, *made.earlier, made.mind
+    )
+    assert f" M {FROM_ALL}" in text
+    assert "V and M" not in text
+    assert lines[1] == f"and {ALL - OWN} earlier ones"
+
+
+def test_what_the_given_stores_do_not_tell_is_not_told(made):
+    networks = made.eyes, made.own, made.mind
+    text, lines = told(made.second, *networks, *made.earlier)  # no rollouts of round 0
+    assert "had the rollouts" not in text
+    assert lines[1].endswith(" frames")
+    text, _ = told(made.second, *made.first, *networks)  # not all that M learnt from
+    assert f" V {FROM_ALL}" in text
+    assert "M had" not in text
+
+
+def test_a_round_of_its_own_rollouts_needs_no_word(stores):
+    given = [*stores.rollouts, stores.vision, *stores.latents, stores.memory]
+    text, lines = told(*given)
+    assert "had the rollouts" not in text
+    assert lines[1].endswith(" frames")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([1], "round 1"),
+        ([0, 1], "rounds 0 and 1"),
+        ([0, 1, 2], "rounds 0 to 2"),
+        ([0, 2, 3], "rounds 0, 2 and 3"),
+    ],
+)
+def test_rounds_are_named(numbers, words):
+    assert chapters._rounds(numbers) == words
