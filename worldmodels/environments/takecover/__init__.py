@@ -1,8 +1,9 @@
 """TakeCover: the survival task of Section 4 of the paper, on ViZDoom's engine.
 
 Monsters at the far wall of a room throw fireballs; the player steps left and right, a
-decision a tic (1/35 s), and one or two hits kill. Every tic survived is worth 1. An
-action is float32 [1]: below -1/3 is a step to the left, above 1/3 to the right.
+decision a tic (1/35 s), and one or two hits kill. Every tic played is worth 1, the
+deadly one too. An action is float32 [1]: below -1/3 is a step to the left, above 1/3 to
+the right.
 """
 
 import gymnasium
