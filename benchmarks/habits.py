@@ -28,6 +28,7 @@ from worldmodels.environments.games import TAKECOVER
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.policies import random_policy
 from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
+from worldmodels.stages import drivers
 from worldmodels.statistics import Summary, summarise
 
 STEPS, SLOTS = TAKECOVER.max_steps, 16
@@ -101,12 +102,9 @@ def main() -> None:
     parser.add_argument("--dreams", type=int, default=128, help="of each player")
     parser.add_argument("--episodes", type=int, default=32, help="of each player")
     args = parser.parse_args()
-    latents = sorted((args.round / "latents").glob("*.zarr"))
-    dream = trained.load_dream(
-        open_artifact(args.round / "memory.zarr", "memory"),
-        [open_artifact(path, "latents") for path in latents],
-        args.temperature,
-    )
+    memory = open_artifact(args.round / "memory.zarr", "memory")
+    latents = drivers.open_latents(memory, ())
+    dream = trained.load_dream(memory, latents, args.temperature)
     seeds = episode_seeds(Purpose.SELECTION, 0, 0, 0, max(args.dreams, args.episodes))
     places = {
         "dream": dreamt(dream, seeds[: args.dreams]),

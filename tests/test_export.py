@@ -105,10 +105,12 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
     eyes = doubled("vision", stores.vision, {})
     mind = doubled("memory", stores.memory, {})
     inputs = {"vision": eyes, "memory": mind}
-    blocks = [doubled("controller", block, inputs) for block in stores.controller]
+    first = doubled("controller", stores.controller[0], inputs)
+    inputs["previous"] = first
+    second = doubled("controller", stores.controller[1], inputs)
     out = tmp_path / "agent.zarr"
     export.run(
-        controller=[block.path for block in blocks],
+        controller=[first.path, second.path],
         vision=eyes.path,
         memory=mind.path,
         out=out,

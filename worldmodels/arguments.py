@@ -199,7 +199,8 @@ def _add_export(files) -> None:
     _add_agent(files, required=True)
     files.add_argument(
         "--latents",
-        help="of C that learnt in the dream: what M learnt from (default: beside it)",
+        help="of C that learnt in the dream: all that M learnt from (default: found in "
+        "the rounds of its run)",
         **_MANY,
     )
     files.add_argument("--out", help="the store to make", required=True, **_ONE)
@@ -217,7 +218,11 @@ def _add_drive(files) -> None:
 def _add_dream(files) -> None:
     files.add_argument("--memory", help="memory store", required=True, **_ONE)
     files.add_argument("--vision", help="default: beside the memory", **_ONE)
-    files.add_argument("--latents", help="default: beside the memory", **_MANY)
+    files.add_argument(
+        "--latents",
+        help="all that M learnt from (default: found in the rounds of its run)",
+        **_MANY,
+    )
     files.add_argument(
         "--controller",
         help="controller stores, or a folder of them, whose best tested mean acts "

@@ -1,8 +1,15 @@
 """Which stores belong together, checked before they are used together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from worldmodels.artifacts import Artifact, ArtifactError
+
+
+def had_input(made: Artifact, role: str, given: Artifact) -> bool:
+    """Return whether `made` had `given` as its input `role`."""
+    return given.provenance in made.attributes["inputs"].get(role, ())
 
 
 def check_input(made: Artifact, role: str, given: Artifact) -> None:
@@ -11,9 +18,18 @@ def check_input(made: Artifact, role: str, given: Artifact) -> None:
     Raises:
         ArtifactError: when it was made from another store.
     """
-    if given.provenance not in made.attributes["inputs"].get(role, ()):
+    check_any_input([made], role, given)
+
+
+def check_any_input(made: Sequence[Artifact], role: str, given: Artifact) -> None:
+    """Check that one of `made` at least had `given` as its input `role`.
+
+    Raises:
+        ArtifactError: when all were made from other stores.
+    """
+    if not any(had_input(store, role, given) for store in made):
         raise ArtifactError(
-            f"{made.path} was not made with {given.path} but with another {role} "
+            f"{made[0].path} was not made with {given.path} but with another {role} "
             f"store; give the {role} store of its own run"
         )
 

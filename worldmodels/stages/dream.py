@@ -20,7 +20,7 @@ from worldmodels.dreaming import Actor, AtRandom, Controlled, Recorded
 from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes
-from worldmodels.lineage import check_input
+from worldmodels.lineage import check_any_input
 from worldmodels.policies import random_policy
 from worldmodels.progress import Progress
 from worldmodels.publication import refuse_full_disk
@@ -65,8 +65,9 @@ def run(
 
     Args:
         memory: the store of M.
-        vision, latents: the stores that M learnt from; default: beside it.
-        controller: controller stores, or folders of them; the best tested mean acts.
+        vision: the store of its V; default: beside it.
+        latents: all stores that M learnt from; default: found in its run's rounds.
+        controller: controller stores, or their folder; the best tested mean acts.
         actions: "STORE:EPISODE" of rollouts or latents, whose actions are done again;
             with neither, random actions are held for a few steps each.
         steps: at most; default: a whole episode.
@@ -104,8 +105,9 @@ def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
     mind = open_artifact(memory, "memory")
     stores = drivers.open_latents(mind, latents)
     eyes = open_artifact(vision or home / "vision.zarr", "vision")
-    for store in stores:
-        check_input(store, "vision", eyes)
+    # One V made all latents of an M; each round that it stays for has a store of it,
+    # which the latents of that round name.
+    check_any_input(stores, "vision", eyes)
     return Stores(eyes, mind, stores)
 
 

@@ -1,6 +1,10 @@
 """Who drives for a tool: the agent of a run's stores, or a pretrained one."""
 
-from collections.abc import Mapping, Sequence
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +14,8 @@ from worldmodels import compute, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.dream import Dream
-from worldmodels.lineage import check_input
+from worldmodels.lineage import check_input, had_input
+from worldmodels.quantities import count
 from worldmodels.settings import Environment
 
 
@@ -39,13 +44,14 @@ def open_stores(
     """Open the stores that an agent consists of.
 
     Args:
-        controller: controller stores, or folders of them.
+        controller: controller stores of one search, or their folder.
         vision, memory: their stores; default: beside the controllers' folder.
 
     Raises:
-        ArtifactError: for a bad store, or V or M of another run.
+        ArtifactError: for a bad store, blocks of several searches, or V or M of another
+            run.
     """
-    blocks = [open_artifact(path, "controller") for path in _blocks(controller)]
+    blocks = _blocks(controller)
     home = blocks[0].path.absolute().parent.parent
     eyes = open_artifact(vision or home / "vision.zarr", "vision")
     mind = open_artifact(memory or home / "memory.zarr", "memory")
@@ -55,37 +61,97 @@ def open_stores(
     return Stores(eyes, mind, blocks)
 
 
-def _blocks(controller: Sequence[Path]) -> list[Path]:
-    blocks = []
+def _blocks(controller: Sequence[Path]) -> list[Artifact]:
+    """Open the blocks of a search, or a part of it without gaps, in their order."""
+    blocks: list[Artifact] = []
     for path in controller:
         is_folder = path.is_dir() and not (path / "zarr.json").exists()
-        found = sorted(path.glob("block-*.zarr")) if is_folder else [path]
-        if not found:
+        blocks += _search(path) if is_folder else [open_artifact(path, "controller")]
+    blocks.sort(key=lambda block: block.config["block"])
+    for before, block in pairwise(blocks):
+        if not had_input(block, "previous", before):
             raise ArtifactError(
-                f"{path} holds no controller stores (block-0000.zarr, ...); give the "
-                "folder that the controller stage writes to"
+                f"{block.path} does not go on from {before.path}; give blocks of one "
+                "search without a gap, or the folder that they lie in"
             )
-        blocks += found
+    return blocks
+
+
+def _search(folder: Path) -> list[Artifact]:
+    """Open the blocks in a folder, from block 0 on as far as each follows the last.
+
+    After a change Snakemake keeps the blocks of the old search that the new one, of
+    fewer generations, does not write again.
+    """
+    paths = sorted(folder.glob("block-*.zarr"))
+    if not paths or paths[0].name != "block-0000.zarr":
+        raise ArtifactError(
+            f"{folder} holds no controller stores from block-0000.zarr on; give the "
+            "folder that the controller stage writes to"
+        )
+    blocks = [open_artifact(paths[0], "controller")]
+    for path in paths[1:]:
+        block = open_artifact(path, "controller")
+        if not had_input(block, "previous", blocks[-1]):
+            print(
+                f"{path} does not go on from {blocks[-1].path}: it is left out, with "
+                "all blocks after it",
+                file=sys.stderr,
+            )
+            break
+        blocks.append(block)
     return blocks
 
 
 def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
-    """Open the latents that M learnt from; default: those beside its store.
+    """Open all latents that M learnt from, in the order that it read them in.
+
+    Args:
+        latents: their stores, in any order; default: found in the rounds of M's run.
 
     Raises:
-        ArtifactError: when there are none, or M learnt from others.
+        ArtifactError: for a bad store, one that M did not learn from, or when not all
+            are there.
     """
-    beside = memory.path.absolute().parent / "latents"
-    found = latents or sorted(beside.glob("shard-*.zarr"))
-    if not found:
-        raise ArtifactError(
-            f"there are no latents beside {memory.path}; give --latents, the stores "
-            "that M learnt from: dreams begin at their first frames"
-        )
-    stores = [open_artifact(path, "latents") for path in found]
+    wanted = memory.attributes["inputs"]["latents"]
+    paths = latents or _latents_of_run(memory)
+    stores = [open_artifact(path, "latents") for path in paths]
     for store in stores:
         check_input(memory, "latents", store)
-    return stores
+    found = {store.provenance: store for store in stores}
+    if len(found) < len(set(wanted)):
+        where = "given" if latents else "in the rounds of its run"
+        raise ArtifactError(
+            f"{len(found)} of the {count(len(wanted), 'latents store')} that "
+            f"{memory.path} learnt from are {where}; give all of them after --latents: "
+            "dreams begin at their first frames"
+        )
+    return [found[provenance] for provenance in wanted]
+
+
+def _latents_of_run(memory: Artifact) -> Iterator[Path]:
+    """Yield the latents in the rounds of M's run that it learnt from.
+
+    Other latents may lie there: of other rounds, or of episodes no longer asked for.
+    """
+    wanted = memory.attributes["inputs"]["latents"]
+    # Without "..", which has no parent among the rounds; links stay what they are.
+    home = Path(os.path.abspath(memory.path)).parent
+    beside, of_rounds = "latents/*.zarr", "round-*/latents/*.zarr"
+    for path in sorted({*home.glob(beside), *home.parent.glob(of_rounds)}):
+        if _provenance(path) in wanted:
+            yield path
+
+
+def _provenance(path: Path) -> str | None:
+    """Return a store's provenance unchecked; None where it is too damaged to have one.
+
+    A damaged store that is not used must refuse nothing.
+    """
+    try:
+        return json.loads((path / "zarr.json").read_text())["attributes"]["provenance"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def from_stores(stores: Stores) -> Driver:

@@ -41,14 +41,14 @@ def run(
     """Publish an agent store at `out` and print what is in it.
 
     Args:
-        controller: controller stores, or folders of them; the best tested mean of all.
+        controller: controller stores, or their folder; the best tested mean of all.
         vision, memory: their stores; default: beside the controllers' folder.
-        latents: the stores that M learnt from, of a controller that learnt in the
-            dream; default: beside the memory's.
+        latents: all stores that M learnt from, of a controller that learnt in the
+            dream; default: found in the rounds of the memory's run.
 
     Raises:
-        UserError: for a bad store, V or M of another run, a parameter that half
-            precision cannot hold, or a full disk.
+        UserError: for a bad store, stores of several runs or searches, latents that are
+            missing, a parameter that half precision cannot hold, or a full disk.
     """
     stores = open_stores(controller, vision, memory)
     selected = trained.select(stores.controller)
