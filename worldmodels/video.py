@@ -219,7 +219,8 @@ def prepare(path: Path) -> None:
         UserError: for another suffix, or a folder in its place.
         OSError: when this user may not write there.
     """
-    check_suffix(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path} must end in .mp4 or .gif")
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the film another name")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -230,12 +231,6 @@ def prepare(path: Path) -> None:
 
 def _fresh(path: Path) -> Path:
     return path.with_name(f".{path.stem}.new{path.suffix}")
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a UserError unless `path` ends in .mp4 or .gif."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path} must end in .mp4 or .gif")
 
 
 def _write_mp4(

@@ -77,7 +77,7 @@ def run(
         UserError: for a bad store, stores of different runs, an episode that is not
             there, two that shall act, or another kind of film.
     """
-    video.check_suffix(out)
+    video.prepare(out)
     if controller and actions:
         raise UserError("give --controller or --actions: only one of them can act")
     if seed < 0 or not 0 <= temperature < inf or (steps is not None and steps < 1):

@@ -36,7 +36,7 @@ def run(
     """Drive the track of `seed`, film it to `out` and print the return.
 
     Args:
-        controller: controller stores, or folders of them; the best tested mean of all.
+        controller: controller stores, or their folder; the best tested mean of all.
         vision, memory: their stores; default: beside the controllers' folder.
         pretrained: an agent store, instead of all three.
         steps: at most; default: a whole episode.
