@@ -11,6 +11,7 @@ from worldmodels import memory, objective
 from worldmodels.memory import Memory
 
 
+@pytest.mark.slow
 def test_the_stated_probability_of_death_is_the_hazard():
     """Trained on deaths of a known hazard with weight 10, M states the hazard.
 
@@ -66,6 +67,7 @@ def fitted(model: Memory, batch: dict, scale: objective.Scale, steps: int = 400)
     return train((params, optimizer.init(params)))[0]
 
 
+@pytest.mark.slow
 def test_the_expected_reward_is_the_mean_of_rare_and_large_rewards():
     """-0.1 a frame and 3.2 with a tile, one frame in five: 0.56, no median of -0.1."""
     model = Memory(

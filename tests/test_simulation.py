@@ -96,6 +96,7 @@ def test_a_population_drives_as_a_loop_over_its_cars(
     assert len(np.unique(returns)) > 1
 
 
+@pytest.mark.slow
 def test_devices_share_the_cars(mesh, agent, weights, population):
     assert mesh.size == 2  # see conftest.py; 8 cars: 4 each
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))

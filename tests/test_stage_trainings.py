@@ -31,6 +31,7 @@ def test_an_untrained_memory_has_its_initial_weights(learnt, tmp_path):
     assert store.array("history/nll").shape == (1,)
 
 
+@pytest.mark.slow
 def test_warm_start_begins_with_the_weights_of_the_round_before(learnt, tmp_path):
     out = tmp_path / "warm.zarr"
     files = ["--rollouts", learnt.shards[0], "--start", learnt.vision]

@@ -185,6 +185,7 @@ def test_the_track_that_is_replaced_is_that_of_the_one_that_is_done(begun, keys)
         same(now, expected)
 
 
+@pytest.mark.slow
 def test_where_none_is_done_nothing_changes(driven, keys):
     state, frames = driven[-1][:2]
     after, seen = renew(state, keys, jnp.zeros(B, bool))

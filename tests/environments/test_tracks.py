@@ -213,6 +213,7 @@ def test_tracks_too_long_for_the_tables(monkeypatch):
     assert (count > 150).all()
 
 
+@pytest.mark.slow
 def test_a_key_has_one_track_in_single_and_in_double_precision(key):
     draw = jax.jit(tracks.from_key)
     expected = draw(key)

@@ -238,6 +238,7 @@ def hand_dream(round, episode, choose, steps):
     return np.array(seen), np.array(acted)
 
 
+@pytest.mark.slow
 def test_recorded_film_dreams_under_the_recorded_actions(played):
     round = dreamt.with_mind(played["carracing"], -20.0)
     episode = dreams._episode(round)
