@@ -76,7 +76,7 @@ class PackedStream(Stream):
         The last yield may hold fewer than `group`.
         """
         windows, left = [], self.steps - start
-        if not left:  # and perhaps no episode that would end later
+        if not left:  # there may be no episode to make a window's shape of
             return
         for window in self._windows(start):
             windows.append(window)

@@ -81,7 +81,7 @@ def step(
 
     Source: gymnasium's `CarRacing.step` and `TimeLimit`.
     """
-    # No number for the pedals breaks the car for good; one for the wheel would not.
+    # NaN for a pedal breaks the car for good; for the wheel alone it would not.
     broken = jnp.isnan(action).any(axis=-1, keepdims=True)
     action = jnp.where(broken, jnp.nan, action)
     car, reward, terminated = simulator.step(state.world, state.car, action)
