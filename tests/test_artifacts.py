@@ -70,7 +70,7 @@ def test_dimensions_have_names(store):
     artifact = open_artifact(store)
     assert artifact.array("x").metadata.dimension_names == ("episode", "time")
     kernel = artifact.array("params/dense/kernel")
-    assert kernel.metadata.dimension_names == ("axis0", "axis1")
+    assert kernel.metadata.dimension_names == ("kernel_0", "kernel_1")
 
 
 def test_opens_with_plain_zarr_and_says_nothing(store):

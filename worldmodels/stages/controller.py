@@ -124,17 +124,16 @@ def run(
     es = Evolution(settings.population, dimension, settings.sigma)
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
     with (
+        publication.create(
+            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _arena(agent, weights, environment, settings, inputs, workers) as drive,
     ):
         plan = Plan(es, drive, shared, settings, environment.max_steps, round)
         search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
-        with publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
-        ) as store:
-            store.seconds_before = saved.seconds
-            _write(store, search, records, plan)
-        saved.discard()
+        store.seconds_before = saved.seconds_before
+        _write(store, search, records, plan)
 
 
 def _inputs(
