@@ -40,7 +40,7 @@ _GENERATION = {
 }
 _SELECTION = {
     "selection/generation": ("test",),
-    "selection/returns": ("test", "track"),
+    "selection/returns": ("test", "selection_track"),
     "selection/mean": ("test", "parameter"),
 }
 Records = dict[str, list[np.ndarray]]
@@ -286,5 +286,5 @@ def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
         dimensions |= {"track_seed": ("generation", "candidate", "track")}
     for name, along in dimensions.items():
         store.write(name, np.stack(records[name]), along)
-    store.write("selection/seed", _selection_seeds(plan), ["track"])
+    store.write("selection/seed", _selection_seeds(plan), ["selection_track"])
     store.tree("state", search.to_arrays())
