@@ -6,6 +6,7 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from worldmodels import ablations, temperatures
 from worldmodels.config import load
@@ -261,3 +262,17 @@ def options(*names):
         )
 
     return words
+
+
+def spent_checkpoints(jobs):
+    """Return the checkpoints that only jobs with all their outputs go on from.
+
+    With --touch others may be on their way.
+    """
+    saving = [job for job in jobs if job.params.get("checkpoint")]
+    going_on = {
+        job.params.checkpoint
+        for job in saving
+        if not all(Path(output).exists() for output in job.output)
+    }
+    return {Path(job.params.checkpoint) for job in saving} - set(map(Path, going_on))

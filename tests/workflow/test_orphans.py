@@ -1,6 +1,7 @@
 """A job that outlives its killed driver: what it learnt is used, and never twice."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -92,3 +93,29 @@ def test_a_second_writer_beside_an_orphan_is_refused(real_project, words):
     logs = sorted(tries.glob("vision-*.log"))
     # The first try learnt it all; the last one learnt nothing again.
     assert updates(logs[0])[-1][0] == updates(logs[-1])[0][0] == updates(logs[0])[0][1]
+
+
+@pytest.mark.slow
+def test_checkpoints_go_when_their_jobs_are_done(project):
+    overlay = project.write("small.yaml", {**project.config, "rounds": 1})
+    words = ["memory", "--cores", "2", "--configfile", overlay]
+    run = project.folder / "results/small"
+
+    def save(*names):
+        for name in names:
+            (run / f"checkpoints/round-0/{name}.ckpt").write_text("learnt for hours")
+
+    def kept():
+        return {path.stem for path in run.glob("checkpoints/round-0/*.ckpt")}
+
+    (run / "checkpoints/round-0").mkdir(parents=True)
+    save("vision", "memory", "controller")
+    status, output = project.run(*words)
+    assert status == 0, output
+    assert kept() == {"controller"}
+    # Others may be on their way while those that are done are touched.
+    save("vision", "memory")
+    shutil.rmtree(run / "round-0/memory.zarr")
+    status, output = project.run("--touch", *words)
+    assert status == 0, output
+    assert kept() == {"controller", "memory"}
