@@ -84,11 +84,19 @@ class Writer:
         self.array(name, shape, dtype, dimensions, (1, *shape[1:]), shape)
         return Rows(self.path / name)
 
-    def write(self, name: str, values: Any, dimensions: Sequence[str] = ()) -> None:
+    def write(
+        self,
+        name: str,
+        values: Any,
+        dimensions: Sequence[str] = (),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a whole array at once; unnamed axes are called axis0, axis1, ..."""
         values = np.asarray(values)
         names = list(dimensions) or [f"axis{n}" for n in range(values.ndim)]
-        self.array(name, values.shape, values.dtype, names)[...] = values
+        array = self.array(name, values.shape, values.dtype, names)
+        array[...] = values
+        array.attrs.update(attributes or {})
 
     def tree(self, prefix: str, tree: Mapping[str, Any]) -> None:
         """Write nested dicts of arrays, each under the path of its keys."""
