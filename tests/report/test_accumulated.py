@@ -65,12 +65,27 @@ def test_a_network_left_as_it_was_learnt_from_nothing(made):
 
 def test_what_the_given_stores_do_not_tell_is_not_told(made):
     networks = made.eyes, made.own, made.mind
-    text, lines = told(made.second, *networks, *made.earlier)  # no rollouts of round 0
-    assert "had the rollouts" not in text
-    assert lines[1].endswith(" frames")
-    text, _ = told(made.second, *made.first, *networks)  # not all that M learnt from
+    text, lines = told(made.second, *networks)  # not all that M learnt from
     assert f" V {FROM_ALL}" in text
     assert "M had" not in text
+    before = without_sample(made.eyes)
+    text, lines = told(made.second, before, made.own, made.mind)
+    assert "had the rollouts" not in text
+    assert lines[1].endswith(" frames")
+    text, _ = told(made.second, *made.first, before, made.own, made.mind)
+    assert f" V {FROM_ALL}" in text
+
+
+def without_sample(eyes: Artifact) -> Artifact:
+    """Return V as earlier versions made it."""
+    files = {k: v for k, v in eyes.attributes["files"].items() if "sample" not in k}
+    return Artifact(eyes.path, {**eyes.attributes, "files": files})
+
+
+def test_rollouts_that_are_gone_are_told_of_all_the_same(made):
+    """By V's store and by the latents."""
+    networks = [made.eyes, made.mind, made.own, *made.earlier]
+    assert told(*networks) == told(*networks, made.second, *made.first)
 
 
 def test_a_round_of_its_own_rollouts_needs_no_word(stores):
