@@ -88,6 +88,28 @@ def test_rollouts_that_are_gone_are_told_of_all_the_same(made):
     assert told(*networks) == told(*networks, made.second, *made.first)
 
 
+def test_an_earlier_version_s_v_has_no_frames_to_show(made):
+    text, _ = told(without_sample(made.eyes), made.own, made.mind)
+    assert f"<p>{OWN} episodes, " in text
+    assert "V&#x27;s store is of a version that kept no frames of them" in text
+    assert "driven in" not in text
+    assert "<img" not in text
+
+
+def test_settings_and_cost_of_rollouts_that_are_gone_are_told(made):
+    """Of a round's own: what V learnt from others is told in their rounds."""
+    gone, given = (
+        group([made.eyes, made.own, *some])[0] for some in ([], [made.second])
+    )
+    assert gone.cost("rollouts") == given.cost("rollouts")
+    expected = {k: v for k, v in made.second.config.items() if k != "shard"}
+    assert gone.settings("rollouts") == expected
+    assert gone.place("rollouts") == "the simulator"
+    nothing = group([made.own])[0]
+    assert nothing.cost("rollouts") is None
+    assert nothing.settings("rollouts") == {}
+
+
 def test_a_round_of_its_own_rollouts_needs_no_word(stores):
     given = [*stores.rollouts, stores.vision, *stores.latents, stores.memory]
     text, lines = told(*given)

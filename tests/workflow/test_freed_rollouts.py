@@ -142,3 +142,25 @@ def test_rollouts_that_are_asked_for_stay(project):
     status, output = project.run("--configfile", overlay, keep)
     assert status == 0, output
     assert stores(project, "rollouts") == set()
+
+
+@pytest.mark.slow
+def test_the_real_report_does_without_rollouts(real_project):
+    """Two rounds, the second learning from both, in the smallest sizes."""
+    freed = {"rollouts": {"keep": False, "accumulate": True}}
+    files = ["presets/smoke.yaml", real_project.write("freed.yaml", freed)]
+    status, output = real_project.run("--cores", "2", "--configfile", *files)
+    assert status == 0, output
+    results = real_project.folder / "results/smoke"
+    assert not list(results.glob("round-*/rollouts/*"))
+    page = (results / "report/index.html").read_text()
+    for words in (
+        "4 episodes, ", "V and M had the rollouts of rounds 0 and 1 to learn from, 8 ",
+        "driven in the simulator by the controller of round 0", "Contact sheet: 4",
+        "Reconstructions</b>, rollout", "A dream under real frames</b>, rollout",
+        "A dream under recorded actions</b>, rollout", "Latent traversal",
+        "<td>rollouts</td>", "Round 1: rollouts",
+    ):  # fmt: skip
+        assert words in page, words
+    status, output = real_project.run("--cores", "2", "--configfile", *files)
+    assert "Nothing to be done" in output
