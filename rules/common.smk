@@ -119,6 +119,11 @@ def used(stage, pattern):
     )
 
 
+def kept(path):
+    """Return the output of rollouts, which Snakemake deletes if they are not kept."""
+    return path if CONFIG.rounds[0].rollouts.keep else temp(path)
+
+
 def shards(pattern, run, round):
     """Return the paths of a round's shards, of rollouts or of latents."""
     return [
@@ -175,10 +180,13 @@ def blocks(run, round):
 
 
 def artifacts(run):
-    """Return every artifact of a run that the report reads, each once."""
+    """Return every artifact of a run that the report reads, each once.
+
+    Not the rollouts, which may be deleted: the latents have their numbers, V some frames.
+    """
     paths = []
     for round in ROUNDS:
-        paths += [*shards(SHARD, run, round), *all_latents(run, round)]
+        paths += all_latents(run, round)
         paths += [p.format(run=run, round=round) for p in (VISION, MEMORY, EVALUATION)]
         paths += blocks(run, round)
     return list(dict.fromkeys(paths))

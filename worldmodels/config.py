@@ -106,6 +106,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         _check_round(settings, f"round {number}: ")
         if number:
             _check_game(settings, rounds[0], f"round {number}: ")
+            _check_keep(settings, rounds[0], f"round {number}: ")
             _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
     seeds = _ablation_seeds(mapping.get("ablations"))
     temperatures = _temperatures(mapping.get("temperatures", []))
@@ -275,6 +276,15 @@ def _check_game(now: Round, first: Round, where: str) -> None:
     if game != before:
         raise UserError(
             f"{where}environment.name is {game}; it must be {before}, as in round 0"
+        )
+
+
+def _check_keep(now: Round, first: Round, where: str) -> None:
+    """Refuse to free the rollouts of some rounds alone: one rule makes those of all."""
+    keep, before = (str(r.rollouts.keep).lower() for r in (now, first))
+    if keep != before:
+        raise UserError(
+            f"{where}rollouts.keep is {keep}; it must be {before}, as in round 0"
         )
 
 

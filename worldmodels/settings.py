@@ -76,6 +76,9 @@ class Rollouts:
     accumulate: bool = _setting(
         False, "V and M also learn from the rollouts of the rounds before (paper false)"
     )
+    keep: bool = _setting(
+        True, "keep the episodes on disk after V and the latents are made of them"
+    )
 
 
 @dataclass(frozen=True)

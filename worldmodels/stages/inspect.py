@@ -91,7 +91,7 @@ def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
             " x ".join(f"{length:,}" for length in array.shape) or "one number",
             ", ".join(d or "?" for d in dimensions),
             # One of the files is the array's metadata.
-            f"{size(bytes_on_disk)} in {files - 1} chunk{'s' * (files != 2)}",
+            f"{size(bytes_on_disk)} in {count(files - 1, 'file')}",
             _values(artifact.read(name)) if array.size <= _SHOWN_VALUES else "",
         )
 

@@ -63,10 +63,10 @@ def _encode_episodes(
 ) -> None:
     model, params = trained.load_vision(eyes)
     count, steps = episodes.array("frames").shape[:2]
-    shape, chunks = (count, steps, model.latent_size), (1, steps, model.latent_size)
-    dimensions = ("episode", "time", "latent")
-    mu = store.array("mu", shape, np.float16, dimensions, chunks)
-    logvar = store.array("logvar", shape, np.float16, dimensions, chunks)
+    shape, dimensions = (count, steps, model.latent_size), ("episode", "time", "latent")
+    posterior = [
+        store.rows(name, shape, np.float16, dimensions) for name in ("mu", "logvar")
+    ]
     parts = -(-steps // _FRAMES)
     size = -(-steps // parts)
     lengths = episodes.read("length").tolist()
@@ -83,5 +83,8 @@ def _encode_episodes(
                 part = slice(at, at + size)
                 latent[:, part] = encode(frames[part])
             latent[:, length:] = 0
-            mu[episode], logvar[episode] = latent
+            for rows, values in zip(posterior, latent, strict=True):
+                rows.put(episode, values)
             progress.update(length)
+    for rows in posterior:
+        rows.close()

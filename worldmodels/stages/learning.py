@@ -18,8 +18,9 @@ from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.randomness import key_for
 from worldmodels.stages import VERSIONS
 
-# Values of arrays and the names of their axes, by the arrays' own names.
-Arrays = Mapping[str, tuple[Any, Sequence[str]]]
+# By the names of arrays: values, names of their axes and, where there are any,
+# attributes.
+Arrays = Mapping[str, tuple[Any, ...]]
 
 
 class Learner(NamedTuple):
@@ -74,8 +75,8 @@ def fit_and_publish(
         store.tree("params", jax.device_get(state.params))
         for name, values in history.items():
             store.write(f"history/{name}", values, ["update"])
-        for name, (values, axes) in learner.examine(state.params).items():
-            store.write(name, values, axes)
+        for name, written in learner.examine(state.params).items():
+            store.write(name, *written)
 
 
 def params_of(

@@ -64,7 +64,7 @@ def run(
     learnt, held_out = datasets.split(
         episodes.seed,
         settings.held_out,
-        lambda number: generator_for(shared.seed, number, "memory held out"),
+        lambda number: generator_for(shared.seed, number, datasets.HELD_OUT),
     )
     learner = Learner(
         stage=STAGE,

@@ -148,7 +148,7 @@ class _Shelf:
         n, at = result.length, result.index
         padded = np.zeros((self._steps, *result.frames.shape[1:]), np.uint8)
         padded[:n] = result.frames
-        self._frames[at] = padded
+        self._frames.put(at, padded)
         self._actions[at, :n] = result.actions
         self._rewards[at, :n] = result.rewards
         self._terminated[at, n - 1] = result.terminated
@@ -156,17 +156,17 @@ class _Shelf:
 
     def _create(self, result: EpisodeResult) -> None:
         image, count = result.frames.shape[1:], len(self._seeds)
-        self._frames = self._store.array(
+        self._frames = self._store.rows(
             "frames",
             (count, self._steps, *image),
             np.uint8,
             ("episode", "time", "y", "x", "channel"),
-            chunks=(1, self._steps, *image),
         )
         size = result.actions.shape[-1]
         self._actions = np.zeros((count, self._steps, size), np.float32)
 
     def close(self) -> None:
+        self._frames.close()
         write = self._store.write
         write("actions", self._actions, ("episode", "time", "action"))
         write("rewards", self._rewards, ("episode", "time"))

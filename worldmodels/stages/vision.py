@@ -6,7 +6,7 @@ from typing import Any
 
 import optax
 
-from worldmodels import flags, trained, vision
+from worldmodels import excerpts, flags, trained, vision
 from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes, Stream
 from worldmodels.randomness import generator_for, key_for
@@ -33,6 +33,8 @@ def run(
 ) -> None:
     """Train V on the rollout stores and publish a vision store at `out`.
 
+    It keeps a sample of their frames, as `excerpts` describes.
+
     Args:
         start: a vision store whose weights to start from; None: afresh.
         checkpoint_seconds: between checkpoints; the result does not depend on it.
@@ -51,6 +53,7 @@ def run(
         optimizer=optax.adam(settings.learning_rate),
         stream=_stream(shared, settings, round, Episodes(inputs["rollouts"])),
         group=_GROUP,
+        examine=lambda _: excerpts.arrays(inputs["rollouts"], shared.seed),
     )
     fit_and_publish(
         learner,
