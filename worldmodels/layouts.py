@@ -127,6 +127,7 @@ _LENGTHS: Mapping[str, Mapping[str, str]] = {
         "V": "selection_episodes",
     },
     "evaluation": {"T": "max_steps"},
+    "agent": {"Z": "vision.latent_size"},
 }
 _SHORTEST = {"N": 2, "S": 0}  # episodes in an interval; tests in a block; others 1
 # NaN and infinity mean something there: nobody died, or nothing was seen.
@@ -232,10 +233,12 @@ def check_arrays(
     Raises:
         Malformed: naming the first that is of another.
     """
-    known = _LENGTHS.get(kind, {})
-    lengths = {
-        letter: int(config[name]) for letter, name in known.items() if name in config
-    }
+    lengths = {}
+    for letter, name in _LENGTHS.get(kind, {}).items():
+        section, _, setting = name.rpartition(".")
+        values = config.get(section, {}) if section else config
+        if setting in values:
+            lengths[letter] = values[setting]
     if (game := _game(config)) is not None:
         lengths["A"] = len(game.actions)
     for name, layout in _LAYOUTS.get(kind, {}).items():

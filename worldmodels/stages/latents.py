@@ -10,6 +10,7 @@ import numpy as np
 from worldmodels import flags, publication, trained
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.encoding import Encoder
+from worldmodels.neighbours import check_game
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.settings import Run
@@ -44,6 +45,7 @@ def run(
         open_artifact(vision, "vision"),
         open_artifact(rollouts, "rollouts"),
     )
+    check_game(eyes, episodes)
     config = flags.recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
