@@ -54,18 +54,20 @@ class Artifact:
         config: the settings that it was made with.
         provenance: a hash of the kind, version, config and inputs that it depends on.
         attributes: everything recorded at publication.
+        declared: the metadata of its arrays by name.
     """
 
-    def __init__(self, path: Path, root: Mapping[str, Any]):
-        attributes = root["attributes"]
+    def __init__(
+        self, path: Path, attributes: Mapping[str, Any], declared: Mapping[str, Any]
+    ):
         self.path = path
         self.attributes = attributes
         self.kind: str = attributes["kind"]
         self.config: Mapping[str, Any] = Settings(attributes["config"], path)
         self.provenance: str = attributes["provenance"]
         self._arrays: dict[str, zarr.Array] = {}
-        self._declared = _declared(root)
-        forms = _forms(self._declared, attributes["files"])
+        self.declared = declared
+        forms = _forms(declared, attributes["files"])
         self._lengths = layouts.check_arrays(self.kind, attributes["config"], forms)
 
     def array(self, name: str) -> zarr.Array:
@@ -82,7 +84,7 @@ class Artifact:
                 )
             with self._refuse_damage(name):
                 own = metadata.read_json(self.path / name / "zarr.json")
-                if own != self._declared[name]:
+                if own != self.declared[name]:
                     raise Malformed("its metadata is not that of the store's")
                 self._arrays[name] = zarr.open_array(self.path / name, mode="r")
         return self._arrays[name]
@@ -172,7 +174,7 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
         layouts.check_settings(attributes["kind"], attributes["config"])
     _check_counts(path, attributes["files"])
     with _refuse_malformed(path):
-        return Artifact(path, root)
+        return Artifact(path, attributes, _declared(root))
 
 
 def check_recorded(store: Artifact) -> None:

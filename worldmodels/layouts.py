@@ -164,7 +164,7 @@ _NEEDED = {
     ),
     "controller": (
         "round", "block", "environment", "max_steps", "inputs", "hidden_size",
-        "sample_z", "dtype", "latent_size", "memory_size", "population", "rollouts",
+        "sample_z", "dtype", "population", "rollouts",
         "generations_per_block", "select_every",
     ),
     "evaluation": ("round", "environment", "max_steps"),

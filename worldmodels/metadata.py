@@ -100,7 +100,7 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
 
 
 def _check_files(files: Any) -> None:
-    _check(_is_table(files) and len(files) > 0, "its files are no table of arrays")
+    _check(_is_table(files), "its files are no table of arrays")
     for name, counts in files.items():
         parts = name.split("/")
         inside = name.isprintable() and not {"", ".", ".."} & {*parts}

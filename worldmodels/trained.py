@@ -257,9 +257,11 @@ def select(blocks: Sequence[Artifact]) -> Selected:
         ArtifactError: when no mean was tested, or none is of the settings' form.
     """
     for block in blocks:
-        config = block.config
-        linear = _linear(config, config["latent_size"], config["memory_size"])
-        _check_size(block, block.array("selection/mean").shape[1], linear)
+        config, sizes = block.config, ("latent_size", "memory_size")
+        # Stores of earlier versions do not say how large their V and M are.
+        if config.keys() >= {*sizes}:
+            linear = _linear(config, *(config[size] for size in sizes))
+            _check_size(block, block.array("selection/mean").shape[1], linear)
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
     generations = np.concatenate([b.read("selection/generation") for b in blocks])

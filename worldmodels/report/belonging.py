@@ -37,7 +37,7 @@ def check_round(
                     check_input(made, role, store)
     check_follow(stores.get("controller", ()))
     for kind, user in _USED_BY.items():
-        users = [store for store in given.values() if store.kind == user]
+        users = [s for s in (*given.values(), *stores.get(user, ())) if s.kind == user]
         for store in stores.get(kind, ()) if user in stores else ():
             if not any(had_input(made, kind, store) for made in users):
                 raise ArtifactError(
@@ -62,5 +62,6 @@ def check_drivers(
     """
     for made in rollouts:
         for role in ("vision", "memory", "controller"):
-            for store in before.get(role, ()):
+            named = role in made.attributes["inputs"]
+            for store in before.get(role, ()) if named else ():
                 check_input(made, role, store)
