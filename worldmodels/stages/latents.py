@@ -52,12 +52,14 @@ def run(
         "latent_size": eyes.config["latent_size"],
     }
     inputs = {"vision": eyes, "rollouts": episodes}
+    # First, because they may be refused.
+    carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
     ) as store:
         _encode_episodes(eyes, episodes, store, log)
         for name, dimensions in _CARRIED.items():
-            store.write(name, episodes.read(name), dimensions)
+            store.write(name, carried[name], dimensions)
 
 
 def _encode_episodes(
