@@ -81,8 +81,8 @@ def test_blocks_are_one_search_from_its_beginning(stores, refused, stage):
     sentence = refused(stage, second, second, *given, "--controller", second.path)
     assert "is block 1; give the blocks of one search in their order" in sentence
     refused(stage, first, first, *given, "--controller", first.path, first.path)
-    refused(stage, second, first, *given, "--controller", first.path, second.path,
-            second.path)  # fmt: skip
+    thrice = [first.path, second.path, second.path]
+    refused(stage, second, second, *given, "--controller", *thrice)
 
 
 def going_on(stores, *options):
@@ -176,13 +176,13 @@ def test_a_v_that_is_kept_is_one_v(tmp_path):
     neighbours.check_eyes(made.eyes[3], made.memory)
     for before in (1, 2):
         neighbours.check_eyes(made.eyes[before], made.memory)
-    with pytest.raises(UserError, match="which was not made with .*round-0/vision"):
+    with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
         neighbours.check_eyes(made.eyes[0], made.memory)
     # Those of round 3 are gone, and round 3's V names none that is left.
     shutil.rmtree(made.latents[3].path)
     shutil.rmtree(made.latents[2].path)
     neighbours.check_eyes(made.eyes[3], made.memory)
-    with pytest.raises(UserError, match="which was not made with .*round-0/vision"):
+    with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
         neighbours.check_eyes(made.eyes[0], made.memory)
 
 
@@ -235,7 +235,7 @@ def test_a_dream_begins_at_all_of_m_s_latents(stores, others, tmp_path):
         ("vision", "latents"),
         ("latents", "vision"),
         ("memory", "controller"),
-        ("controller", "evaluation"),
+        ("controller", "vision"),
     ],
 )
 def test_a_report_is_of_one_experiment(stores, others, kind, named):
@@ -246,7 +246,7 @@ def test_a_report_is_of_one_experiment(stores, others, kind, named):
     ]
     for store in strange:
         vars(store)["config"] = {**store.config, "round": 0}
-    with pytest.raises(UserError, match="was not made with|does not go on") as raised:
+    with pytest.raises(UserError, match=r"was not made with|does not go on") as raised:
         group([*given, *strange])
     assert str(strange[0].path) in str(raised.value)
     assert any(str(s.path) in str(raised.value) for s in given if s.kind == named)

@@ -112,7 +112,6 @@ def run(
     inputs = _inputs(block, vision, memory, previous, start)
     if previous is not None:
         _check_previous(inputs["previous"], block, settings)
-    check_eyes(inputs["vision"], inputs["memory"])
     if inputs["start"]:
         check_search(inputs["start"])
     if settings.train_in == "dream":
@@ -127,6 +126,8 @@ def run(
     agents = inputs["vision"], inputs["memory"]
     if previous is not None:
         check_goes_on(inputs["previous"], *agents, config)
+    else:
+        check_eyes(*agents)
     agent, weights = trained.load_agent(*agents, config)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
