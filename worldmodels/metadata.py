@@ -119,7 +119,7 @@ def form_of(metadata: Any, name: str) -> Form:
     Raises:
         Malformed: for another form than the stages write, or one that no memory holds.
     """
-    described = isinstance(metadata, Mapping)
+    described = isinstance(metadata, dict)
     _check(described, f"there is no metadata of array {name!r}")
     shape, kind = metadata.get("shape"), metadata.get("data_type")
     grid, names = metadata.get("chunk_grid"), metadata.get("dimension_names")
@@ -182,7 +182,7 @@ def _check_codecs(codecs: Any, name: str, depth: int = 0) -> None:
 def _inner(value: Any, *keys: str) -> Any:
     """Return what nested tables hold under `keys`, or None."""
     for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
@@ -208,7 +208,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, value))
+    return isinstance(value, dict) and all(map(_is_text, value))
 
 
 def _are_texts(value: Any) -> bool:
