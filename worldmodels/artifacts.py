@@ -152,16 +152,7 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
     path = Path(path)
     root = _read_root(path)
     attributes = root["attributes"]
-    if attributes["schema"] != SCHEMA:
-        raise ArtifactError(
-            f"{path} has schema {attributes['schema']!r} and this version reads schema "
-            f"{SCHEMA}; run its stage again"
-        )
-    if attributes.get("complete") is not True or not attributes.keys() >= _RECORDED:
-        raise ArtifactError(
-            f"{path} is not complete: its stage was stopped or the store was changed "
-            "since; delete it and run that stage again"
-        )
+    _check_published(path, attributes)
     with _refuse_malformed(path):
         metadata.check_attributes(attributes)
     if kind is not None and attributes["kind"] != kind:
@@ -175,6 +166,19 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
     _check_counts(path, attributes["files"])
     with _refuse_malformed(path):
         return Artifact(path, attributes, _declared(root))
+
+
+def _check_published(path: Path, attributes: Mapping[str, Any]) -> None:
+    if attributes["schema"] != SCHEMA:
+        raise ArtifactError(
+            f"{path} has schema {attributes['schema']!r} and this version reads schema "
+            f"{SCHEMA}; run its stage again"
+        )
+    if attributes.get("complete") is not True or not attributes.keys() >= _RECORDED:
+        raise ArtifactError(
+            f"{path} is not complete: its stage was stopped or the store was changed "
+            "since; delete it and run that stage again"
+        )
 
 
 def check_recorded(store: Artifact) -> None:
