@@ -15,6 +15,7 @@ from typing import Any
 from worldmodels.arguments import FILES, parser
 from worldmodels.errors import UserError
 from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
+from worldmodels.printable import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `| head` has read enough
         # The interpreter flushes once more when it exits, and would complain.
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if (sentence := explanation(error)) is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        print(f"error: {printable(sentence)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: the same command goes on where it was", file=sys.stderr)

@@ -54,7 +54,8 @@ def test_what_earlier_rounds_gave_is_counted(made):
 
 def test_a_network_left_as_it_was_learnt_from_nothing(made):
     config = {**made.eyes.config, "epochs": 0}
-    kept = Artifact(made.eyes.path, {**made.eyes.attributes, "config": config})
+    recorded = {**made.eyes.attributes, "config": config}
+    kept = Artifact(made.eyes.path, recorded, made.eyes.declared)
     text, lines = told(
         made.second, *made.first, kept, made.own, *made.earlier, made.mind
     )

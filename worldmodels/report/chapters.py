@@ -1,7 +1,6 @@
 """What the report says of V, of M and of what they learnt from: a chapter a stage."""
 
 from collections.abc import Sequence
-from html import escape
 
 import jax
 import numpy as np
@@ -12,7 +11,7 @@ from worldmodels.excerpts import COLUMNS
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.quantities import count
 from worldmodels.report import figures, page
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Clip, Round
 
 _SURVEYED = 200  # frames that tell which latent dimensions are informative

@@ -1,7 +1,6 @@
 """What the report shows of M's dream: films of it beside the game, in step."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from worldmodels.dream import Dream, Starts
 from worldmodels.dreaming import Actor, Controlled, Recorded
 from worldmodels.quantities import count
 from worldmodels.report import films, gap, page
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Round
 from worldmodels.report.testdrives import TestDrive
 
@@ -99,7 +98,7 @@ def _recorded_film(round: Round, max_bytes: int) -> Picture:
 def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
     agent, _ = trained.load_agent(*stores[:2], stores[2][0].config)
-    weights = round.one("evaluation").read("controller")
+    weights = trained.controller_of(round.one("evaluation"), agent.controller)
     name = f"the {drive.name} test drive"
     ended = len(drive.recording.actions) <= _STEPS
     parts = (part[:_STEPS] for part in drive.recording)

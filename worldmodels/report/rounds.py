@@ -8,13 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels import excerpts, pictures, trained
-from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.artifacts import Artifact, ArtifactError, check_recorded
 from worldmodels.environments.games import CARRACING, Game, game_of
 from worldmodels.excerpts import Driven, Excerpt
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.lineage import check_input
+from worldmodels.lineage import check_distinct
 from worldmodels.randomness import rounds_of
+from worldmodels.report.belonging import check_drivers, check_round
 from worldmodels.statistics import Summary, summarise
+
+_ONE = ("vision", "memory", "evaluation")  # store a round
+_KINDS = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
 
 Stores = dict[str, list[Artifact]]
 
@@ -52,16 +56,13 @@ class Round:
     given: Mapping[str, Artifact] = field(default_factory=dict)  # all, by provenance
 
     def __post_init__(self):
-        for kind in ("vision", "memory", "evaluation"):
+        for kind in _ONE:
             if len(found := self.stores.get(kind, [])) > 1:
                 raise ArtifactError(
                     f"{found[0].path} and {found[1].path} are both the {kind} store of "
                     f"round {self.number}; report on one experiment at a time"
                 )
-        score = self.one("evaluation")
-        for kind in ("vision", "memory"):
-            if score is not None and (store := self.one(kind)) is not None:
-                check_input(score, kind, store)
+        check_round(self.stores, self.given)
 
     def one(self, kind: str) -> Artifact | None:
         """Return the only store of a kind, or None."""
@@ -228,12 +229,27 @@ def rollout_clips(round: Round) -> list[Clip]:
 
 
 def group(stores: Sequence[Artifact]) -> list[Round]:
-    """Return the rounds that `stores`, of any kind and in any order, belong to."""
+    """Return the rounds that `stores`, of any kind and in any order, belong to.
+
+    Raises:
+        ArtifactError: for a store that no chapter is about, one that is given twice, or
+            stores that do not belong together.
+    """
+    for store in stores:
+        check_recorded(store)
+        if store.kind not in _KINDS:
+            raise ArtifactError(
+                f"{store.path} is of kind {store.kind}, which no report is about; give "
+                "the stores of a run: " + ", ".join(_KINDS)
+            )
+    check_distinct([s for s in stores if s.kind not in _ONE])
     rounds: dict[int, Stores] = {}
     for store in sorted(stores, key=_place):
         kinds = rounds.setdefault(store.config["round"], {})
         kinds.setdefault(store.kind, []).append(store)
     given = {store.provenance: store for store in stores}
+    for number, kinds in rounds.items():
+        check_drivers(kinds.get("rollouts", []), rounds.get(number - 1, {}))
     return [Round(number, kinds, given) for number, kinds in sorted(rounds.items())]
 
 

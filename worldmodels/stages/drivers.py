@@ -1,10 +1,7 @@
 """Who drives for a tool: the agent of a run's stores, or a pretrained one."""
 
-import json
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +11,9 @@ from worldmodels import compute, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.dream import Dream
-from worldmodels.lineage import check_input, had_input
+from worldmodels.lineage import check_follow, check_input, had_input
+from worldmodels.neighbours import check_eyes, inputs_of
+from worldmodels.printable import printable
 from worldmodels.quantities import count
 from worldmodels.settings import Environment
 
@@ -58,6 +57,7 @@ def open_stores(
     for block in blocks:
         check_input(block, "vision", eyes)
         check_input(block, "memory", mind)
+    check_eyes(eyes, mind)
     return Stores(eyes, mind, blocks)
 
 
@@ -68,12 +68,7 @@ def _blocks(controller: Sequence[Path]) -> list[Artifact]:
         is_folder = path.is_dir() and not (path / "zarr.json").exists()
         blocks += _search(path) if is_folder else [open_artifact(path, "controller")]
     blocks.sort(key=lambda block: block.config["block"])
-    for before, block in pairwise(blocks):
-        if not had_input(block, "previous", before):
-            raise ArtifactError(
-                f"{block.path} does not go on from {before.path}; give blocks of one "
-                "search without a gap, or the folder that they lie in"
-            )
+    check_follow(blocks)
     return blocks
 
 
@@ -94,8 +89,10 @@ def _search(folder: Path) -> list[Artifact]:
         block = open_artifact(path, "controller")
         if not had_input(block, "previous", blocks[-1]):
             print(
-                f"{path} does not go on from {blocks[-1].path}: it is left out, with "
-                "all blocks after it",
+                printable(
+                    f"{path} does not go on from {blocks[-1].path}: it is left out, "
+                    "with all blocks after it"
+                ),
                 file=sys.stderr,
             )
             break
@@ -113,8 +110,8 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
         ArtifactError: for a bad store, one that M did not learn from, or when not all
             are there.
     """
-    wanted = memory.attributes["inputs"]["latents"]
-    paths = latents or _latents_of_run(memory)
+    wanted = memory.attributes["inputs"].get("latents", [])
+    paths = latents or inputs_of(memory, "latents")
     stores = [open_artifact(path, "latents") for path in paths]
     for store in stores:
         check_input(memory, "latents", store)
@@ -127,31 +124,6 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
             "dreams begin at their first frames"
         )
     return [found[provenance] for provenance in wanted]
-
-
-def _latents_of_run(memory: Artifact) -> Iterator[Path]:
-    """Yield the latents in the rounds of M's run that it learnt from.
-
-    Other latents may lie there: of other rounds, or of episodes no longer asked for.
-    """
-    wanted = memory.attributes["inputs"]["latents"]
-    # Without "..", which has no parent among the rounds; links stay what they are.
-    home = Path(os.path.abspath(memory.path)).parent
-    beside, of_rounds = "latents/*.zarr", "round-*/latents/*.zarr"
-    for path in sorted({*home.glob(beside), *home.parent.glob(of_rounds)}):
-        if _provenance(path) in wanted:
-            yield path
-
-
-def _provenance(path: Path) -> str | None:
-    """Return a store's provenance unchecked; None where it is too damaged to have one.
-
-    A damaged store that is not used must refuse nothing.
-    """
-    try:
-        return json.loads((path / "zarr.json").read_text())["attributes"]["provenance"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def from_stores(stores: Stores) -> Driver:

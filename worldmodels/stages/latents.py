@@ -10,6 +10,7 @@ import numpy as np
 from worldmodels import flags, publication, trained
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.encoding import Encoder
+from worldmodels.neighbours import check_game
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.settings import Run
@@ -44,18 +45,21 @@ def run(
         open_artifact(vision, "vision"),
         open_artifact(rollouts, "rollouts"),
     )
+    check_game(eyes, episodes)
     config = flags.recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
         "latent_size": eyes.config["latent_size"],
     }
     inputs = {"vision": eyes, "rollouts": episodes}
+    # First, because they may be refused.
+    carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
     ) as store:
         _encode_episodes(eyes, episodes, store, log)
         for name, dimensions in _CARRIED.items():
-            store.write(name, episodes.read(name), dimensions)
+            store.write(name, carried[name], dimensions)
 
 
 def _encode_episodes(

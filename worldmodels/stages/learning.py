@@ -80,9 +80,12 @@ def fit_and_publish(
 
 
 def params_of(
-    start: Artifact, config: Mapping[str, Any], sizes: Sequence[str]
+    start: Artifact,
+    config: Mapping[str, Any],
+    sizes: Sequence[str],
+    load: Callable[[Artifact], tuple[Any, Any]],
 ) -> dict[str, Any]:
-    """Return the weights of a store to start from.
+    """Return the weights of a store to start from, which `load` opens.
 
     Raises:
         ArtifactError: when one of its `sizes` differs from this training's.
@@ -95,4 +98,4 @@ def params_of(
                 f"{start.path} has {name} {given} and this training has "
                 f"{config[name]}; give both the same or start afresh"
             )
-    return start.tree("params")
+    return load(start)[1]

@@ -20,6 +20,8 @@ from worldmodels.environments.episodes import Episode, EpisodeResult
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.games import game_of
 from worldmodels.errors import UserError
+from worldmodels.lineage import check_agent
+from worldmodels.neighbours import check_eyes
 from worldmodels.policies import Noisy, Policy, random_policy
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
@@ -87,11 +89,14 @@ def _inputs(
             f"rollouts of round {round} are driven by the controller of round "
             f"{round - 1}; give its --vision, --memory and --controller stores"
         )
-    return {
+    inputs = {
         "vision": open_artifact(vision, "vision"),
         "memory": open_artifact(memory, "memory"),
         "controller": [open_artifact(block, "controller") for block in controller],
     }
+    check_agent(**inputs)
+    check_eyes(inputs["vision"], inputs["memory"])
+    return inputs
 
 
 def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:

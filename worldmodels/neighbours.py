@@ -1,0 +1,93 @@
+"""Stores of a run that are found by where they lie, to know more of those given.
+
+Nothing depends on them but what can be checked: what is gone, moved or damaged and is
+not used refuses nothing.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from worldmodels import lineage, metadata
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+
+
+def inputs_of(made: Artifact, role: str) -> Iterator[Path]:
+    """Yield the stores in the rounds of a run that `made` had as its input `role`.
+
+    Others may lie there: of other rounds, or of episodes no longer asked for.
+
+    Args:
+        role: latents or rollouts, the name of their folder too.
+    """
+    wanted = {*made.attributes["inputs"].get(role, ())}
+    # Without "..", which has no parent among the rounds; links stay what they are.
+    home = Path(os.path.abspath(made.path)).parent
+    beside = sorted(home.glob(f"{role}/*.zarr"))
+    rounds = sorted({*home.parent.glob(f"round-*/{role}/*.zarr")} - {*beside})
+    for path in [*beside, *rounds]:
+        if _provenance(path) in wanted:
+            yield path
+
+
+def _provenance(path: Path) -> str | None:
+    """Return a store's provenance unchecked; None where it is too damaged to have one.
+
+    A damaged store that is not used must refuse nothing.
+    """
+    try:
+        provenance = metadata.read_json(path / "zarr.json")["attributes"]["provenance"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return provenance if isinstance(provenance, str) else None
+
+
+def _whole(paths: Iterator[Path]) -> Iterator[Artifact]:
+    for path in paths:
+        try:
+            yield open_artifact(path)
+        except ArtifactError:
+            continue
+
+
+def check_eyes(vision: Artifact, memory: Artifact) -> None:
+    """Check that M learnt from this V's latents, as far as those are found.
+
+    Raises:
+        ArtifactError: naming both and a latents store.
+    """
+    lineage.check_eyes(vision, memory, _whole(inputs_of(memory, "latents")))
+
+
+def check_one_vision(latents: Sequence[Artifact]) -> None:
+    """Check that all latents are of one V, which later rounds may have kept.
+
+    Raises:
+        ArtifactError: naming two of different V's, or of V's that are not found.
+    """
+    makers = {p for s in latents for p in s.attributes["inputs"].get("vision", ())}
+    if len(makers) < 2:
+        return
+    homes = {Path(os.path.abspath(s.path)).parent.parent for s in latents}
+    beside = (home / "vision.zarr" for home in sorted(homes))
+    found = _whole(path for path in beside if _provenance(path) in makers)
+    lineage.check_one_vision(latents, list(found))
+
+
+def check_game(vision: Artifact, rollouts: Artifact) -> None:
+    """Check that V learnt from rollouts of the same game, as far as those are found.
+
+    Raises:
+        ArtifactError: naming both and a rollouts store.
+    """
+    if lineage.had_input(vision, "rollouts", rollouts):
+        return
+    for store in _whole(inputs_of(vision, "rollouts")):
+        games = [s.config["environment"] for s in (store, rollouts)]
+        if games[0] != games[1]:
+            raise ArtifactError(
+                f"{vision.path} learnt from {store.path}, which is of {games[0]}, and "
+                f"{rollouts.path} is of {games[1]}; give the vision store of the same "
+                "game"
+            )
+        return
