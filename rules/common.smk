@@ -4,7 +4,6 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 """
 
 import re
-import shlex
 import sys
 
 from worldmodels import ablations, temperatures
@@ -247,17 +246,3 @@ def swept(wildcards):
             "[0.5, 1.0, 1.15]"
         )
     return SWEEP
-
-
-def options(*names):
-    """Return the params function that gives a job's optional inputs as options."""
-
-    def words(wildcards, input):
-        given = [(name, input.get(name)) for name in names]
-        return " ".join(
-            f"--{name} {shlex.join([paths] if isinstance(paths, str) else paths)}"
-            for name, paths in given
-            if paths
-        )
-
-    return words
