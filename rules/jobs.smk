@@ -3,72 +3,50 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
-from worldmodels import durations, lists, needs
+from worldmodels import durations, lists, needs, site
 
 # Lists of paths that are too long for a command lie here, as files.
 LISTS = Path(".snakemake/lists")
 
-# What a stage that cannot go on where it was depends on: it is not cut off knowingly.
-ATOMIC = {
-    "rollouts": "rollouts.episodes_per_shard",
-    "latents": "rollouts.episodes_per_shard",
-    "evaluation": "evaluation.episodes",
+# The rule of each stage whose needs are known, and the cores that it runs on.
+STAGES = {
+    "rollouts": ("rollouts_shard", driving_cores),
+    "vision": ("train_vision", lambda wildcards: 2),
+    "latents": ("encode_shard", lambda wildcards: 2),
+    "memory": ("train_memory", lambda wildcards: 2),
+    "controller": ("evolve_block", learning_cores),
+    "evaluation": ("evaluate", slots),
+    "report": ("report", lambda wildcards: 2),
 }
 
 
 def memory_of(stage):
-    """Return the resource function of a stage's MB: its need, twice that if lost."""
+    """Return the resource function of a stage's MB, twice as many at each try."""
 
     def megabytes(wildcards, threads, attempt):
-        place = where(wildcards)
-        found = need(stage, *place, threads)
-        mb, most = needs.megabytes(found), CONFIG.site.max_mem_mb
-        if most and mb > most:
-            refuse(
-                place,
-                f"{stage} needs about {mb} MB of memory and site.max_mem_mb is {most}",
-                f"lower {needs.largest(found)}",
-            )
-        # The driver that Snakemake starts inside a job takes some as well.
-        return capped((mb + 500) * 2 ** (attempt - 1), most)
+        found = need(stage, *where(wildcards), threads)
+        return site.megabytes(found, CONFIG.site, attempt)
 
     return megabytes
 
 
 def minutes_of(stage):
-    """Return the resource function of a stage's minutes: twice as many each try."""
+    """Return the resource function of a stage's minutes, twice as many at each try."""
 
     def minutes(wildcards, threads, attempt):
-        place, most = where(wildcards), CONFIG.site.max_minutes
-        given = stage, settings(*place), data(stage, *place), threads
-        least = durations.seconds(*given) / 60
-        if most and stage in ATOMIC and least > most:
-            refuse(
-                place,
-                f"{stage} takes about {least:.0f} minutes on {threads} cores, cannot go "
-                f"on where it was, and site.max_minutes is {most}",
-                f"lower {ATOMIC[stage]}",
-            )
-        return capped(durations.minutes(*given) * 2 ** (attempt - 1), most)
+        place = where(wildcards)
+        given = settings(*place), data(stage, *place)
+        asked = durations.minutes(stage, *given, threads)
+        return site.growing(asked, CONFIG.site.max_minutes, attempt)
 
     return minutes
 
 
-def refuse(place, problem, remedy):
-    """Stop with one sentence on a round of a run."""
-    run, round = place
-    sys.exit(f"error: {run}, round {round}: {problem}; {remedy}, or raise that limit")
-
-
 def growing(amount, most):
-    """Return the resource function of the same for every job, twice each try."""
-    return lambda wildcards, attempt: capped(amount * 2 ** (attempt - 1), most)
-
-
-def capped(amount, most):
-    """Return an amount, or the most that the site allows; 0: it allows any."""
-    return min(amount, most) if most else amount
+    """Return the resource function of one amount for every job, twice at each try."""
+    return lambda wildcards, attempt: site.growing(amount, most, attempt)
 
 
 def where(wildcards):
@@ -80,20 +58,46 @@ def where(wildcards):
 @cache
 def need(stage, run, round, cores):
     """Return the memory that a stage needs in a round of a run."""
-    config = RUNS[run].config
     found = data(stage, run, round)
-    return needs.memory(stage, config.run, settings(run, round), found, cores)
+    return needs.memory(stage, RUNS[run].config.run, settings(run, round), found, cores)
 
 
 @cache
 def data(stage, run, round):
     """Return the episodes that a stage reads, or those of the shard that it makes."""
-    rounds = ROUNDS if stage == "report" else [*earlier(run, round), round]
+    every = range(len(RUNS[run].config.rounds))
+    rounds = every if stage == "report" else [*earlier(run, round), round]
     read = {each: settings(run, each).rollouts for each in rounds}
     if stage in ("rollouts", "latents"):
         own = read[round]
         read = {round: replace(own, episodes=own.episodes_per_shard)}
     return needs.planned(read, settings(run, round).environment.environment)
+
+
+def check_site(run, round):
+    """Stop with one sentence where a stage cannot end within the site's limits."""
+    place = SimpleNamespace(run=run, round=round)
+    for stage, (rule, threads) in STAGES.items():
+        given = workflow.resource_settings.overwrite_threads.get(rule)
+        number = getattr(given, "raw", given)  # of --set-threads
+        cores = number if isinstance(number, int) else threads(place)
+        found = need(stage, run, round, cores)
+        read = data(stage, run, round)
+        try:
+            site.check(stage, settings(run, round), read, cores, found, CONFIG.site)
+        except UserError as error:
+            sys.exit(f"error: {run}, round {round}: {error}")
+
+
+def check_runs():
+    """Do this for all rounds of all runs."""
+    for run, training in RUNS.items():
+        for round in range(len(training.config.rounds)):
+            check_site(run, round)
+
+
+if workflow.is_main_process:  # a job's own Snakemake has other cores
+    check_runs()
 
 
 def options(*names):

@@ -7,7 +7,6 @@ have more), and needs are rounded up: between the measured and twice as much.
 No JAX is imported here: the Snakefile reads it.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -92,7 +91,7 @@ def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     if in_simulator(settings.environment):
         count = min(_RECORDED, settings.rollouts.episodes_per_shard)
         frames = 2 * count * steps * sizes.FRAME**2 * _PACKED
-        tracks = count * (_TRACK + _TRACK_MADE)
+        tracks = _tracks(count, count, cores)
         need = {"": _STARTED_SIMULATOR + tracks, "rollouts.steps": frames}
     else:
         # A finished episode is copied, and once more to its full length.
@@ -174,13 +173,14 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     need = _joined(need, _agent(settings, numbers))
     if not in_simulator(settings.environment):
         return _joined(need, _pool(settings, cores))
+    tests = controller.selection_episodes
     drawn = {
-        "controller.selection_episodes": controller.selection_episodes,
-        "controller.rollouts or controller.population": tracks,
+        "controller.selection_episodes": _tracks(tests, tests, cores),
+        "controller.rollouts or controller.population": _tracks(tracks, cars, cores),
     }
     most = max(drawn, key=drawn.__getitem__)
     simulator = _simulator(settings, cars, cores, numbers)
-    return _joined(need, simulator, {most: drawn[most] * _tracks(cores)})
+    return _joined(need, simulator, {most: drawn[most]})
 
 
 def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
@@ -189,7 +189,7 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     need = _joined(_pool(settings, cores), _agent(settings, numbers))
     if game_of(settings.environment.environment).simulated:
         need[""] += _STARTED_SIMULATOR - _STARTED
-        kept += count * _tracks(cores)
+        kept += _tracks(count, count, cores)
     return _joined(need, {"evaluation.episodes": kept})
 
 
@@ -214,9 +214,13 @@ def _history(updates: float) -> float:
     return 3 * 4 * _METRICS * updates
 
 
-def _tracks(cores: int) -> float:
-    """Return the bytes of a track, of which every core has its own tables."""
-    return cores * _TRACK + _TRACK_MADE
+def _tracks(count: int, cars: int, cores: int) -> float:
+    """Return the bytes of tracks that so many cars drive on.
+
+    A core has the tables of its cars' tracks: of all, where a track has many cars.
+    """
+    copies = 1 if count == cars else cores
+    return count * (copies * _TRACK + _TRACK_MADE)
 
 
 def _agent(settings: Round, numbers: int) -> Need:
@@ -280,8 +284,3 @@ _STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
     "evaluation": _evaluation,
     "report": _report,
 }
-
-
-def megabytes(need: Need) -> int:
-    """Return a need in whole MB."""
-    return math.ceil(total(need) / _MB)
