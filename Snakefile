@@ -26,6 +26,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/jobs.smk"
 include: "rules/rollouts.smk"
 include: "rules/vision.smk"
 include: "rules/memory.smk"

@@ -4,7 +4,6 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 """
 
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -256,20 +255,6 @@ def swept(wildcards):
             "[0.5, 1.0, 1.15]"
         )
     return SWEEP
-
-
-def options(*names):
-    """Return the params function that gives a job's optional inputs as options."""
-
-    def words(wildcards, input):
-        given = [(name, input.get(name)) for name in names]
-        return " ".join(
-            f"--{name} {shlex.join([paths] if isinstance(paths, str) else paths)}"
-            for name, paths in given
-            if paths
-        )
-
-    return words
 
 
 def spent_checkpoints(jobs):

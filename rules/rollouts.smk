@@ -18,8 +18,8 @@ rule rollouts_shard:
         CONDA
     threads: driving_cores
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=memory_of("rollouts"),
+        runtime=minutes_of("rollouts"),
         gpu=0,
     params:
         driver=options("vision", "memory", "controller"),

@@ -68,8 +68,12 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         for kind in STAGE_SECTIONS[stage]
     }
     check_together(stage, *sections.values())
+    given = {name: options[name] for name in names}
+    from worldmodels import room  # heavy: it opens stores
+
+    room.check(stage, list(sections.values()), given)
     _prepare(sections["shared"].dtype, options)
-    return {name: options[name] for name in names} | sections
+    return given | sections
 
 
 def _prepare(dtype: str, options: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from worldmodels.settings import (
     Environment,
     Round,
     Run,
+    Site,
     checked,
     in_simulator,
 )
@@ -32,6 +33,7 @@ class Config:
         rounds: all settings of each round, resolved.
         ablation_seeds: the seed of each training of every ablation.
         temperatures: of the dreams in which a controller each learns.
+        site: what a job may ask for at most.
     """
 
     experiment: str
@@ -39,6 +41,7 @@ class Config:
     rounds: tuple[Round, ...]
     ablation_seeds: tuple[int, ...]
     temperatures: tuple[float, ...]
+    site: Site
 
 
 SECTIONS = {f.name: f.type for f in fields(Round)}
@@ -89,7 +92,15 @@ def load(mapping: Mapping[str, Any]) -> Config:
     run_keys = [f.name for f in fields(Run)]
     _refuse_unknown(
         mapping,
-        ["experiment", "rounds", "ablations", "temperatures", *run_keys, *SECTIONS],
+        [
+            "experiment",
+            "rounds",
+            "ablations",
+            "temperatures",
+            "site",
+            *run_keys,
+            *SECTIONS,
+        ],
         "",
     )
     experiment = _experiment(mapping.get("experiment", "default"))
@@ -113,7 +124,8 @@ def load(mapping: Mapping[str, Any]) -> Config:
     if temperatures:
         reason = f"temperatures is {list(temperatures)}"
         _check_pays(rounds[-1], f"round {len(rounds) - 1}: {reason}")
-    return Config(experiment, run, rounds, seeds, temperatures)
+    site = _section(Site, _mapping(mapping.get("site"), "site"), "site.")
+    return Config(experiment, run, rounds, seeds, temperatures, site)
 
 
 def _experiment(name: Any) -> str:

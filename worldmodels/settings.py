@@ -223,6 +223,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Site:
+    """The most that a job may ask of the machines; no result depends on it."""
+
+    max_minutes: int = _setting(
+        4320, "minutes that a job may ask for, 0: no limit", low=0, high=10**6
+    )
+    max_mem_mb: int = _setting(
+        0, "MB of memory that a job may ask for, 0: no limit", low=0, high=10**9
+    )
+
+
+@dataclass(frozen=True)
 class Round:
     """All settings of one round of the pipeline."""
 
