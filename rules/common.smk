@@ -6,16 +6,27 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from worldmodels import ablations, temperatures
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
+from worldmodels.overlays import merged
 from worldmodels.settings import in_simulator
 from worldmodels.stages import VERSIONS
 from worldmodels.trainings import by_folder, whole
 
+if workflow.config_settings.replace_workflow_config:
+    # Jobs of a cluster are not given it, and would do something else.
+    sys.exit("error: leave out --replace-workflow-config; overlays change config.yaml")
+
 try:
+    config = merged(
+        Path(workflow.basedir) / "config.yaml",
+        workflow.config_settings.configfiles,
+        workflow.config_settings.config_args,
+    )
     CONFIG = load(config)
 except UserError as error:
     sys.exit(f"error: {error}")
