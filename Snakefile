@@ -21,6 +21,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+
 include: "rules/common.smk"
 include: "rules/rollouts.smk"
 include: "rules/vision.smk"

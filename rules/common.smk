@@ -8,7 +8,20 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
+
+import worldmodels
+
+PACKAGE = Path(workflow.basedir).resolve() / "worldmodels"
+if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
+    # A copy may be so old that it lacks what is imported below.
+    sys.exit(
+        f"error: Snakemake uses the package {worldmodels.__file__}, not that in "
+        f"{PACKAGE}; install it with pip install --editable {shlex.quote(workflow.basedir)}"
+    )
+
 from worldmodels import ablations, temperatures
+from worldmodels.checkout import refuse_another
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
@@ -22,6 +35,9 @@ if workflow.config_settings.replace_workflow_config:
     sys.exit("error: leave out --replace-workflow-config; overlays change config.yaml")
 
 try:
+    # With conda the command is in the environment of the jobs.
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        refuse_another(PACKAGE)
     config = merged(
         Path(workflow.basedir) / "config.yaml",
         workflow.config_settings.configfiles,
