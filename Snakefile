@@ -32,6 +32,7 @@ include: "rules/report.smk"
 include: "rules/pretrained.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+include: "rules/stale.smk"
 
 
 rule all:
