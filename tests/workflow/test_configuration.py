@@ -141,7 +141,7 @@ def test_a_wrong_configuration_is_one_sentence_before_anything_runs(project, nam
 
 
 def test_snakemake_names_an_overlay_that_it_cannot_read(project):
-    """It opens them before the Snakefile, but after the profile, which looks at them."""
+    """It opens them before the Snakefile; the profile looks at them before that."""
     (project.folder / "mine.yaml").write_text("vision:\n\tepochs: 1\n")
     status, output = project.run("-n", "--configfile", "mine.yaml")
     assert status == 1
