@@ -2,6 +2,7 @@
 
     snakemake                                     the laptop default (config.yaml)
     snakemake --configfile presets/smoke.yaml     the whole pipeline, tiny
+    snakemake vision --configfile FILE …          a target goes before the files
     snakemake -n                                  what would run, and why
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
