@@ -47,6 +47,7 @@ def refuse(asked: Iterable[Asked]) -> None:
     """
     recorded = _Recorded()
     found = [(want, why) for want in asked if (why := _difference(want, recorded))]
+    found.sort(key=lambda one: one[0].path)
     if not found:
         return
     shown = [f"{want.path} ({why})" for want, why in found[:_SHOWN]]
