@@ -43,6 +43,13 @@ def test_an_empty_section_changes_nothing(asked):
     assert asked("seed: 0", entries=["vision="]) == plain
 
 
+def test_an_empty_section_of_the_base_is_refused(write):
+    """There is nothing that it could leave as it is."""
+    base = write("config.yaml", "seed: 1\nvision:\n  # epochs: 3\n")
+    with pytest.raises(UserError, match=r"config\.yaml: vision is empty"):
+        merged(base, [], [])
+
+
 def test_later_ones_win_key_by_key(asked):
     found = asked(
         "vision: {epochs: 4}\nseed: 1",

@@ -27,9 +27,15 @@ def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict
         entries: of the command line, KEY=VALUE, whose value is YAML.
 
     Raises:
-        UserError: naming what cannot be read.
+        UserError: naming what cannot be read, or what is empty in the base.
     """
     found = read(base)
+    for key, value in found.items():
+        if value is None:
+            raise UserError(
+                f"{base}: {key} is empty; this file is what overlays change, so put its "
+                "values back"
+            )
     for overlay in overlays:
         found = _laid_over(found, read(overlay))
     for entry in entries:
