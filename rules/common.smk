@@ -17,7 +17,8 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
     # A copy may be so old that it lacks what is imported below.
     sys.exit(
         f"error: Snakemake uses the package {worldmodels.__file__}, not that in "
-        f"{PACKAGE}; install it with pip install --editable {shlex.quote(workflow.basedir)}"
+        f"{PACKAGE}; install it with pip install --editable "
+        f"{shlex.quote(str(PACKAGE.parent))}"
     )
 
 from worldmodels import ablations, temperatures

@@ -33,7 +33,7 @@ def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict
     for key, value in found.items():
         if value is None:
             raise UserError(
-                f"{base}: {key} is empty; this file is what overlays change, so put its "
+                f"{base}: {key} is empty; this file is what overlays change: put its "
                 "values back"
             )
     for overlay in overlays:
