@@ -21,6 +21,7 @@ import numpy as np
 
 from worldmodels.environments.carracing import contacts, physics, rendering, textures
 from worldmodels.environments.carracing.body import Car
+from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.contacts import Tiles
 from worldmodels.environments.carracing.rendering import View
 from worldmodels.environments.carracing.textures import Texture
@@ -55,10 +56,13 @@ class State(NamedTuple):
     step: jax.Array  # int32 [B], since the reset
 
 
-def build(tracks: Track) -> World:
+def build(tracks: Track, palette: Palette | None = None) -> World:
     """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it.
 
     It is in float32, whatever JAX's default is: so is the physics.
+
+    Args:
+        palette: the colours of each, with a leading [R]; None: gymnasium's usual ones.
 
     Raises:
         UserError: they are more than one world holds.
@@ -66,7 +70,8 @@ def build(tracks: Track) -> World:
     tracks = jax.tree.map(_single, tracks)
     _refuse_too_many(len(tracks.count))
     tiles = jax.vmap(contacts.index)(tracks)
-    texture = jax.lax.map(textures.bake, tracks, batch_size=_BATCH)
+    each = (tracks,) if palette is None else (tracks, palette)
+    texture = jax.lax.map(lambda one: textures.bake(*one), each, batch_size=_BATCH)
     return World(tiles, texture, tracks.count, tracks.start)
 
 
@@ -98,14 +103,20 @@ def reset(world: World, track: jax.Array) -> State:
 
 
 def step(
-    world: World, state: State, action: jax.Array
+    world: World,
+    state: State,
+    action: jax.Array,
+    lap_complete: float | jax.Array = LAP_COMPLETE,
 ) -> tuple[State, jax.Array, jax.Array]:
     """Drive 1/50 s with `action` [B, 3]: steering (-1 left .. 1 right), gas, brake.
 
+    Args:
+        lap_complete: the part of the tiles that must be visited, tile 0 and others of
+            the same step included, when tile 0 is, for that to be the finish.
+
     Returns:
         The new state, the rewards [B], and whether the episodes are over, bool [B]: by
-        all tiles visited, by tile 0 visited after 95 % of the others, or by leaving the
-        playfield.
+        all tiles visited, by the finish, or by leaving the playfield.
 
     Source: gymnasium's `CarRacing.step`.
     """
@@ -117,13 +128,29 @@ def step(
     tiles = world.count[state.track].astype(car.x.dtype)
     paid = jnp.where(state.step == 0, 0, state.visited_count)
     reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
-    finish = (visited[:, 0] & ~state.visited[:, 0] & 1) > 0
-    lap = (count == tiles) | (finish & (count > LAP_COMPLETE * tiles))
+    reached = _count_at_finish(state, visited, count)
+    lap = (count == tiles) | (reached / tiles > lap_complete)
     x, y = physics.position(car)
     outside = jnp.maximum(jnp.abs(x), jnp.abs(y)) > PLAYFIELD
     reward = jnp.where(outside, OUTSIDE_REWARD, reward)
     state = State(car, state.track, visited, count, state.step + 1)
     return state, reward, lap | outside
+
+
+def lap_finished(reward: float) -> bool:
+    """Return whether an episode that is over ended by a lap: the others left."""
+    return bool(reward != OUTSIDE_REWARD)
+
+
+def _count_at_finish(state: State, visited: jax.Array, count: jax.Array) -> jax.Array:
+    """Return how many tiles were visited when tile 0 was: int32 [B].
+
+    -1 where that is not in this step. The first step answers for the reset as well,
+    where gymnasium too may find that a lap is over.
+    """
+    before, now = ((bits[:, 0] & 1) > 0 for bits in (state.visited, visited))
+    at_reset = before & (state.step == 0)
+    return jnp.where(at_reset, state.visited_count, jnp.where(now & ~before, count, -1))
 
 
 def observe(world: World, state: State) -> jax.Array:
