@@ -89,7 +89,8 @@ def test_actions_beyond_the_bounds_drive_as_gymnasiums():
 
 
 @pytest.mark.parametrize(
-    ("tiles", "at_once"), [(0, True), (0.5, True), (1.5, True), (2, False), (20, False)]
+    ("tiles", "at_once"),
+    [(-1, True), (0, True), (1.5, True), (2, False), (20, False)],
 )
 def test_a_lap_may_be_shorter(tiles, at_once):
     """Tile 0 is visited at reset, as the second of two: the rule applies then."""

@@ -128,8 +128,8 @@ def step(
     tiles = world.count[state.track].astype(car.x.dtype)
     paid = jnp.where(state.step == 0, 0, state.visited_count)
     reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
-    reached = _count_at_finish(state, visited, count)
-    lap = (count == tiles) | (reached / tiles > lap_complete)
+    finish, reached = _finish(state, visited, count)
+    lap = (count == tiles) | (finish & (reached / tiles > lap_complete))
     x, y = physics.position(car)
     outside = jnp.maximum(jnp.abs(x), jnp.abs(y)) > PLAYFIELD
     reward = jnp.where(outside, OUTSIDE_REWARD, reward)
@@ -142,15 +142,18 @@ def lap_finished(reward: float) -> bool:
     return bool(reward != OUTSIDE_REWARD)
 
 
-def _count_at_finish(state: State, visited: jax.Array, count: jax.Array) -> jax.Array:
-    """Return how many tiles were visited when tile 0 was: int32 [B].
+def _finish(
+    state: State, visited: jax.Array, count: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return whether tile 0 was visited in this step, and how many were by then, [B].
 
-    -1 where that is not in this step. The first step answers for the reset as well,
-    where gymnasium too may find that a lap is over.
+    The first step answers for the reset as well, where gymnasium too may find that a
+    lap is over.
     """
     before, now = ((bits[:, 0] & 1) > 0 for bits in (state.visited, visited))
     at_reset = before & (state.step == 0)
-    return jnp.where(at_reset, state.visited_count, jnp.where(now & ~before, count, -1))
+    finish = at_reset | (now & ~before)
+    return finish, jnp.where(at_reset, state.visited_count, count)
 
 
 def observe(world: World, state: State) -> jax.Array:
