@@ -111,8 +111,7 @@ def step(
     """Drive 1/50 s with `action` [B, 3]: steering (-1 left .. 1 right), gas, brake.
 
     Args:
-        lap_complete: the part of the tiles that must be visited, tile 0 and others of
-            the same step included, when tile 0 is, for that to be the finish.
+        lap_complete: the part of the tiles after which tile 0 is the finish.
 
     Returns:
         The new state, the rewards [B], and whether the episodes are over, bool [B]: by
@@ -124,7 +123,6 @@ def step(
     car = physics.step(state.car, action, on_road)
     visited = state.visited | touched
     count = _count(visited)
-
     tiles = world.count[state.track].astype(car.x.dtype)
     paid = jnp.where(state.step == 0, 0, state.visited_count)
     reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
@@ -147,6 +145,7 @@ def _finish(
 ) -> tuple[jax.Array, jax.Array]:
     """Return whether tile 0 was visited in this step, and how many were by then, [B].
 
+    All tiles of the step count, where gymnasium counts them one after the other.
     The first step answers for the reset as well, where gymnasium too may find that a
     lap is over.
     """
