@@ -12,15 +12,23 @@ def prepare(dtype: str, devices: int | None = None) -> None:
     A processor counts as `devices` devices, so that work spread over devices uses that
     many of its cores; default: one. Graphics processors count as they are.
 
-    Compiled programs are kept on disk, so a stage that is started again does not
-    compile again. `JAX_COMPILATION_CACHE_DIR` overrides the place; deleting the folder
-    is always safe.
+    Compiled programs are kept: see `keep_programs`.
     """
     import jax
 
     jax.config.update("jax_enable_x64", dtype == "float64")
     if devices is not None:
         jax.config.update("jax_num_cpu_devices", devices)
+    keep_programs()
+
+
+def keep_programs() -> None:
+    """Keep compiled programs on disk: who is started again does not compile again.
+
+    `JAX_COMPILATION_CACHE_DIR` overrides the place; deleting the folder is always safe.
+    """
+    import jax
+
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         place = Path(home) / "worldmodels" / processor()

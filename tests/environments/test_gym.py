@@ -6,7 +6,6 @@ import gymnasium
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
@@ -53,8 +52,11 @@ def finish(vector, b):
     vector._state = vector._state._replace(car=drive._replace(visited=visited))
 
 
-def test_gymnasium_finds_no_fault():
-    environment = gymnasium.make(gym.ID, render_mode="rgb_array")
+@pytest.mark.parametrize(
+    "asked", [{}, {"continuous": False}, {"domain_randomize": True}]
+)
+def test_gymnasium_finds_no_fault(asked):
+    environment = gymnasium.make(gym.ID, render_mode="rgb_array", **asked)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(environment.unwrapped)
@@ -159,8 +161,6 @@ def test_chosen_tracks_and_those_that_count_on_are_the_same(vector):
     np.testing.assert_array_equal(third, first[::-1])
     with pytest.raises(UserError, match="2 seeds are given for 3 environments"):
         vector.reset(seed=[1, 2])
-    with pytest.raises(UserError, match="reset_mask"):
-        vector.reset(options={"reset_mask": np.array([True, False, False])})
 
 
 @pytest.mark.parametrize(("limit", "cut"), [(-1, False), (None, True), (1000, True)])
@@ -203,12 +203,3 @@ def test_rendering_is_the_last_frame():
     vector.reset(seed=0)
     frames = drive(vector, 1)[0][0]
     np.testing.assert_array_equal(np.stack(vector.render()), frames)
-    with pytest.raises(UserError, match="render_mode"):
-        gymnasium.make_vec(gym.ID, num_envs=B, render_mode="ansi")
-
-
-def test_reset_comes_first(vector):
-    with pytest.raises(ResetNeeded):
-        drive(vector, 1)
-    with pytest.raises(ResetNeeded):
-        gym.CarRacing().step(AHEAD)

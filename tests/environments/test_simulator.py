@@ -93,14 +93,14 @@ def test_the_first_step_pays_for_the_tiles_of_the_reset(replayed):
         assert rewards[0] == pytest.approx(theirs.rewards[0], abs=1e-5)
 
 
-def both(world, seed):
+def both(world, seed, lap_complete=0.95):
     """Return gymnasium's environment and our state of one car, driven for a while."""
-    environment = drives.CarRacing()
+    environment = drives.CarRacing(lap_complete_percent=lap_complete)
     environment.reset(seed=seed)
     state = reset(world, np.array([seed], np.int32))
     for _ in range(60):
         environment.step(AHEAD)
-        state, *_ = step(world, state, AHEAD[None])
+        state, *_ = step(world, state, AHEAD[None], lap_complete)
     return environment, state
 
 
@@ -109,7 +109,9 @@ def outcomes(world, environment, state, steps):
     theirs, ours = [], []
     for _ in range(steps):
         theirs.append(environment.step(AHEAD)[1:3])
-        state, reward, terminated = step(world, state, AHEAD[None])
+        state, reward, terminated = step(
+            world, state, AHEAD[None], environment.lap_complete_percent
+        )
         ours.append((float(reward[0]), bool(terminated[0])))
     return theirs, ours
 
@@ -150,12 +152,15 @@ def test_the_last_tile_ends_the_episode(world):
     assert ends.argmax() == np.flatnonzero(rewards > 0)[1]
 
 
-@pytest.mark.parametrize(("left_out", "ends"), [(10, True), (20, False)])
-def test_the_first_tile_is_the_finish_once_95_percent_are_visited(
-    world, left_out, ends
+@pytest.mark.parametrize(
+    ("lap_complete", "left_out", "ends"),
+    [(0.95, 10, True), (0.95, 20, False), (0.9, 20, True), (0.9, 40, False)],
+)
+def test_the_first_tile_is_the_finish_once_so_many_are_visited(
+    world, lap_complete, left_out, ends
 ):
     """Tile 0 is visited at reset, so gymnasium's rule never applies: here it is not."""
-    environment, state = both(world, 2)
+    environment, state = both(world, 2, lap_complete)
     state = unvisit(environment, state, [0, *range(100, 100 + left_out)])
     tile = np.mean(environment.road_poly[0][0], axis=0)
     state = teleport(environment, state, *tile)

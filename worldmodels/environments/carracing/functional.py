@@ -32,7 +32,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.environments.carracing import rendering, simulator, tracks
+from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.simulator import World
+from worldmodels.environments.carracing.tracks import Track
 from worldmodels.errors import UserError
 
 MAX_STEPS = 1000  # until truncation, as in gymnasium
@@ -70,13 +72,17 @@ def start(world: World, track: jax.Array) -> tuple[State, jax.Array]:
 
 
 def step(
-    state: State, action: jax.Array, max_steps: int | jax.Array = MAX_STEPS
+    state: State,
+    action: jax.Array,
+    max_steps: int | jax.Array = MAX_STEPS,
+    lap_complete: float | jax.Array = simulator.LAP_COMPLETE,
 ) -> tuple[State, jax.Array, jax.Array, jax.Array, jax.Array]:
     """Drive all environments 1/50 s with `action` [B, 3].
 
     Returns:
         The new state; the frames, uint8 [B, 64, 64, 3]; the rewards, float32 [B];
-        whether the lap is complete or the car left the playfield, bool [B]; and whether
+        whether the lap is complete (tile 0 is the finish once more than `lap_complete`
+        of all are visited) or the car left the playfield, bool [B]; and whether
         `max_steps` steps have been made since the reset, bool [B].
 
     Source: gymnasium's `CarRacing.step` and `TimeLimit`.
@@ -84,7 +90,9 @@ def step(
     # NaN for a pedal breaks the car for good; for the wheel alone it would not.
     broken = jnp.isnan(action).any(axis=-1, keepdims=True)
     action = jnp.where(broken, jnp.nan, action)
-    car, reward, terminated = simulator.step(state.world, state.car, action)
+    car, reward, terminated = simulator.step(
+        state.world, state.car, action, lap_complete
+    )
     reward = jnp.where(jnp.isnan(car.car.x), jnp.nan, reward)
     state = State(state.world, car)
     return state, observe(state), reward, terminated, car.step >= max_steps
@@ -114,12 +122,22 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
     world = jax.lax.cond(
         done.any(), _redraw, lambda state, keys, done: state.world, state, keys, done
     )
-    placed = simulator.reset(world, state.car.track)
-    # Environments are the last axis of all fields but this one.
-    new, old = (car._replace(visited=car.visited.T) for car in (placed, state.car))
-    car = jax.tree.map(partial(jnp.where, done), new, old)
-    state = State(world, car._replace(visited=car.visited.T))
-    return state, observe(state)
+    return _restart(state, world, done)
+
+
+def replace(
+    state: State, made: Track, palette: Palette, done: jax.Array
+) -> tuple[State, jax.Array]:
+    """Begin the episodes that are `done` (bool [B]) anew on tracks `made` of those
+    colours, each field with a leading [B]; those of the others are not used.
+
+    Args:
+        state: as for `renew`.
+
+    Returns:
+        As `renew`.
+    """
+    return _restart(state, _relay(state, made, palette, done), done)
 
 
 def observe(state: State) -> jax.Array:
@@ -128,18 +146,34 @@ def observe(state: State) -> jax.Array:
 
 
 def _redraw(state: State, keys: jax.Array, done: jax.Array) -> World:
-    """Replace the tracks of those that are done, one after the other, in place."""
-    drawn = jax.vmap(tracks.from_key)(keys)
+    """Draw the tracks of those that are done."""
+    return _relay(state, jax.vmap(tracks.from_key)(keys), None, done)
+
+
+def _relay(
+    state: State, made: Track, palette: Palette | None, done: jax.Array
+) -> World:
+    """Lay the tracks of those that are done, one after the other, in place."""
     first = jnp.argsort(~done)
 
-    def replace(i: jax.Array, world: World) -> World:
-        one = jax.tree.map(lambda x: x[first[i]][None], drawn)
+    def lay(i: jax.Array, world: World) -> World:
+        one = jax.tree.map(lambda x: x[first[i]][None], (made, palette))
         place = state.car.track[first[i]]
         return jax.tree.map(
-            lambda all, new: all.at[place].set(new[0]), world, simulator.build(one)
+            lambda all, new: all.at[place].set(new[0]), world, simulator.build(*one)
         )
 
-    return jax.lax.fori_loop(0, done.sum(), replace, state.world)
+    return jax.lax.fori_loop(0, done.sum(), lay, state.world)
+
+
+def _restart(state: State, world: World, done: jax.Array) -> tuple[State, jax.Array]:
+    """Put the cars of those that are done at the start of their new tracks."""
+    placed = simulator.reset(world, state.car.track)
+    # Environments are the last axis of all fields but this one.
+    new, old = (car._replace(visited=car.visited.T) for car in (placed, state.car))
+    car = jax.tree.map(partial(jnp.where, done), new, old)
+    state = State(world, car._replace(visited=car.visited.T))
+    return state, observe(state)
 
 
 def _typed(keys: jax.Array) -> jax.Array:

@@ -21,6 +21,7 @@ import numpy as np
 
 from worldmodels.environments.carracing import contacts, physics, rendering, textures
 from worldmodels.environments.carracing.body import Car
+from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.contacts import Tiles
 from worldmodels.environments.carracing.rendering import View
 from worldmodels.environments.carracing.textures import Texture
@@ -55,10 +56,13 @@ class State(NamedTuple):
     step: jax.Array  # int32 [B], since the reset
 
 
-def build(tracks: Track) -> World:
+def build(tracks: Track, palette: Palette | None = None) -> World:
     """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it.
 
     It is in float32, whatever JAX's default is: so is the physics.
+
+    Args:
+        palette: the colours of each, with a leading [R]; None: gymnasium's usual ones.
 
     Raises:
         UserError: they are more than one world holds.
@@ -66,7 +70,8 @@ def build(tracks: Track) -> World:
     tracks = jax.tree.map(_single, tracks)
     _refuse_too_many(len(tracks.count))
     tiles = jax.vmap(contacts.index)(tracks)
-    texture = jax.lax.map(textures.bake, tracks, batch_size=_BATCH)
+    each = (tracks,) if palette is None else (tracks, palette)
+    texture = jax.lax.map(lambda one: textures.bake(*one), each, batch_size=_BATCH)
     return World(tiles, texture, tracks.count, tracks.start)
 
 
@@ -98,14 +103,19 @@ def reset(world: World, track: jax.Array) -> State:
 
 
 def step(
-    world: World, state: State, action: jax.Array
+    world: World,
+    state: State,
+    action: jax.Array,
+    lap_complete: float | jax.Array = LAP_COMPLETE,
 ) -> tuple[State, jax.Array, jax.Array]:
     """Drive 1/50 s with `action` [B, 3]: steering (-1 left .. 1 right), gas, brake.
 
+    Args:
+        lap_complete: the part of the tiles after which tile 0 is the finish.
+
     Returns:
         The new state, the rewards [B], and whether the episodes are over, bool [B]: by
-        all tiles visited, by tile 0 visited after 95 % of the others, or by leaving the
-        playfield.
+        all tiles visited, by the finish, or by leaving the playfield.
 
     Source: gymnasium's `CarRacing.step`.
     """
@@ -113,17 +123,36 @@ def step(
     car = physics.step(state.car, action, on_road)
     visited = state.visited | touched
     count = _count(visited)
-
     tiles = world.count[state.track].astype(car.x.dtype)
     paid = jnp.where(state.step == 0, 0, state.visited_count)
     reward = (count - paid) * (LAP_REWARD / tiles) + STEP_REWARD
-    finish = (visited[:, 0] & ~state.visited[:, 0] & 1) > 0
-    lap = (count == tiles) | (finish & (count > LAP_COMPLETE * tiles))
+    finish, reached = _finish(state, visited, count)
+    lap = (count == tiles) | (finish & (reached / tiles > lap_complete))
     x, y = physics.position(car)
     outside = jnp.maximum(jnp.abs(x), jnp.abs(y)) > PLAYFIELD
     reward = jnp.where(outside, OUTSIDE_REWARD, reward)
     state = State(car, state.track, visited, count, state.step + 1)
     return state, reward, lap | outside
+
+
+def lap_finished(reward: float) -> bool:
+    """Return whether an episode that is over ended by a lap: the others left."""
+    return bool(reward != OUTSIDE_REWARD)
+
+
+def _finish(
+    state: State, visited: jax.Array, count: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return whether tile 0 was visited in this step, and how many were by then, [B].
+
+    All tiles of the step count, where gymnasium counts them one after the other.
+    The first step answers for the reset as well, where gymnasium too may find that a
+    lap is over.
+    """
+    before, now = ((bits[:, 0] & 1) > 0 for bits in (state.visited, visited))
+    at_reset = before & (state.step == 0)
+    finish = at_reset | (now & ~before)
+    return finish, jnp.where(at_reset, state.visited_count, count)
 
 
 def observe(world: World, state: State) -> jax.Array:

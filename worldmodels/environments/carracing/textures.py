@@ -12,7 +12,7 @@ lies where, and only blocks that the road touches have one of their own.
   times as wide, each about the mean over four of its own: without that overlap, the
   edges jump from pixel to pixel and the first frames' error is four times as large.
 - Colours are packed as 0x00BBGGRR and 2 lower than gymnasium's, as smoothscale makes
-  every value.
+  every value; `colors` has those that may differ from track to track.
 
 Departure: visited tiles keep their colour. gymnasium's lose the 2 or 5 grey levels by
 which two of every three differ from the third. In its frames that changes 0.08 levels
@@ -20,13 +20,14 @@ of 255 on average, 0.9 in the 12x8 pixels about the car, where such tiles are.
 """
 
 from functools import lru_cache
-from types import ModuleType
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from worldmodels.environments.carracing import colors
+from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.tracks import Track
 
 PLAYFIELD = 2000 / 6  # m, from the middle to each edge
@@ -50,9 +51,9 @@ _SHALLOW = 3  # quads on most blocks
 _DEEP = 384  # blocks with more
 _SPAN = 7  # blocks along each axis that one quad touches: bounds of up to 23 m
 
-_DARK, _LIGHT = np.uint32(0x64CA64), np.uint32(0x64E464)  # (102, 204 or 230, 102) - 2
-_ROAD = np.array([0x646464, 0x666666, 0x696969], np.uint32)  # 102, 104, 107; - 2
+_USUAL = colors.palette(colors.USUAL)
 _KERB = np.array([0xFDFDFD, 0x0000FD], np.uint32)  # white, red; - 2
+_BLACK, _BACKGROUND, _GRASS = range(3)  # the ground without a road
 
 
 class Texture(NamedTuple):
@@ -77,29 +78,32 @@ class Level(NamedTuple):
     mask: int  # of v and u, before the shift
 
 
-def bake(track: Track) -> Texture:
+def bake(track: Track, palette: Palette = _USUAL) -> Texture:
     """Draw the ground of one track; jit it, and vmap it (some 10 MB a track).
 
     Tiles are drawn in gymnasium's order, each followed by its kerb.
     Source: gymnasium's `CarRacing._render_road`.
     """
-    quads, color, exists = _quads(track)
+    quads, color, exists = _quads(track, palette)
     edges = _edges(quads)
     pairs, narrow = _touches(quads, edges, exists)
     places, order, complete = _lists(pairs)
     ground, index = _ground()
-    pool = jnp.concatenate([ground, _means(_draw(edges, color, places, order), jnp)])
+    drawn = jnp.concatenate(
+        [_paint(ground, palette), _draw(edges, color, palette, places, order)]
+    )
+    pool = _means(drawn)
     slots = len(ground) + np.arange(_CAPACITY)
     index = jnp.asarray(index).at[places].set(slots.astype(np.uint16), mode="drop")
     texels = [pool.ravel(), *(level.ravel() for level in _coarse(pool, index))]
     return Texture(jnp.concatenate(texels), index, narrow & complete)
 
 
-def _quads(track: Track):
+def _quads(track: Track, palette: Palette):
     """Return quads [Q, 4, 2] in drawing order, their colours [Q], and which exist."""
     i = np.arange(track.tiles.shape[-3])
     quads = jnp.stack([track.tiles, track.kerbs], 1).reshape(-1, 4, 2)
-    color = np.stack([_ROAD[i % 3], _KERB[i % 2]], 1).ravel()
+    color = jnp.stack([palette.road[i % 3], _KERB[i % 2]], 1).ravel()
     exists = i < track.count
     return quads, color, jnp.stack([exists, exists & track.kerb], 1).ravel()
 
@@ -158,14 +162,14 @@ def _lists(pairs: jax.Array):
     return places, jnp.where(same, listed & 1023, -1)[:, :_LAYERS], complete
 
 
-def _draw(edges, color, places, order) -> jax.Array:
+def _draw(edges, color, palette, places, order) -> jax.Array:
     """Draw the touched blocks: packed colours [_CAPACITY, _DRAWN, _DRAWN]."""
     at = ((np.arange(_DRAWN) - (_DRAWN - 1) / 2) * TEXEL).astype(np.float32)
     x = (places % SIDE - SIDE / 2 + 0.5) * _METRES
     y = (places // SIDE - SIDE / 2 + 0.5) * _METRES
-    light = _has_patches(y[:, None] + at)[:, :, None]
-    light &= _has_patches(x[:, None] + at)[:, None, :]
-    drawn = jnp.where(light, _LIGHT, _DARK)
+    grass = _has_patches(y[:, None] + at)[:, :, None]
+    grass &= _has_patches(x[:, None] + at)[:, None, :]
+    drawn = jnp.where(grass, palette.grass, palette.background)
     drawn = _overdraw(drawn, edges, color, x, y, order[:, :_SHALLOW])
     (deep,) = jnp.nonzero(order[:, _SHALLOW] >= 0, size=_DEEP, fill_value=_CAPACITY)
     above = _overdraw(
@@ -193,7 +197,7 @@ def _overdraw(drawn, edges, color, x, y, order):
     low = jnp.where(a > 0, crossing, -jnp.inf).max(2)
     high = jnp.where(a < 0, crossing, jnp.inf).min(2)
     high = jnp.where(order[..., None] < 0, -jnp.inf, high)
-    paint = jnp.asarray(color)[order]
+    paint = color[order]
     for layer in range(order.shape[1]):
         inside = (low[:, layer, :, None] <= at) & (at <= high[:, layer, :, None])
         drawn = jnp.where(inside, paint[:, layer, None, None], drawn)
@@ -208,11 +212,14 @@ def _has_patches(metres):
     return jnp.floor(metres / (_PATCH * TEXEL)).astype(jnp.int32) % 2 == 0
 
 
-def _means(drawn, xp: ModuleType):
-    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN].
+def _paint(ground: np.ndarray, palette: Palette) -> jax.Array:
+    """Return blocks of ground [G, _DRAWN, _DRAWN] in their colours."""
+    painted = jnp.where(ground == _BACKGROUND, palette.background, np.uint32(0))
+    return jnp.where(ground == _GRASS, palette.grass, painted)
 
-    `xp` is the module of the arrays: numpy, for what all tracks share, or jax.numpy.
-    """
+
+def _means(drawn: jax.Array) -> jax.Array:
+    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN]."""
     fine, coarse = [], []
     for half in _split(drawn):
         fives = _sums(_sums(half, 5, 1, 1).mT, 5, 1, 1).mT
@@ -220,7 +227,7 @@ def _means(drawn, xp: ModuleType):
         fine.append(_divide(fives, 25))
         coarse.append(_divide(eights, 64))
     levels = [_join(*fine), _join(*coarse)]
-    return xp.concatenate(
+    return jnp.concatenate(
         [level.reshape(*drawn.shape[:-2], -1) for level in levels], -1
     )
 
@@ -277,19 +284,22 @@ def _join(red_blue, green):
 
 @lru_cache
 def _ground() -> tuple[np.ndarray, np.ndarray]:
-    """Return grass, playfield edge and black, without a road: pool [G, 320], index."""
+    """Return the playfield and its edge without a road: blocks [G, ...], the index.
+
+    Each texel of a block, [_DRAWN, _DRAWN], is _BLACK, _BACKGROUND or _GRASS.
+    """
     at = np.arange(_DRAWN) - (_DRAWN - 1) / 2
     texel = (np.arange(SIDE)[:, None] - SIDE / 2 + 0.5) * BLOCK + at
-    stripe = np.where(np.floor(texel / _PATCH) % 2 == 0, 2, 1)
-    stripe[abs(texel) > PLAYFIELD / TEXEL] = 0
+    stripe = np.where(np.floor(texel / _PATCH) % 2 == 0, _GRASS, _BACKGROUND)
+    stripe[abs(texel) > PLAYFIELD / TEXEL] = _BLACK
     kinds, kind = np.unique(stripe, axis=0, return_inverse=True)
-    both = kinds[:, None, :, None] * kinds[None, :, None, :]
-    drawn = np.where(both == 4, _LIGHT, np.where(both > 0, _DARK, 0)).astype(np.uint32)
-    means = _means(drawn, np).reshape(len(kinds) ** 2, -1)
-    pool, place = np.unique(means, axis=0, return_inverse=True)
+    # Grass where both a row and a column have it, black where either has.
+    both = np.minimum(kinds[:, None, :, None], kinds[None, :, None, :])
+    both = both.reshape(len(kinds) ** 2, _DRAWN, _DRAWN)
+    blocks, place = np.unique(both, axis=0, return_inverse=True)
     place = place.reshape(len(kinds), len(kinds))
     index = place[kind.ravel()[:, None], kind.ravel()]
-    return pool, index.ravel().astype(np.uint16)
+    return blocks, index.ravel().astype(np.uint16)
 
 
 def size() -> int:

@@ -45,16 +45,35 @@ def from_seed(seed: int) -> Track:
     Raises:
         UserError: it has more than MAX_TILES tiles.
     """
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    lap = None
-    while lap is None or not laps.closes(lap):
+    return from_generator(generator(seed), seed)
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return the generator of gymnasium's `reset(seed=seed)`."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+
+
+def from_generator(rng: np.random.Generator, seed: int | None = None) -> Track:
+    """Return the next track that gymnasium would make, and leave `rng` as it would.
+
+    Args:
+        seed: what `rng` was made of for this track; None: a track that is too long is
+            drawn again.
+
+    Raises:
+        UserError: the seed's track has more than MAX_TILES tiles.
+    """
+    while True:
         lap = laps.last_lap(laps.draw_checkpoints(rng.uniform))
-    if lap.count > MAX_TILES:
-        raise UserError(
-            f"The track of seed {seed} has {lap.count} tiles, more than the "
-            f"{MAX_TILES} that the simulator holds: choose another seed."
-        )
-    return lay(laps.padded(lap), np)
+        if lap is None or not laps.closes(lap):
+            continue
+        if lap.count <= MAX_TILES:
+            return lay(laps.padded(lap), np)
+        if seed is not None:
+            raise UserError(
+                f"The track of seed {seed} has {lap.count} tiles, more than the "
+                f"{MAX_TILES} that the simulator holds: choose another seed."
+            )
 
 
 def from_key(key: jax.Array) -> Track:
