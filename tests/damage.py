@@ -58,7 +58,7 @@ def remade(
 ) -> Path:
     """Publish a store again with other values of some arrays, or settings."""
     inputs = {
-        role: [SimpleNamespace(provenance=provenance) for provenance in given]
+        role: [SimpleNamespace(provenance=made_from, path=path) for made_from in given]
         for role, given in store.attributes["inputs"].items()
     }
     values = {name: store.read(name) for name in store.names()} | dict(arrays or {})

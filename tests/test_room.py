@@ -41,8 +41,8 @@ def test_each_stage_names_what_it_needs_what_there_is_and_what_decides(
         "rollouts": (["--steps=50000"], "rollouts.steps"),
         "vision": (["--batch-size=9999", *rollouts, *saved], "batch_size"),
         "latents": (["--vision", stores.vision.path, *rollouts[:2]], "vision.channels"),
-        "memory": (["--hidden-size=9999", *latents, *saved], "memory.hidden_size"),
-        "controller": (["--population=99999", *networks, *saved], "population"),
+        "memory": (["--hidden-size=4000", *latents, *saved], "memory.hidden_size"),
+        "controller": (["--population=60000", *networks, *saved], "population"),
         "evaluation": (["--episodes=9999", *networks, *blocks], "episodes"),
     }
     for stage, (arguments, named) in said.items():

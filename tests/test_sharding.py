@@ -20,7 +20,7 @@ AXES = ("episode", "time", "y", "x", "channel")
 @pytest.fixture(scope="module")
 def frames() -> np.ndarray:
     """Episodes of frames, the first of which is black."""
-    frames = np.random.default_rng(0).integers(0, 5, (ROWS, STEPS, 8, 8, 3), np.uint8)
+    frames = np.random.default_rng(0).integers(0, 5, (ROWS, STEPS, 64, 64, 3), np.uint8)
     frames[0] = 0
     return frames
 
