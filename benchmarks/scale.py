@@ -122,13 +122,11 @@ def measure(folder: Path, count: int, episodes: int) -> list[tuple[str, float, f
         kind: shards(folder, kind, count, episodes) for kind in ("rollouts", "latents")
     }
     for kind, paths in made.items():
-        opened = [open_artifact(path, kind) for path in paths[:0]]
 
         def work(kind=kind, paths=paths):
             return Episodes([open_artifact(path, kind) for path in paths])
 
         rows.append((f"open {kind}, as a training", *measured(work)))
-        del opened
     every = [*made["rollouts"], *made["latents"]]
     rows.append(
         (

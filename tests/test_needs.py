@@ -46,6 +46,28 @@ MEASURED = {
     "paper latents": ("latents", PAPER, Data(250, 1000, 1000), 0.6),
     "paper memory": ("memory", changed("memory", epochs=2), WHOLE, 2.1),
     # On another machine, where the compiler's cache was empty.
+    "paper controller, 100 tests": (
+        "controller",
+        changed(
+            "controller",
+            selection_episodes=100,
+            generations_per_block=1,
+            select_every=1,
+        ),
+        WHOLE,
+        1.67,
+    ),
+    "paper controller, 1,024 tests": (
+        "controller",
+        changed(
+            "controller",
+            selection_episodes=1024,
+            generations_per_block=1,
+            select_every=1,
+        ),
+        WHOLE,
+        7.47,
+    ),
     "whole rollouts": (
         "rollouts",
         changed("rollouts", episodes_per_shard=32),

@@ -116,6 +116,37 @@ def test_candidates_may_have_tracks_of_their_own(mesh, agent, weights, populatio
     assert len(np.unique(own)) > 1
 
 
+def test_a_device_has_the_tracks_of_its_cars_alone(mesh, world, population):
+    """Where each car has its own: of three on two devices the last fills up."""
+    three = jax.tree.map(lambda x: jnp.concatenate([x, x[:1] + 0]), world)
+    cars = Cars(
+        track=jnp.arange(3, dtype=jnp.int32),
+        seed=seed_words(np.arange(3)),
+        limit=jnp.array([5, 6, 7]),
+        mind=jnp.zeros((3, 1)),
+    )
+    own, divided, filled = simulation._divided(mesh, three, cars, 2)
+    assert own
+    assert divided.start.shape == (4, 3)
+    np.testing.assert_array_equal(filled.track, [0, 1, 0, 1])
+    np.testing.assert_array_equal(filled.limit, [5, 6, 7, 0])
+    shared = cars._replace(track=jnp.array([0, 1, 1]))
+    own, all_of_them, filled = simulation._divided(mesh, world, shared, 2)
+    assert not own
+    assert all_of_them is world
+    np.testing.assert_array_equal(filled.track, [0, 1, 1, 0])
+
+
+@pytest.mark.slow
+def test_tracks_that_are_divided_are_driven_as_before(mesh, agent, weights, population):
+    seeds = episode_seeds(Purpose.SELECTION, 0, 0, 0, 5)
+    one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
+    drive = [agent, weights, population[:1], seeds[::-1], STEPS]
+    alone, divided = (simulation.returns(m, *drive) for m in (one, mesh))
+    np.testing.assert_allclose(divided, alone, atol=1e-3)
+    assert len(np.unique(alone)) > 1
+
+
 @pytest.mark.slow
 def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
     policy = AgentPolicy(agent, weights)

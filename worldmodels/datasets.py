@@ -31,24 +31,27 @@ class Episodes:
         length: steps in each episode, int32 [E].
         seed: int64 [E].
         longest: the steps of the longest episode allowed, T.
-        place: of each episode, its shard's number among these and its own there, [E].
+        place: each episode's shard, and its number there, int [E, 2].
     """
 
     def __init__(self, shards: Sequence[Artifact]):
         self.shards = shards
-        self.length = np.concatenate([s.read("length") for s in shards])
+        lengths = [s.read("length") for s in shards]
+        self.length = np.concatenate(lengths)
         self.seed = np.concatenate([s.read("seed") for s in shards])
         self.longest = max(s.array("actions").shape[1] for s in shards)
-        sizes = [len(s.read("length")) for s in shards]
         self._decoded: dict[str, tuple[int, np.ndarray]] = {}
-        self.place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
+        sizes = [len(length) for length in lengths]
+        within = [np.arange(size) for size in sizes]
+        shard = np.repeat(np.arange(len(shards)), sizes)
+        self.place = np.stack([shard, np.concatenate(within)], axis=-1)
 
     def __len__(self) -> int:
         return len(self.length)
 
     def read(self, name: str, episode: int) -> np.ndarray:
         """Return the array `name` of one episode with its shard's padding, [T, ...]."""
-        shard, place = self.place[episode]
+        shard, place = self.place[episode].tolist()
         store = self.shards[shard]
         if store.array(name).chunks[0] == 1:
             return store.read(name, place)

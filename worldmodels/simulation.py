@@ -118,6 +118,8 @@ def returns(
     """
     seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
     distinct, track = np.unique(seeds, return_inverse=True)
+    if len(distinct) == seeds.size:  # each car its own, in the order of the cars
+        distinct, track = seeds.ravel(), np.arange(seeds.size)
     candidate = np.repeat(np.arange(len(population)), seeds.shape[1])
     policy = AgentPolicy(agent, weights)
     population = jnp.asarray(population, agent.vision.dtype)
@@ -213,13 +215,13 @@ def totals(mesh: Mesh, policy: Policy, world: World, cars: Cars) -> np.ndarray:
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     groups = -(-share // CARS_A_CORE) if on_cpu else 1
     size = -(-share // groups)
-    cars = _fill(cars, mesh.size * groups * size)
-    return np.asarray(_totals(mesh, size, policy, world, cars))[:count]
+    own, world, cars = _divided(mesh, world, cars, groups * size)
+    return np.asarray(_totals(mesh, size, own, policy, world, cars))[:count]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _totals(
-    mesh: Mesh, size: int, policy: Policy, world: World, cars: Cars
+    mesh: Mesh, size: int, own: bool, policy: Policy, world: World, cars: Cars
 ) -> jax.Array:
     def share(policy: Policy, world: World, cars: Cars) -> jax.Array:
         """Drive one device's cars, `size` at a time."""
@@ -234,44 +236,68 @@ def _totals(
         groups = jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), cars)
         return jax.lax.map(drive, groups).reshape(-1)
 
-    return _spread(mesh, share, PartitionSpec("cars"))(policy, world, cars)
+    return _spread(mesh, own, share, PartitionSpec("cars"))(policy, world, cars)
 
 
 def record(mesh: Mesh, policy: Policy, world: World, cars: Cars, steps: int) -> Record:
     """Drive every car for `steps` steps and return all that happened, in numpy."""
     count = len(cars.track)
-    cars = _fill(cars, -(-count // mesh.size) * mesh.size)
-    records = _record(mesh, steps, policy, world, cars)
+    own, world, cars = _divided(mesh, world, cars, -(-count // mesh.size))
+    records = _record(mesh, steps, own, policy, world, cars)
     return jax.tree.map(lambda x: np.asarray(x)[:, :count], records)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _record(mesh: Mesh, steps: int, policy: Policy, world: World, cars: Cars) -> Record:
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _record(
+    mesh: Mesh, steps: int, own: bool, policy: Policy, world: World, cars: Cars
+) -> Record:
     def share(policy: Policy, world: World, cars: Cars) -> Record:
         def step(drive: Drive, _) -> tuple[Drive, Record]:
             return advance(world, policy, cars, drive)
 
         return jax.lax.scan(step, start(world, cars), None, length=steps)[1]
 
-    return _spread(mesh, share, PartitionSpec(None, "cars"))(policy, world, cars)
+    along = PartitionSpec(None, "cars")
+    return _spread(mesh, own, share, along)(policy, world, cars)
 
 
-def _fill(cars: Cars, count: int) -> Cars:
-    """Add cars that do not drive, so that the devices share alike."""
-    missing = count - len(cars.track)
-    cars = jax.tree.map(
-        lambda x: jnp.concatenate([x, jnp.repeat(x[:1], missing, axis=0)]), cars
+def _divided(
+    mesh: Mesh, world: World, cars: Cars, share: int
+) -> tuple[bool, World, Cars]:
+    """Fill up the cars, so that each device has `share`, and the tracks with them.
+
+    Returns:
+        Whether each car has a track of its own. Then a device has the tracks of its
+        cars alone: it would otherwise have a copy of all, 3.3 MB each. And the tracks
+        and the cars, whose `track` counts among those that their device has.
+    """
+    count = len(cars.track)
+    own = mesh.size > 1 and np.array_equal(cars.track, np.arange(len(world.count)))
+    cars = _filled(cars, mesh.size * share)
+    cars = cars._replace(limit=cars.limit.at[count:].set(0))  # these do not drive
+    if own:
+        world = _filled(world, mesh.size * share)
+        cars = cars._replace(track=jnp.arange(len(cars.track)) % share)
+    return own, world, cars
+
+
+def _filled(rows: Any, count: int) -> Any:
+    """Repeat the first row of all arrays at their end, up to `count` rows."""
+    missing = count - len(jax.tree.leaves(rows)[0])
+    if not missing:
+        return rows
+    return jax.tree.map(
+        lambda x: jnp.concatenate([x, jnp.repeat(x[:1], missing, axis=0)]), rows
     )
-    return cars._replace(limit=cars.limit.at[count - missing :].set(0))
 
 
-def _spread(mesh: Mesh, share: Callable, out: PartitionSpec) -> Callable:
-    """Let each device do its share of the cars; policy and world go to all."""
+def _spread(mesh: Mesh, own: bool, share: Callable, out: PartitionSpec) -> Callable:
+    """Let each device do its share of the cars, on their own tracks or on all."""
     everywhere, split = PartitionSpec(), PartitionSpec("cars")
     return jax.shard_map(
         share,
         mesh=mesh,
-        in_specs=(everywhere, everywhere, split),
+        in_specs=(everywhere, split if own else everywhere, split),
         out_specs=out,
         check_vma=False,
     )
