@@ -84,3 +84,6 @@ onsuccess:
     for job in workflow.dag.jobs:
         if job.output.get("summary"):
             print(Path(job.output.summary).read_text(), flush=True)
+        # Not when its store is published: Snakemake may yet delete that.
+        if checkpoint := job.params.get("checkpoint"):
+            Path(checkpoint).unlink(missing_ok=True)

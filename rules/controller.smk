@@ -23,7 +23,8 @@ rule evolve_block:
         gpu=0,
     params:
         given=options("latents", "previous", "start"),
-        checkpoint=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
+        # One for all blocks: the last of a block stays until the next has used its store.
+        checkpoint=f"{CHECKPOINTS}/controller.ckpt",
         flags=stage_flags("controller"),
         version=VERSIONS["controller"],
     shell:

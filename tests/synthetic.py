@@ -218,8 +218,8 @@ def _write_generations(store, block: int, rng: np.random.Generator) -> None:
     returns = rng.normal(100 * block, 20, (len(tested), SELECTION)).astype(np.float32)
     selection = episode_seeds(Purpose.SELECTION, 0, 0, 0, SELECTION)
     store.write("selection/generation", first + tested, ("test",))
-    store.write("selection/returns", returns, ("test", "track"))
-    store.write("selection/seed", selection, ("track",))
+    store.write("selection/returns", returns, ("test", "selection_track"))
+    store.write("selection/seed", selection, ("selection_track",))
     means = population.mean(axis=1)[tested - 1]
     store.write("selection/mean", means, ("test", "parameter"))
 

@@ -70,7 +70,7 @@ def test_dimensions_have_names(store):
     artifact = open_artifact(store)
     assert artifact.array("x").metadata.dimension_names == ("episode", "time")
     kernel = artifact.array("params/dense/kernel")
-    assert kernel.metadata.dimension_names == ("axis0", "axis1")
+    assert kernel.metadata.dimension_names == ("kernel_0", "kernel_1")
 
 
 def test_opens_with_plain_zarr_and_says_nothing(store):
@@ -83,12 +83,6 @@ def test_opens_with_plain_zarr_and_says_nothing(store):
         assert group["params/half"].dtype == np.float16
         assert group.attrs["complete"] is True
         np.testing.assert_array_equal(open_artifact(store).read("x", 0), [1, 2, 3, 4])
-
-
-def test_opens_with_xarray(store):
-    xarray = pytest.importorskip("xarray")
-    dataset = xarray.open_zarr(store, consolidated=False)
-    assert dataset["x"].dims == ("episode", "time")
 
 
 # Read only when whole.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_store import make, refusal
 
-from worldmodels import publication
+from worldmodels import places
 from worldmodels.artifacts import open_artifact
 from worldmodels.publication import create
 
@@ -105,7 +105,7 @@ def test_a_folder_published_by_another_since_is_not_written_to(store, monkeypatc
     def locked_when_the_other_is_done(descriptor, operation):
         partial.rename(store.parent / "published")
 
-    monkeypatch.setattr(publication.fcntl, "flock", locked_when_the_other_is_done)
+    monkeypatch.setattr(places.fcntl, "flock", locked_when_the_other_is_done)
     assert "another process is writing" in refusal(store, make)
 
 

@@ -40,7 +40,7 @@ _WORKERS = {
     **_NUMBER,
 }
 _CHECKPOINT = {
-    "help": "file to resume a killed run from; deleted when the store is published",
+    "help": "file to go on from after a kill; to be deleted once the store is there",
     "required": True,
     **_ONE,
 }

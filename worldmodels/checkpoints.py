@@ -1,7 +1,10 @@
 """Checkpoints of running stages: how a killed training goes on where it was.
 
 A checkpoint is no artifact: one file, replaced atomically, that only the same stage
-with the same settings and inputs reads again (its fingerprint says so). The file is a
+with the same settings and inputs reads again (its fingerprint says so). The last one
+outlives the store that is published from it: a workflow manager deletes the store of a
+job that it could not count as done, and a repeat then publishes it again at once. The
+Snakefile deletes it when all jobs are done. The file is a
 CRC-32 of four bytes and then msgpack: damage is seen before anything is decoded. It is
 locked while its stage runs, because a killed workflow driver leaves its worker running
 and a restart must not start a second one.
@@ -19,7 +22,7 @@ from typing import Any
 from flax import serialization
 
 from worldmodels.artifacts import ArtifactError
-from worldmodels.publication import refuse_full_disk
+from worldmodels.disk import refuse_full_disk
 
 
 class Checkpoint:
@@ -31,12 +34,8 @@ class Checkpoint:
     def __init__(self, path: Path, fingerprint: str):
         self.path = path
         self.fingerprint = fingerprint
+        self.seconds_before = 0.0  # wall time of the runs that are gone on from
         self._started = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Wall time spent on the stage so far, with that of the runs before this."""
-        return time.monotonic() - self._started
 
     def load(self) -> Any | None:
         """Return what `save` was given last, or None when there is nothing to resume.
@@ -53,7 +52,7 @@ class Checkpoint:
         content = serialization.msgpack_restore(stored[4:])
         if content["fingerprint"] != self.fingerprint:
             return None
-        self._started -= content["seconds"]
+        self.seconds_before = content["seconds"]
         return content["state"]
 
     def save(self, state: Any) -> None:
@@ -62,8 +61,8 @@ class Checkpoint:
         Raises:
             ArtifactError: when the disk is full. The last checkpoint is still there.
         """
-        content = {"fingerprint": self.fingerprint, "seconds": self.seconds}
-        content["state"] = state
+        seconds = self.seconds_before + time.monotonic() - self._started
+        content = {"fingerprint": self.fingerprint, "seconds": seconds, "state": state}
         stored = serialization.msgpack_serialize(content)
         fresh = self.path.with_name(self.path.name + ".new")
         with refuse_full_disk(self.path):
@@ -75,10 +74,6 @@ class Checkpoint:
             except OSError:
                 fresh.unlink(missing_ok=True)
                 raise
-
-    def discard(self) -> None:
-        """Delete the checkpoint, once the stage's artifact is published."""
-        self.path.unlink(missing_ok=True)
 
 
 def _checksum(stored: bytes | memoryview) -> bytes:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE  # what a shell says of a tool that it ended
     except OSError as error:
-        from worldmodels.publication import explanation  # heavy, and rarely needed
+        from worldmodels.disk import explanation  # heavy, and rarely needed
 
         if (sentence := explanation(error)) is None:
             raise

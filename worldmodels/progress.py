@@ -11,6 +11,8 @@ from typing import Self
 
 from tqdm import tqdm
 
+from worldmodels.logs import open_log
+
 _INTERVAL = 10.0  # seconds between two lines
 
 
@@ -36,8 +38,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._log is not None:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._log.open("a", encoding="utf-8")
+            self._file = open_log(self._log)
         if sys.stderr.isatty():
             self._bar = tqdm(
                 desc=self._title,

@@ -1,18 +1,15 @@
 """Publication: a store or a file appears in its place whole, or not at all.
 
-A store is filled in a hidden folder beside its final place and renamed into it when it
-is complete, so a reader never sees half of one and a failure leaves the last good one.
-What is recorded then is what `artifacts` compares at opening. The metadata is
-consolidated: other readers need not list folders, and so do not stumble over what a
-workflow manager puts there.
+A store is filled in a hidden folder beside its final place (`places` says what may be
+replaced) and moved into it when it is complete, so a reader never sees half of one and
+a failure leaves the last good one. What is recorded then is what `artifacts` compares
+at opening. The metadata is consolidated: other readers need not list folders, and so do
+not stumble over what a workflow manager puts there.
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
-import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +20,12 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from worldmodels import places
 from worldmodels.artifacts import SCHEMA, Artifact, ArtifactError, count_files
+from worldmodels.disk import refuse_full_disk
 from worldmodels.provenance import fingerprint, input_hashes, surroundings
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_BARRED = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EEXIST,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-)
+_SKEW = 60.0  # seconds that the clocks of a cluster's nodes may differ by
 
 
 class Writer:
@@ -74,9 +64,14 @@ class Writer:
         )
 
     def write(self, name: str, values: Any, dimensions: Sequence[str] = ()) -> None:
-        """Write a whole array at once; unnamed axes are called axis0, axis1, ..."""
+        """Write a whole array at once.
+
+        Unnamed axes are called after their array, kernel_0, kernel_1, ...: arrays of
+        one group that share the name of an axis must share its length for xarray.
+        """
         values = np.asarray(values)
-        names = list(dimensions) or [f"axis{n}" for n in range(values.ndim)]
+        leaf = name.rpartition("/")[2]
+        names = list(dimensions) or [f"{leaf}_{n}" for n in range(values.ndim)]
         self.array(name, values.shape, values.dtype, names)[...] = values
 
     def tree(self, prefix: str, tree: Mapping[str, Any]) -> None:
@@ -106,110 +101,43 @@ def create(
         stage_version: the stage's own version; part of the provenance.
 
     Raises:
-        ArtifactError: when another process is writing the same store, when its folder
-            cannot be made, or when the disk is full. What stood at `path` before is
-            still there then.
+        ArtifactError: before the block, when `path` may not be replaced, when another
+            process is writing the same store, or when an input is from the future; or
+            when the disk is full. What stood at `path` before is still there then.
     """
     path = Path(path)
-    started = time.time()
-    with refuse_full_disk(path), _exclusive(path) as folder:
-        attributes = _attributes(kind, config, inputs, stage_version)
+    started = time.monotonic()
+    with refuse_full_disk(path), places.new_store(path, kind) as (folder, place):
         try:
+            _refuse_future(inputs)
+            attributes = _attributes(kind, config, inputs, stage_version)
             writer = Writer(folder)
             yield writer
-            seconds = writer.seconds_before + time.time() - started
+            seconds = writer.seconds_before + time.monotonic() - started
             attributes["wall_seconds"] = round(seconds, 3)
             _complete(folder, attributes)
-            _publish(folder, path)
+            places.store_place(path, kind)  # much may have happened since
+            places.publish(folder, place)
         except BaseException:
-            _remove(folder)
+            places.remove(folder)
             raise
 
 
-def _remove(folder: Path) -> None:
-    """Delete a folder whose last chunks zarr's threads may still be writing.
+def _refuse_future(inputs: Mapping[str, Artifact | Sequence[Artifact]]) -> None:
+    """Refuse inputs that Snakemake would hold for newer than what is made of them.
 
-    When one write fails, those beside it go on, and each makes its folder anew.
+    It deletes what is made then, after all the work.
     """
-    for _ in range(6):
-        shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def refuse_full_disk(path: Path) -> Iterator[None]:
-    """Turn a full disk into one sentence that names what could not be written."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise ArtifactError(_full_disk(path)) from error
-
-
-def explanation(error: OSError) -> str | None:
-    """Return one sentence on a place that cannot be written; None: it is a bug."""
-    place = error.filename2 or error.filename  # renamed to, or the only one
-    if error.errno in _FULL:
-        return _full_disk(place)
-    if error.errno not in _BARRED or place is None:
-        return None
-    # What says that the file exists is mkdir: a folder is needed in its place.
-    number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno
-    return (
-        f"{place} cannot be opened or written ({os.strerror(number)}); choose a place "
-        "where this user may write"
-    )
-
-
-def _full_disk(place: Path | str | None) -> str:
-    where = f": {place} could not be written" if place else ""
-    return (
-        f"the disk is full{where}; free some space and run the same command again, "
-        "finished artifacts are kept"
-    )
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path`, locked against other writers."""
-    folder = path.with_name(f".{path.name}.partial")
-    lock = _locked(folder, path)
-    try:
-        if not path.exists() and _set_aside(path).exists():
-            # A writer was killed between the two renames of `_publish`.
-            os.rename(_set_aside(path), path)
-        for leftover in folder.iterdir():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        yield folder
-    finally:
-        os.close(lock)
-
-
-def _locked(folder: Path, path: Path) -> int:
-    """Make `folder` and return its descriptor, which holds the lock until closed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise
-        raise ArtifactError(
-            f"{path} cannot be written ({error.strerror}: {error.filename}); choose a "
-            "place where this user may write"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Another writer may have published this very folder since it was opened.
-        held = folder.exists() and os.path.samestat(os.fstat(lock), os.stat(folder))
-    except BlockingIOError:
-        held = False
-    if not held:
-        os.close(lock)
-        raise ArtifactError(
-            f"another process is writing {path}; wait for it to end or stop it"
-        )
-    return lock
+    for given in inputs.values():
+        for store in given if isinstance(given, Sequence) else [given]:
+            with contextlib.suppress(FileNotFoundError):
+                made = (store.path / ".snakemake_timestamp").stat().st_mtime
+                if made > time.time() + _SKEW:
+                    raise ArtifactError(
+                        f"{store.path} was made at a later time than the clock shows "
+                        "now; set the clock right, or run `snakemake --touch` and the "
+                        "same command again"
+                    )
 
 
 def _complete(folder: Path, attributes: Mapping[str, Any]) -> None:
@@ -225,20 +153,6 @@ def _complete(folder: Path, attributes: Mapping[str, Any]) -> None:
         group = zarr.consolidate_metadata(str(folder))
     # Last, and only after everything else has been written.
     group.attrs["complete"] = True
-
-
-def _publish(folder: Path, path: Path) -> None:
-    """Rename a complete store into its place, and delete what stood there."""
-    old = _set_aside(path)
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        os.rename(path, old)
-    os.rename(folder, path)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _set_aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
 
 
 def _groups(folder: Path) -> list[Path]:
@@ -298,13 +212,12 @@ def publish_text(path: Path, text: str) -> None:
     """Write a file that is no store in one go: a reader never sees half of it.
 
     Raises:
-        ArtifactError: when the disk is full.
+        ArtifactError: for a folder or device in its place, or when the disk is full.
     """
-    fresh = path.with_name(f".{path.name}.new")
-    with refuse_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
+    publish_bytes(path, text.encode())
+
+
+def publish_bytes(path: Path, content: bytes) -> None:
+    """Write a file of any content as `publish_text` does."""
+    with refuse_full_disk(path), places.new_file(path) as fresh:
+        fresh.write_bytes(content)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from worldmodels import places
 from worldmodels.errors import UserError
 from worldmodels.publication import publish_text
 
@@ -24,14 +25,28 @@ def publish(out: Path, table: str, data: dict[str, Any]) -> None:
     """Write `table` to `out` and `data` as JSON beside it, and print the table.
 
     Raises:
-        UserError: for a table that would lie where the JSON does, or a full disk.
+        UserError: as `prepare`, or for a full disk.
     """
-    beside = out.with_suffix(".json")
-    if out.suffix.lower() == beside.suffix:
+    prepare(out)
+    publish_text(out, table)
+    publish_text(_beside(out), json.dumps(data, indent=2) + "\n")
+    print(table, end="")
+
+
+def prepare(out: Path) -> None:
+    """Refuse a table, before the work, that could not be written to `out`.
+
+    Raises:
+        UserError: for a table that would lie where the JSON does, or a place of either
+            that may not be replaced or written.
+    """
+    if out.suffix.lower() == _beside(out).suffix:
         raise UserError(
             f"{out} would be overwritten: the same as JSON is written beside the "
             f"table; give the table another ending, such as {out.with_suffix('.txt')}"
         )
-    publish_text(beside, json.dumps(data, indent=2) + "\n")
-    publish_text(out, table)
-    print(table, end="")
+    places.check_beside(out, _beside(out))
+
+
+def _beside(out: Path) -> Path:
+    return out.with_suffix(".json")

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 from flax import serialization
 
+from worldmodels import stopping
 from worldmodels.checkpoints import Checkpoint
 from worldmodels.datasets import Stream
 from worldmodels.errors import UserError
@@ -111,6 +112,8 @@ def fit(
 ) -> tuple[TrainState, dict[str, np.ndarray]]:
     """Train on a whole stream, from the checkpoint on when there is one.
 
+    A signal to stop is heard after the next call of `update`, which is saved first.
+
     Args:
         state: where to start when there is no checkpoint.
         update: made by `updates`.
@@ -133,7 +136,10 @@ def fit(
     state, history = _resume(checkpoint, state)
     done = int(state.step)
     saved = time.monotonic()
-    with Progress(title, stream.steps, log, initial=done) as progress:
+    with (
+        Progress(title, stream.steps, log, initial=done) as progress,
+        stopping.held_back() as stop,
+    ):
         for batches in stream.batches(done, group):
             state, metrics = update(state, batches, key)
             metrics = {name: np.asarray(values) for name, values in metrics.items()}
@@ -143,9 +149,12 @@ def fit(
             count = len(metrics["loss"])
             done += count
             progress.update(count, loss=float(metrics["loss"].mean()))
-            if time.monotonic() - saved > interval or done == stream.steps:
+            due = time.monotonic() - saved > interval
+            if due or stop() or done == stream.steps:
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
+            if stop():
+                break
     return state, {name: np.concatenate(parts) for name, parts in history.items()}
 
 

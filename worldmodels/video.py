@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worldmodels import pictures
+from worldmodels import pictures, places
+from worldmodels.disk import refuse_full_disk
 from worldmodels.environments.games import CARRACING, Action, Game
 from worldmodels.errors import UserError
 
@@ -197,40 +197,27 @@ def write(
         max_bytes_per_second: bound on an mp4's rate, for a file that must stay small.
 
     Raises:
-        UserError: for another suffix.
+        UserError: for another suffix, a place that may not be replaced or written, or
+            a full disk.
     """
     path = Path(path)
     prepare(path)
-    fresh = _fresh(path)
-    try:
+    with refuse_full_disk(path), places.new_file(path) as fresh:
         if path.suffix.lower() == ".gif":
             _write_gif(fresh, frames, frames_per_second)
         else:
             _write_mp4(fresh, frames, frames_per_second, max_bytes_per_second)
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def prepare(path: Path) -> None:
     """Make the folder of a film, and fail now if the film could not be written there.
 
     Raises:
-        UserError: for another suffix, or a folder in its place.
-        OSError: when this user may not write there.
+        UserError: for another suffix, or a place that may not be replaced or written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path} must end in .mp4 or .gif")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the film another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _fresh(path)
-    fresh.touch()
-    fresh.unlink()
-
-
-def _fresh(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.new{path.suffix}")
+    places.check_file(path)
 
 
 def _write_mp4(
@@ -252,7 +239,7 @@ def _write_mp4(
         # Several threads share out a bound rate by who is first: no film twice.
         options += ["-threads", "1"]
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source]
-    command = [*ffmpeg, *options, "-movflags", "+faststart", str(path)]
+    command = [*ffmpeg, *options, "-movflags", "+faststart", f"file:{path}"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

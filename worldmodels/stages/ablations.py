@@ -32,6 +32,7 @@ def run(
     Raises:
         UserError: for a bad store, or for other seeds or tracks than the first has.
     """
+    tables.prepare(out)
     scores: Scores = {}
     with Progress("ablations", len(ablation), log) as progress:
         for name, *stores in ablation:

@@ -40,7 +40,7 @@ _GENERATION = {
 }
 _SELECTION = {
     "selection/generation": ("test",),
-    "selection/returns": ("test", "track"),
+    "selection/returns": ("test", "selection_track"),
     "selection/mean": ("test", "parameter"),
 }
 Records = dict[str, list[np.ndarray]]
@@ -124,17 +124,16 @@ def run(
     es = Evolution(settings.population, dimension, settings.sigma)
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
     with (
+        publication.create(
+            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _arena(agent, weights, environment, settings, inputs, workers) as drive,
     ):
         plan = Plan(es, drive, shared, settings, environment.max_steps, round)
         search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
-        with publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
-        ) as store:
-            store.seconds_before = saved.seconds
-            _write(store, search, records, plan)
-        saved.discard()
+        store.seconds_before = saved.seconds_before
+        _write(store, search, records, plan)
 
 
 def _inputs(
@@ -287,5 +286,5 @@ def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
         dimensions |= {"track_seed": ("generation", "candidate", "track")}
     for name, along in dimensions.items():
         store.write(name, np.stack(records[name]), along)
-    store.write("selection/seed", _selection_seeds(plan), ["track"])
+    store.write("selection/seed", _selection_seeds(plan), ["selection_track"])
     store.tree("state", search.to_arrays())

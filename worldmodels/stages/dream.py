@@ -23,7 +23,6 @@ from worldmodels.imagery import Eyes
 from worldmodels.lineage import check_any_input
 from worldmodels.policies import random_policy
 from worldmodels.progress import Progress
-from worldmodels.publication import refuse_full_disk
 from worldmodels.quantities import count
 from worldmodels.randomness import episode_keys, seed_words
 from worldmodels.stages import drivers
@@ -90,7 +89,7 @@ def run(
     compute.prepare(stores.memory.config["dtype"])
     plan = _plan(stores, controller, actions, temperature, seed)
     film = _dream(plan, seed, steps)
-    with refuse_full_disk(out), Progress("dream", len(film.actions), None) as progress:
+    with Progress("dream", len(film.actions), None) as progress:
         _write(film, out, progress)
     total = film.rewards.sum()
     told = f"{total:.1f}" if np.isfinite(total) else "unknown to M"

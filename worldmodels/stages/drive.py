@@ -18,7 +18,6 @@ from worldmodels.environments.episodes import Episode
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.progress import Progress
-from worldmodels.publication import refuse_full_disk
 from worldmodels.stages import drivers
 from worldmodels.stages.drivers import Driver
 
@@ -50,8 +49,7 @@ def run(
     driver = _driver(controller, vision, memory, pretrained)
     recording = _drive(driver, seed, steps)
     film = _film(driver.agent, driver.weights, recording)
-    with refuse_full_disk(out):
-        _write(film, out)
+    _write(film, out)
     print(
         f"{film.game.score} {film.total_reward:.1f} in {len(recording.rewards):,} "
         f"steps, {film.game.place} of seed {seed}; film: {out}"

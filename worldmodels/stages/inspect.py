@@ -7,7 +7,7 @@ import numpy as np
 
 from worldmodels import pictures
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.publication import refuse_full_disk
+from worldmodels.publication import publish_bytes
 from worldmodels.quantities import count, duration, size
 
 _SHEET_EPISODES = 8
@@ -136,6 +136,4 @@ def write_contact_sheet(artifact: Artifact, path: Path) -> None:
     shown = pictures.spread(len(length), _SHEET_EPISODES)
     episodes = [artifact.read("frames", int(n))[: length[n]] for n in shown]
     sheet = pictures.enlarge(pictures.contact_sheet(episodes), 2)
-    with refuse_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pictures.png(sheet))
+    publish_bytes(path, pictures.png(sheet))

@@ -53,7 +53,12 @@ def fit_and_publish(
     stage, version = learner.stage, VERSIONS[learner.stage]
     # The fields too: a checkpoint of another form is none to go on from.
     identity = [config, input_hashes(inputs), version, training.TrainState._fields]
-    with open_checkpoint(checkpoint, fingerprint(identity)) as saved:
+    with (
+        publication.create(
+            out, stage, config=config, inputs=inputs, stage_version=version
+        ) as store,
+        open_checkpoint(checkpoint, fingerprint(identity)) as saved,
+    ):
         state, history = training.fit(
             training.initial(learner.params, learner.optimizer, learner.carry),
             training.updates(learner.loss, learner.optimizer, config["debug"]),
@@ -65,17 +70,12 @@ def fit_and_publish(
             log=log,
             interval=checkpoint_seconds,
         )
-        examined = learner.examine(state.params)
-        with publication.create(
-            out, stage, config=config, inputs=inputs, stage_version=version
-        ) as store:
-            store.seconds_before = saved.seconds
-            store.tree("params", jax.device_get(state.params))
-            for name, values in history.items():
-                store.write(f"history/{name}", values, ["update"])
-            for name, (values, axes) in examined.items():
-                store.write(name, values, axes)
-        saved.discard()
+        store.seconds_before = saved.seconds_before
+        store.tree("params", jax.device_get(state.params))
+        for name, values in history.items():
+            store.write(f"history/{name}", values, ["update"])
+        for name, (values, axes) in learner.examine(state.params).items():
+            store.write(name, values, axes)
 
 
 def params_of(

@@ -6,7 +6,7 @@ Deleting it costs nothing: everything in it comes from the stores.
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldmodels import compute, report, sweep
+from worldmodels import compute, places, report, sweep
 from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
 from worldmodels.progress import Progress
@@ -33,6 +33,8 @@ def run(
     """
     if not stores:
         raise UserError("a report needs at least one store; give some")
+    beside = out.with_name("summary.txt")
+    places.check_beside(out, beside)
     artifacts = [open_artifact(path) for path in stores]
     dtypes = {artifact.config.get("dtype") for artifact in artifacts}
     compute.prepare("float64" if "float64" in dtypes else "float32")
@@ -43,5 +45,5 @@ def run(
         html = report.html(rounds, lambda: progress.update(1), found)
     summary = report.summary(rounds, out)
     publish_text(out, html)
-    publish_text(out.with_name("summary.txt"), summary)
+    publish_text(beside, summary)
     print(summary, end="")

@@ -21,6 +21,7 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
         UserError: for a bad store, one of a controller that learnt in the game, or
             those that cannot be compared.
     """
+    tables.prepare(out)
     with Progress("temperatures", len(stores), log) as progress:
         found = sweep.read([open_artifact(path, "evaluation") for path in stores])
         progress.update(len(stores))

@@ -1,0 +1,32 @@
+"""The log file of a stage, and those of the tries before."""
+
+import contextlib
+import os
+from itertools import count
+from pathlib import Path
+from typing import TextIO
+
+
+def open_log(path: Path) -> TextIO:
+    """Open a log to append lines to; one that is begun gets a second name as well.
+
+    Snakemake deletes the log of a job before each try. Its second name,
+    tries/NAME-1.log beside it, then NAME-2.log and so on, keeps what the try said.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begun = not path.exists()
+    file = path.open("a", encoding="utf-8")
+    if begun and path.is_file():
+        # A file system without links keeps the last try's log alone.
+        with contextlib.suppress(OSError):
+            _name_again(path)
+    return file
+
+
+def _name_again(path: Path) -> None:
+    folder = path.parent / "tries"
+    folder.mkdir(exist_ok=True)
+    for number in count(1):
+        with contextlib.suppress(FileExistsError):
+            os.link(path, folder / f"{path.stem}-{number}{path.suffix}")
+            return

@@ -1,0 +1,285 @@
+"""Places: what a result may replace, who may write it, and how it gets there.
+
+Nothing is replaced but what a command of this project made: a store by a store of the
+same kind, a file by a file. A place changes in one step of the file system, so that
+what is there after a kill or a power cut is the old result or the new one, whole.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from worldmodels.artifacts import ArtifactError
+from worldmodels.disk import refuse_barred
+
+# What a workflow manager and a file browser add to the folder of a store.
+_ADDED = {".snakemake_timestamp", ".DS_Store"}
+_PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
+_MARKS = {"kind", "schema", "provenance", "files"}
+_LARGEST_METADATA = 2**26  # bytes
+
+_AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
+_CANNOT_SWAP = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def store_place(path: Path, kind: str) -> Path:
+    """Return where a store of `kind` may be published: `path`, or what it links to.
+
+    Raises:
+        ArtifactError: when something else than such a store, or an empty folder, is
+            there.
+    """
+    if path.is_symlink() and not path.is_dir():
+        raise ArtifactError(
+            f"{path} is a link to {os.readlink(path)}, which is no folder; remove the "
+            "link or give another path"
+        )
+    place = Path(os.path.realpath(path))
+    if not os.path.lexists(place):
+        return place
+    if not place.is_dir():
+        raise ArtifactError(
+            f"{path} is {_sort(place)} and a store is a folder; give another path"
+        )
+    if os.path.ismount(place) or Path.cwd().is_relative_to(place):
+        raise ArtifactError(
+            f"{path} is a folder that is in use, as a mount point or as this "
+            "command's own; give the path of a folder in it"
+        )
+    if set(os.listdir(place)) - _ADDED:
+        _refuse_others(path, place, kind)
+    return place
+
+
+def _refuse_others(path: Path, place: Path, kind: str) -> None:
+    found = _stored_kind(place / "zarr.json")
+    if found is None:
+        names = ", ".join(sorted(os.listdir(place))[:3])
+        raise ArtifactError(
+            f"{path} holds other files ({names}) and no {kind} store of this project "
+            "that could be replaced; give another path"
+        )
+    if found != kind:
+        raise ArtifactError(
+            f"{path} is a store of the kind {found} and is not replaced by one of the "
+            f"kind {kind}; give another path or delete it first"
+        )
+    if stranger := next(_strangers(place), None):
+        raise ArtifactError(
+            f"{path} holds {stranger}, which is no part of the store and would be "
+            "lost; move it elsewhere or give another path"
+        )
+
+
+def _stored_kind(metadata: Path) -> str | None:
+    """Return the kind that a store of this project names; None: it is no such store."""
+    try:
+        about = metadata.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_METADATA:
+            return None
+        attributes = json.loads(metadata.read_bytes())["attributes"]
+        return str(attributes["kind"]) if attributes.keys() >= _MARKS else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _strangers(store: Path) -> Iterator[Path]:
+    """Yield what lies in a store and was not put there by its stage."""
+    for entry in os.scandir(store):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _strangers(Path(entry.path))
+        elif entry.name not in _ADDED and (
+            not entry.is_file(follow_symlinks=False)
+            or not _PART_OF_A_STORE.fullmatch(entry.name)
+        ):
+            yield Path(entry.path)
+
+
+def _sort(place: Path) -> str:
+    return "a file" if place.is_file() else "a device, pipe or socket"
+
+
+@contextlib.contextmanager
+def new_store(path: Path, kind: str) -> Iterator[tuple[Path, Path]]:
+    """Give an empty folder to fill and the place to `publish` it at, locked.
+
+    Raises:
+        ArtifactError: when the place may not be replaced or cannot be written, or when
+            another process is writing the same store.
+    """
+    place = store_place(path, kind)
+    folder = place.with_name(f".{place.name}.partial")
+    with refuse_barred(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    try:
+        _hold(lock, folder, path)
+        if not place.exists() and _set_aside(place).exists():
+            # A writer was killed between the two renames of `publish`.
+            os.rename(_set_aside(place), place)
+        for leftover in folder.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        yield folder, place
+    finally:
+        os.close(lock)
+
+
+def publish(folder: Path, place: Path) -> None:
+    """Move a complete store into its place, and delete what stood there."""
+    for parent, _, files in os.walk(folder):
+        for name in (*files, "."):
+            _sync(Path(parent, name))
+    old = _set_aside(place)
+    remove(old)
+    if not place.exists() or not any(os.scandir(place)):
+        os.rename(folder, place)  # over an empty folder too
+    elif _swap(folder, place):
+        old = folder
+    else:
+        os.rename(place, old)
+        os.rename(folder, place)
+    _sync(place.parent)
+    remove(old)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where the file system cannot do that."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin":
+        failed = libc.renamex_np(*names, _MACOS_SWAP)
+    elif hasattr(libc, "renameat2"):
+        failed = libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP)
+    else:
+        return False
+    if failed and ctypes.get_errno() not in _CANNOT_SWAP:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
+    return not failed
+
+
+def _set_aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.old")
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder whose last chunks zarr's threads may still be writing.
+
+    When one write fails, those beside it go on, and each makes its folder anew.
+    """
+    for _ in range(6):
+        if not folder.exists():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+
+
+def file_place(path: Path) -> Path:
+    """Return where a file may be published: `path`, or the file that it links to.
+
+    Raises:
+        ArtifactError: for a folder, a device or a pipe.
+    """
+    place = Path(os.path.realpath(path))
+    if os.path.lexists(place) and not place.is_file():
+        what = "a folder" if place.is_dir() else _sort(place)
+        raise ArtifactError(
+            f"{path} is {what}, which a file does not replace; give another name"
+        )
+    return place
+
+
+def check_file(path: Path) -> None:
+    """Refuse, before the work, a file that could not be published at `path`.
+
+    Raises:
+        ArtifactError: for a folder or a device in its place, or a folder that cannot
+            be made or written.
+    """
+    place = file_place(path)
+    with refuse_barred(path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place.parent).close()
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(_fresh(place))  # its name may be too long
+
+
+def check_beside(path: Path, beside: Path) -> None:
+    """Refuse to write `beside`, which the user did not name, over what may be theirs.
+
+    An earlier run of the command leaves both.
+
+    Raises:
+        ArtifactError: when `beside` is there and `path` is not; else as `check_file`.
+    """
+    check_file(path)
+    check_file(beside)
+    if beside.exists() and not path.exists():
+        raise ArtifactError(
+            f"{beside} would be written beside {path} and is there already; move it "
+            "elsewhere or give another path"
+        )
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` to fill; it takes its place when the block ends well.
+
+    Raises:
+        ArtifactError: when the place may not be replaced or cannot be written, or when
+            another process is writing the same file.
+    """
+    place = file_place(path)
+    fresh = _fresh(place)
+    with refuse_barred(path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _hold(lock, fresh, path)
+        try:
+            yield fresh
+            _sync(fresh)
+            os.replace(fresh, place)
+            _sync(place.parent)
+        finally:
+            fresh.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def _fresh(place: Path) -> Path:
+    return place.with_name(f".{place.stem}.new{place.suffix}")  # its suffix says what
+
+
+def _hold(lock: int, fresh: Path, path: Path) -> None:
+    """Lock what is open as `lock` until it is closed."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another writer may have published this very folder since it was opened.
+        held = fresh.exists() and os.path.samestat(os.fstat(lock), os.stat(fresh))
+    except BlockingIOError:
+        held = False
+    if not held:
+        raise ArtifactError(
+            f"another process is writing {path}; wait for it to end or stop it"
+        )
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
