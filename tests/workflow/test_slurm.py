@@ -272,3 +272,20 @@ def test_a_job_whose_driver_is_killed_learns_for_the_next_driver(site):
     assert_whole(site, 4)
     # Two updates an epoch, all of them learnt by the first driver's job.
     assert resumed_at(site.folder / MEMORY_LOG) == 2 * SMALL["memory"]["epochs"]
+
+
+@pytest.mark.slow
+def test_a_configuration_of_somebody_else_is_left_alone(slurm, tmp_path):
+    """In mounts of its own, where another configuration lies over that of `slurm`."""
+    theirs = tmp_path / "slurm.conf"
+    theirs.write_text("ClusterName=theirs\n")
+    for word in ("start", "stop"):
+        script = f"mount --bind {tmp_path} /etc/slurm && exec {SLURM} {word}"
+        private = ["unshare", "--mount", "sh", "-c", script]
+        done = subprocess.run(private, capture_output=True, text=True)
+        if "Operation not permitted" in done.stderr:
+            pytest.skip(f"no mounts of one's own here: {done.stderr.strip()}")
+        assert done.returncode == NONE_HERE
+        assert "slurm.conf was not made by this script" in done.stderr
+        assert theirs.read_text() == "ClusterName=theirs\n"
+    assert "idle" in answer("sinfo")
