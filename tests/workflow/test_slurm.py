@@ -107,7 +107,7 @@ class Site:
         driving = ("rollouts_shard", "evolve_block", "evaluate")
         return [
             "--workflow-profile=profiles/slurm",
-            "--slurm-init-seconds-before-status-checks=5",
+            "--slurm-init-seconds-before-status-checks=2",
             "--latency-wait=5",
             *("--set-threads", *(f"{rule}=2" for rule in driving)),
             *("--configfile", str(self.folder / "small.yaml")),
@@ -115,6 +115,11 @@ class Site:
 
     def output(self) -> str:
         return (self.folder / "output").read_text()
+
+    def job_logs(self) -> str:
+        """Return what SLURM keeps of the jobs that failed."""
+        logs = sorted((self.folder / ".snakemake/slurm_logs").rglob("*.log"))
+        return "".join(log.read_text() for log in logs)
 
     def jobs(self, rule: str = "") -> list[Job]:
         """Return the jobs of this project, oldest first."""
@@ -154,8 +159,9 @@ def wait_for(driver: subprocess.Popen, condition, seconds: float = 180):
 def plugin(tmp_path_factory) -> Path:
     """The folder with Snakemake's plugin for SLURM."""
     folder = tmp_path_factory.mktemp("plugin")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    pip += ["--constraint", REPOSITORY / "envs/constraints.txt", "--target", folder]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
+    pip += ["--constraint", REPOSITORY / "envs/constraints.txt"]
+    pip += ["--no-deps", "--target", folder]
     done = subprocess.run([*pip, *PLUGIN], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no plugin for SLURM: {done.stderr.strip().splitlines()[-1]}")
@@ -260,16 +266,19 @@ def test_a_job_whose_driver_is_killed_learns_for_the_next_driver(site):
     options = ["--cores=2", "--configfile", str(site.folder / "small.yaml")]
     status, output = site.project.run("latents", *options)
     assert status == 0, output
-    with site.driver("memory") as driver:
+    # Without the node's one GPU, for which the second job would wait.
+    words = ["memory", "--set-resources", "train_memory:gpu=0"]
+    with site.driver(*words) as driver:
         stage = pause_memory(site, driver)
     status, output = site.project.run("--unlock", *options)
     assert status == 0, output
-    with site.driver("memory") as driver:
+    with site.driver(*words) as driver:
         # A second job of the same stage is refused while the first is there.
         wait_for(driver, lambda: "FAILED" in [job.state for job in site.jobs()])
         stage.resume()
         assert driver.wait(timeout=600) == 0, site.output()
     assert_whole(site, 4)
+    assert "another process is writing" in site.job_logs()
     # Two updates an epoch, all of them learnt by the first driver's job.
     assert resumed_at(site.folder / MEMORY_LOG) == 2 * SMALL["memory"]["epochs"]
 
