@@ -175,7 +175,7 @@ def slurm(plugin):
         # There is one on a machine: another run of these tests ends first.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if Path("/etc/slurm/slurm.conf").exists():
-            pytest.skip("/etc/slurm/slurm.conf is there: a SLURM is in use here")
+            pytest.skip(f"a SLURM is in use here; {SLURM} stop ends one of its own")
         done = subprocess.run([SLURM, "start"], capture_output=True, text=True)
         if done.returncode == NONE_HERE:
             pytest.skip(done.stderr.strip())
