@@ -23,6 +23,11 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+# A stage takes the place of its shell. A shell would end at once when a cluster stops its
+# job, and the stage would be killed before it has saved what it learnt.
+shell.prefix("set -euo pipefail; exec ")
+
+
 include: "rules/common.smk"
 include: "rules/jobs.smk"
 include: "rules/rollouts.smk"

@@ -232,15 +232,15 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, calls):
 
 
 @pytest.mark.parametrize(
-    ("number", "stopped"),
-    [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+    ("number", "times", "stopped"),
+    [(signal.SIGTERM, 2, SystemExit), (signal.SIGINT, 1, KeyboardInterrupt)],
 )
-def test_a_stopped_training_saves_before_it_ends(tmp_path, number, stopped):
+def test_a_stopped_training_saves_before_it_ends(tmp_path, number, times, stopped):
     whole = fit(tmp_path / "whole")
     done = []
 
     def stopped_in_a_call(state: TrainState, data, key):
-        if len(done) == 1:
+        for _ in range(times if len(done) == 1 else 0):
             signal.raise_signal(number)
         done.append(len(data["x"]))
         return UPDATE(state, data, key)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
     """Give a function that returns whether to stop; stop at the end of the block.
 
-    A second signal stops at once. In other threads than the main one, which get no
+    A second SIGINT stops at once. In other threads than the main one, which get no
     signals, nothing is held back.
 
     Raises:
@@ -29,7 +29,8 @@ def held_back() -> Iterator[Callable[[], bool]]:
 
     def note(number: int, frame: object) -> None:
         came.append(number)
-        if len(came) > 1:
+        # A cluster sends SIGTERM to a job and to its step: two within a millisecond.
+        if came.count(signal.SIGINT) > 1:
             _stop(number)
 
     before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}

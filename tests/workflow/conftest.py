@@ -46,7 +46,9 @@ class Project:
         """A small configuration, to be changed at will."""
         return copy.deepcopy(CONFIG)
 
-    def snakemake(self, *arguments: str, **environment: str) -> subprocess.Popen:
+    def snakemake(
+        self, *arguments: str, output=subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen:
         """Start the real command, as a user would."""
         path = os.pathsep.join(
             [str(self.commands), str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -55,7 +57,7 @@ class Project:
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
             env={**os.environ, "PATH": path, **environment},
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )
