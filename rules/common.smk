@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from worldmodels import ablations, temperatures
+from worldmodels.compute import within_quota
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
@@ -105,7 +106,8 @@ def learning_cores(wildcards):
 
 def all_cores(wildcards):
     """Return the cores of this machine; a cluster's job asks for as many as slots."""
-    return workflow.resource_settings.cores or slots(wildcards)
+    cores = workflow.resource_settings.cores
+    return within_quota(cores) if cores else slots(wildcards)
 
 
 def used(stage, pattern):

@@ -11,7 +11,8 @@ from typing import Self
 
 from tqdm import tqdm
 
-from worldmodels.logs import open_log
+from worldmodels.logs import open_log, stamped
+from worldmodels.streams import tell
 
 _INTERVAL = 10.0  # seconds between two lines
 
@@ -73,9 +74,9 @@ class Progress:
 
     def _write_line(self) -> None:
         self._written = time.monotonic()
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self._status()}"
+        line = stamped(self._status())
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
         if self._file is not None:
             print(line, file=self._file, flush=True)
 
