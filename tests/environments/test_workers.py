@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from processes import alive, wait_until
 
+from worldmodels.endings import how_it_ended
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.frames import SHAPE, preprocess
-from worldmodels.environments.worker_process import how_it_ended
 from worldmodels.environments.workers import EnvironmentPool
 from worldmodels.errors import UserError
 

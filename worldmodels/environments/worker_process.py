@@ -16,14 +16,10 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 
 import worldmodels
+from worldmodels.endings import how_it_ended
 from worldmodels.environments.worker import Command, Setup
 
 _DEATH_SECONDS = 1.0  # from the end of its pipe to the end of a worker that dies
-
-_USUAL_CAUSES = {
-    "SIGBUS": " (is /dev/shm full?)",
-    "SIGKILL": " (was there too little memory?)",
-}
 
 # The parallelism is over processes; a worker's own thread pools would only compete.
 _ONE_THREAD = {
@@ -88,17 +84,6 @@ class WorkerProcess:
         self.wait(time.monotonic() + _DEATH_SECONDS)
         self.kill()
         return how_it_ended(self.process.returncode)
-
-
-def how_it_ended(status: int) -> str:
-    """Return what a process died of, from its status as subprocess gives it."""
-    if status >= 0:
-        return f"died with exit status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:  # a real-time signal has none
-        return f"died of signal {-status}"
-    return f"died of signal {name}{_USUAL_CAUSES.get(name, '')}"
 
 
 def _search_path() -> str:
