@@ -49,6 +49,7 @@ _WORKERS = {
     "help": "cores, or environment processes, that drive (default: one a core)",
     **_from(1, 4096),
 }
+_FOUND = {"help": "default: found in the rounds of the experiment", **_ONE}
 _CHECKPOINT = {
     "help": "file to go on from after a kill; to be deleted once the store is there",
     "required": True,
@@ -203,8 +204,8 @@ def _add_agent(files, required: bool) -> None:
         **_MANY,
         required=required,
     )
-    files.add_argument("--vision", help="default: beside the controller's", **_ONE)
-    files.add_argument("--memory", help="default: beside the controller's", **_ONE)
+    files.add_argument("--vision", **_FOUND)
+    files.add_argument("--memory", **_FOUND)
 
 
 def _add_export(files) -> None:
@@ -229,7 +230,7 @@ def _add_drive(files) -> None:
 
 def _add_dream(files) -> None:
     files.add_argument("--memory", help="memory store", required=True, **_ONE)
-    files.add_argument("--vision", help="default: beside the memory", **_ONE)
+    files.add_argument("--vision", **_FOUND)
     files.add_argument(
         "--latents",
         help="all that M learnt from (default: found in the rounds of its run)",

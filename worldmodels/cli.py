@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         sentence = _sentence(error)
         if log := getattr(parsed, "log", None):
-            record(log, f"error: {sentence}" if sentence else traceback.format_exc())
+            said = f"error: {sentence}" if sentence else traceback.format_exc().rstrip()
+            record(log, said)
         if sentence is None:
             raise
         streams.tell(f"error: {sentence}")

@@ -18,12 +18,13 @@ def mend() -> None:
     printed are escaped.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        place: int | str = os.devnull
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+            place = os.open(place, os.O_RDWR)  # takes the least number that is free
         if getattr(sys, name) is None:
-            null = open(os.devnull, "w" if descriptor else "r")  # noqa: SIM115
+            null = open(place, "w" if descriptor else "r")  # noqa: SIM115
             setattr(sys, name, null)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -1,9 +1,7 @@
 """Who drives for a tool: the agent of a run's stores, or a pretrained one."""
 
-import json
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +15,8 @@ from worldmodels.dream import Dream
 from worldmodels.lineage import check_input, had_input
 from worldmodels.quantities import count
 from worldmodels.settings import Environment
+from worldmodels.stages.relatives import place_of_input, places
+from worldmodels.streams import tell
 
 
 class Driver(NamedTuple):
@@ -45,16 +45,17 @@ def open_stores(
 
     Args:
         controller: controller stores of one search, or their folder.
-        vision, memory: their stores; default: beside the controllers' folder.
+        vision, memory: their stores; default: found in the rounds of the experiment.
 
     Raises:
         ArtifactError: for a bad store, blocks of several searches, or V or M of another
             run.
     """
     blocks = _blocks(controller)
-    home = blocks[0].path.absolute().parent.parent
-    eyes = open_artifact(vision or home / "vision.zarr", "vision")
-    mind = open_artifact(memory or home / "memory.zarr", "memory")
+    home = Path(os.path.abspath(blocks[0].path)).parent.parent
+    eyes = vision or place_of_input(blocks, "vision", home)
+    mind = memory or place_of_input(blocks, "memory", home)
+    eyes, mind = open_artifact(eyes, "vision"), open_artifact(mind, "memory")
     for block in blocks:
         check_input(block, "vision", eyes)
         check_input(block, "memory", mind)
@@ -93,10 +94,9 @@ def _search(folder: Path) -> list[Artifact]:
     for path in paths[1:]:
         block = open_artifact(path, "controller")
         if not had_input(block, "previous", blocks[-1]):
-            print(
+            tell(
                 f"{path} does not go on from {blocks[-1].path}: it is left out, with "
-                "all blocks after it",
-                file=sys.stderr,
+                "all blocks after it"
             )
             break
         blocks.append(block)
@@ -114,7 +114,8 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
             are there.
     """
     wanted = memory.attributes["inputs"]["latents"]
-    paths = latents or _latents_of_run(memory)
+    home = Path(os.path.abspath(memory.path)).parent
+    paths = latents or places(wanted, "latents/*.zarr", home)
     stores = [open_artifact(path, "latents") for path in paths]
     for store in stores:
         check_input(memory, "latents", store)
@@ -127,31 +128,6 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
             "dreams begin at their first frames"
         )
     return [found[provenance] for provenance in wanted]
-
-
-def _latents_of_run(memory: Artifact) -> Iterator[Path]:
-    """Yield the latents in the rounds of M's run that it learnt from.
-
-    Other latents may lie there: of other rounds, or of episodes no longer asked for.
-    """
-    wanted = memory.attributes["inputs"]["latents"]
-    # Without "..", which has no parent among the rounds; links stay what they are.
-    home = Path(os.path.abspath(memory.path)).parent
-    beside, of_rounds = "latents/*.zarr", "round-*/latents/*.zarr"
-    for path in sorted({*home.glob(beside), *home.parent.glob(of_rounds)}):
-        if _provenance(path) in wanted:
-            yield path
-
-
-def _provenance(path: Path) -> str | None:
-    """Return a store's provenance unchecked; None where it is too damaged to have one.
-
-    A damaged store that is not used must refuse nothing.
-    """
-    try:
-        return json.loads((path / "zarr.json").read_text())["attributes"]["provenance"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def from_stores(stores: Stores) -> Driver:
