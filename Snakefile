@@ -26,6 +26,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/jobs.smk"
 include: "rules/rollouts.smk"
 include: "rules/vision.smk"
 include: "rules/memory.smk"
@@ -84,6 +85,6 @@ onsuccess:
     for job in workflow.dag.jobs:
         if job.output.get("summary"):
             print(Path(job.output.summary).read_text(), flush=True)
-        # Not when its store is published: Snakemake may yet delete that.
-        if checkpoint := job.params.get("checkpoint"):
-            Path(checkpoint).unlink(missing_ok=True)
+    # Not when a store is published: Snakemake may yet delete that.
+    for checkpoint in spent_checkpoints(workflow.dag.jobs):
+        checkpoint.unlink(missing_ok=True)

@@ -62,11 +62,12 @@ def write_shard(writer, store, rng: np.random.Generator) -> None:
     """Fill one shard with rolled and mirrored copies of the real episodes."""
     shape = (_PER_SHARD, _STEPS, 64, 64, 3)
     names = ("episode", "time", "y", "x", "channel")
-    frames = writer.array("frames", shape, np.uint8, names, (1, *shape[1:]))
+    frames = writer.rows("frames", shape, np.uint8, names)
     sources = rng.integers(_REAL, size=_PER_SHARD)
     for place, source in enumerate(sources):
         real = np.roll(store.read("frames", int(source)), rng.integers(_STEPS), axis=0)
-        frames[place] = real[:, :, ::-1] if rng.integers(2) else real
+        frames.put(place, real[:, :, ::-1] if rng.integers(2) else real)
+    frames.close()
     for name in ("actions", "rewards", "terminated"):
         writer.write(name, store.read(name)[sources])
     writer.write("length", np.full(_PER_SHARD, _STEPS, np.int32))

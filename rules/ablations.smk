@@ -18,6 +18,13 @@ def trained(name):
     return expand(EVALUATION, run=runs, round=0)
 
 
+def compared(names):
+    """Return the params function that gives evaluations by their ablation's name."""
+    return lambda wildcards: " ".join(
+        f"--ablation {name} {listed(trained(name))}" for name in names
+    )
+
+
 for target, (place, names) in TABLES.items():
 
     rule:
@@ -36,12 +43,10 @@ for target, (place, names) in TABLES.items():
             CONDA
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=growing(1000, CONFIG.site.max_mem_mb),
+            runtime=growing(10, CONFIG.site.max_minutes),
         params:
-            ablations=" ".join(
-                f"--ablation {shlex.join([name, *trained(name)])}" for name in names
-            ),
+            ablations=compared(names),
             version=VERSIONS["ablations"],
         shell:
             "worldmodels ablations {params.ablations} --out {output.summary:q}"

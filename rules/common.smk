@@ -4,8 +4,8 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 """
 
 import re
-import shlex
 import sys
+from pathlib import Path
 
 from worldmodels import ablations, temperatures
 from worldmodels.compute import within_quota
@@ -120,6 +120,11 @@ def used(stage, pattern):
     )
 
 
+def kept(path):
+    """Return the output of rollouts, which Snakemake deletes if they are not kept."""
+    return path if CONFIG.rounds[0].rollouts.keep else temp(path)
+
+
 def shards(pattern, run, round):
     """Return the paths of a round's shards, of rollouts or of latents."""
     return [
@@ -176,10 +181,13 @@ def blocks(run, round):
 
 
 def artifacts(run):
-    """Return every artifact of a run that the report reads, each once."""
+    """Return every artifact of a run that the report reads, each once.
+
+    Not the rollouts, which may be deleted: the latents have their numbers, V some frames.
+    """
     paths = []
     for round in ROUNDS:
-        paths += [*shards(SHARD, run, round), *all_latents(run, round)]
+        paths += all_latents(run, round)
         paths += [p.format(run=run, round=round) for p in (VISION, MEMORY, EVALUATION)]
         paths += blocks(run, round)
     return list(dict.fromkeys(paths))
@@ -251,15 +259,15 @@ def swept(wildcards):
     return SWEEP
 
 
-def options(*names):
-    """Return the params function that gives a job's optional inputs as options."""
+def spent_checkpoints(jobs):
+    """Return the checkpoints that only jobs with all their outputs go on from.
 
-    def words(wildcards, input):
-        given = [(name, input.get(name)) for name in names]
-        return " ".join(
-            f"--{name} {shlex.join([paths] if isinstance(paths, str) else paths)}"
-            for name, paths in given
-            if paths
-        )
-
-    return words
+    With --touch others may be on their way.
+    """
+    saving = [job for job in jobs if job.params.get("checkpoint")]
+    going_on = {
+        job.params.checkpoint
+        for job in saving
+        if not all(Path(output).exists() for output in job.output)
+    }
+    return {Path(job.params.checkpoint) for job in saving} - set(map(Path, going_on))

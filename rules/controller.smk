@@ -18,8 +18,8 @@ rule evolve_block:
         CONDA
     threads: learning_cores
     resources:
-        mem_mb=8000,
-        runtime=4320,
+        mem_mb=memory_of("controller"),
+        runtime=minutes_of("controller"),
         gpu=0,
     params:
         given=options("latents", "previous", "start"),

@@ -17,15 +17,14 @@ rule evaluate:
         CONDA
     threads: slots
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=memory_of("evaluation"),
+        runtime=minutes_of("evaluation"),
         gpu=0,
     params:
-        given=options("latents"),
+        given=options("controller", "latents"),
         flags=stage_flags("evaluation"),
         version=VERSIONS["evaluation"],
     shell:
         "worldmodels evaluation --round {wildcards.round} --workers {threads}"
         " --vision {input.vision:q} --memory {input.memory:q}"
-        " --controller {input.controller:q} {params.given} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " {params.given} --out {output:q} --log {log:q} {params.flags}"

@@ -15,8 +15,8 @@ rule encode_shard:
         CONDA
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory_of("latents"),
+        runtime=minutes_of("latents"),
         gpu=0,
     params:
         flags=stage_flags("latents"),
@@ -56,15 +56,15 @@ rule train_memory:
         CONDA
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=2880,
+        mem_mb=memory_of("memory"),
+        runtime=minutes_of("memory"),
         gpu=0,
     params:
-        start=options("start"),
+        given=options("latents", "start"),
         checkpoint=f"{CHECKPOINTS}/memory.ckpt",
         flags=stage_flags("memory"),
         version=VERSIONS["memory"],
     shell:
-        "worldmodels memory --round {wildcards.round} --latents {input.latents:q}"
-        " {params.start} --checkpoint {params.checkpoint:q} --out {output:q}"
+        "worldmodels memory --round {wildcards.round} {params.given}"
+        " --checkpoint {params.checkpoint:q} --out {output:q}"
         " --log {log:q} {params.flags}"

@@ -18,12 +18,11 @@ rule pretrained:
         CONDA
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000, CONFIG.site.max_mem_mb),
+        runtime=growing(10, CONFIG.site.max_minutes),
     params:
-        given=options("latents"),
+        given=options("controller", "latents"),
         version=VERSIONS["export"],
     shell:
         "worldmodels export --vision {input.vision:q} --memory {input.memory:q}"
-        " --controller {input.controller:q} {params.given} --out {output:q}"
-        " --log {log:q}"
+        " {params.given} --out {output:q} --log {log:q}"

@@ -17,11 +17,12 @@ rule report:
         CONDA
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=memory_of("report"),
+        runtime=minutes_of("report"),
     params:
+        stores=lambda wildcards, input: listed(input.stores),
         given=options("temperatures"),
         version=VERSIONS["report"],
     shell:
-        "worldmodels report {input.stores:q} {params.given} --out {output.page:q}"
+        "worldmodels report {params.stores} {params.given} --out {output.page:q}"
         " --log {log:q}"

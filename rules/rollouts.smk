@@ -1,11 +1,15 @@
-"""Rollouts: episodes driven at random (round 0) or by the controller of the round before."""
+"""Rollouts: episodes driven at random (round 0) or by the controller of the round before.
+
+V and the latents alone read them, and with `rollouts.keep: false` they are deleted when
+those stand: everything after does without.
+"""
 
 
 rule rollouts_shard:
     input:
         unpack(driver),
     output:
-        directory(SHARD),
+        kept(directory(SHARD)),
     log:
         f"{LOGS}/rollouts-{{shard}}.log",
     benchmark:
@@ -14,8 +18,8 @@ rule rollouts_shard:
         CONDA
     threads: driving_cores
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=memory_of("rollouts"),
+        runtime=minutes_of("rollouts"),
         gpu=0,
     params:
         driver=options("vision", "memory", "controller"),

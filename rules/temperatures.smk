@@ -20,9 +20,10 @@ rule temperatures:
         CONDA
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000, CONFIG.site.max_mem_mb),
+        runtime=growing(10, CONFIG.site.max_minutes),
     params:
+        stores=lambda wildcards, input: listed(input),
         version=VERSIONS["temperatures"],
     shell:
-        "worldmodels temperatures {input:q} --out {output.summary:q} --log {log:q}"
+        "worldmodels temperatures {params.stores} --out {output.summary:q} --log {log:q}"

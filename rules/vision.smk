@@ -15,15 +15,15 @@ rule train_vision:
         CONDA
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=2880,
+        mem_mb=memory_of("vision"),
+        runtime=minutes_of("vision"),
         gpu=0,
     params:
-        start=options("start"),
+        given=options("rollouts", "start"),
         checkpoint=f"{CHECKPOINTS}/vision.ckpt",
         flags=stage_flags("vision"),
         version=VERSIONS["vision"],
     shell:
-        "worldmodels vision --round {wildcards.round} --rollouts {input.rollouts:q}"
-        " {params.start} --checkpoint {params.checkpoint:q} --out {output:q}"
+        "worldmodels vision --round {wildcards.round} {params.given}"
+        " --checkpoint {params.checkpoint:q} --out {output:q}"
         " --log {log:q} {params.flags}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from worldmodels import memory, publication, trained, vision
+from worldmodels import excerpts, memory, publication, trained, vision
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.controller import Controller
 from worldmodels.environments.games import game_of
@@ -107,7 +107,7 @@ def make_rollouts(
     path = place / "rollouts" / f"shard-{shard:03d}.zarr"
     with _create(path, "rollouts", _config("rollouts", number, shard=shard), {}) as s:
         s.write("frames", _frames(rng), ("episode", "time", "y", "x", "channel"))
-        _write_steps(s, rng, shard)
+        _write_steps(s, rng, number, shard)
     return open_artifact(path)
 
 
@@ -121,11 +121,11 @@ def _frames(rng: np.random.Generator) -> np.ndarray:
     return frames
 
 
-def _write_steps(store, rng: np.random.Generator, shard: int) -> None:
+def _write_steps(store, rng: np.random.Generator, number: int, shard: int) -> None:
     shape = (EPISODES, STEPS)
     length = np.full(EPISODES, STEPS, np.int32)
-    length[0] = STEPS - 3
-    seeds = episode_seeds(Purpose.ROLLOUT, 0, 0, shard * EPISODES, EPISODES)
+    length[1] = STEPS - 3  # of shard 1 it is what M is kept from first
+    seeds = episode_seeds(Purpose.ROLLOUT, 0, number, shard * EPISODES, EPISODES)
     actions = rng.uniform(0, 1, (*shape, ACTION)).astype(np.float32)
     store.write("actions", actions, ("episode", "time", "action"))
     store.write(
@@ -151,6 +151,8 @@ def make_vision(
     with _create(path, "vision", config, {"rollouts": rollouts}) as store:
         store.tree("params", params)
         _write_history(store, ("loss", "recon", "kl", "grad_norm"), rng)
+        for name, written in (excerpts.arrays(rollouts, 0) if rollouts else {}).items():
+            store.write(name, *written)
     return open_artifact(path)
 
 
@@ -218,8 +220,8 @@ def _write_generations(store, block: int, rng: np.random.Generator) -> None:
     returns = rng.normal(100 * block, 20, (len(tested), SELECTION)).astype(np.float32)
     selection = episode_seeds(Purpose.SELECTION, 0, 0, 0, SELECTION)
     store.write("selection/generation", first + tested, ("test",))
-    store.write("selection/returns", returns, ("test", "track"))
-    store.write("selection/seed", selection, ("track",))
+    store.write("selection/returns", returns, ("test", "selection_track"))
+    store.write("selection/seed", selection, ("selection_track",))
     means = population.mean(axis=1)[tested - 1]
     store.write("selection/mean", means, ("test", "parameter"))
 

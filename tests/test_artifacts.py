@@ -85,12 +85,6 @@ def test_opens_with_plain_zarr_and_says_nothing(store):
         np.testing.assert_array_equal(open_artifact(store).read("x", 0), [1, 2, 3, 4])
 
 
-def test_opens_with_xarray(store):
-    xarray = pytest.importorskip("xarray")
-    dataset = xarray.open_zarr(store, consolidated=False)
-    assert dataset["x"].dims == ("episode", "time")
-
-
 # Read only when whole.
 
 

@@ -191,6 +191,16 @@ def test_takecover_is_played_in_gymnasium():
     )
 
 
+def test_rollouts_are_kept_or_freed_in_all_rounds():
+    assert load({}).rounds[0].rollouts.keep
+    freed = {"rollouts": {"keep": False}}
+    rounds = load(freed | {"rounds": 2}).rounds
+    assert [round.rollouts.keep for round in rounds] == [False, False]
+    assert message({"rounds": [{}, freed]}) == (
+        "round 1: rollouts.keep is false; it must be true, as in round 0"
+    )
+
+
 def test_temperatures_are_numbers_of_any_writing():
     mapping = {"temperatures": [0, "1e-1", 1.15], "memory": {"reward_head": True}}
     assert load(mapping).temperatures == (0.0, 0.1, 1.15)

@@ -144,7 +144,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
         store.tree("params", memory.initial(jax.random.key(0), model))
     eyes, mind = (open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory"))
     inputs = {"vision": eyes, "memory": mind}
-    _, writer = create("controller", {"block": 0}, inputs)
+    _, writer = create("controller", {"block": 0, "selection_episodes": 1024}, inputs)
     count = Controller().parameter_count
     assert count == 867
     with writer as store:

@@ -71,6 +71,7 @@ USERS = {
     ("run", "debug"): {"vision", "memory"},
     ("rollouts", "episodes"): set(),
     ("rollouts", "accumulate"): set(),
+    ("rollouts", "keep"): set(),
     ("vision", "warm_start"): set(),
     ("memory", "warm_start"): set(),
     ("controller", "warm_start"): set(),

@@ -52,7 +52,7 @@ def test_arrays_are_told_with_shape_type_and_dimensions(stores, capsys):
     assert "uint8" in line
     assert "3 x 12 x 64 x 64 x 3" in line
     assert "episode, time, y, x, channel" in line
-    assert "in 1 chunk" in line
+    assert "in 1 file" in line
     assert "--contact-sheet" in told
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from worldmodels import progress
+from worldmodels import logs, progress
 from worldmodels.progress import Progress
 
 
@@ -21,6 +21,29 @@ def clock(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
+
+
+def test_a_log_that_is_deleted_before_each_try_is_kept(tmp_path):
+    log = tmp_path / "logs" / "vision.log"
+    for number in (1, 2):
+        for _ in range(2):  # what goes on with a log begins none
+            with Progress(f"try {number}", 1, log):
+                pass
+        log.unlink()
+    kept = sorted((tmp_path / "logs" / "tries").iterdir())
+    assert [path.name for path in kept] == ["vision-1.log", "vision-2.log"]
+    for number, path in enumerate(kept, 1):
+        assert path.read_text().count(f"try {number} 0/1") == 2
+
+
+def test_a_log_without_links_is_written_all_the_same(tmp_path, monkeypatch):
+    def none_here(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(logs.os, "link", none_here)
+    with Progress("vision", 1, tmp_path / "vision.log"):
+        pass
+    assert "vision 0/1" in (tmp_path / "vision.log").read_text()
 
 
 def test_lines_when_there_is_no_terminal(capsys, tmp_path, clock):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -92,7 +93,43 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
     commands.run(stage, *again, "--log", log)
     assert resumed_at(log) == saved
     assert_same_arrays(whole, killed)
-    assert not checkpoint.exists()
+
+
+def test_a_lost_store_is_published_again_without_its_training(learnt, tmp_path):
+    """Snakemake deletes what a killed driver did not count as done."""
+    out, log = tmp_path / "memory.zarr", tmp_path / "log"
+    words = [*commands.MEMORY, "--epochs=2", "--latents", *learnt.latents]
+    words += ["--checkpoint", tmp_path / "m.ckpt", "--out", out]
+    commands.call("memory", *words)
+    shutil.copytree(out, tmp_path / "first.zarr")
+    shutil.rmtree(out)
+    commands.call("memory", *words, "--log", log)
+    assert resumed_at(log) == steps_saved(tmp_path / "m.ckpt") > 0
+    assert_same_arrays(tmp_path / "first.zarr", out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_training_goes_on_where_it_was(tmp_path, inputs, number):
+    out, log, checkpoint = (tmp_path / name for name in ("out", "log", "c.ckpt"))
+    words = [*commands.MEMORY, "--epochs=200000", "--latents", inputs["latents"]]
+    words += ["--checkpoint", checkpoint, "--out", out, "--log", log]
+    process = subprocess.Popen(
+        commands.command("memory", *words, "--checkpoint-seconds=3600"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not log.exists():  # it learns
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "stopped: the same command goes on where it was" in told
+    assert steps_saved(checkpoint) > 0
+    assert sorted(os.listdir(tmp_path)) == ["c.ckpt", "c.ckpt.lock", "log", "tries"]
 
 
 @pytest.mark.slow

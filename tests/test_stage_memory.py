@@ -46,7 +46,7 @@ def write_latents(folder: Path, spoilt: Sequence[int] = ()) -> list[Path]:
         arrays["terminated"][0] = False  # which ran out of time
         arrays["mu"][np.isin(seed, spoilt)] += 1
         with publication.create(
-            paths[-1], "latents", config={}, inputs={}, stage_version=1
+            paths[-1], "latents", config={"shard": shard}, inputs={}, stage_version=1
         ) as store:
             for name, values in arrays.items():
                 store.write(name, values)

@@ -86,7 +86,7 @@ def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
 ):
     damaged, out = tmp_path / "latents.zarr", tmp_path / "memory.zarr"
     shutil.copytree(learnt.latents[0], damaged)
-    damage(damaged / "mu" / "c.1.0.0")
+    damage(damaged / "mu" / "c.0.0.0")
     files = ["--latents", damaged, "--checkpoint", tmp_path / "c", "--out", out]
     sentence = commands.call_refused("memory", *commands.MEMORY, "--epochs=1", *files)
     assert str(damaged) in sentence

@@ -6,6 +6,7 @@ import commands
 import numpy as np
 import pytest
 
+from worldmodels import excerpts
 from worldmodels.artifacts import open_artifact
 from worldmodels.randomness import Purpose, episode_seeds, purpose_of
 
@@ -86,6 +87,24 @@ def test_both_backends_drive_to_the_same_layout(made, on_gymnasium):
     assert simulated == real
     assert real["frames"][:3] == ((4, 20, 64, 64, 3), np.uint8, (1, 20, 64, 64, 3))
     np.testing.assert_array_equal(*(store.read("seed") for store in stores))
+
+
+def test_v_keeps_a_few_frames_of_what_it_learnt_from(learnt):
+    found, (driven,) = excerpts.read(open_artifact(learnt.vision))
+    shards = [open_artifact(path) for path in learnt.shards]
+    assert (driven.round, driven.shards, driven.episodes) == (0, 2, 8)
+    expected = excerpts.excerpts(excerpts.draw(shards, 0))
+    assert [e.seed for e in found] == [e.seed for e in expected]
+    for excerpt, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(excerpt.frames, other.frames)
+        np.testing.assert_array_equal(excerpt.overview, other.overview)
+
+
+def test_episodes_of_a_store_share_a_file_an_array(learnt):
+    for path, names in ((learnt.shards[0], ["frames"]), (learnt.latents[0], ["mu"])):
+        store = open_artifact(path)
+        assert [store.attributes["files"][name][0] for name in names] == [2]
+        assert all(store.array(name).chunks[0] == 1 for name in names)
 
 
 def test_a_step_holds_what_was_seen_then_done_then_paid(pipeline, backend):

@@ -124,12 +124,6 @@ def test_a_path_that_cannot_be_printed_is_escaped(encoding, tmp_path, monkeypatc
     assert sentence.startswith(f"error: no-{expected} does not exist")
 
 
-def test_what_is_printable_stays():
-    line = "~/Größe 日本/a b-1.zarr: 95 % → 'x'"
-    assert streams.printable(line) == line
-    assert streams.printable("a\nb\r\x9b\u2028") == r"a\nb\r\x9b\u2028"
-
-
 @pytest.mark.slow
 def test_a_stage_does_its_work_with_closed_streams_and_a_bare_locale(tmp_path):
     sizes = " ".join([*commands.ROLLOUTS, "--out wörld.zarr --log wörld.log"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import worldmodels
 from worldmodels.flags import add_flags
+from worldmodels.lists import NamedPaths, Paths
 from worldmodels.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
 from worldmodels.settings import Controller
 from worldmodels.typed import Parser, at_least_0, whole_number
@@ -15,7 +16,8 @@ World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to rememb
 and to act (C). `snakemake` runs the whole pipeline; these are its stages, one command
 each, and tools to look at what they make. Each stage reads stores, computes, and
 publishes one store at --out when it is complete. Killed in the middle, it goes on
-where it was when the same command is given again.
+where it was when the same command is given again. In a list of stores @FILE stands for
+the paths in a file, one a line.
 """
 
 _COMMANDS = {
@@ -35,7 +37,10 @@ _COMMANDS = {
     "evaluate": "score a pretrained agent on unseen tracks",
 }
 
-_ONE, _MANY = {"type": Path}, {"type": Path, "nargs": "+", "default": []}
+_ONE = {"type": Path}
+# A list of stores, or @FILE with a path a line.
+_SEVERAL = {"nargs": "+", "action": Paths}
+_MANY = {"default": [], **_SEVERAL}
 
 
 def _from(least: int, most: int) -> dict[str, Any]:
@@ -156,7 +161,7 @@ def _add_stage(command, files, stage: str) -> None:
 
 
 def _add_report(files) -> None:
-    files.add_argument("stores", nargs="+", help="stores of any kind and round", **_ONE)
+    files.add_argument("stores", help="stores of any kind and round", **_SEVERAL)
     files.add_argument(
         "--temperatures",
         help="evaluations of controllers that learnt in the last round's dream, one a "
@@ -172,7 +177,7 @@ def _add_ablations(files) -> None:
         "--ablation",
         help="a name and its evaluation stores, one a training seed; give this once "
         "for each ablation, the one to compare with first",
-        action="append",
+        action=NamedPaths,
         nargs="+",
         required=True,
         metavar=("NAME", "STORE"),
@@ -184,9 +189,8 @@ def _add_ablations(files) -> None:
 def _add_temperatures(files) -> None:
     files.add_argument(
         "stores",
-        nargs="+",
         help="evaluations of controllers that learnt in the dream, one a temperature",
-        **_ONE,
+        **_SEVERAL,
     )
     files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
     files.add_argument("--log", help="file to append progress to", **_ONE)

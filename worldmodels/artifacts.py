@@ -3,10 +3,12 @@
 Zarr reads a missing chunk as zeros without a word; therefore a store's attributes say
 how many files and bytes each array has (`publication` records them), and opening
 compares. Every chunk carries a checksum, which reading compares.
+
+A store may also be damaged or edited where nothing of that tells, so whatever it says
+is data and no more: `metadata` checks its form, `layouts` what its kind of store holds.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +17,14 @@ from typing import Any
 import numpy as np
 import zarr
 
+from worldmodels import (
+    decoding,  # noqa: F401  zarr decodes with it
+    layouts,
+    metadata,
+)
 from worldmodels.errors import UserError
+from worldmodels.metadata import Form, Malformed
+from worldmodels.provenance import identity_hash
 
 SCHEMA = 1
 _RECORDED = {"kind", "schema", "config", "inputs", "provenance", "files"}
@@ -23,6 +32,17 @@ _RECORDED = {"kind", "schema", "config", "inputs", "provenance", "files"}
 
 class ArtifactError(UserError):
     """A store is missing, incomplete, damaged, of another kind, or unwritable."""
+
+
+class Settings(dict):
+    """Recorded settings, of which one that is missing is the store's fault."""
+
+    def __init__(self, values: Mapping[str, Any], path: Path):
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise ArtifactError(_damage(self._path, f"it records no setting {name!r}"))
 
 
 class Artifact:
@@ -34,15 +54,21 @@ class Artifact:
         config: the settings that it was made with.
         provenance: a hash of the kind, version, config and inputs that it depends on.
         attributes: everything recorded at publication.
+        declared: the metadata of its arrays by name.
     """
 
-    def __init__(self, path: Path, attributes: Mapping[str, Any]):
+    def __init__(
+        self, path: Path, attributes: Mapping[str, Any], declared: Mapping[str, Any]
+    ):
         self.path = path
         self.attributes = attributes
         self.kind: str = attributes["kind"]
-        self.config: Mapping[str, Any] = attributes["config"]
+        self.config: Mapping[str, Any] = Settings(attributes["config"], path)
         self.provenance: str = attributes["provenance"]
         self._arrays: dict[str, zarr.Array] = {}
+        self.declared = declared
+        forms = _forms(declared, attributes["files"])
+        self._lengths = layouts.check_arrays(self.kind, attributes["config"], forms)
 
     def array(self, name: str) -> zarr.Array:
         """Return the array `name`, open for reading (shape, dtype, attributes).
@@ -57,6 +83,9 @@ class Artifact:
                     + ", ".join(self.attributes["files"])
                 )
             with self._refuse_damage(name):
+                own = metadata.read_json(self.path / name / "zarr.json")
+                if own != self.declared[name]:
+                    raise Malformed("its metadata is not that of the store's")
                 self._arrays[name] = zarr.open_array(self.path / name, mode="r")
         return self._arrays[name]
 
@@ -64,19 +93,26 @@ class Artifact:
         """Return a part of the array `name`, checked against its checksums.
 
         Raises:
-            ArtifactError: when there is no such array or a chunk of it is damaged.
+            ArtifactError: when there is no such array, a chunk of it is damaged, or it
+                holds what it cannot, such as NaN.
         """
-        array = self.array(name)
+        array, config = self.array(name), self.attributes["config"]
         with self._refuse_damage(name):
-            return np.asarray(array[selection])
+            values = np.asarray(array[selection])
+        with _refuse_malformed(self.path):
+            layouts.check_values(self.kind, config, self._lengths, name, values)
+        return values
 
     @contextlib.contextmanager
     def _refuse_damage(self, name: str) -> Iterator[None]:
         # IndexError is not caught: a selection outside the array is the caller's fault.
         try:
             yield
-        except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+        except (
+            ValueError, KeyError, TypeError, RuntimeError, OSError, MemoryError,
+            AttributeError, ArithmeticError, AssertionError,
+        ) as error:  # fmt: skip
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ArtifactError(
                 f"{self.path}: array {name!r} is damaged ({reason}); delete this store "
                 "and run its stage again"
@@ -106,12 +142,33 @@ class Artifact:
 def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
     """Open a store for reading after checking that it is whole.
 
+    Of its files only `zarr.json` is read: thousands of stores are opened at once.
+
     Raises:
         ArtifactError: when it is missing, no artifact, incomplete, of another kind or
-            schema, or when chunks are missing or truncated.
+            schema, when chunks are missing or truncated, or when something that it
+            says of itself cannot be.
     """
     path = Path(path)
-    attributes = _read_attributes(path)
+    root = _read_root(path)
+    attributes = root["attributes"]
+    _check_published(path, attributes)
+    with _refuse_malformed(path):
+        metadata.check_attributes(attributes)
+    if kind is not None and attributes["kind"] != kind:
+        raise ArtifactError(
+            f"{path} is {_a(attributes['kind'])} store; {_a(kind)} store is needed here"
+        )
+    with _refuse_malformed(path):
+        if attributes["provenance"] != identity_hash(attributes):
+            raise Malformed("its provenance is not that of its settings and inputs")
+        layouts.check_settings(attributes["kind"], attributes["config"])
+    _check_counts(path, attributes["files"])
+    with _refuse_malformed(path):
+        return Artifact(path, attributes, _declared(root))
+
+
+def _check_published(path: Path, attributes: Mapping[str, Any]) -> None:
     if attributes["schema"] != SCHEMA:
         raise ArtifactError(
             f"{path} has schema {attributes['schema']!r} and this version reads schema "
@@ -122,11 +179,38 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
             f"{path} is not complete: its stage was stopped or the store was changed "
             "since; delete it and run that stage again"
         )
-    if kind is not None and attributes["kind"] != kind:
-        raise ArtifactError(
-            f"{path} is {_a(attributes['kind'])} store; {_a(kind)} store is needed here"
-        )
-    for name, expected in attributes["files"].items():
+
+
+def check_recorded(store: Artifact) -> None:
+    """Check that a store records all settings that its kind needs, before a long work.
+
+    Raises:
+        ArtifactError: when one is missing.
+    """
+    for name in layouts.missing(store.kind, store.config):
+        raise ArtifactError(_damage(store.path, f"it records no setting {name!r}"))
+
+
+def count_files(folder: Path) -> list[int]:
+    """Return how many files lie in an array's folder, and the bytes that they take.
+
+    Raises:
+        ArtifactError: for a pipe or a device, which to read would wait for ever.
+    """
+    sizes = []
+    for entry in os.scandir(folder):
+        if entry.is_file():
+            sizes.append(entry.stat().st_size)
+        elif not entry.is_dir():
+            raise ArtifactError(
+                f"{entry.path} is no file and no folder; remove it, or delete its "
+                "store and run the stage again"
+            )
+    return [len(sizes), sum(sizes)]
+
+
+def _check_counts(path: Path, files: Mapping[str, list[int]]) -> None:
+    for name, expected in files.items():
         folder = path / name
         found = count_files(folder) if folder.is_dir() else [0, 0]
         if found != expected:
@@ -135,29 +219,53 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
                 f"should have {expected[0]} of {expected[1]}: chunks are missing or "
                 "truncated; delete this store and run its stage again"
             )
-    return Artifact(path, attributes)
-
-
-def count_files(folder: Path) -> list[int]:
-    """Return how many files lie in an array's folder, and the bytes that they take."""
-    sizes = [entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()]
-    return [len(sizes), sum(sizes)]
 
 
 def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+    return f"an {kind}" if kind[:1] in tuple("aeiou") else f"a {kind}"
 
 
-def _read_attributes(path: Path) -> Mapping[str, Any]:
+def _damage(path: Path, what: object) -> str:
+    return f"{path} is damaged or was edited: {what}; delete it and run its stage again"
+
+
+@contextlib.contextmanager
+def _refuse_malformed(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Malformed as error:
+        raise ArtifactError(_damage(path, error)) from error
+
+
+def _read_root(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         raise ArtifactError(f"{path} does not exist; run the stage that makes it first")
     try:
-        attributes = json.loads((path / "zarr.json").read_text())["attributes"]
-        if {"kind", "schema"} <= attributes.keys():
-            return attributes
+        root = metadata.read_json(path / "zarr.json")
+        attributes = root["attributes"]
+        if type(attributes["schema"]) is int and isinstance(attributes["kind"], str):
+            return root
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise ArtifactError(
         f"{path} is no worldmodels store, or its zarr.json is damaged; give another "
         "path, or delete it and run its stage again"
     )
+
+
+def _declared(root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata of all arrays by name, as publication consolidated it."""
+    consolidated = root.get("consolidated_metadata")
+    found = consolidated.get("metadata") if isinstance(consolidated, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise Malformed("it has no consolidated metadata")
+    return found
+
+
+def _forms(
+    declared: Mapping[str, Any], files: Mapping[str, list[int]]
+) -> dict[str, Form]:
+    forms = {name: metadata.form_of(declared.get(name), name) for name in files}
+    for name, form in forms.items():
+        metadata.check_size(form, name, files[name])
+    return forms

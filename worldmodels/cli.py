@@ -19,6 +19,7 @@ from worldmodels.arguments import FILES, parser
 from worldmodels.errors import UserError
 from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
 from worldmodels.logs import record
+from worldmodels.printable import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +83,7 @@ def _sentence(error: Exception) -> str | None:
         from worldmodels.disk import explanation  # heavy, and rarely needed
 
         sentence = explanation(error)
-    return sentence and streams.printable(sentence)
+    return sentence and printable(sentence)
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -100,8 +101,12 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         for kind in STAGE_SECTIONS[stage]
     }
     check_together(stage, *sections.values())
+    given = {name: options[name] for name in names}
+    from worldmodels import room  # heavy: it opens stores
+
+    room.check(stage, list(sections.values()), given)
     _prepare(sections["shared"].dtype, options)
-    return {name: options[name] for name in names} | sections
+    return given | sections
 
 
 def _prepare(dtype: str, options: dict[str, Any]) -> None:

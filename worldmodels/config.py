@@ -17,6 +17,7 @@ from worldmodels.settings import (
     Environment,
     Round,
     Run,
+    Site,
     checked,
     in_simulator,
 )
@@ -32,6 +33,7 @@ class Config:
         rounds: all settings of each round, resolved.
         ablation_seeds: the seed of each training of every ablation.
         temperatures: of the dreams in which a controller each learns.
+        site: what a job may ask for at most.
     """
 
     experiment: str
@@ -39,6 +41,7 @@ class Config:
     rounds: tuple[Round, ...]
     ablation_seeds: tuple[int, ...]
     temperatures: tuple[float, ...]
+    site: Site
 
 
 SECTIONS = {f.name: f.type for f in fields(Round)}
@@ -89,7 +92,15 @@ def load(mapping: Mapping[str, Any]) -> Config:
     run_keys = [f.name for f in fields(Run)]
     _refuse_unknown(
         mapping,
-        ["experiment", "rounds", "ablations", "temperatures", *run_keys, *SECTIONS],
+        [
+            "experiment",
+            "rounds",
+            "ablations",
+            "temperatures",
+            "site",
+            *run_keys,
+            *SECTIONS,
+        ],
         "",
     )
     experiment = _experiment(mapping.get("experiment", "default"))
@@ -106,13 +117,15 @@ def load(mapping: Mapping[str, Any]) -> Config:
         _check_round(settings, f"round {number}: ")
         if number:
             _check_game(settings, rounds[0], f"round {number}: ")
+            _check_keep(settings, rounds[0], f"round {number}: ")
             _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
     seeds = _ablation_seeds(mapping.get("ablations"))
     temperatures = _temperatures(mapping.get("temperatures", []))
     if temperatures:
         reason = f"temperatures is {list(temperatures)}"
         _check_pays(rounds[-1], f"round {len(rounds) - 1}: {reason}")
-    return Config(experiment, run, rounds, seeds, temperatures)
+    site = _section(Site, _mapping(mapping.get("site"), "site"), "site.")
+    return Config(experiment, run, rounds, seeds, temperatures, site)
 
 
 def _experiment(name: Any) -> str:
@@ -275,6 +288,15 @@ def _check_game(now: Round, first: Round, where: str) -> None:
     if game != before:
         raise UserError(
             f"{where}environment.name is {game}; it must be {before}, as in round 0"
+        )
+
+
+def _check_keep(now: Round, first: Round, where: str) -> None:
+    """Refuse to free the rollouts of some rounds alone: one rule makes those of all."""
+    keep, before = (str(r.rollouts.keep).lower() for r in (now, first))
+    if keep != before:
+        raise UserError(
+            f"{where}rollouts.keep is {keep}; it must be {before}, as in round 0"
         )
 
 

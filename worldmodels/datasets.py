@@ -21,6 +21,7 @@ from worldmodels.randomness import rounds_of
 Items = dict[str, np.ndarray]
 _LATENTS = ("mu", "logvar")
 _STEPS = ("actions", "rewards", "terminated")
+HELD_OUT = "memory held out"  # the use of randomness that draws them
 
 
 class Episodes:
@@ -30,6 +31,7 @@ class Episodes:
         length: steps in each episode, int32 [E].
         seed: int64 [E].
         longest: the steps of the longest episode allowed, T.
+        place: of each episode, its shard's number among these and its own there, [E].
     """
 
     def __init__(self, shards: Sequence[Artifact]):
@@ -39,14 +41,14 @@ class Episodes:
         self.longest = max(s.array("actions").shape[1] for s in shards)
         sizes = [len(s.read("length")) for s in shards]
         self._decoded: dict[str, tuple[int, np.ndarray]] = {}
-        self._place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
+        self.place = [(n, e) for n, size in enumerate(sizes) for e in range(size)]
 
     def __len__(self) -> int:
         return len(self.length)
 
     def read(self, name: str, episode: int) -> np.ndarray:
         """Return the array `name` of one episode with its shard's padding, [T, ...]."""
-        shard, place = self._place[episode]
+        shard, place = self.place[episode]
         store = self.shards[shard]
         if store.array(name).chunks[0] == 1:
             return store.read(name, place)
@@ -134,12 +136,10 @@ def split(
     """
     if not held_out:
         return np.arange(len(seeds)), np.arange(0)
-    kept, rounds = [], rounds_of(seeds)
-    for number in np.unique(rounds).tolist():
-        (episodes,) = np.nonzero(rounds == number)
-        episodes = episodes[np.argsort(seeds[episodes])]
-        count = max(round(held_out * len(episodes)), 1)
-        kept.append(generator(number).permutation(episodes)[:count])
+    kept = []
+    for number in np.unique(rounds_of(seeds)).tolist():
+        order = held_out_order(seeds, number, generator(number))
+        kept.append(order[: max(round(held_out * len(order)), 1)])
     held = np.sort(np.concatenate(kept))
     if len(held) == len(seeds):
         raise UserError(
@@ -147,6 +147,14 @@ def split(
             "learn from; gather more episodes or set it to 0"
         )
     return np.setdiff1d(np.arange(len(seeds)), held), held
+
+
+def held_out_order(
+    seeds: np.ndarray, round: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a round's episodes in the order in which `split` holds them out."""
+    (episodes,) = np.nonzero(rounds_of(seeds) == round)
+    return generator.permutation(episodes[np.argsort(seeds[episodes])])
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,11 @@ STAGE_SECTIONS = {
 
 # Settings that a stage's result does not depend on: those that only choose which
 # artifacts are asked for (raising them adds artifacts and changes none), those that
-# choose an input, and shared ones that the stage has no use for.
+# choose an input or what is kept, and shared ones that the stage has no use for.
 _UNUSED = {
     ("rollouts", "episodes"),
     ("rollouts", "accumulate"),
+    ("rollouts", "keep"),
     ("rollouts", "max_steps"),  # `steps` are no more
     ("controller", "generations"),
     ("vision", "warm_start"),

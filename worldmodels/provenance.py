@@ -12,11 +12,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import worldmodels
-from worldmodels.artifacts import Artifact
 
+if TYPE_CHECKING:
+    from worldmodels.artifacts import Artifact
+
+# What decides a result.
+_IDENTITY = ("kind", "schema", "stage_version", "config", "inputs")
 _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 
 
@@ -35,7 +39,7 @@ def surroundings() -> dict[str, Any]:
 
 
 def input_hashes(
-    inputs: Mapping[str, Artifact | Sequence[Artifact]],
+    inputs: Mapping[str, "Artifact | Sequence[Artifact]"],
 ) -> dict[str, list[str]]:
     """Return the provenance hashes of a stage's inputs, by role."""
     return {
@@ -44,6 +48,11 @@ def input_hashes(
         ]
         for role, given in inputs.items()
     }
+
+
+def identity_hash(attributes: Mapping[str, Any]) -> str:
+    """Return the provenance of a store with these attributes."""
+    return fingerprint({name: attributes[name] for name in _IDENTITY})
 
 
 def fingerprint(identity: Any) -> str:

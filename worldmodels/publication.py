@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from worldmodels import places
 from worldmodels.artifacts import SCHEMA, Artifact, ArtifactError, count_files
 from worldmodels.disk import refuse_full_disk
 from worldmodels.provenance import fingerprint, input_hashes, surroundings
+from worldmodels.sharding import COMPRESSORS, Rows, count_missing
 
 _SKEW = 60.0  # seconds that the clocks of a cluster's nodes may differ by
 
@@ -46,10 +46,12 @@ class Writer:
         dtype: Any,
         dimensions: Sequence[str],
         chunks: Sequence[int] | None = None,
+        shards: Sequence[int] | None = None,
     ) -> zarr.Array:
         """Create the array `name` to be filled piece by piece, and return it.
 
-        `dimensions` names each axis; `chunks` defaults to one chunk for all of it.
+        `dimensions` names each axis; `chunks` defaults to one chunk for all of it, and
+        each is a file unless `shards` holds several.
         """
         shape = tuple(shape)
         return zarr.create_array(
@@ -57,13 +59,28 @@ class Writer:
             shape=shape,
             dtype=dtype,
             chunks=tuple(chunks or (max(n, 1) for n in shape)),
-            compressors=[ZstdCodec(level=3), Crc32cCodec()],
+            shards=shards,
+            compressors=COMPRESSORS,
             dimension_names=list(dimensions),
             chunk_key_encoding={"name": "default", "separator": "."},
             config={"write_empty_chunks": True},
         )
 
-    def write(self, name: str, values: Any, dimensions: Sequence[str] = ()) -> None:
+    def rows(
+        self, name: str, shape: Sequence[int], dtype: Any, dimensions: Sequence[str]
+    ) -> Rows:
+        """Create the array `name` as one file, to be filled by rows in any order."""
+        shape = tuple(shape)
+        self.array(name, shape, dtype, dimensions, (1, *shape[1:]), shape)
+        return Rows(self.path / name)
+
+    def write(
+        self,
+        name: str,
+        values: Any,
+        dimensions: Sequence[str] = (),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a whole array at once.
 
         Unnamed axes are called after their array, kernel_0, kernel_1, ...: arrays of
@@ -72,7 +89,9 @@ class Writer:
         values = np.asarray(values)
         leaf = name.rpartition("/")[2]
         names = list(dimensions) or [f"{leaf}_{n}" for n in range(values.ndim)]
-        self.array(name, values.shape, values.dtype, names)[...] = values
+        array = self.array(name, values.shape, values.dtype, names)
+        array[...] = values
+        array.attrs.update(attributes or {})
 
     def tree(self, prefix: str, tree: Mapping[str, Any]) -> None:
         """Write nested dicts of arrays, each under the path of its keys."""
@@ -176,8 +195,11 @@ def _array_names(folder: Path) -> list[str]:
 def _refuse_gaps(folder: Path) -> None:
     """Raise a ValueError for an array with chunks that its stage never wrote."""
     for name in _array_names(folder):
-        gaps = zarr.open_array(folder / name, mode="r").nchunks + 1
-        gaps -= count_files(folder / name)[0]
+        array = zarr.open_array(folder / name, mode="r")
+        if array.shards is None:
+            gaps = array.nchunks + 1 - count_files(folder / name)[0]
+        else:
+            gaps = count_missing(array, folder / name)
         if gaps:
             raise ValueError(f"array {name!r} has {gaps} chunks that were not written")
 

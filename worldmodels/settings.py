@@ -76,6 +76,9 @@ class Rollouts:
     accumulate: bool = _setting(
         False, "V and M also learn from the rollouts of the rounds before (paper false)"
     )
+    keep: bool = _setting(
+        True, "keep the episodes on disk after V and the latents are made of them"
+    )
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,18 @@ class Evaluation:
         "network",
         "the random policy that is scored beside the agent",
         choices=_RANDOM_POLICIES,
+    )
+
+
+@dataclass(frozen=True)
+class Site:
+    """The most that a job may ask of the machines; no result depends on it."""
+
+    max_minutes: int = _setting(
+        4320, "minutes that a job may ask for, 0: no limit", low=0, high=10**6
+    )
+    max_mem_mb: int = _setting(
+        0, "MB of memory that a job may ask for, 0: no limit", low=0, high=10**9
     )
 
 

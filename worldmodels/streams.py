@@ -9,6 +9,8 @@ import io
 import os
 import sys
 
+from worldmodels.printable import printable
+
 
 def mend() -> None:
     """Let nothing that is read or printed fail for what the standard streams are.
@@ -35,15 +37,6 @@ def tell(line: str) -> None:
     """Print a line to stderr if anybody reads it."""
     with contextlib.suppress(OSError):
         print(printable(line), file=sys.stderr, flush=True)
-
-
-def printable(line: str) -> str:
-    r"""Return a line with what is no character of a text escaped, as \n or \x1b."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in line)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 def silence(stream: io.TextIOBase) -> None:

@@ -90,8 +90,8 @@ def _check_comparable(before: Artifact, after: Artifact) -> None:
         raise ArtifactError(
             f"{before.path} and {after.path} are of the same temperature; give one each"
         )
-    memories = (store.attributes["inputs"]["memory"] for store in (before, after))
-    if len(set(map(tuple, memories))) > 1:
+    memories = [s.attributes["inputs"].get("memory") for s in (before, after)]
+    if memories[0] != memories[1]:
         raise ArtifactError(
             f"{after.path} was dreamt by another M than {before.path}; give the "
             "evaluations of one experiment and round"

@@ -1,15 +1,18 @@
 """Trained models from their stores: what every stage after a training opens."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict
 
+from worldmodels import memory, vision
 from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.artifacts import Artifact, ArtifactError, check_recorded, open_artifact
 from worldmodels.controller import Controller
 from worldmodels.dream import Dream, Starts
 from worldmodels.environments.games import game_of
@@ -55,13 +58,48 @@ def memory_model(config: Mapping[str, Any]) -> Memory:
 
 
 def load_vision(store: Artifact) -> tuple[VAE, Any]:
-    """Return V and its parameters from a vision store."""
-    return vision_model(store.config), store.tree("params")
+    """Return V and its parameters from a vision store.
+
+    Raises:
+        ArtifactError: when they are not those of its settings.
+    """
+    model = vision_model(store.config)
+    return model, _weights(store, "params", model)
 
 
 def load_memory(store: Artifact) -> tuple[Memory, Any]:
-    """Return M and its parameters from a memory store."""
-    return memory_model(store.config), store.tree("params")
+    """Return M and its parameters from a memory store.
+
+    Raises:
+        ArtifactError: when they are not those of its settings.
+    """
+    model = memory_model(store.config)
+    return model, _weights(store, "params", model)
+
+
+def _weights(store: Artifact, prefix: str, model: VAE | Memory) -> Any:
+    """Return the parameters below `prefix`, which are the model's and no others."""
+    wanted = _shapes(model)
+    names = {name.removeprefix(f"{prefix}/"): name for name in store.names(prefix)}
+    found = {short: store.array(name) for short, name in names.items()}
+    for short in sorted(wanted.keys() | found.keys()):
+        array, shape = found.get(short), wanted.get(short)
+        if array is None or array.shape != shape or array.dtype.kind != "f":
+            held = "none" if array is None else f"{array.dtype} {list(array.shape)}"
+            asked = "none" if shape is None else f"one of {list(shape)}"
+            raise ArtifactError(
+                f"{store.path} has as weights {prefix}/{short} {held}, and by its "
+                f"settings {asked}; delete it and run its stage again"
+            )
+    return store.tree(prefix)
+
+
+@lru_cache
+def _shapes(model: VAE | Memory) -> Mapping[str, tuple[int, ...]]:
+    """Return the shapes of a model's parameters by their paths."""
+    initial = vision.initial if isinstance(model, VAE) else memory.initial
+    params = jax.eval_shape(lambda key: initial(key, model), jax.random.key(0))
+    return {path: x.shape for path, x in flatten_dict(params, sep="/").items()}
 
 
 def load_dream(
@@ -103,7 +141,12 @@ def load_agent(
             f"{memory.path} remembers {rnn.latent_size} latent dimensions and "
             f"{vision.path} sees {vae.latent_size}; run the memory stage again"
         )
-    agent = _agent(vae, rnn, controller)
+    agent = Agent(
+        vae,
+        rnn,
+        _linear(controller, vae.latent_size, rnn.hidden_size),
+        sample_z=controller["sample_z"],
+    )
     if rnn.action_size != agent.controller.action_size:
         raise ArtifactError(
             f"{memory.path} reads actions of {count(rnn.action_size, 'number')} and "
@@ -113,16 +156,17 @@ def load_agent(
     return agent, Weights(vision_params, memory_params)
 
 
-def _agent(vae: VAE, rnn: Memory, controller: Mapping[str, Any]) -> Agent:
-    linear = Controller(
-        latent_size=vae.latent_size,
-        memory_size=rnn.hidden_size,
-        game=game_of(controller["environment"]),
-        inputs=controller["inputs"],
-        hidden_size=controller["hidden_size"],
-        bias=controller.get("bias", True),  # stores of earlier versions do not say
+def _linear(
+    config: Mapping[str, Any], latent_size: int, memory_size: int
+) -> Controller:
+    return Controller(
+        latent_size=latent_size,
+        memory_size=memory_size,
+        game=game_of(config["environment"]),
+        inputs=config["inputs"],
+        hidden_size=config["hidden_size"],
+        bias=config.get("bias", True),  # stores of earlier versions do not say
     )
-    return Agent(vae, rnn, linear, sample_z=controller["sample_z"])
 
 
 def load_pretrained(
@@ -143,13 +187,37 @@ def load_pretrained(
             "`snakemake pretrained`, and give its path after --pretrained"
         )
     store = open_artifact(path, "agent")
+    check_recorded(store)
     single = {"dtype": PRECISION}
     vae = vision_model({**store.config["vision"], **single})
     rnn = memory_model({**store.config["memory"], **single})
-    stored = store.tree("vision"), store.tree("memory"), store.read("controller")
-    vision, memory, controller = jax.tree.map(lambda x: x.astype(PRECISION), stored)
-    agent = _agent(vae, rnn, store.config["controller"])
-    return agent, Weights(vision, memory), controller, store.config
+    config = store.config["controller"]
+    linear = _linear(config, vae.latent_size, rnn.hidden_size)
+    agent = Agent(vae, rnn, linear, sample_z=config["sample_z"])
+    parts = _weights(store, "vision", vae), _weights(store, "memory", rnn)
+    stored = *parts, controller_of(store, linear)
+    eyes, mind, weights = jax.tree.map(lambda x: x.astype(PRECISION), stored)
+    return agent, Weights(eyes, mind), weights, store.config
+
+
+def controller_of(store: Artifact, linear: Controller) -> np.ndarray:
+    """Return the controller [D] of an agent or an evaluation store.
+
+    Raises:
+        ArtifactError: when it is none of that form.
+    """
+    weights = store.read("controller")
+    _check_size(store, weights.size, linear)
+    return weights
+
+
+def _check_size(store: Artifact, found: int, linear: Controller) -> None:
+    if found != linear.parameter_count:
+        raise ArtifactError(
+            f"{store.path} has a controller of {count(found, 'parameter')} and by its "
+            f"settings one of {linear.parameter_count:,}; delete it and run its stage "
+            "again"
+        )
 
 
 def pretrained_dream(path: Path, agent: Agent, weights: Weights) -> Dream | None:
@@ -186,8 +254,14 @@ def select(blocks: Sequence[Artifact]) -> Selected:
     """Return the CMA mean of `blocks` with the best mean return on selection tracks.
 
     Raises:
-        ArtifactError: when no mean was tested.
+        ArtifactError: when no mean was tested, or none is of the settings' form.
     """
+    for block in blocks:
+        config, sizes = block.config, ("latent_size", "memory_size")
+        # Stores of earlier versions do not say how large their V and M are.
+        if config.keys() >= {*sizes}:
+            linear = _linear(config, *(config[size] for size in sizes))
+            _check_size(block, block.array("selection/mean").shape[1], linear)
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])
     generations = np.concatenate([b.read("selection/generation") for b in blocks])

@@ -54,7 +54,8 @@ def test_what_earlier_rounds_gave_is_counted(made):
 
 def test_a_network_left_as_it_was_learnt_from_nothing(made):
     config = {**made.eyes.config, "epochs": 0}
-    kept = Artifact(made.eyes.path, {**made.eyes.attributes, "config": config})
+    recorded = {**made.eyes.attributes, "config": config}
+    kept = Artifact(made.eyes.path, recorded, made.eyes.declared)
     text, lines = told(
         made.second, *made.first, kept, made.own, *made.earlier, made.mind
     )
@@ -65,12 +66,49 @@ def test_a_network_left_as_it_was_learnt_from_nothing(made):
 
 def test_what_the_given_stores_do_not_tell_is_not_told(made):
     networks = made.eyes, made.own, made.mind
-    text, lines = told(made.second, *networks, *made.earlier)  # no rollouts of round 0
-    assert "had the rollouts" not in text
-    assert lines[1].endswith(" frames")
-    text, _ = told(made.second, *made.first, *networks)  # not all that M learnt from
+    text, lines = told(made.second, *networks)  # not all that M learnt from
     assert f" V {FROM_ALL}" in text
     assert "M had" not in text
+    before = without_sample(made.eyes)
+    text, lines = told(made.second, before, made.own, made.mind)
+    assert "had the rollouts" not in text
+    assert lines[1].endswith(" frames")
+    text, _ = told(made.second, *made.first, before, made.own, made.mind)
+    assert f" V {FROM_ALL}" in text
+
+
+def without_sample(eyes: Artifact) -> Artifact:
+    """Return V as earlier versions made it."""
+    files = {k: v for k, v in eyes.attributes["files"].items() if "sample" not in k}
+    return Artifact(eyes.path, {**eyes.attributes, "files": files})
+
+
+def test_rollouts_that_are_gone_are_told_of_all_the_same(made):
+    """By V's store and by the latents."""
+    networks = [made.eyes, made.mind, made.own, *made.earlier]
+    assert told(*networks) == told(*networks, made.second, *made.first)
+
+
+def test_an_earlier_version_s_v_has_no_frames_to_show(made):
+    text, _ = told(without_sample(made.eyes), made.own, made.mind)
+    assert f"<p>{OWN} episodes, " in text
+    assert "V&#x27;s store is of a version that kept no frames of them" in text
+    assert "driven in" not in text
+    assert "<img" not in text
+
+
+def test_settings_and_cost_of_rollouts_that_are_gone_are_told(made):
+    """Of a round's own: what V learnt from others is told in their rounds."""
+    gone, given = (
+        group([made.eyes, made.own, *some])[0] for some in ([], [made.second])
+    )
+    assert gone.cost("rollouts") == given.cost("rollouts")
+    expected = {k: v for k, v in made.second.config.items() if k != "shard"}
+    assert gone.settings("rollouts") == expected
+    assert gone.place("rollouts") == "the simulator"
+    nothing = group([made.own])[0]
+    assert nothing.cost("rollouts") is None
+    assert nothing.settings("rollouts") == {}
 
 
 def test_a_round_of_its_own_rollouts_needs_no_word(stores):

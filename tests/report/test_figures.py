@@ -1,5 +1,6 @@
 """Statistics, pictures, charts and films: what is drawn is what was given."""
 
+import os
 import subprocess
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -193,6 +194,14 @@ def test_mp4_is_h264_in_yuv420p_with_every_frame(tmp_path):
     assert "h264" in told
     assert "yuv420p" in told
     assert "25 fps" in told
+
+
+def test_a_film_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a relative name would be of the protocol 12
+    drawn = list(video.draw(synthetic_drive(3)))
+    video.write("12:30.mp4", iter(drawn), 25)
+    assert len(decode_film("file:12:30.mp4", drawn[0].shape)) == 3
+    assert os.listdir() == ["12:30.mp4"]
 
 
 def test_mp4_keeps_to_its_rate(tmp_path):

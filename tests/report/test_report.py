@@ -127,7 +127,7 @@ def test_diagram_says_how_v_came_to_be(rounds):
     ):
         config = {**eyes.config, "epochs": epochs}
         recorded = {**eyes.attributes, "config": config, "inputs": inputs}
-        round = Round(1, {"vision": [Artifact(eyes.path, recorded)]})
+        round = Round(1, {"vision": [Artifact(eyes.path, recorded, eyes.declared)]})
         assert chapters.diagram_facts(round)["vision"][1] == told
 
 

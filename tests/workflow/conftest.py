@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -116,21 +117,22 @@ def finished(tmp_path_factory) -> Project:
 def jobs_to_run(finished, monkeypatch):
     """Return the jobs that a changed configuration would run, by dry run."""
     monkeypatch.chdir(finished.folder)
+    return partial(dry_run, finished)
 
-    def jobs(change=None, cores=2, targets=()) -> list:
-        config = finished.config
-        update_config(config, change or {})
-        with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-            workflow = api.workflow(
-                resource_settings=ResourceSettings(cores=cores),
-                config_settings=ConfigSettings(config=config),
-                snakefile=finished.folder / "Snakefile",
-                workdir=finished.folder,
-            )
-            dag_api = workflow.dag(dag_settings=DAGSettings(targets=set(targets)))
-            dag_api.execute_workflow(executor="dryrun")
-            # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
-            dag = workflow._workflow.dag
-            return [job for job in dag.jobs if dag.needrun(job) and job.output]
 
-    return jobs
+def dry_run(project: Project, change=None, cores=2, targets=()) -> list:
+    """Return the jobs that a changed configuration would run in the working folder."""
+    config = project.config
+    update_config(config, change or {})
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=cores),
+            config_settings=ConfigSettings(config=config),
+            snakefile=project.folder / "Snakefile",
+            workdir=project.folder,
+        )
+        dag_api = workflow.dag(dag_settings=DAGSettings(targets=set(targets)))
+        dag_api.execute_workflow(executor="dryrun")
+        # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
+        dag = workflow._workflow.dag
+        return [job for job in dag.jobs if dag.needrun(job) and job.output]

@@ -9,7 +9,7 @@ from commands import REPOSITORY
 from snakemake.utils import update_config
 
 from worldmodels.config import SECTIONS, load
-from worldmodels.settings import Run
+from worldmodels.settings import Run, Site
 
 TEXT = (REPOSITORY / "config.yaml").read_text()
 PRESETS = sorted(path.stem for path in (REPOSITORY / "presets").glob("*.yaml"))
@@ -29,8 +29,10 @@ def with_preset(name: str):
 def test_it_holds_every_key_and_only_those():
     mapping = yaml.safe_load(TEXT)
     assert set(mapping) == {
-        "experiment", "rounds", "ablations", "temperatures", *names(Run), *SECTIONS,
+        "experiment", "rounds", "ablations", "temperatures", "site", *names(Run),
+        *SECTIONS,
     }  # fmt: skip
+    assert set(mapping["site"]) == names(Site)
     assert set(mapping["ablations"]) == {"seeds"}
     for section, kind in SECTIONS.items():
         expected = names(kind)

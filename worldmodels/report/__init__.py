@@ -1,7 +1,8 @@
 """The report: from the stores of an experiment to one HTML page and a few lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from worldmodels.artifacts import Artifact
 from worldmodels.quantities import duration, size
@@ -17,7 +18,7 @@ from worldmodels.report import (
 )
 from worldmodels.report.driving import difference_line, score_line
 from worldmodels.report.page import Picture
-from worldmodels.report.rounds import Clip, Round, rollout_clips
+from worldmodels.report.rounds import Clip, Cost, Round, rollout_clips, whole_clip
 from worldmodels.report.testdrives import TestDrive
 from worldmodels.sweep import Sweep
 
@@ -105,7 +106,8 @@ def _overview(rounds: Sequence[Round]) -> str:
 
 
 def _headline(rounds: Sequence[Round]) -> str:
-    seconds = sum(store.attributes["wall_seconds"] for r in rounds for store in _all(r))
+    costs = [cost for _, _, cost in _costs(rounds)]
+    seconds = sum(cost.wall_seconds for cost in costs)
     cards = []
     if (scores := rounds[-1].scores) is not None:
         game = rounds[-1].game
@@ -162,14 +164,14 @@ def round_html(round: Round, film_bytes: int) -> str:
         parts.append(chapters.memory(round, shown))
     if "vision" in round.stores:
         parts.append(chapters.vision(round, shown))
-    if clips:
+    if round.episodes is not None:
         parts.append(chapters.rollouts(round, clips))
     return "".join(parts)
 
 
 def _median(drives: list[TestDrive]) -> list[Clip]:
     return [
-        Clip("the median test drive", d.recording.frames, d.recording.actions)
+        whole_clip("the median test drive", d.recording.frames, d.recording.actions)
         for d in drives
         if d.name == "median"
     ]
@@ -180,12 +182,7 @@ def _all(round: Round) -> list[Artifact]:
 
 
 def _provenance(rounds: Sequence[Round]) -> str:
-    rows = [
-        _cost_row(round, stage)
-        for round in rounds
-        for stage in _STAGES
-        if stage in round.stores
-    ]
+    rows = [_cost_row(*found) for found in _costs(rounds)]
     head = ("round", "stage", "stores", "wall time", "on disk", "seed", "computed on")
     parts = ["<h3>Wall time of each stage</h3>\n", page.table(head, rows, (2, 3, 4))]
     parts.append("<h3>Versions</h3>\n")
@@ -193,21 +190,22 @@ def _provenance(rounds: Sequence[Round]) -> str:
     parts.append("<h3>Resolved settings</h3>\n")
     for round in reversed(rounds):
         for stage in _STAGES:
-            if stores := round.stores.get(stage):
-                settings = page.table((), _settings(stores[0]))
+            if config := round.settings(stage):
+                settings = page.table((), _settings(config))
                 parts.append(page.details(f"Round {round.number}: {stage}", settings))
     return "".join(parts)
 
 
-def _cost_row(round: Round, stage: str) -> tuple[str, ...]:
-    stores = round.stores[stage]
-    seconds = sum(store.attributes["wall_seconds"] for store in stores)
-    disk = sum(store.size() for store in stores)
-    seeds = sorted({str(s.attributes["seed"]) for s in stores} - {"None"})
-    compute = sorted({s.attributes["compute"] for s in stores})
+def _costs(rounds: Sequence[Round]) -> list[tuple[Round, str, Cost]]:
+    """Return what each stage took in each round, as far as it is known."""
+    found = [(round, stage, round.cost(stage)) for round in rounds for stage in _STAGES]
+    return [(round, stage, cost) for round, stage, cost in found if cost is not None]
+
+
+def _cost_row(round: Round, stage: str, cost: Cost) -> tuple[str, ...]:
     return (
-        str(round.number), stage, str(len(stores)), duration(seconds),
-        size(disk), ", ".join(seeds) or "none", ", ".join(compute),
+        str(round.number), stage, str(cost.stores), duration(cost.wall_seconds),
+        size(cost.bytes), ", ".join(cost.seeds) or "none", ", ".join(cost.compute),
     )  # fmt: skip
 
 
@@ -231,9 +229,9 @@ def _versions(rounds: Sequence[Round]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _settings(store: Artifact) -> list[tuple[str, str]]:
+def _settings(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, str(value))
-        for name, value in store.config.items()
+        for name, value in config.items()
         if name not in _CONFIG_KEPT_OUT
     ]

@@ -1,71 +1,77 @@
 """What the report says of V, of M and of what they learnt from: a chapter a stage."""
 
 from collections.abc import Sequence
-from html import escape
 
 import jax
 import numpy as np
 
 from worldmodels import imagery, pictures
 from worldmodels.artifacts import Artifact
+from worldmodels.excerpts import COLUMNS
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.quantities import count
 from worldmodels.report import figures, page
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Clip, Round
 
-_COLUMNS = 12  # frames in a strip
 _SURVEYED = 200  # frames that tell which latent dimensions are informative
 _TRAVERSED = 8  # latent dimensions shown
 _DREAM_STRIDE = 5  # steps between two frames of a dream strip
 _WATCHED = 100  # steps that M watches before it dreams
+_NO_FRAMES = (
+    "V's store is of a version that kept no frames of them: give their own stores to "
+    "worldmodels report to see some here."
+)
 
 
 def rollouts(round: Round, clips: list[Clip]) -> str:
     """Show what V and M learned from."""
-    stores = round.stores["rollouts"]
-    length = np.concatenate([s.read("length") for s in stores])
-    returns = np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
-    config = stores[0].config
+    length, returns = round.episodes
+    text = (
+        f"{len(length):,} episodes, {length.sum():,} frames{_driven(round)}. Mean "
+        f"{round.game.score} {returns.mean():.1f}, from {returns.min():.1f} to "
+        f"{returns.max():.1f}."
+    )
+    text = " ".join([text, *_accumulated(round)])
+    title = "What was driven to learn from"
+    if not clips:
+        return page.chapter(title, text, _NO_FRAMES)
+    sheet = pictures.contact_sheet([c.overview for c in clips], COLUMNS)
+    picture = Picture(
+        _png(sheet), "image/png",
+        f"Contact sheet: {len(clips)} recorded episodes, one a row, each as {COLUMNS} "
+        "of the frames that V sees.",
+        f"{len(clips)} of the episodes, each as {COLUMNS} frames spread over its time.",
+        [c.name for c in clips],
+    )  # fmt: skip
+    return page.chapter(title, text) + picture.html()
+
+
+def _driven(round: Round) -> str:
+    """Return by whom and where, if it is known."""
+    config = round.settings("rollouts")
+    if not config:
+        return ""
     who = (
         f"the random policy “{config['policy']}”"
         if "policy" in config
         else f"the controller of round {round.number - 1} with noise of standard "
         f"deviation {config['action_noise']:g} on its actions"
     )
-    text = (
-        f"{len(length):,} episodes, {length.sum():,} frames, driven in "
-        f"{round.place('rollouts')} by {who}. Mean {round.game.score} "
-        f"{returns.mean():.1f}, from {returns.min():.1f} to {returns.max():.1f}."
-    )
-    text = " ".join([text, *_accumulated(round)])
-    sheet = pictures.contact_sheet([c.frames for c in clips], _COLUMNS)
-    picture = Picture(
-        _png(sheet), "image/png",
-        f"Contact sheet: {len(clips)} recorded episodes, one a row, each as "
-        f"{_COLUMNS} of the frames that V sees.",
-        f"The first {len(clips)} episodes, each as {_COLUMNS} frames spread over its "
-        "time.",
-        [c.name for c in clips],
-    )  # fmt: skip
-    return page.chapter("What was driven to learn from", text) + picture.html()
+    return f", driven in {round.place('rollouts')} by {who}"
 
 
 def _accumulated(round: Round) -> list[str]:
     """Return a sentence on what V and M had of other rounds too, if any is known."""
     told: dict[str, list[str]] = {}
     for name, kind in (("V", "vision"), ("M", "memory")):
-        shards = round.learnt_from(kind)
-        numbers = sorted({shard.config["round"] for shard in shards})
-        if numbers and numbers != [round.number]:
-            episodes = count(_episodes(shards), "episode")
-            had = f"had the rollouts of {_rounds(numbers)} to learn from, {episodes}."
+        learnt = round.learnt_from(kind)
+        if learnt.keys() - {round.number}:
+            episodes = count(sum(learnt.values()), "episode")
+            numbers = _rounds(sorted(learnt))
+            had = f"had the rollouts of {numbers} to learn from, {episodes}."
             told.setdefault(had, []).append(name)
     return [f"{' and '.join(names)} {had}" for had, names in told.items()]
-
-
-def _episodes(shards: Sequence[Artifact]) -> int:
-    return sum(shard.array("length").shape[0] for shard in shards)
 
 
 def _rounds(numbers: Sequence[int]) -> str:
@@ -134,7 +140,7 @@ def _learning(store: Artifact) -> str:
 
 
 def _reconstructions(eyes: Eyes, clip: Clip) -> Picture:
-    frames = clip.frames[pictures.spread(len(clip.frames), _COLUMNS)]
+    frames = clip.overview
     seen = imagery.reconstruct(eyes, frames)
     error = np.square(frames / 255.0 - seen / 255.0).sum(axis=(1, 2, 3)).mean()
     return Picture(
@@ -147,9 +153,9 @@ def _reconstructions(eyes: Eyes, clip: Clip) -> Picture:
 
 
 def _prior(eyes: Eyes, number: int) -> Picture:
-    samples = imagery.prior_samples(eyes, jax.random.key(number), 2 * _COLUMNS)
+    samples = imagery.prior_samples(eyes, jax.random.key(number), 2 * COLUMNS)
     return Picture(
-        _strips(samples.reshape(2, _COLUMNS, *samples.shape[1:])),
+        _strips(samples.reshape(2, COLUMNS, *samples.shape[1:])),
         "image/png",
         f"{len(samples)} images that V decodes from random draws of z.",
         "<b>Samples from the prior</b>: z drawn from N(0, 1) and decoded.",
@@ -158,15 +164,15 @@ def _prior(eyes: Eyes, number: int) -> Picture:
 
 
 def _traversal(eyes: Eyes, clips: list[Clip]) -> Picture:
-    frames = np.concatenate([c.frames for c in clips])
+    frames = np.concatenate([f for c in clips for f in (c.frames, c.overview)])
     frames = frames[pictures.spread(len(frames), _SURVEYED)]
     dimensions = imagery.informative(*imagery.encode(eyes, frames))[:_TRAVERSED]
-    middle = clips[0].frames[len(clips[0].frames) // 2]
+    middle = clips[0].overview[len(clips[0].overview) // 2]
     mu, _ = imagery.encode(eyes, middle[None])
-    images = imagery.traversal(eyes, mu[0], dimensions, _COLUMNS)
+    images = imagery.traversal(eyes, mu[0], dimensions, COLUMNS)
     return Picture(
         _strips(images), "image/png",
-        f"Latent traversal: {len(dimensions)} rows of {_COLUMNS} images, each row with "
+        f"Latent traversal: {len(dimensions)} rows of {COLUMNS} images, each row with "
         "one latent dimension moved from -3 to 3.",
         "<b>Latent traversal</b>: one frame, one dimension of z a row moved from -3 to "
         "3, the most informative (mean KL) at the top.",
@@ -197,14 +203,14 @@ def memory(round: Round, clips: list[Clip]) -> str:
 
 def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture | None:
     start = min(_WATCHED, len(clip.frames) // 3)
-    end = min(start + 1 + _COLUMNS * _DREAM_STRIDE, len(clip.frames))
+    end = min(start + 1 + COLUMNS * _DREAM_STRIDE, len(clip.frames))
     if end - start < 2:
         return None
     frames, actions = clip.frames[:end], clip.actions[:end]
     dreamt = imagery.dream(eyes, mind, key, frames, actions, start)
     real = frames[start + 1 :]
-    stride = max(1, len(real) // _COLUMNS)
-    shown = np.arange(stride - 1, len(real), stride)[:_COLUMNS]
+    stride = max(1, len(real) // COLUMNS)
+    shown = np.arange(stride - 1, len(real), stride)[:COLUMNS]
     seen = imagery.reconstruct(eyes, real[shown])
     return Picture(
         _strips(np.stack([real[shown], seen, dreamt[shown]])), "image/png",
@@ -220,7 +226,7 @@ def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture 
 
 def _strips(rows: np.ndarray) -> bytes:
     """Return rows of frames [R, C, H, W, 3] as a PNG, always as wide as a full one."""
-    empty = [(0, 0), (0, _COLUMNS - rows.shape[1]), (0, 0), (0, 0), (0, 0)]
+    empty = [(0, 0), (0, COLUMNS - rows.shape[1]), (0, 0), (0, 0), (0, 0)]
     return _png(pictures.grid(np.pad(rows, empty, constant_values=255)))
 
 
@@ -232,10 +238,10 @@ def _png(picture: np.ndarray) -> bytes:
 def diagram_facts(round: Round) -> dict[str, list[str]]:
     """Return up to two short lines a stage for the pipeline's picture."""
     lines: dict[str, list[str]] = {}
-    if stores := round.stores.get("rollouts"):
-        length = np.concatenate([s.read("length") for s in stores])
-        learnt = {s for k in ("vision", "memory") for s in round.learnt_from(k)}
-        earlier = _episodes([s for s in learnt if s.config["round"] != round.number])
+    if round.episodes is not None:
+        length, _ = round.episodes
+        learnt = round.learnt_from("vision") | round.learnt_from("memory")
+        earlier = sum(learnt.values()) - learnt.get(round.number, 0)
         more = f"and {earlier:,} earlier ones" if earlier else ""
         frames = f"{length.sum():,} frames"
         lines["rollouts"] = [f"{len(length):,} episodes", more or frames]

@@ -1,7 +1,8 @@
 """The picture of the pipeline and of the agent, as inline SVG."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
+
+from worldmodels.report.page import escape
 
 # (stage, title, what it does) from left to right.
 _STAGES = (

@@ -1,18 +1,16 @@
 """What the report shows of M's dream: films of it beside the game, in step."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from worldmodels import imagery, trained, video
-from worldmodels.artifacts import Artifact
 from worldmodels.dream import Dream, Starts
 from worldmodels.dreaming import Actor, Controlled, Recorded
 from worldmodels.quantities import count
 from worldmodels.report import films, gap, page
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Round
 from worldmodels.report.testdrives import TestDrive
 
@@ -32,7 +30,7 @@ class Episode(NamedTuple):
 
 def can_film(round: Round) -> bool:
     """Return whether there is anything to film."""
-    acted = "rollouts" in round.stores or _can_act(round)
+    acted = bool(round.excerpts) or _can_act(round)
     return acted and round.eyes is not None and round.mind is not None
 
 
@@ -49,7 +47,7 @@ def chapter(round: Round, drives: Sequence[TestDrive], max_bytes: int) -> str:
     """
     parts = [page.chapter("The dream", _rules(round))]
     if can_film(round):
-        if "rollouts" in round.stores:
+        if round.excerpts:
             parts.append(_recorded_film(round, max_bytes // 2).html())
         median = [drive for drive in drives if drive.name == "median"]
         if median and _can_act(round):
@@ -100,7 +98,7 @@ def _recorded_film(round: Round, max_bytes: int) -> Picture:
 def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
     agent, _ = trained.load_agent(*stores[:2], stores[2][0].config)
-    weights = round.one("evaluation").read("controller")
+    weights = trained.controller_of(round.one("evaluation"), agent.controller)
     name = f"the {drive.name} test drive"
     ended = len(drive.recording.actions) <= _STEPS
     parts = (part[:_STEPS] for part in drive.recording)
@@ -160,22 +158,10 @@ def _dream(
 
 
 def _episode(round: Round) -> Episode:
-    """Return the first recorded episode that M was kept from, or else the first."""
-    memory, stores = round.one("memory"), round.stores["rollouts"]
-    if memory.names("held_out"):
-        kept = memory.read("held_out/seed")
-        for store in stores:
-            found = np.flatnonzero(np.isin(store.read("seed"), kept))
-            if len(found):
-                return _read(store, int(found[0]), ", which M never learnt from")
-    return _read(stores[0], 0, "")
-
-
-def _read(store: Artifact, number: int, remark: str) -> Episode:
-    length = int(store.read("length")[number])
-    steps = min(length, _STEPS)
-    names = "frames", "actions", "rewards"
-    parts = (store.read(name, (number, slice(steps))) for name in names)
-    name = f"rollout {number} of shard {store.config['shard']}{remark}"
-    seed = int(store.read("seed")[number])
-    return Episode(name, seed, *parts, length == steps)
+    """Return the beginning of the longest excerpt, and whether M was kept from it."""
+    memory, (first, *_) = round.one("memory"), round.excerpts
+    kept = memory.read("held_out/seed") if memory.names("held_out") else []
+    remark = ", which M never learnt from" if first.seed in kept else ""
+    parts = (part[:_STEPS] for part in (first.frames, first.actions, first.rewards))
+    name = first.name + remark
+    return Episode(name, first.seed, *parts, first.length <= _STEPS)

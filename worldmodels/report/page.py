@@ -3,7 +3,9 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as _escape
+
+from worldmodels.printable import printable
 
 _STYLE = """
 :root { --ink: #20242c; --soft: #5b6472; --line: #e3e6eb; --blue: #2e5eaa; }
@@ -59,6 +61,11 @@ footer { margin: 3rem 0 2rem; padding-top: 1rem; color: var(--soft);
   border-top: 1px solid var(--line); font-size: .9rem; }
 @media print { nav { display: none; } details { break-inside: avoid; } }
 """
+
+
+def escape(text: str) -> str:
+    """Return `text`, which may come from a store, as HTML that shows it as it is."""
+    return _escape(printable(text))
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,7 @@ def document(
     Args:
         lead: a paragraph, HTML.
         sections: (anchor, heading, HTML) each; they are linked at the top.
+        footer: text.
     """
     links = "".join(f'<a href="#{a}">{escape(h)}</a>' for a, h, _ in sections)
     body = "".join(
@@ -168,7 +176,7 @@ def document(
 <header><h1>{escape(title)}</h1><p class="lead">{lead}</p></header>
 <nav aria-label="sections"><div>{links}</div></nav>
 <main>
-{body}<footer>{footer}</footer>
+{body}<footer>{escape(footer)}</footer>
 </main>
 </body>
 </html>

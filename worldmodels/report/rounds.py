@@ -3,18 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import trained
-from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels import excerpts, pictures, trained
+from worldmodels.artifacts import Artifact, ArtifactError, check_recorded
 from worldmodels.environments.games import CARRACING, Game, game_of
+from worldmodels.excerpts import Driven, Excerpt
 from worldmodels.imagery import Eyes, Mind
-from worldmodels.lineage import check_input
+from worldmodels.lineage import check_distinct
+from worldmodels.randomness import rounds_of
+from worldmodels.report.belonging import check_drivers, check_round
 from worldmodels.statistics import Summary, summarise
 
-_CLIPS = 4
+_ONE = ("vision", "memory", "evaluation")  # store a round
+_KINDS = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
 
 Stores = dict[str, list[Artifact]]
 
@@ -30,6 +34,16 @@ class Scores(NamedTuple):
     gap: Summary | None = None  # the dream's less the game's, seed by seed
 
 
+class Cost(NamedTuple):
+    """What a stage took in a round."""
+
+    stores: int
+    wall_seconds: float
+    bytes: int  # on disk
+    seeds: list[str]
+    compute: list[str]
+
+
 @dataclass(frozen=True)
 class Round:
     """The stores of one round by kind, each in the order of its parts.
@@ -42,31 +56,86 @@ class Round:
     given: Mapping[str, Artifact] = field(default_factory=dict)  # all, by provenance
 
     def __post_init__(self):
-        for kind in ("vision", "memory", "evaluation"):
+        for kind in _ONE:
             if len(found := self.stores.get(kind, [])) > 1:
                 raise ArtifactError(
                     f"{found[0].path} and {found[1].path} are both the {kind} store of "
                     f"round {self.number}; report on one experiment at a time"
                 )
-        score = self.one("evaluation")
-        for kind in ("vision", "memory"):
-            if score is not None and (store := self.one(kind)) is not None:
-                check_input(score, kind, store)
+        check_round(self.stores, self.given)
 
     def one(self, kind: str) -> Artifact | None:
         """Return the only store of a kind, or None."""
         return next(iter(self.stores.get(kind, [])), None)
 
-    def learnt_from(self, kind: str) -> list[Artifact]:
-        """Return the rollouts that V or M learnt from, of earlier rounds too.
+    def learnt_from(self, kind: str) -> dict[int, int]:
+        """Return how many episodes of each round V or M learnt from.
 
-        Empty where it was left as it was, or where not all of them are given.
+        Empty where it was left as it was, or where the given stores do not tell.
         """
         store = self.one(kind)
         if store is None or not store.config["epochs"]:
-            return []
-        made = [store] if kind == "vision" else self._inputs([store], "latents")
-        return self._inputs(made, "rollouts")
+            return {}
+        if kind == "memory":
+            return _episodes(self._inputs([store], "latents"))
+        told = self._kept[1] or excerpts.record(self._inputs([store], "rollouts"))
+        return {driven.round: driven.episodes for driven in told}
+
+    @cached_property
+    def _kept(self) -> tuple[list[Excerpt], list[Driven]]:
+        """What V's store keeps of the rollouts."""
+        store = self.one("vision")
+        return ([], []) if store is None else excerpts.read(store)
+
+    @cached_property
+    def excerpts(self) -> list[Excerpt]:
+        """Some episodes of the rollouts, in part; none where no frames are given."""
+        given = self.stores.get("rollouts")
+        if self._kept[0] or not given:
+            return self._kept[0]
+        return excerpts.excerpts(excerpts.draw(given, given[0].config["seed"]))
+
+    @cached_property
+    def driven(self) -> Driven | None:
+        """What is told of the round's own rollouts, if anything."""
+        told = [*excerpts.record(self.stores.get("rollouts", [])), *self._kept[1]]
+        return next((driven for driven in told if driven.round == self.number), None)
+
+    @cached_property
+    def episodes(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Length and return of each of the round's own rollouts, if they are known."""
+        stores = self.stores.get("rollouts") or [
+            store
+            for store in self.stores.get("latents", [])
+            if self.number in _episodes([store])
+        ]
+        if not stores:
+            return None
+        length = np.concatenate([s.read("length") for s in stores])
+        return length, np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
+
+    def cost(self, stage: str) -> Cost | None:
+        """Return what a stage took, also of rollouts that only V's store tells of."""
+        if stores := self.stores.get(stage):
+            return Cost(
+                len(stores),
+                sum(store.attributes["wall_seconds"] for store in stores),
+                sum(store.size() for store in stores),
+                sorted({str(s.attributes["seed"]) for s in stores} - {"None"}),
+                sorted({s.attributes["compute"] for s in stores}),
+            )
+        if stage != "rollouts" or self.driven is None:
+            return None
+        told = self.driven
+        seed = str(told.config.get("seed"))
+        return Cost(told.shards, told.wall_seconds, told.bytes, [seed], told.compute)
+
+    def settings(self, stage: str) -> Mapping[str, Any]:
+        """Return the settings that a stage of the round was given, if it is known."""
+        if stage == "rollouts":
+            return {} if self.driven is None else self.driven.config
+        stores = self.stores.get(stage)
+        return stores[0].config if stores else {}
 
     def _inputs(self, stores: Sequence[Artifact], role: str) -> list[Artifact]:
         """Return what `stores` had as their input `role`; none if any is not given."""
@@ -77,8 +146,9 @@ class Round:
     @cached_property
     def game(self) -> Game:
         """The game that is played."""
-        stores = (store for kind in self.stores.values() for store in kind)
-        names = (store.config.get("environment") for store in stores)
+        configs = [store.config for kind in self.stores.values() for store in kind]
+        configs.append(self.settings("rollouts"))
+        names = (config.get("environment") for config in configs)
         return game_of(next(filter(None, names), CARRACING.name))
 
     @cached_property
@@ -121,12 +191,20 @@ class Round:
 
     def place(self, kind: str) -> str | None:
         """Return where `kind`, rollouts or controller, was played, as words."""
-        if kind not in self.stores:
+        config = self.settings(kind)
+        if not config:
             return None
         if kind == "controller" and self.temperature is not None:
             return f"M's dream at temperature {self.temperature:g}"
-        config = self.stores[kind][0].config
         return "the simulator" if config["backend"] == "simulator" else self.game.home
+
+
+def _episodes(stores: Sequence[Artifact]) -> dict[int, int]:
+    """Return how many episodes of each round some stores hold."""
+    if not stores:
+        return {}
+    rounds = np.concatenate([rounds_of(store.read("seed")) for store in stores])
+    return dict(zip(*(n.tolist() for n in np.unique_counts(rounds)), strict=True))
 
 
 @dataclass(frozen=True)
@@ -136,32 +214,42 @@ class Clip:
     name: str
     frames: np.ndarray  # uint8 [T, 64, 64, 3]
     actions: np.ndarray  # float32 [T, A]
+    overview: np.ndarray  # uint8 [C, 64, 64, 3] spread over the whole of it
+
+
+def whole_clip(name: str, frames: np.ndarray, actions: np.ndarray) -> Clip:
+    """Return a clip of all frames of an episode."""
+    overview = frames[pictures.spread(len(frames), excerpts.COLUMNS)]
+    return Clip(name, frames, actions, overview)
 
 
 def rollout_clips(round: Round) -> list[Clip]:
-    """Return up to four episodes of the round's first shard of rollouts."""
-    stores = round.stores.get("rollouts")
-    if not stores:
-        return []
-    store = stores[0]
-    length = store.read("length")
-    return [
-        Clip(
-            f"rollout {n}",
-            store.read("frames", n)[: length[n]],
-            store.read("actions", n)[: length[n]],
-        )
-        for n in range(min(_CLIPS, len(length)))
-    ]
+    """Return some episodes of a round's rollouts, the first with its beginning."""
+    return [Clip(e.name, e.frames, e.actions, e.overview) for e in round.excerpts]
 
 
 def group(stores: Sequence[Artifact]) -> list[Round]:
-    """Return the rounds that `stores`, of any kind and in any order, belong to."""
+    """Return the rounds that `stores`, of any kind and in any order, belong to.
+
+    Raises:
+        ArtifactError: for a store that no chapter is about, one that is given twice, or
+            stores that do not belong together.
+    """
+    for store in stores:
+        check_recorded(store)
+        if store.kind not in _KINDS:
+            raise ArtifactError(
+                f"{store.path} is of kind {store.kind}, which no report is about; give "
+                "the stores of a run: " + ", ".join(_KINDS)
+            )
+    check_distinct([s for s in stores if s.kind not in _ONE])
     rounds: dict[int, Stores] = {}
     for store in sorted(stores, key=_place):
         kinds = rounds.setdefault(store.config["round"], {})
         kinds.setdefault(store.kind, []).append(store)
     given = {store.provenance: store for store in stores}
+    for number, kinds in rounds.items():
+        check_drivers(kinds.get("rollouts", []), rounds.get(number - 1, {}))
     return [Round(number, kinds, given) for number, kinds in sorted(rounds.items())]
 
 

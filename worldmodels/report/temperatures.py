@@ -1,11 +1,9 @@
 """What the report says of controllers that learnt at different temperatures."""
 
-from html import escape
-
 from worldmodels import sweep
 from worldmodels.report import figures, page
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.sweep import Sweep
 
 

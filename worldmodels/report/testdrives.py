@@ -1,7 +1,6 @@
 """The median, best and worst drive on test tracks, driven again and filmed."""
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.games import CARRACING, Game
 from worldmodels.imagery import Eyes, Mind
 from worldmodels.report import films
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 
 
 @dataclass(frozen=True)

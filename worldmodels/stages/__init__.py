@@ -11,7 +11,7 @@ VERSIONS = {
     "memory": 3,
     "controller": 3,
     "evaluation": 2,
-    "report": 3,
+    "report": 4,
     "ablations": 1,
     "temperatures": 1,
     "export": 1,

@@ -14,6 +14,7 @@ from worldmodels import dreaming, driving, simulation, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError
 from worldmodels.dream import Dream, check_pays
+from worldmodels.lineage import check_all_inputs
 from worldmodels.settings import Environment, in_simulator
 from worldmodels.stages.pools import pool_of
 
@@ -51,6 +52,7 @@ def open_dream(
             "a controller that learns in the dream needs --latents, the stores that M "
             "learnt from: dreams begin at their first frames"
         )
+    check_all_inputs(memory, "latents", latents)
     dream = trained.load_dream(memory, latents, temperature)
     check_pays(dream.model)
     return dream

@@ -21,6 +21,8 @@ from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.checkpoints import Checkpoint, open_checkpoint
 from worldmodels.evolution import Evolution
+from worldmodels.lineage import check_goes_on, check_search
+from worldmodels.neighbours import check_eyes
 from worldmodels.progress import Progress
 from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.publication import Writer
@@ -40,7 +42,7 @@ _GENERATION = {
 }
 _SELECTION = {
     "selection/generation": ("test",),
-    "selection/returns": ("test", "track"),
+    "selection/returns": ("test", "selection_track"),
     "selection/mean": ("test", "parameter"),
 }
 Records = dict[str, list[np.ndarray]]
@@ -110,6 +112,8 @@ def run(
     inputs = _inputs(block, vision, memory, previous, start)
     if previous is not None:
         _check_previous(inputs["previous"], block, settings)
+    if inputs["start"]:
+        check_search(inputs["start"])
     if settings.train_in == "dream":
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = flags.recorded(STAGE, round, shared, environment, settings) | {
@@ -119,7 +123,12 @@ def run(
         "memory_size": inputs["memory"].config["hidden_size"],
         "action_size": inputs["memory"].config["action_size"],
     }
-    agent, weights = trained.load_agent(inputs["vision"], inputs["memory"], config)
+    agents = inputs["vision"], inputs["memory"]
+    if previous is not None:
+        check_goes_on(inputs["previous"], *agents, config)
+    else:
+        check_eyes(*agents)
+    agent, weights = trained.load_agent(*agents, config)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
@@ -194,11 +203,21 @@ def _begin(plan: Plan, inputs: Inputs) -> Search:
     if "previous" in inputs:
         return from_arrays(inputs["previous"].tree("state"))
     if inputs["start"]:
-        mean, _ = trained.best_controller(inputs["start"])
+        mean = _first_mean(inputs["start"], dimension)
     else:
         mean = np.full(dimension, settings.initial_mean, plan.shared.dtype)
     steps = settings.initial_steps or plan.max_steps
     return Search(evolution.initial(plan.es, mean), steps, -np.inf)
+
+
+def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
+    mean, _ = trained.best_controller(start)
+    if len(mean) != dimension:
+        raise ArtifactError(
+            f"{start[0].path} has controllers of {len(mean):,} parameters and this "
+            f"search those of {dimension:,}; start afresh"
+        )
+    return mean
 
 
 def _evolve(
@@ -286,5 +305,5 @@ def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
         dimensions |= {"track_seed": ("generation", "candidate", "track")}
     for name, along in dimensions.items():
         store.write(name, np.stack(records[name]), along)
-    store.write("selection/seed", _selection_seeds(plan), ["track"])
+    store.write("selection/seed", _selection_seeds(plan), ["selection_track"])
     store.tree("state", search.to_arrays())

@@ -22,12 +22,12 @@ from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes
 from worldmodels.lineage import check_any_input
+from worldmodels.neighbours import place_of_input
 from worldmodels.policies import random_policy
 from worldmodels.progress import Progress
 from worldmodels.quantities import count
 from worldmodels.randomness import episode_keys, seed_words
 from worldmodels.stages import drivers
-from worldmodels.stages.relatives import place_of_input
 
 
 class Plan(NamedTuple):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +11,10 @@ from worldmodels import compute, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.dream import Dream
-from worldmodels.lineage import check_input, had_input
+from worldmodels.lineage import check_follow, check_input, had_input
+from worldmodels.neighbours import check_eyes, inputs_of, place_of_input
 from worldmodels.quantities import count
 from worldmodels.settings import Environment
-from worldmodels.stages.relatives import place_of_input, places
 from worldmodels.streams import tell
 
 
@@ -59,6 +58,7 @@ def open_stores(
     for block in blocks:
         check_input(block, "vision", eyes)
         check_input(block, "memory", mind)
+    check_eyes(eyes, mind)
     return Stores(eyes, mind, blocks)
 
 
@@ -69,12 +69,7 @@ def _blocks(controller: Sequence[Path]) -> list[Artifact]:
         is_folder = path.is_dir() and not (path / "zarr.json").exists()
         blocks += _search(path) if is_folder else [open_artifact(path, "controller")]
     blocks.sort(key=lambda block: block.config["block"])
-    for before, block in pairwise(blocks):
-        if not had_input(block, "previous", before):
-            raise ArtifactError(
-                f"{block.path} does not go on from {before.path}; give blocks of one "
-                "search without a gap, or the folder that they lie in"
-            )
+    check_follow(blocks)
     return blocks
 
 
@@ -113,9 +108,8 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
         ArtifactError: for a bad store, one that M did not learn from, or when not all
             are there.
     """
-    wanted = memory.attributes["inputs"]["latents"]
-    home = Path(os.path.abspath(memory.path)).parent
-    paths = latents or places(wanted, "latents/*.zarr", home)
+    wanted = memory.attributes["inputs"].get("latents", [])
+    paths = latents or inputs_of(memory, "latents")
     stores = [open_artifact(path, "latents") for path in paths]
     for store in stores:
         check_input(memory, "latents", store)

@@ -17,6 +17,8 @@ from worldmodels import flags, publication, trained
 from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.driving import AgentSlots, RandomSlots
+from worldmodels.lineage import check_agent
+from worldmodels.neighbours import check_eyes
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.randomness import Purpose, episode_seeds
@@ -96,6 +98,8 @@ def _inputs(
         "memory": open_artifact(memory, "memory"),
         "controller": [open_artifact(block, "controller") for block in controller],
     }
+    check_agent(inputs["vision"], inputs["memory"], inputs["controller"])
+    check_eyes(inputs["vision"], inputs["memory"])
     if trained.learnt_in_dream(inputs["controller"][0].config):
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     return inputs

@@ -51,6 +51,7 @@ def run(
             missing, a parameter that half precision cannot hold, or a full disk.
     """
     stores = open_stores(controller, vision, memory)
+    trained.load_agent(stores.vision, stores.memory, stores.controller[0].config)
     selected = trained.select(stores.controller)
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)

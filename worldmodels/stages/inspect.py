@@ -7,6 +7,7 @@ import numpy as np
 
 from worldmodels import pictures
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.printable import printable
 from worldmodels.publication import publish_bytes
 from worldmodels.quantities import count, duration, size
 
@@ -46,7 +47,7 @@ def describe(artifact: Artifact) -> str:
     }
     return "\n".join(
         [
-            str(artifact.path),
+            printable(artifact.path),
             *_pairs(head),
             *_scores(artifact),
             "\nsettings",
@@ -60,10 +61,10 @@ def describe(artifact: Artifact) -> str:
 
 
 def _inputs(inputs: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    width = max(map(len, inputs), default=0)
-    for role, hashes in inputs.items():
-        for provenance in hashes:
-            yield f"  {role:{width}}  {provenance}"
+    rows = [(printable(r), printable(p)) for r, given in inputs.items() for p in given]
+    width = max((len(role) for role, _ in rows), default=0)
+    for role, provenance in rows:
+        yield f"  {role:{width}}  {provenance}"
 
 
 def _scores(artifact: Artifact) -> list[str]:
@@ -91,7 +92,7 @@ def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:
             " x ".join(f"{length:,}" for length in array.shape) or "one number",
             ", ".join(d or "?" for d in dimensions),
             # One of the files is the array's metadata.
-            f"{size(bytes_on_disk)} in {files - 1} chunk{'s' * (files != 2)}",
+            f"{size(bytes_on_disk)} in {count(files - 1, 'file')}",
             _values(artifact.read(name)) if array.size <= _SHOWN_VALUES else "",
         )
 
@@ -111,11 +112,13 @@ def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def _pairs(values: Mapping[str, object]) -> list[str]:
-    width = max(map(len, values), default=0)
-    return [f"  {name:{width}}  {value}" for name, value in values.items()]
+    told = {printable(name): printable(value) for name, value in values.items()}
+    width = max(map(len, told), default=0)
+    return [f"  {name:{width}}  {value}" for name, value in told.items()]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  " + "  ".join(f"{c:{w}}" for c, w in zip(r, widths, strict=True)).rstrip()

@@ -10,6 +10,7 @@ import numpy as np
 from worldmodels import flags, publication, trained
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.encoding import Encoder
+from worldmodels.neighbours import check_game
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
 from worldmodels.settings import Run
@@ -44,18 +45,21 @@ def run(
         open_artifact(vision, "vision"),
         open_artifact(rollouts, "rollouts"),
     )
+    check_game(eyes, episodes)
     config = flags.recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
         "latent_size": eyes.config["latent_size"],
     }
     inputs = {"vision": eyes, "rollouts": episodes}
+    # First, because they may be refused.
+    carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
     ) as store:
         _encode_episodes(eyes, episodes, store, log)
         for name, dimensions in _CARRIED.items():
-            store.write(name, episodes.read(name), dimensions)
+            store.write(name, carried[name], dimensions)
 
 
 def _encode_episodes(
@@ -63,10 +67,10 @@ def _encode_episodes(
 ) -> None:
     model, params = trained.load_vision(eyes)
     count, steps = episodes.array("frames").shape[:2]
-    shape, chunks = (count, steps, model.latent_size), (1, steps, model.latent_size)
-    dimensions = ("episode", "time", "latent")
-    mu = store.array("mu", shape, np.float16, dimensions, chunks)
-    logvar = store.array("logvar", shape, np.float16, dimensions, chunks)
+    shape, dimensions = (count, steps, model.latent_size), ("episode", "time", "latent")
+    posterior = [
+        store.rows(name, shape, np.float16, dimensions) for name in ("mu", "logvar")
+    ]
     parts = -(-steps // _FRAMES)
     size = -(-steps // parts)
     lengths = episodes.read("length").tolist()
@@ -83,5 +87,8 @@ def _encode_episodes(
                 part = slice(at, at + size)
                 latent[:, part] = encode(frames[part])
             latent[:, length:] = 0
-            mu[episode], logvar[episode] = latent
+            for rows, values in zip(posterior, latent, strict=True):
+                rows.put(episode, values)
             progress.update(length)
+    for rows in posterior:
+        rows.close()

@@ -18,8 +18,9 @@ from worldmodels.provenance import fingerprint, input_hashes
 from worldmodels.randomness import key_for
 from worldmodels.stages import VERSIONS
 
-# Values of arrays and the names of their axes, by the arrays' own names.
-Arrays = Mapping[str, tuple[Any, Sequence[str]]]
+# By the names of arrays: values, names of their axes and, where there are any,
+# attributes.
+Arrays = Mapping[str, tuple[Any, ...]]
 
 
 class Learner(NamedTuple):
@@ -74,14 +75,17 @@ def fit_and_publish(
         store.tree("params", jax.device_get(state.params))
         for name, values in history.items():
             store.write(f"history/{name}", values, ["update"])
-        for name, (values, axes) in learner.examine(state.params).items():
-            store.write(name, values, axes)
+        for name, written in learner.examine(state.params).items():
+            store.write(name, *written)
 
 
 def params_of(
-    start: Artifact, config: Mapping[str, Any], sizes: Sequence[str]
+    start: Artifact,
+    config: Mapping[str, Any],
+    sizes: Sequence[str],
+    load: Callable[[Artifact], tuple[Any, Any]],
 ) -> dict[str, Any]:
-    """Return the weights of a store to start from.
+    """Return the weights of a store to start from, which `load` opens.
 
     Raises:
         ArtifactError: when one of its `sizes` differs from this training's.
@@ -94,4 +98,4 @@ def params_of(
                 f"{start.path} has {name} {given} and this training has "
                 f"{config[name]}; give both the same or start afresh"
             )
-    return start.tree("params")
+    return load(start)[1]

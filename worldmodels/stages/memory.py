@@ -9,10 +9,13 @@ import numpy as np
 import optax
 
 from worldmodels import assessment, datasets, flags, memory, objective, trained
-from worldmodels.artifacts import open_artifact
+from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.datasets import Episodes, Stream
+from worldmodels.lineage import check_alike, check_distinct
+from worldmodels.neighbours import check_one_vision
 from worldmodels.packing import PackedStream
 from worldmodels.progress import Progress
+from worldmodels.quantities import count
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Memory, Run
 from worldmodels.stages.learning import Learner, fit_and_publish, params_of
@@ -55,6 +58,7 @@ def run(
     inputs = {"latents": [open_artifact(path, "latents") for path in latents]}
     if start is not None:
         inputs["start"] = [open_artifact(start, "memory")]
+    _check(inputs["latents"])
     config = flags.recorded(STAGE, round, shared, settings) | {
         "round": round,
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
@@ -64,7 +68,7 @@ def run(
     learnt, held_out = datasets.split(
         episodes.seed,
         settings.held_out,
-        lambda number: generator_for(shared.seed, number, "memory held out"),
+        lambda number: generator_for(shared.seed, number, datasets.HELD_OUT),
     )
     learner = Learner(
         stage=STAGE,
@@ -87,9 +91,23 @@ def run(
     )
 
 
+def _check(latents: Sequence[Artifact]) -> None:
+    """Refuse latents that M cannot learn from together."""
+    check_distinct(latents)
+    check_one_vision(latents)
+    check_alike(latents, ["latent_size"])
+    for store in latents:
+        sizes = [s.array("actions").shape[-1] for s in (latents[0], store)]
+        if sizes[0] != sizes[1]:
+            raise ArtifactError(
+                f"{latents[0].path} has actions of {count(sizes[0], 'number')} and "
+                f"{store.path} of {sizes[1]}; give latents of one game"
+            )
+
+
 def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
     if "start" in inputs:
-        return params_of(inputs["start"][0], config, _SIZES)
+        return params_of(inputs["start"][0], config, _SIZES, trained.load_memory)
     key = key_for(config["seed"], config["round"], "memory weights")
     return memory.initial(key, trained.memory_model(config))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from worldmodels import compute, places, report, sweep
 from worldmodels.artifacts import open_artifact
 from worldmodels.errors import UserError
+from worldmodels.lineage import check_input
+from worldmodels.printable import printable
 from worldmodels.progress import Progress
 from worldmodels.publication import publish_text
 from worldmodels.report.rounds import group
@@ -36,14 +38,16 @@ def run(
     beside = out.with_name("summary.txt")
     places.check_beside(out, beside)
     artifacts = [open_artifact(path) for path in stores]
+    rounds = group(artifacts)
     dtypes = {artifact.config.get("dtype") for artifact in artifacts}
     compute.prepare("float64" if "float64" in dtypes else "float32")
-    rounds = group(artifacts)
     swept = [open_artifact(path, "evaluation") for path in temperatures]
+    if swept and (mind := rounds[-1].one("memory")) is not None:
+        check_input(swept[0], "memory", mind)
     found = sweep.read(swept) if swept else None
     with Progress("report, rounds", len(rounds), log) as progress:
         html = report.html(rounds, lambda: progress.update(1), found)
     summary = report.summary(rounds, out)
     publish_text(out, html)
     publish_text(beside, summary)
-    print(summary, end="")
+    print("\n".join(map(printable, summary.split("\n"))), end="")

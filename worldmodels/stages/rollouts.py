@@ -20,6 +20,8 @@ from worldmodels.environments.episodes import Episode, EpisodeResult
 from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.games import game_of
 from worldmodels.errors import UserError
+from worldmodels.lineage import check_agent
+from worldmodels.neighbours import check_eyes
 from worldmodels.policies import Noisy, Policy, random_policy
 from worldmodels.progress import Progress
 from worldmodels.publication import Writer
@@ -87,11 +89,14 @@ def _inputs(
             f"rollouts of round {round} are driven by the controller of round "
             f"{round - 1}; give its --vision, --memory and --controller stores"
         )
-    return {
+    inputs = {
         "vision": open_artifact(vision, "vision"),
         "memory": open_artifact(memory, "memory"),
         "controller": [open_artifact(block, "controller") for block in controller],
     }
+    check_agent(**inputs)
+    check_eyes(inputs["vision"], inputs["memory"])
+    return inputs
 
 
 def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
@@ -148,7 +153,7 @@ class _Shelf:
         n, at = result.length, result.index
         padded = np.zeros((self._steps, *result.frames.shape[1:]), np.uint8)
         padded[:n] = result.frames
-        self._frames[at] = padded
+        self._frames.put(at, padded)
         self._actions[at, :n] = result.actions
         self._rewards[at, :n] = result.rewards
         self._terminated[at, n - 1] = result.terminated
@@ -156,17 +161,17 @@ class _Shelf:
 
     def _create(self, result: EpisodeResult) -> None:
         image, count = result.frames.shape[1:], len(self._seeds)
-        self._frames = self._store.array(
+        self._frames = self._store.rows(
             "frames",
             (count, self._steps, *image),
             np.uint8,
             ("episode", "time", "y", "x", "channel"),
-            chunks=(1, self._steps, *image),
         )
         size = result.actions.shape[-1]
         self._actions = np.zeros((count, self._steps, size), np.float32)
 
     def close(self) -> None:
+        self._frames.close()
         write = self._store.write
         write("actions", self._actions, ("episode", "time", "action"))
         write("rewards", self._rewards, ("episode", "time"))

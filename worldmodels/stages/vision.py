@@ -6,9 +6,10 @@ from typing import Any
 
 import optax
 
-from worldmodels import flags, trained, vision
+from worldmodels import excerpts, flags, trained, vision
 from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes, Stream
+from worldmodels.lineage import check_alike, check_distinct
 from worldmodels.randomness import generator_for, key_for
 from worldmodels.settings import Run, Vision
 from worldmodels.stages.learning import Learner, fit_and_publish, params_of
@@ -33,6 +34,8 @@ def run(
 ) -> None:
     """Train V on the rollout stores and publish a vision store at `out`.
 
+    It keeps a sample of their frames, as `excerpts` describes.
+
     Args:
         start: a vision store whose weights to start from; None: afresh.
         checkpoint_seconds: between checkpoints; the result does not depend on it.
@@ -44,6 +47,8 @@ def run(
     inputs = {"rollouts": [open_artifact(path, "rollouts") for path in rollouts]}
     if start is not None:
         inputs["start"] = [open_artifact(start, "vision")]
+    check_distinct(inputs["rollouts"])
+    check_alike(inputs["rollouts"], ["environment"])
     learner = Learner(
         stage=STAGE,
         params=_first_params(config, inputs),
@@ -51,6 +56,7 @@ def run(
         optimizer=optax.adam(settings.learning_rate),
         stream=_stream(shared, settings, round, Episodes(inputs["rollouts"])),
         group=_GROUP,
+        examine=lambda _: excerpts.arrays(inputs["rollouts"], shared.seed),
     )
     fit_and_publish(
         learner,
@@ -65,7 +71,7 @@ def run(
 
 def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
     if "start" in inputs:
-        return params_of(inputs["start"][0], config, _SIZES)
+        return params_of(inputs["start"][0], config, _SIZES, trained.load_vision)
     key = key_for(config["seed"], config["round"], "vision weights")
     return vision.initial(key, trained.vision_model(config))
 

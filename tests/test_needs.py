@@ -1,0 +1,171 @@
+"""The memory that stages need, against what was measured and what machines have."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+from commands import REPOSITORY
+from snakemake.utils import update_config
+
+from worldmodels import needs
+from worldmodels.config import load
+from worldmodels.needs import Data
+from worldmodels.settings import Round, Run
+
+PAPER = Round()
+DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]
+PLAYED = replace(
+    PAPER,
+    environment=replace(PAPER.environment, backend="gymnasium", slots=8),
+    rollouts=replace(PAPER.rollouts, episodes_per_shard=8),
+)
+
+
+def changed(section: str, settings: Round = PAPER, **values) -> Round:
+    return replace(settings, **{section: replace(getattr(settings, section), **values)})
+
+
+DREAMER = changed(
+    "memory",
+    changed("vision", latent_size=64),
+    hidden_size=512, window=500, death_head=True, epochs=4,
+)  # fmt: skip
+
+SMALL, WHOLE = Data(64, 300, 300), Data(1000, 1000, 1000)
+
+# Peaks of resident memory in GB, of two cores.
+MEASURED = {
+    # The README's: the default run, and the paper's sizes on 1,000 whole episodes.
+    "default rollouts": ("rollouts", DEFAULT, SMALL, 1.1),
+    "default vision": ("vision", DEFAULT, SMALL, 1.0),
+    "default memory": ("memory", DEFAULT, SMALL, 0.5),
+    "default controller": ("controller", DEFAULT, SMALL, 1.0),
+    "default evaluation": ("evaluation", DEFAULT, SMALL, 0.7 + 2 * 0.14),
+    "default report": ("report", DEFAULT, SMALL, 1.5),
+    "paper vision": ("vision", changed("vision", epochs=1), WHOLE, 2.5),
+    "paper latents": ("latents", PAPER, Data(250, 1000, 1000), 0.6),
+    "paper memory": ("memory", changed("memory", epochs=2), WHOLE, 2.1),
+    # On another machine, where the compiler's cache was empty.
+    "whole rollouts": (
+        "rollouts",
+        changed("rollouts", episodes_per_shard=32),
+        Data(32, 1000, 1000),
+        1.81,
+    ),
+    "few episodes": (
+        "memory",
+        changed("memory", epochs=3),
+        Data(200, 1000, 1000),
+        1.59,
+    ),
+    "TakeCover's M": ("memory", DREAMER, Data(100, 1000, 1000), 1.65),
+    "1,024 units": (
+        "memory",
+        changed("memory", hidden_size=1024, epochs=1),
+        Data(200, 1000, 1000),
+        3.96,
+    ),
+    "small buffers": (
+        "vision",
+        changed("vision", buffer_episodes=8, epochs=1),
+        Data(16, 1000, 1000),
+        1.37,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_need_is_no_less_than_measured_and_at_most_twice_as_much(name):
+    stage, settings, data, peak = MEASURED[name]
+    need = needs.total(needs.memory(stage, Run(), settings, data, cores=2)) / 1e9
+    assert peak <= need <= 2 * peak
+
+
+def configured(preset: str):
+    mapping = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    if preset:
+        text = (REPOSITORY / "presets" / f"{preset}.yaml").read_text()
+        update_config(mapping, yaml.safe_load(text))
+    return load(mapping)
+
+
+LAPTOP = (
+    "", "smoke", "pretrained", "takecover_laptop", "takecover_longer",
+    "carracing_dream",
+)  # fmt: skip
+LARGE = ("paper", "gpu", "five_agents", "takecover")
+
+
+@pytest.mark.parametrize(
+    ("preset", "cores", "gb"),
+    [*((name, 4, 4) for name in LAPTOP), *((name, 4, 16) for name in LARGE)],
+)
+def test_every_stage_of_a_preset_fits(preset, cores, gb):
+    config = configured(preset)
+    for number, settings in enumerate(config.rounds):
+        read = {n: config.rounds[n].rollouts for n in range(number + 1)}
+        data = needs.planned(read, settings.environment.environment)
+        for stage in ("vision", "memory", "controller", "evaluation", "report"):
+            need = needs.memory(stage, config.run, settings, data, cores)
+            assert needs.total(need) < gb * 1e9, (number, stage, need)
+        own = settings.rollouts
+        shard = replace(own, episodes=own.episodes_per_shard)
+        data = needs.planned({number: shard}, settings.environment.environment)
+        for stage in ("rollouts", "latents"):
+            need = needs.memory(stage, config.run, settings, data, cores)
+            assert needs.total(need) < gb * 1e9, (number, stage, need)
+
+
+# What is made a thousand times as large, and what it is named by.
+GIANT = [
+    ("vision", "vision", {"batch_size": 100_000}, "vision.batch_size"),
+    ("vision", "vision", {"buffer_episodes": 64_000}, "vision.buffer_episodes"),
+    ("vision", "vision", {"latent_size": 10**7}, "vision.latent_size"),
+    ("vision", "vision", {"decoder_channels": (10**5, 10**5, 3)}, "decoder_channels"),
+    ("latents", "vision", {"channels": (10**6, 128, 256, 512)}, "vision.channels"),
+    ("memory", "memory", {"batch_size": 10**5}, "memory.batch_size"),
+    ("memory", "memory", {"hidden_size": 10**5}, "memory.hidden_size"),
+    ("memory", "memory", {"window": 10**6}, "memory.window"),
+    ("memory", "memory", {"mixtures": 10**7}, "memory.mixtures"),
+    ("memory", "memory", {"buffer_episodes": 10**6}, "memory.buffer_episodes"),
+    ("controller", "controller", {"selection_episodes": 10**5}, "selection_episodes"),
+    ("controller", "controller", {"population": 10**7}, "controller.population"),
+    ("controller", "memory", {"hidden_size": 10**5}, "memory.hidden_size"),
+    ("evaluation", "evaluation", {"episodes": 10**5}, "evaluation.episodes"),
+    ("evaluation", "environment", {"slots": 10**7}, "environment.slots"),
+    ("rollouts", "rollouts", {"steps": 10**6}, "rollouts.steps"),
+    ("rollouts", "rollouts", {"episodes_per_shard": 10**7}, "episodes_per_shard"),
+]
+
+
+@pytest.mark.parametrize(("stage", "section", "values", "named"), GIANT)
+def test_what_is_made_too_large_decides_most_and_is_named(
+    stage, section, values, named
+):
+    settings, data = changed(section, **values), Data(10**6, 1000, 1000)
+    need = needs.memory(stage, Run(), settings, data, cores=4)
+    assert needs.total(need) > 100e9
+    assert named in needs.largest(need)
+
+
+def test_double_precision_and_worker_processes_count():
+    data = Data(1000, 1000, 1000)
+    single, double = (
+        needs.total(needs.memory("memory", Run(dtype=dtype), PAPER, data, 4))
+        for dtype in ("float32", "float64")
+    )
+    assert double - single > 0.8e9  # of activations: 100 x 1000 steps of 2,592 numbers
+    few, many = (
+        needs.total(needs.memory("rollouts", Run(), PLAYED, data, cores))
+        for cores in (2, 6)
+    )
+    assert many - few == pytest.approx(4 * 0.14e9, rel=0.2)
+    idle = needs.total(needs.memory("rollouts", Run(), PLAYED, data, 100))
+    assert idle - many == pytest.approx(2 * 0.14e9, rel=0.2)  # of eight slots
+
+
+def test_the_data_of_several_rounds_is_counted_together():
+    first, later = (replace(PAPER.rollouts, episodes=n, steps=n) for n in (100, 300))
+    assert needs.planned({0: first, 1: later}, "carracing") == Data(400, 300, 250)
+    longer = replace(first, steps=2100)
+    assert needs.planned({0: longer}, "takecover").mean < 2100

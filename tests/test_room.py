@@ -1,0 +1,85 @@
+"""A stage that cannot fit into memory is refused before its work."""
+
+import resource
+
+import commands
+import pytest
+
+from worldmodels import room
+from worldmodels.room import Room
+
+MB = 10**6
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """A machine of 100 MB."""
+    there = Room(100 * MB, "this machine has")
+    monkeypatch.setattr(room, "available", lambda: there)
+
+
+def refused(tmp_path, stage, *arguments) -> str:
+    """Return why a stage is refused, after a look that it made nothing."""
+    before = sorted(tmp_path.iterdir())
+    sentence = commands.call_refused(
+        stage, *arguments, "--out", tmp_path / "made.zarr", "--log", tmp_path / "log"
+    )
+    assert sorted(tmp_path.iterdir()) == before
+    assert sentence.startswith(f"error: {stage} needs about ")
+    return sentence
+
+
+def test_each_stage_names_what_it_needs_what_there_is_and_what_decides(
+    little, stores, tmp_path
+):
+    networks = ["--vision", stores.vision.path, "--memory", stores.memory.path]
+    saved = ["--checkpoint", tmp_path / "ckpt"]
+    rollouts = ["--rollouts", *(a.path for a in stores.rollouts)]
+    latents = ["--latents", *(a.path for a in stores.latents)]
+    blocks = ["--controller", *(a.path for a in stores.controller)]
+    said = {
+        "rollouts": (["--steps=50000"], "rollouts.steps"),
+        "vision": (["--batch-size=9999", *rollouts, *saved], "batch_size"),
+        "latents": (["--vision", stores.vision.path, *rollouts[:2]], "vision.channels"),
+        "memory": (["--hidden-size=9999", *latents, *saved], "memory.hidden_size"),
+        "controller": (["--population=99999", *networks, *saved], "population"),
+        "evaluation": (["--episodes=9999", *networks, *blocks], "episodes"),
+    }
+    for stage, (arguments, named) in said.items():
+        sentence = refused(tmp_path, stage, *arguments)
+        assert "and this machine has 100.0 MB; lower " in sentence
+        assert named in sentence.partition("lower ")[2]
+
+
+def test_the_data_that_is_there_counts(monkeypatch, stores, tmp_path):
+    """Three short episodes fit where a buffer of as many whole ones would not."""
+    monkeypatch.setattr(room, "available", lambda: Room(1500 * MB, "here are"))
+    paths = [store.path for store in stores.rollouts]
+    saved = ["--checkpoint", tmp_path / "ckpt"]
+    shape = ["--latent-size=4", "--channels=4,4,8,8", "--decoder-channels=8,4,4"]
+    buffers = ["--buffer-episodes=100000", "--batch-size=10", "--epochs=0"]
+    files = ["--rollouts", *paths, *saved, "--out", tmp_path / "made.zarr"]
+    commands.call("vision", *shape, *buffers, *files)
+
+
+def test_the_least_limit_is_what_there_is(tmp_path):
+    """Of the group itself, of those above it, of the machine and of ulimit."""
+    own, root = tmp_path / "own", tmp_path / "groups"
+    own.write_text("1:name=systemd:/else\n0::/jobs/mine/step\n")
+    (root / "jobs/mine/step").mkdir(parents=True)
+    unlimited = room.available(root, own)
+    (root / "jobs/mine/step/memory.max").write_text("max\n")
+    assert room.available(root, own) == unlimited
+    (root / "jobs/memory.max").write_text(f"{5 * MB}\n")
+    assert room.available(root, own) == Room(5 * MB, "its control group may have")
+    (root / "jobs/mine/memory.max").write_text(f"{3 * MB}\n")
+    assert room.available(root, own).bytes == 3 * MB
+    assert room.available(root, tmp_path / "none") == unlimited
+    (root / "memory.max").write_text(f"{2 * MB}\n")  # a container's own is the root
+    assert room.available(root, own).bytes == 2 * MB
+
+
+def test_ulimit_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (7 * MB, 7 * MB))
+    found = room.available(tmp_path, tmp_path / "none")
+    assert found == Room(7 * MB, "ulimit -v allows")

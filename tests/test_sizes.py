@@ -1,0 +1,79 @@
+"""Counted sizes against the networks' own parameters."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from worldmodels import memory, sizes, vision
+from worldmodels.controller import Controller
+from worldmodels.environments.games import game_of
+from worldmodels.settings import Round
+
+PAPER = Round()
+TAKECOVER = replace(
+    PAPER,
+    environment=replace(PAPER.environment, environment="takecover"),
+    vision=replace(
+        PAPER.vision, latent_size=7, channels=(3, 5, 6, 9), decoder_channels=(8, 4, 2)
+    ),
+    memory=replace(PAPER.memory, hidden_size=12, mixtures=3, death_head=True),
+    controller=replace(PAPER.controller, inputs="z_c_h", hidden_size=4, bias=False),
+)
+
+
+def parameters(make) -> int:
+    shapes = jax.eval_shape(make, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+@pytest.mark.parametrize("settings", [PAPER, TAKECOVER], ids=["paper", "another"])
+def test_parameters_are_those_of_the_networks(settings):
+    model = vision.VAE(
+        settings.vision.latent_size,
+        settings.vision.channels,
+        settings.vision.decoder_channels,
+    )
+    counted = sizes.encoder(settings).parameters + sizes.decoder(settings).parameters
+    frames = jnp.zeros((1, 64, 64, 3), jnp.uint8)
+    assert counted == parameters(lambda key: model.init(key, frames))
+
+    rnn = memory.Memory(
+        latent_size=settings.vision.latent_size,
+        action_size=sizes.action_size(settings),
+        hidden_size=settings.memory.hidden_size,
+        mixtures=settings.memory.mixtures,
+        death_head=settings.memory.death_head,
+    )
+    drawn = parameters(lambda key: memory.initial(key, rnn))
+    assert sizes.memory(settings).parameters == drawn
+
+    evolved = Controller(
+        latent_size=settings.vision.latent_size,
+        memory_size=settings.memory.hidden_size,
+        game=game_of(settings.environment.environment),
+        inputs=settings.controller.inputs,
+        hidden_size=settings.controller.hidden_size,
+        bias=settings.controller.bias,
+    )
+    assert sizes.controller(settings).parameters == evolved.parameter_count
+
+
+def test_the_papers_are_known():
+    """World Models, figure 22 and appendix A: 4,348,547, 422,368 and 867."""
+    v = sizes.encoder(PAPER).parameters + sizes.decoder(PAPER).parameters
+    assert v == 4_348_547
+    assert sizes.memory(PAPER).parameters == 422_368
+    assert sizes.controller(PAPER).parameters == 867
+
+
+def test_multiplies_of_the_first_layer_by_hand():
+    """31 x 31 places, patches of 4 x 4 x 3, as many channels as there are."""
+    narrow, wide = (
+        replace(PAPER, vision=replace(PAPER.vision, channels=(n, 1, 1, 1)))
+        for n in (1, 2)
+    )
+    grown = sizes.encoder(wide).multiplies - sizes.encoder(narrow).multiplies
+    # Each channel is also read by the second layer: 14 x 14 places, 4 x 4 patches.
+    assert grown == 31 * 31 * 48 + 14 * 14 * 16

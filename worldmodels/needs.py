@@ -1,0 +1,286 @@
+"""How much memory each stage needs, from its settings and the size of its data.
+
+A stage is refused before it starts when that cannot be had, and a cluster's job asks
+for it. Each part of a need stands beside the settings that decide it. The facts at the
+top were measured (resident memory at its peak; `benchmarks/footprint.py` and the README
+have more), and needs are rounded up: between the measured and twice as much.
+No JAX is imported here: the Snakefile reads it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from worldmodels import sizes
+from worldmodels.environments.games import game_of
+from worldmodels.settings import Rollouts, Round, Run, in_simulator
+from worldmodels.sizes import FRAME_BYTES
+
+_MB, _GB = 10**6, 10**9
+
+# What a stage holds before it reads anything: Python, JAX and its compiler.
+_STARTED = 0.5 * _GB  # M's smallest training peaks at 0.46 GB, V's encoding at 0.38
+_STARTED_VISION = 0.9 * _GB  # V's training, whose program takes long to compile
+_STARTED_SIMULATOR = 0.8 * _GB
+_REPORT = 1.0 * _GB
+
+_WORKER = 0.14 * _GB  # a process with gymnasium or ViZDoom in it
+_TRACK = 3.3 * _MB  # its tables in the simulator
+_TRACK_MADE = 3.3 * _MB  # and what is held besides while it is painted
+_CAR = 4096 * 4  # the car, the tiles that it has visited, and its keys
+_PACKED = 4  # bytes of a pixel that is recorded in the simulator
+_RECORDED = 32  # cars that are recorded together
+_TOGETHER = {"environment": 32, "dream": 128}  # that a core takes at a time
+_GATHERED = 4096  # frames that are shuffled out of a buffer at once
+_GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
+_TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
+_METRICS = 6  # numbers that an update leaves in the history
+_PLACED = 80  # bytes that an episode in an epoch takes, where M's rows are planned
+_REPORTED = 40  # episodes' worth of frames that a round of the report holds
+# Steps of an episode that can end early, in the mean: of random players, as those who
+# walk from wall to wall, and of one as good as the paper's.
+_MEAN_STEPS = {"takecover": (600, 1100)}
+_MARGIN = 1.15
+
+Need = dict[str, float]  # bytes, by the settings that decide them; "": none
+
+
+class Data(NamedTuple):
+    """The episodes that a stage reads."""
+
+    episodes: int
+    longest: int  # steps that an episode may have
+    mean: float  # steps that an episode has
+
+
+def planned(rollouts: Mapping[int, Rollouts], game: str) -> Data:
+    """Return the data that the rollouts of some rounds, by their numbers, will be."""
+    longest = max(section.steps for section in rollouts.values())
+    random, learnt = _MEAN_STEPS.get(game, (longest, longest))
+    episodes = sum(section.episodes for section in rollouts.values())
+    steps = sum(
+        section.episodes * min(section.steps, learnt if number else random)
+        for number, section in rollouts.items()
+    )
+    return Data(episodes, longest, steps / episodes)
+
+
+def total(need: Need) -> float:
+    """Return the bytes of all parts of a need."""
+    return sum(need.values())
+
+
+def largest(need: Need) -> str:
+    """Return the settings that decide most of a need; "" where none do."""
+    return max((name for name in need if name), key=need.__getitem__, default="")
+
+
+def memory(stage: str, run: Run, settings: Round, data: Data, cores: int) -> Need:
+    """Return the memory that a stage needs at its peak, with its worker processes.
+
+    Args:
+        data: what it reads; of rollouts: what it makes, one shard.
+        cores: that it drives or learns on.
+    """
+    numbers = 8 if run.dtype == "float64" else 4
+    need = _STAGES[stage](settings, data, cores, numbers)
+    return {name: _MARGIN * part for name, part in need.items()}
+
+
+def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    steps, agent = settings.rollouts.steps, _agent(settings, numbers)
+    if in_simulator(settings.environment):
+        count = min(_RECORDED, settings.rollouts.episodes_per_shard)
+        frames = 2 * count * steps * sizes.FRAME**2 * _PACKED
+        tracks = _tracks(count, count, cores)
+        need = {"": _STARTED_SIMULATOR + tracks, "rollouts.steps": frames}
+    else:
+        # A finished episode is copied, and once more to its full length.
+        frames = (settings.environment.slots + 2) * data.mean * FRAME_BYTES
+        need = _pool(settings, cores) | {"rollouts.steps": frames}
+    kept = settings.rollouts.episodes_per_shard * steps
+    kept *= 4 * sizes.action_size(settings) + 5
+    return _joined(need, agent, {"rollouts.episodes_per_shard": kept})
+
+
+def _vision(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    vision = settings.vision
+    frames = _buffers(data, vision.buffer_episodes) * data.mean * FRAME_BYTES
+    batches = _GROUPS["vision"] * vision.batch_size
+    gathered = 2 * (min(_GATHERED, data.episodes * data.mean) + batches) * FRAME_BYTES
+    updates = data.episodes * data.mean * vision.epochs / vision.batch_size
+    parts = sizes.encoder(settings), sizes.decoder(settings)
+    parameters, _, activations = (sum(column) for column in zip(*parts, strict=True))
+    return {
+        "": _STARTED_VISION + gathered + _history(updates),
+        "vision.buffer_episodes": frames,
+        "vision.batch_size or vision.channels": (
+            vision.batch_size * activations * numbers + 3 * batches * FRAME_BYTES
+        ),
+        "vision.channels, vision.decoder_channels or vision.latent_size": (
+            _TRAINED * parameters * numbers
+        ),
+    }
+
+
+def _latents(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    one = data.longest * (3 * FRAME_BYTES + 20 * settings.vision.latent_size)
+    kept = 2 * data.episodes * data.longest * (4 * sizes.action_size(settings) + 5)
+    need = {"": _STARTED, "rollouts.steps": one, "rollouts.episodes_per_shard": kept}
+    return _joined(need, _sight(settings, _TOGETHER["environment"] * cores, numbers))
+
+
+def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    memory, size = settings.memory, sizes.memory(settings)
+    step = 4 * settings.vision.latent_size + 4 * sizes.action_size(settings) + 8
+    steps = memory.window or data.longest
+    held = _buffers(data, memory.buffer_episodes)
+    if memory.window:
+        updates = memory.epochs * data.episodes * data.mean
+        updates /= memory.batch_size * memory.window
+        held = held * data.mean + 2 * memory.batch_size * (data.longest + steps)
+        planned = _PLACED * memory.epochs * data.episodes
+    else:
+        updates = memory.epochs * data.episodes / memory.batch_size
+        # Gathered and cut into batches, the episodes of a buffer are there twice more.
+        held = (held + 2 * min(data.episodes, memory.buffer_episodes)) * data.longest
+        planned = 0
+    batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
+    row = memory.batch_size * steps * size.activations * numbers
+    widest = "memory.batch_size, memory.window or memory.hidden_size"
+    return {
+        "": _STARTED + _history(updates),
+        "memory.buffer_episodes": held * step,
+        widest: row + batches,
+        "memory.hidden_size or memory.mixtures": _TRAINED * size.parameters * numbers,
+        "memory.epochs": planned,
+    }
+
+
+def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    controller, size = settings.controller, sizes.controller(settings).parameters
+    cars = controller.population * controller.rollouts
+    tracks = controller.rollouts if controller.common_tracks else cars
+    # A generation is kept for the store, and for the checkpoint copied twice.
+    kept = 4 * controller.generations_per_block * (controller.population * size + cars)
+    need = {
+        "controller.inputs, controller.hidden_size or memory.hidden_size": (
+            8 * size * size * numbers
+        ),
+        "controller.generations_per_block or controller.population": kept * numbers,
+    }
+    if controller.train_in == "dream":
+        return _joined(need, _dreamers(settings, cars, cores, numbers))
+    need = _joined(need, _agent(settings, numbers))
+    if not in_simulator(settings.environment):
+        return _joined(need, _pool(settings, cores))
+    tests = controller.selection_episodes
+    drawn = {
+        "controller.selection_episodes": _tracks(tests, tests, cores),
+        "controller.rollouts or controller.population": _tracks(tracks, cars, cores),
+    }
+    most = max(drawn, key=drawn.__getitem__)
+    simulator = _simulator(settings, cars, cores, numbers)
+    return _joined(need, simulator, {most: drawn[most]})
+
+
+def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    count, steps = settings.evaluation.episodes, settings.environment.max_steps
+    kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
+    need = _joined(_pool(settings, cores), _agent(settings, numbers))
+    if game_of(settings.environment.environment).simulated:
+        need[""] += _STARTED_SIMULATOR - _STARTED
+        kept += _tracks(count, count, cores)
+    return _joined(need, {"evaluation.episodes": kept})
+
+
+def _report(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    steps = max(settings.environment.max_steps, settings.rollouts.steps)
+    return {"": _REPORT, "environment.max_steps": _REPORTED * steps * FRAME_BYTES}
+
+
+def _joined(*needs: Need) -> Need:
+    """Return several needs at once, their parts added by name."""
+    names = dict.fromkeys(name for need in needs for name in need)
+    return {name: sum(need.get(name, 0.0) for need in needs) for name in names}
+
+
+def _buffers(data: Data, size: int) -> int:
+    """Return the episodes in memory: one buffer of all, or two that take turns."""
+    return data.episodes if size >= data.episodes else min(2 * size, data.episodes)
+
+
+def _history(updates: float) -> float:
+    """Return the bytes of a training's curves, which checkpoints copy twice."""
+    return 3 * 4 * _METRICS * updates
+
+
+def _tracks(count: int, cars: int, cores: int) -> float:
+    """Return the bytes of tracks that so many cars drive on.
+
+    A core has the tables of its cars' tracks: of all, where a track has many cars.
+    """
+    copies = 1 if count == cars else cores
+    return count * (copies * _TRACK + _TRACK_MADE)
+
+
+def _agent(settings: Round, numbers: int) -> Need:
+    """Return the weights of V and M, and C's and M's state in every slot."""
+    parts = sizes.encoder(settings), sizes.decoder(settings), sizes.memory(settings)
+    weights = 3 * sum(part.parameters for part in parts) * numbers
+    one = _mind(settings) * numbers + 2 * FRAME_BYTES
+    return {
+        "vision.channels, vision.latent_size or memory.hidden_size": weights,
+        "environment.slots": settings.environment.slots * one,
+    }
+
+
+def _mind(settings: Round) -> int:
+    """Return the numbers that one agent has of its own: C, z, h and c."""
+    of_memory = settings.vision.latent_size + 2 * settings.memory.hidden_size
+    return sizes.controller(settings).parameters + of_memory
+
+
+def _pool(settings: Round, cores: int) -> Need:
+    """Return what driving in gymnasium takes, the worker processes included."""
+    workers = min(cores, settings.environment.slots)
+    return {"": _STARTED, "the number of workers (cores)": workers * _WORKER}
+
+
+def _sight(settings: Round, frames: int, numbers: int) -> Need:
+    """Return what V's encoder makes of so many frames at a time."""
+    made = frames * sizes.encoder(settings).activations * numbers
+    return {"vision.channels": made}
+
+
+def _simulator(settings: Round, cars: int, cores: int, numbers: int) -> Need:
+    """Return what driving cars in the simulator takes, without their tracks."""
+    one = 2 * _mind(settings) * numbers + _CAR
+    seen = _sight(settings, min(cars, _TOGETHER["environment"] * cores), numbers)
+    many = {"controller.population or controller.rollouts": cars * one}
+    return _joined({"": _STARTED_SIMULATOR}, many, seen)
+
+
+def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
+    """Return what dreaming takes, on all cores."""
+    units, memory = settings.memory.hidden_size, settings.memory
+    gates = 4 * units + 6 * memory.mixtures * settings.vision.latent_size
+    together = min(cars, _TOGETHER["dream"] * cores) * gates
+    one = 3 * _mind(settings) + 8
+    dreamers = max(cars, settings.controller.selection_episodes)
+    weights = 3 * sizes.memory(settings).parameters
+    return {
+        "": _STARTED,
+        "controller.population or controller.rollouts": dreamers * one * numbers,
+        "memory.hidden_size or memory.mixtures": (weights + together) * numbers,
+    }
+
+
+_STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
+    "rollouts": _rollouts,
+    "vision": _vision,
+    "latents": _latents,
+    "memory": _memory,
+    "controller": _controller,
+    "evaluation": _evaluation,
+    "report": _report,
+}

@@ -1,0 +1,67 @@
+"""Which stores a report may be of: those of one experiment, made from one another.
+
+A report may be of a part of an experiment: what is not given is not asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.lineage import check_alike, check_follow, check_input, had_input
+
+# What each was made from, of its own round.
+_MADE_FROM = {
+    "latents": ("vision",),
+    "controller": ("vision", "memory"),
+    "evaluation": ("vision", "memory", "controller"),
+}
+# Who had each as an input: the first that is given must have had it, of its own round,
+# or, where later rounds learn from it too, one of the others.
+_USED_BY = {"rollouts": "vision", "latents": "memory"}
+
+
+def check_round(
+    stores: Mapping[str, Sequence[Artifact]], given: Mapping[str, Artifact]
+) -> None:
+    """Check that the stores of one round, by kind, were made from one another.
+
+    Args:
+        given: the stores of all rounds, by provenance.
+
+    Raises:
+        ArtifactError: naming two that do not belong together.
+    """
+    for kind, roles in _MADE_FROM.items():
+        for made in stores.get(kind, ()):
+            for role in roles:
+                for store in stores.get(role, ()):
+                    check_input(made, role, store)
+    check_follow(stores.get("controller", ()))
+    for kind, user in _USED_BY.items():
+        users = [s for s in (*given.values(), *stores.get(user, ())) if s.kind == user]
+        for store in stores.get(kind, ()) if user in stores else ():
+            if not any(had_input(made, kind, store) for made in users):
+                raise ArtifactError(
+                    f"{stores[user][0].path} was not made with {store.path}; give the "
+                    f"{kind} stores of its own run"
+                )
+    played = [
+        store
+        for kind in ("rollouts", "controller", "evaluation")
+        for store in stores.get(kind, ())
+    ]
+    check_alike(played, ["environment"])
+
+
+def check_drivers(
+    rollouts: Sequence[Artifact], before: Mapping[str, Sequence[Artifact]]
+) -> None:
+    """Check that a round's rollouts were driven by the agent of the round before.
+
+    Raises:
+        ArtifactError: naming two that do not belong together.
+    """
+    for made in rollouts:
+        for role in ("vision", "memory", "controller"):
+            named = role in made.attributes["inputs"]
+            for store in before.get(role, ()) if named else ():
+                check_input(made, role, store)

@@ -1,0 +1,148 @@
+"""Whether a stage fits into the memory that its process may have, before it starts.
+
+Without this it is killed without a word, hours later perhaps, when its buffers fill.
+"""
+
+import dataclasses
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from worldmodels import compute, needs
+from worldmodels.artifacts import Artifact, open_artifact
+from worldmodels.errors import UserError
+from worldmodels.needs import Data
+from worldmodels.quantities import size
+from worldmodels.settings import Memory, Round, Run, Vision, checked
+
+# What of V's and M's settings decides their size; their stores say it.
+_SIZES = {
+    "vision": (Vision, ("latent_size", "channels", "decoder_channels")),
+    "memory": (Memory, ("hidden_size", "mixtures", "death_head", "reward_head")),
+}
+
+
+class Room(NamedTuple):
+    """The memory that this process may have."""
+
+    bytes: int
+    source: str  # what sets the limit, as words
+
+
+def check(stage: str, sections: Sequence[Any], given: Mapping[str, Any]) -> None:
+    """Refuse a stage that needs more memory than there can be.
+
+    Args:
+        sections: its settings.
+        given: the other arguments of its command: stores, workers.
+
+    Raises:
+        UserError: naming the need, the limit and the settings that decide most; or for
+            a bad store.
+    """
+    settings = _settings(sections, given)
+    (run,) = (section for section in sections if isinstance(section, Run))
+    cores = max(given.get("workers") or compute.cores(), 1)
+    need = needs.memory(stage, run, settings, _data(settings, given), cores)
+    there = available()
+    if needs.total(need) > there.bytes:
+        raise UserError(
+            f"{stage} needs about {size(int(needs.total(need)))} of memory and "
+            f"{there.source} {size(there.bytes)}; lower {needs.largest(need)}"
+        )
+
+
+def available(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> Room:
+    """Return the least of the limits on this process's memory.
+
+    Args:
+        root: where control groups are mounted (version 2).
+        own: the file that names this process's.
+    """
+    limits = [Room(_physical(), "this machine has")]
+    limits += [Room(n, "its control group may have") for n in _group_limits(root, own)]
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        limits.append(Room(soft, "ulimit -v allows"))
+    return min(limits)
+
+
+def _physical() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _group_limits(root: Path, own: Path) -> list[int]:
+    """Return the limits of this process's control group and of those above it."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:  # no Linux
+        return []
+    # In a container the group is the root of what is mounted there.
+    names = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
+    folders = {Path()} | {p for n in map(Path, names) for p in (n, *n.parents)}
+    found = [_limit(root / folder / "memory.max") for folder in folders]
+    return [limit for limit in found if limit is not None]
+
+
+def _limit(file: Path) -> int | None:
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None  # "max": none
+
+
+def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:
+    """Return a round with the settings of a stage, and of the networks it is given."""
+    parts = {
+        field.name: section
+        for field in dataclasses.fields(Round)
+        for section in sections
+        if type(section) is field.type
+    }
+    for kind, (section, names) in _SIZES.items():
+        if kind not in parts and isinstance(given.get(kind), Path):
+            parts[kind] = _network(section, names, open_artifact(given[kind], kind))
+    if given.get("latents") and "vision" not in parts:
+        store = open_artifact(given["latents"][0], "latents")
+        latent_size = store.array("mu").shape[-1]
+        parts["vision"] = Vision(latent_size=latent_size)
+    return Round(**parts)
+
+
+def _network(section: type, names: Sequence[str], store: Artifact) -> Any:
+    """Return the section of a network's settings that its store records."""
+    known = {field.name: field for field in dataclasses.fields(section)}
+    return section(
+        **{
+            name: checked(known[name], store.config[name], f"{name} of {store.path}")
+            for name in names
+            if name in store.config  # stores of earlier versions name no heads
+        }
+    )
+
+
+def _data(settings: Round, given: Mapping[str, Any]) -> Data:
+    """Return the episodes in the stores that a stage learns from, or that it makes.
+
+    The first store and the last stand for those between: a round's own come first, and
+    those of the first round last.
+    """
+    kind = "rollouts" if given.get("rollouts") else "latents"
+    paths = given.get(kind)
+    paths = [paths] if isinstance(paths, Path) else paths
+    if not paths:
+        section = settings.rollouts
+        made = dataclasses.replace(section, episodes=section.episodes_per_shard)
+        return needs.planned({given["round"]: made}, settings.environment.environment)
+    stores = [open_artifact(p, kind) for p in dict.fromkeys([paths[0], paths[-1]])]
+    lengths = [store.read("length") for store in stores]
+    return Data(
+        episodes=len(paths) * max(map(len, lengths)),
+        longest=max(store.array("actions").shape[1] for store in stores),
+        mean=max(float(length.mean()) for length in lengths),
+    )
