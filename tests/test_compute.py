@@ -10,16 +10,13 @@ import pytest
 from worldmodels import compute
 from worldmodels.errors import UserError
 
-# A stage that would go on to say that its store is missing.
-LATENTS = ["latents", "--vision", "v.zarr", "--rollouts", "r.zarr", "--out", "o.zarr"]
-
 
 @pytest.mark.parametrize(
     "platforms", ["cuda", pytest.param("nonsense", marks=pytest.mark.slow)]
 )
 def test_a_platform_that_is_not_there_is_told_in_one_sentence(platforms, tmp_path):
     answer = subprocess.run(
-        commands.command(*LATENTS),
+        commands.command("evaluate", "--pretrained", "none.zarr"),
         env=os.environ | {"JAX_PLATFORMS": platforms},
         cwd=tmp_path,
         capture_output=True,
