@@ -7,7 +7,7 @@ import sys
 import commands
 import pytest
 
-from worldmodels import cli
+from worldmodels import cli, compute
 
 TRAINING = ["--rollouts", "r.zarr", "--checkpoint", "c", "--out", "o.zarr"]
 BLOCK = ["--vision", "v", "--memory", "m", "--checkpoint", "c", "--out", "o.zarr"]
@@ -62,6 +62,18 @@ def test_possible_numbers_are_taken(nothing_else):
         cli.main(["rollouts", *ROLLOUTS, *most])
     with pytest.raises(AssertionError, match="were taken"):
         cli.main(["drive", *FILM, f"--seed={2**54 - 1}", "--steps=1"])
+
+
+def test_many_more_workers_than_cores_are_refused(monkeypatch):
+    prepared = []
+    monkeypatch.setattr(compute, "prepare", lambda *given: prepared.append(given))
+    for cores, most in ((2, 64), (128, 128)):
+        monkeypatch.setattr(compute, "cores", lambda cores=cores: cores)
+        sentence = commands.call_refused("evaluate", f"--workers={most + 1}")
+        assert f"may use {cores} cores; give at most {most}" in sentence
+        assert not prepared
+        cli._prepare("float32", {"workers": most})
+        assert prepared.pop() == ("float32", most)
 
 
 def test_other_wrong_words_are_one_sentence_too(nothing_else):

@@ -21,6 +21,8 @@ from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
 from worldmodels.logs import record
 from worldmodels.printable import printable
 
+_ANYWHERE = 64  # workers, on however few cores
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; a user's error is one line.
@@ -113,7 +115,16 @@ def _prepare(dtype: str, options: dict[str, Any]) -> None:
     """Set up JAX; the stages that drive spread the simulator's cars over the cores."""
     from worldmodels import compute
 
-    devices = options["workers"] or compute.cores() if "workers" in options else None
+    devices = None
+    if "workers" in options:
+        cores = compute.cores()
+        devices = options["workers"] or cores
+        if devices > max(cores, _ANYWHERE):
+            # JAX would compile for hours, or abort.
+            raise UserError(
+                f"--workers is {devices} and this process may use {cores} cores; give "
+                f"at most {max(cores, _ANYWHERE)}"
+            )
     compute.prepare(dtype, devices)
 
 
