@@ -2,6 +2,7 @@
 
     snakemake                                     the laptop default (config.yaml)
     snakemake --configfile presets/smoke.yaml     the whole pipeline, tiny
+    snakemake vision --configfile FILE …          a target goes before the files
     snakemake -n                                  what would run, and why
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
@@ -22,9 +23,6 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config.yaml"
-
-
 include: "rules/common.smk"
 include: "rules/jobs.smk"
 include: "rules/rollouts.smk"
@@ -36,6 +34,7 @@ include: "rules/report.smk"
 include: "rules/pretrained.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+include: "rules/stale.smk"
 
 
 rule all:
@@ -83,7 +82,8 @@ rule evaluation:
 
 onsuccess:
     for job in workflow.dag.jobs:
-        if job.output.get("summary"):
+        # With --touch there may be none.
+        if job.output.get("summary") and Path(job.output.summary).exists():
             print(Path(job.output.summary).read_text(), flush=True)
     # Not when a store is published: Snakemake may yet delete that.
     for checkpoint in spent_checkpoints(workflow.dag.jobs):

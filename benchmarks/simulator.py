@@ -128,7 +128,7 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     jax.block_until_ready(drive())
     competitor = has_envpool(args.envpool)
     if not competitor:
-        print("EnvPool is left out: pip install '.[envpool]' brings it")
+        print("EnvPool is left out: pip install --editable '.[envpool]' brings it")
     rates: dict[str, list[tuple[float, float]]] = {}
     for _ in range(args.repeats):
         steps = args.cars * args.steps, GYMNASIUM_STEPS

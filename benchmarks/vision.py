@@ -176,7 +176,7 @@ def report(rows: list[dict], rate: float) -> None:
         theirs = f"{row['pytorch']:9.0f}{row['ratio']:7.2f}" if "ratio" in row else "-"
         print(f"{row['work']:18}{row['ours']:8.0f}{theirs:>16}{row['floor']:8.0f}")
     if vision_pytorch is None:
-        print("PyTorch is missing: pip install -e '.[bench]' adds it.")
+        print("PyTorch is missing: pip install --editable '.[bench]' adds it.")
     print(json.dumps({"cores": cores, "flops": rate, "rows": rows}))
 
 

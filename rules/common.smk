@@ -4,19 +4,47 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 """
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
+
+import worldmodels
+
+PACKAGE = Path(workflow.basedir).resolve() / "worldmodels"
+if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
+    # A copy may be so old that it lacks what is imported below.
+    sys.exit(
+        f"error: Snakemake uses the package {worldmodels.__file__}, not that in "
+        f"{PACKAGE}; install it with pip install --editable "
+        f"{shlex.quote(str(PACKAGE.parent))}"
+    )
+
 from worldmodels import ablations, temperatures
+from worldmodels.checkout import refuse_another
 from worldmodels.compute import within_quota
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
+from worldmodels.overlays import merged
 from worldmodels.settings import in_simulator
 from worldmodels.stages import VERSIONS
 from worldmodels.trainings import by_folder, whole
 
+if workflow.config_settings.replace_workflow_config:
+    # Jobs of a cluster are not given it, and would do something else.
+    sys.exit("error: leave out --replace-workflow-config; overlays change config.yaml")
+
 try:
+    # With conda the command is in the environment of the jobs.
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        refuse_another(PACKAGE)
+    config = merged(
+        Path(workflow.basedir) / "config.yaml",
+        workflow.config_settings.configfiles,
+        workflow.config_settings.config_args,
+    )
     CONFIG = load(config)
 except UserError as error:
     sys.exit(f"error: {error}")

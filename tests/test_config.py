@@ -1,8 +1,11 @@
 """The configuration: what is refused, and how rounds are resolved."""
 
+from dataclasses import fields
+from datetime import date
+
 import pytest
 
-from worldmodels.config import load
+from worldmodels.config import SECTIONS, load
 from worldmodels.errors import UserError
 from worldmodels.settings import Controller, Environment, Run, Vision
 
@@ -61,7 +64,10 @@ def test_defaults_are_the_paper():
         ({"rounds": [{"vision": 3}]}, ["rounds[0].vision is 3", "mapping"]),
         ({"rounds": "two"}, ["rounds", "'two'", "from 1 to 256", "list"]),
         ({"rounds": True}, ["rounds", "True", "from 1 to 256"]),
-        ({"experiment": 3}, ["experiment", "3", "letters"]),
+        ({"experiment": 3}, ["experiment is 3", "in quotes"]),
+        ({"experiment": date(2024, 1, 1)}, ["experiment is 2024-01-01", "in quotes"]),
+        ({"experiment": True}, ["experiment is True", "in quotes"]),
+        ({"experiment": ["a"]}, ["experiment is ['a']", "letters"]),
         ([], ["the configuration is []", "mapping"]),
         # Impossible values.
         ({"seed": -1}, ["seed", "-1", "at least 0", "at most 65535"]),
@@ -158,8 +164,12 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
         ),
         (
-            {"controller": {"generations": 25 * 10**6}},
-            ["controller.generations is 25000000", "268435456"],
+            {"controller": {"generations": 10**6, "selection_episodes": 1000}},
+            ["controller.generations is 1000000", "268435456"],
+        ),
+        (
+            {"rollouts": {"episodes": 10**6, "episodes_per_shard": 1}},
+            ["rollouts.episodes is 1000000", "1000000 stores", "at most 100000"],
         ),
         (
             # Each of 64 candidates on 16 tracks of its own.
@@ -279,3 +289,23 @@ def test_warm_start_needs_equal_sizes(stage, name, value):
     assert f"{name} is" in sentence
     # Round 0 has no round before it, and round 2 starts from round 1.
     load({"rounds": [both, both, both]})
+
+
+NUMBERS = [
+    (section, field.name, field.type)
+    for section, kind in SECTIONS.items()
+    for field in fields(kind)
+    if field.type not in (bool, str)
+]
+
+
+@pytest.mark.parametrize(("section", "name", "kind"), NUMBERS, ids=str)
+def test_every_number_has_an_upper_limit_that_its_refusal_states(section, name, kind):
+    """What is larger overflows sizes of 32 bits or aborts in C++."""
+    value = 10**12
+    if kind not in (int, float):
+        value = [value] * len(getattr(SECTIONS[section](), name))
+    sentence = message({section: {name: value}})
+    assert sentence.startswith(f"{section}.{name}")
+    _, _, limit = sentence.rpartition("at most ")
+    assert float(limit) <= 1e9

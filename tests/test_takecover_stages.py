@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import synthetic
 
-pytest.importorskip("vizdoom", reason="the game is missing: pip install '.[doom]'")
+pytest.importorskip(
+    "vizdoom", reason="the game is missing: pip install --editable '.[doom]'"
+)
 
 from worldmodels import trained
 from worldmodels.artifacts import open_artifact

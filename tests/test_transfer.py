@@ -31,7 +31,7 @@ def test_the_shipped_agent_scores_alike_in_both_on_the_same_tracks(tmp_path):
 
 @pytest.mark.slow
 def test_the_shipped_player_lives_in_the_game_that_it_only_dreamt_of(tmp_path):
-    pytest.importorskip("vizdoom", reason="pip install '.[doom]'")
+    pytest.importorskip("vizdoom", reason="pip install --editable '.[doom]'")
     agent = Path(__file__).parents[1] / "pretrained/takecover.zarr"
     assert open_artifact(agent, "agent").config["controller"]["train_in"] == "dream"
     out = tmp_path / "scores.zarr"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import worldmodels
+from worldmodels.checkout import PACKAGE
 from worldmodels.flags import add_flags
 from worldmodels.lists import NamedPaths, Paths
 from worldmodels.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
@@ -71,7 +72,7 @@ _LATENTS = {
     **_MANY,
 }
 # Beside the package, where a checkout has it.
-SHIPPED = Path(worldmodels.__file__).resolve().parents[1] / "pretrained/carracing.zarr"
+SHIPPED = PACKAGE.parent / "pretrained/carracing.zarr"
 PRETRAINED = {
     "help": "an agent store (without PATH: pretrained/carracing.zarr of the checkout)",
     "nargs": "?",
@@ -129,8 +130,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     whole = Parser("worldmodels", description=_DESCRIPTION)
     whole.formatter_class = argparse.RawDescriptionHelpFormatter
+    # With its folder, as pip says it: the Snakefile asks whose code the jobs run.
     whole.add_argument(
-        "--version", action="version", version=f"worldmodels {worldmodels.__version__}"
+        "--version",
+        action="version",
+        version=f"worldmodels {worldmodels.__version__} from {PACKAGE}",
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in _COMMANDS.items():

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from worldmodels import streams
-from worldmodels.arguments import FILES, parser
+from worldmodels.arguments import FILES, SHIPPED, parser
+from worldmodels.checkout import PACKAGE
 from worldmodels.errors import UserError
 from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
 from worldmodels.logs import record
@@ -91,6 +92,11 @@ def _sentence(error: Exception) -> str | None:
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the stage's `run`, with settings gathered in sections."""
     options, stage = vars(parsed), parsed.command
+    if options.get("pretrained") == SHIPPED and not SHIPPED.exists():
+        raise UserError(
+            f"the package in {PACKAGE} is a copy without the agents that a checkout "
+            "ships; give --pretrained PATH, or install with pip install --editable"
+        )
     if stage == "evaluate":
         _prepare("float32", options)
     if stage not in FILES:

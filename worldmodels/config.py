@@ -8,8 +8,10 @@ here: the Snakefile reads it.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 
+from worldmodels.allowed import checked
 from worldmodels.errors import UserError
 from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 from worldmodels.settings import (
@@ -18,7 +20,6 @@ from worldmodels.settings import (
     Round,
     Run,
     Site,
-    checked,
     in_simulator,
 )
 
@@ -58,6 +59,13 @@ _TOGETHER = (
     ("controller.initial_steps", "at most", "environment.max_steps"),
     ("memory.batch_size", "at most", "rollouts.episodes"),
     ("memory.batch_size", "at most", "memory.buffer_episodes"),
+)
+
+# Each is a store, a job and a log file, all of which are known before the first runs.
+_MAX_STORES = 100_000
+_STORES = (
+    ("rollouts.episodes", "rollouts.episodes_per_shard"),
+    ("controller.generations", "controller.generations_per_block"),
 )
 
 # What a network's shapes depend on, and so what a warm start must find unchanged.
@@ -129,6 +137,12 @@ def load(mapping: Mapping[str, Any]) -> Config:
 
 
 def _experiment(name: Any) -> str:
+    if isinstance(name, (int, float, date)):  # `on` and `yes` are truth values
+        raise UserError(
+            f"experiment is {name}, which YAML takes for a number, a date or a truth "
+            'value; put the name in quotes, such as experiment: "2024" (on the command '
+            "line --config 'experiment=\"2024\"')"
+        )
     # It becomes part of paths in shell commands and of Snakemake's patterns.
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
         raise UserError(
@@ -254,6 +268,7 @@ def _check_round(settings: Round, where: str) -> None:
         in_simulator(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
+    _check_stores(values, where)
     controller = settings.controller
     if controller.train_in == "dream":
         _check_pays(settings, f"{where}controller.train_in is dream")
@@ -266,6 +281,16 @@ def _check_round(settings: Round, where: str) -> None:
             f"{where}controller.generations is {controller.generations}; all "
             f"generations together may drive {MAX_EPISODES} tracks, not {tracks}"
         )
+
+
+def _check_stores(values: Mapping[str, Any], where: str) -> None:
+    for whole, part in _STORES:
+        count = values[whole] // values[part]
+        if count > _MAX_STORES:
+            raise UserError(
+                f"{where}{whole} is {values[whole]}, which makes {count} stores of "
+                f"{part} {values[part]}; raise that, for at most {_MAX_STORES} stores"
+            )
 
 
 def _check_pays(settings: Round, reason: str) -> None:

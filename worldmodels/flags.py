@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any, TypeVar, get_origin
 
 from worldmodels import config
+from worldmodels.allowed import checked
 from worldmodels.settings import (
     Controller,
     Environment,
@@ -20,7 +21,6 @@ from worldmodels.settings import (
     Round,
     Run,
     Vision,
-    checked,
     section_dict,
 )
 

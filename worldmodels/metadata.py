@@ -140,7 +140,7 @@ def form_of(metadata: Any, name: str) -> Form:
     _check_codecs(metadata.get("codecs"), name)
     dtype, files = np.dtype(kind), math.prod(map(_parts, shape, chunk)) + 1
     form = Form(tuple(shape), dtype, files)
-    held = math.prod(chunk) * dtype.itemsize
+    held = math.prod(_decoded_together(metadata["codecs"]) or chunk) * dtype.itemsize
     if held > _LARGEST_CHUNK or form.bytes > _LARGEST_ARRAY:
         raise Malformed(f"array {name!r} declares more numbers than a store can hold")
     return form
@@ -177,6 +177,16 @@ def _check_codecs(codecs: Any, name: str, depth: int = 0) -> None:
             if (found := _inner(codec, "configuration", inner)) is not None:
                 _check(depth == 0, f"array {name!r} has shards within shards")
                 _check_codecs(found, name, depth + 1)
+
+
+def _decoded_together(codecs: Sequence[Any]) -> Sequence[int] | None:
+    """Return the shape of a shard's chunks, each of which is decoded alone."""
+    for codec in codecs:
+        if _inner(codec, "name") == "sharding_indexed":
+            shape = _inner(codec, "configuration", "chunk_shape")
+            _check(_are_sizes(shape, 1), "a shard has no shape of its chunks")
+            return shape
+    return None
 
 
 def _inner(value: Any, *keys: str) -> Any:

@@ -9,11 +9,9 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import re
 import shutil
-import stat
 import sys
 import tempfile
 import time
@@ -22,12 +20,12 @@ from pathlib import Path
 
 from worldmodels.artifacts import ArtifactError
 from worldmodels.disk import refuse_barred
+from worldmodels.metadata import read_json
 
 # What a workflow manager and a file browser add to the folder of a store.
 _ADDED = {".snakemake_timestamp", ".DS_Store"}
 _PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
 _MARKS = {"kind", "schema", "provenance", "files"}
-_LARGEST_METADATA = 2**26  # bytes
 
 _AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
 _CANNOT_SWAP = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -82,15 +80,12 @@ def _refuse_others(path: Path, place: Path, kind: str) -> None:
         )
 
 
-def _stored_kind(metadata: Path) -> str | None:
+def _stored_kind(about: Path) -> str | None:
     """Return the kind that a store of this project names; None: it is no such store."""
     try:
-        about = metadata.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_METADATA:
-            return None
-        attributes = json.loads(metadata.read_bytes())["attributes"]
+        attributes = read_json(about)["attributes"]
         return str(attributes["kind"]) if attributes.keys() >= _MARKS else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

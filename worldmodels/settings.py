@@ -6,15 +6,24 @@ Snakefile reads it.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from worldmodels.environments.games import GAMES, game_of
 from worldmodels.errors import UserError
 from worldmodels.randomness import MAX_EPISODES, MAX_SEED
 
 _RANDOM_POLICIES = ("network", "brownian", "white", "held")
+
+# Far above any use, and below what overflows a size or a counter of 32 bits. Whether a
+# machine's memory holds what is asked for is another question.
+_MAX_STEPS = 100_000  # an episode's frames are one chunk of 12 kB a step
+_MAX_WIDTH = 4096  # units, channels, latents
+_MAX_BATCH = 65_536
+_MAX_PASSES = 1_000_000
+_MAX_TRACKS = 100_000
+_MAX_RATE = 1000.0
+_MAX_WEIGHT = 1e9
 
 
 def _setting(default, help, *, low=None, high=None, choices=None, above=None) -> Any:
@@ -51,10 +60,16 @@ class Environment:
         choices=("simulator", "gymnasium"),
     )
     max_steps: int = _setting(
-        1000, "steps in a whole episode (paper 1000, takecover 2100)", low=2
+        1000,
+        "steps in a whole episode (paper 1000, takecover 2100)",
+        low=2,
+        high=_MAX_STEPS,
     )
     slots: int = _setting(
-        16, "gymnasium environments stepped together; the agent's batch there", low=1
+        16,
+        "gymnasium environments stepped together; the agent's batch there",
+        low=1,
+        high=_MAX_WIDTH,
     )
 
 
@@ -63,15 +78,22 @@ class Rollouts:
     """Episodes from which V and M learn."""
 
     episodes: int = _setting(10000, "episodes (paper 10000)", low=1, high=MAX_EPISODES)
-    episodes_per_shard: int = _setting(250, "episodes in one store", low=1)
-    steps: int = _setting(1000, "steps in an episode at most (paper 1000)", low=2)
+    episodes_per_shard: int = _setting(
+        250, "episodes in one store", low=1, high=_MAX_TRACKS
+    )
+    steps: int = _setting(
+        1000, "steps in an episode at most (paper 1000)", low=2, high=_MAX_STEPS
+    )
     policy: str = _setting(
         "network",
         "random policy of round 0 (paper network, takecover held)",
         choices=_RANDOM_POLICIES,
     )
     action_noise: float = _setting(
-        0.0, "std of the noise on a controller's actions, from round 1 on", low=0.0
+        0.0,
+        "std of the noise on a controller's actions, from round 1 on",
+        low=0.0,
+        high=_MAX_RATE,
     )
     accumulate: bool = _setting(
         False, "V and M also learn from the rollouts of the rounds before (paper false)"
@@ -85,23 +107,41 @@ class Rollouts:
 class Vision:
     """V, the variational autoencoder."""
 
-    latent_size: int = _setting(32, "latent dimensions Z (paper 32)", low=1)
+    latent_size: int = _setting(
+        32, "latent dimensions Z (paper 32)", low=1, high=_MAX_WIDTH
+    )
     channels: tuple[int, ...] = _setting(
-        (32, 64, 128, 256), "encoder channels (paper 32,64,128,256)", low=1
+        (32, 64, 128, 256),
+        "encoder channels (paper 32,64,128,256)",
+        low=1,
+        high=_MAX_WIDTH,
     )
     decoder_channels: tuple[int, ...] = _setting(
-        (128, 64, 32), "decoder channels (paper 128,64,32)", low=1
+        (128, 64, 32), "decoder channels (paper 128,64,32)", low=1, high=_MAX_WIDTH
     )
-    batch_size: int = _setting(100, "frames in a minibatch (paper 100)", low=1)
+    batch_size: int = _setting(
+        100, "frames in a minibatch (paper 100)", low=1, high=_MAX_BATCH
+    )
     epochs: int = _setting(
-        10, "passes over all frames, 0: V stays as it starts (paper 10)", low=0
+        10,
+        "passes over all frames, 0: V stays as it starts (paper 10)",
+        low=0,
+        high=_MAX_PASSES,
     )
-    learning_rate: float = _setting(1e-4, "of Adam (paper 1e-4)", above=0.0)
+    learning_rate: float = _setting(
+        1e-4, "of Adam (paper 1e-4)", above=0.0, high=_MAX_RATE
+    )
     kl_tolerance: float = _setting(
-        0.5, "nats per latent dimension below which KL is free (paper 0.5)", low=0.0
+        0.5,
+        "nats per latent dimension below which KL is free (paper 0.5)",
+        low=0.0,
+        high=_MAX_RATE,
     )
     buffer_episodes: int = _setting(
-        64, "whole episodes shuffled together in memory, 12 MB each at 1000", low=1
+        64,
+        "whole episodes shuffled together in memory, 12 MB each at 1000",
+        low=1,
+        high=MAX_EPISODES,
     )
     warm_start: bool = _setting(False, "start from the V of the round before")
 
@@ -110,8 +150,10 @@ class Vision:
 class Memory:
     """M, the mixture-density recurrent network."""
 
-    hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1)
-    mixtures: int = _setting(5, "Gaussians per latent dimension K (paper 5)", low=1)
+    hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1, high=_MAX_WIDTH)
+    mixtures: int = _setting(
+        5, "Gaussians per latent dimension K (paper 5)", low=1, high=_MAX_WIDTH
+    )
     death_head: bool = _setting(
         False, "predict death (paper true for TakeCover, whose dream ends by it)"
     )
@@ -119,26 +161,34 @@ class Memory:
         10.0,
         "of a step with death in the loss, beside 1 of others (paper 10)",
         above=0.0,
+        high=_MAX_WEIGHT,
     )
     reward_head: bool = _setting(
         False, "predict the reward, for dreams of CarRacing (paper false)"
     )
     batch_size: int = _setting(
-        100, "episodes in a minibatch, or rows of episodes (paper 100)", low=1
+        100,
+        "episodes in a minibatch, or rows of episodes (paper 100)",
+        low=1,
+        high=_MAX_BATCH,
     )
     window: int = _setting(
         0,
         "steps of a row in a minibatch, 0: whole episodes (paper 0, TakeCover 500)",
         low=0,
+        high=_MAX_STEPS,
     )
     epochs: int = _setting(
         40,
         "passes over all episodes, 0: initial weights (paper 40, 4000 updates)",
         low=0,
+        high=_MAX_PASSES,
     )
-    learning_rate: float = _setting(1e-3, "of Adam, at first (paper 1e-3)", above=0.0)
+    learning_rate: float = _setting(
+        1e-3, "of Adam, at first (paper 1e-3)", above=0.0, high=_MAX_RATE
+    )
     final_learning_rate: float = _setting(
-        1e-5, "of Adam, in the limit (paper 1e-5)", above=0.0
+        1e-5, "of Adam, in the limit (paper 1e-5)", above=0.0, high=_MAX_RATE
     )
     decay: float = _setting(
         1.0,
@@ -147,10 +197,13 @@ class Memory:
         high=1.0,
     )
     gradient_clip: float = _setting(
-        1.0, "largest absolute gradient value (paper 1)", above=0.0
+        1.0, "largest absolute gradient value (paper 1)", above=0.0, high=_MAX_WEIGHT
     )
     buffer_episodes: int = _setting(
-        1000, "whole episodes of latents in memory, 0.13 MB each at 1000", low=1
+        1000,
+        "whole episodes of latents in memory, 0.13 MB each at 1000",
+        low=1,
+        high=MAX_EPISODES,
     )
     held_out: float = _setting(
         0.0,
@@ -172,11 +225,18 @@ class Controller:
     )
     sample_z: bool = _setting(True, "sample z, not its mean (paper true)")
     hidden_size: int = _setting(
-        0, "tanh units between input and action (paper 0; its ablation 40)", low=0
+        0,
+        "tanh units between input and action (paper 0; its ablation 40)",
+        low=0,
+        high=_MAX_WIDTH,
     )
     bias: bool = _setting(True, "add a bias in C (paper true, takecover false)")
-    population: int = _setting(64, "candidates a generation P (paper 64)", low=4)
-    rollouts: int = _setting(16, "tracks each candidate drives R (paper 16)", low=1)
+    population: int = _setting(
+        64, "candidates a generation P (paper 64)", low=4, high=_MAX_BATCH
+    )
+    rollouts: int = _setting(
+        16, "tracks each candidate drives R (paper 16)", low=1, high=_MAX_BATCH
+    )
     common_tracks: bool = _setting(
         True, "all candidates of a generation drive the same tracks (paper false)"
     )
@@ -187,25 +247,43 @@ class Controller:
         choices=("environment", "dream"),
     )
     temperature: float = _setting(
-        1.15, "tau of the dream, 1: as uncertain as M is (paper 1.15)", low=0.0
+        1.15,
+        "tau of the dream, 1: as uncertain as M is (paper 1.15)",
+        low=0.0,
+        high=_MAX_RATE,
     )
-    generations: int = _setting(1800, "generations G (paper 1800)", low=1)
-    generations_per_block: int = _setting(25, "generations in one store", low=1)
-    sigma: float = _setting(0.1, "first step size of CMA-ES (paper 0.1)", above=0.0)
+    generations: int = _setting(
+        1800, "generations G (paper 1800)", low=1, high=_MAX_PASSES
+    )
+    generations_per_block: int = _setting(
+        25, "generations in one store", low=1, high=_MAX_PASSES
+    )
+    sigma: float = _setting(
+        0.1, "first step size of CMA-ES (paper 0.1)", above=0.0, high=_MAX_RATE
+    )
     initial_mean: float = _setting(
         0.0, "every parameter of the first mean (paper 0)", low=-1e6, high=1e6
     )
     initial_steps: int = _setting(
-        0, "steps in an episode at first; 0: whole episodes (paper 0)", low=0
+        0,
+        "steps in an episode at first; 0: whole episodes (paper 0)",
+        low=0,
+        high=_MAX_STEPS,
     )
     step_increment: int = _setting(
-        100, "steps added whenever the mean fitness improves", low=0
+        100, "steps added whenever the mean fitness improves", low=0, high=_MAX_STEPS
     )
     select_every: int = _setting(
-        25, "generations between tests of the CMA mean (paper 25)", low=1
+        25,
+        "generations between tests of the CMA mean (paper 25)",
+        low=1,
+        high=_MAX_PASSES,
     )
     selection_episodes: int = _setting(
-        100, "selection tracks that a mean is tested on (paper 1024)", low=1
+        100,
+        "selection tracks that a mean is tested on (paper 1024)",
+        low=1,
+        high=_MAX_TRACKS,
     )
     warm_start: bool = _setting(False, "start from the C of the round before")
 
@@ -214,7 +292,7 @@ class Controller:
 class Evaluation:
     """The score on unseen tracks."""
 
-    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2, high=MAX_EPISODES)
+    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2, high=_MAX_TRACKS)
     random_policy: str = _setting(
         "network",
         "the random policy that is scored beside the agent",
@@ -268,70 +346,3 @@ def section_dict(section: Any) -> dict[str, Any]:
         key: list(value) if isinstance(value, tuple) else value
         for key, value in dataclasses.asdict(section).items()
     }
-
-
-def checked(setting: dataclasses.Field, value: Any, where: str) -> Any:
-    """Return `value` as the type of `setting`; `where` is its name for the reader.
-
-    Raises:
-        UserError: when it is of the wrong type or impossible.
-    """
-    if get_origin(setting.type) is not tuple:
-        return _checked_scalar(setting.type, setting, value, where)
-    count = len(setting.default)
-    if not isinstance(value, (list, tuple)) or len(value) != count:
-        raise UserError(f"{where} is {value!r}; it must be a list of {count} numbers")
-    kind = get_args(setting.type)[0]
-    return tuple(
-        _checked_scalar(kind, setting, entry, f"{where}[{n}]")
-        for n, entry in enumerate(value)
-    )
-
-
-def _checked_scalar(kind: type, setting: dataclasses.Field, value: Any, where: str):
-    allowed = _allowed(kind, setting)
-    if kind is float:
-        value = _as_float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise UserError(f"{where} is {value!r}; it must be {allowed}")
-    limits = setting.metadata
-    choices, above = limits["choices"], limits["above"]
-    low, high = limits["low"], limits["high"]
-    if (
-        (choices is not None and value not in choices)
-        or (low is not None and value < low)
-        or (high is not None and value > high)
-        or (above is not None and value <= above)
-    ):
-        raise UserError(f"{where} is {value!r}; it must be {allowed}")
-    return value
-
-
-def _as_float(value: Any) -> Any:
-    # YAML 1.1 reads 1e-4 as a string; flags are strings anyway.
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (ValueError, OverflowError):
-            return value
-    return value
-
-
-def _allowed(kind: type, setting: dataclasses.Field) -> str:
-    limits = setting.metadata
-    if limits["choices"]:
-        return "one of " + ", ".join(map(str, limits["choices"]))
-    word = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-    }
-    parts = [word[kind]]
-    if limits["low"] is not None:
-        parts.append(f"at least {limits['low']}")
-    if limits["above"] is not None:
-        parts.append(f"above {limits['above']}")
-    if limits["high"] is not None:
-        parts.append(f"at most {limits['high']}")
-    return ", ".join(parts)

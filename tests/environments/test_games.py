@@ -22,7 +22,7 @@ def test_carracing_is_as_gymnasium_has_it():
 
 
 def test_takecover_is_as_vizdoom_has_it():
-    vizdoom = pytest.importorskip("vizdoom", reason="pip install '.[doom]'")
+    vizdoom = pytest.importorskip("vizdoom", reason="pip install --editable '.[doom]'")
     from worldmodels.environments import takecover
 
     assert TAKECOVER.frames_per_second == vizdoom.DEFAULT_TICRATE
@@ -48,5 +48,5 @@ def test_a_game_that_is_not_installed_says_how_to_get_it(monkeypatch):
         EnvironmentSpec("takecover")
     assert str(refusal.value) == (
         "environment 'takecover' needs the package vizdoom, which is not installed; "
-        "get it with: pip install '.[doom]'"
+        "get it with: pip install --editable '.[doom]'"
     )

@@ -26,7 +26,7 @@ from worldmodels.errors import UserError
 from worldmodels.randomness import Purpose, engine_seed, episode_seeds
 
 vizdoom = pytest.importorskip(
-    "vizdoom", reason="the game is not installed: pip install '.[doom]'"
+    "vizdoom", reason="the game is not installed: pip install --editable '.[doom]'"
 )
 
 from worldmodels.environments import takecover  # noqa: E402

@@ -80,7 +80,7 @@ def test_what_the_given_stores_do_not_tell_is_not_told(made):
 def without_sample(eyes: Artifact) -> Artifact:
     """Return V as earlier versions made it."""
     files = {k: v for k, v in eyes.attributes["files"].items() if "sample" not in k}
-    return Artifact(eyes.path, {**eyes.attributes, "files": files})
+    return Artifact(eyes.path, {**eyes.attributes, "files": files}, eyes.declared)
 
 
 def test_rollouts_that_are_gone_are_told_of_all_the_same(made):

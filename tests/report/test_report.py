@@ -199,7 +199,7 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
 @pytest.fixture
 def survival(tmp_path, monkeypatch):
     """The stores of a round of TakeCover."""
-    pytest.importorskip("vizdoom", reason="pip install '.[doom]'")
+    pytest.importorskip("vizdoom", reason="pip install --editable '.[doom]'")
     environment = replace(
         synthetic.SETTINGS.environment, environment="takecover", backend="gymnasium"
     )

@@ -113,6 +113,34 @@ def finished(tmp_path_factory) -> Project:
     return project
 
 
+def planned(
+    folder: Path, config=None, executor="dryrun", cores=2, files=(), dag=None, **place
+):
+    """Return the plan of a project, made in this process.
+
+    Args:
+        folder: the project.
+        config: a mapping, or a list of words as after `--config`.
+        executor: "touch" or "dryrun".
+        cores: to share out.
+        files: as with `--configfile`.
+        dag: what else is asked for, as `DAGSettings` has it.
+        place: snakefile and workdir, where they are not the project's.
+    """
+    words = config if isinstance(config, list) else None
+    given = ConfigSettings({} if words else config or {}, files, config_args=words)
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=cores),
+            config_settings=given,
+            **{"snakefile": folder / "Snakefile", "workdir": folder} | place,
+        )
+        plan = workflow.dag(dag_settings=DAGSettings(**dag or {}))
+        plan.execute_workflow(executor=executor)
+        # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
+        return workflow._workflow.dag
+
+
 @pytest.fixture
 def jobs_to_run(finished, monkeypatch):
     """Return the jobs that a changed configuration would run, by dry run."""
@@ -124,15 +152,6 @@ def dry_run(project: Project, change=None, cores=2, targets=()) -> list:
     """Return the jobs that a changed configuration would run in the working folder."""
     config = project.config
     update_config(config, change or {})
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=cores),
-            config_settings=ConfigSettings(config=config),
-            snakefile=project.folder / "Snakefile",
-            workdir=project.folder,
-        )
-        dag_api = workflow.dag(dag_settings=DAGSettings(targets=set(targets)))
-        dag_api.execute_workflow(executor="dryrun")
-        # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
-        dag = workflow._workflow.dag
-        return [job for job in dag.jobs if dag.needrun(job) and job.output]
+    targeted = {"targets": set(targets)}
+    dag = planned(project.folder, config, cores=cores, dag=targeted)
+    return [job for job in dag.jobs if dag.needrun(job) and job.output]

@@ -4,6 +4,7 @@
 reads the workflow anew, as on a real cluster with a shared file system.
 """
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -106,3 +107,13 @@ def test_the_smoke_pipeline_through_the_cluster(real_project, cluster):
 
     status, output = real_project.run("--configfile", "presets/smoke.yaml")
     assert "Nothing to be done" in output
+
+    # Without Snakemake's notes what the real stages recorded is all there is to see.
+    shutil.rmtree(real_project.folder / ".snakemake")
+    smoke = ["-n", "--configfile", "presets/smoke.yaml"]
+    status, output = real_project.run(*smoke)
+    assert status == 0, output
+    assert "Nothing to be done" in output
+    status, output = real_project.run(*smoke, "--config", "seed=1")
+    assert status == 1
+    assert "block-0000.zarr (seed is 0 there and 1 here)" in output

@@ -1,12 +1,16 @@
 """config.yaml is complete and documented; presets fit it; errors are one sentence."""
 
 import dataclasses
+import os
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 from commands import REPOSITORY
+from conftest import planned
 from snakemake.utils import update_config
+from test_cluster import CLUSTER
 
 from worldmodels.config import SECTIONS, load
 from worldmodels.settings import Run, Site
@@ -119,14 +123,105 @@ WRONG = {
 }
 
 
+def refusal(*arguments, **more) -> str:
+    """Return the sentence that a plan ends with."""
+    with pytest.raises(SystemExit) as ended:
+        planned(*arguments, **more)
+    assert "\n" not in ended.value.code
+    return ended.value.code
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_configuration_is_one_sentence_before_anything_runs(project, name):
     content, words = WRONG[name]
     overlay = project.write("wrong.yaml", content)
-    status, output = project.run("--configfile", overlay)
-    assert status != 0
-    assert "Traceback" not in output
-    (sentence,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    sentence = refusal(project.folder, files=[Path(overlay)])
+    assert sentence.startswith("error: ")
     for word in words:
         assert word in sentence
     assert not (project.folder / "results").exists()
+
+
+def test_snakemake_names_an_overlay_that_it_cannot_read(project):
+    """It opens them before the Snakefile; the profile looks at them before that."""
+    (project.folder / "mine.yaml").write_text("vision:\n\tepochs: 1\n")
+    status, output = project.run("-n", "--configfile", "mine.yaml")
+    assert status == 1
+    assert "Traceback" not in output
+    (sentence,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert "mine.yaml is no valid YAML (line 2" in sentence
+    assert "not with tabs" in sentence
+
+
+def settings_of(dag, rule: str) -> str:
+    """Return the settings that the jobs of a rule are given."""
+    return {job.params.flags for job in dag.jobs if job.rule.name == rule}.pop()
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Return another folder, with a space in its name, and go there."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_config_yaml_beside_the_snakefile_is_the_base_from_anywhere(project, elsewhere):
+    """With a preset by any path, an overlay of one's own and a value on top."""
+    Path("my own.yaml").write_text("vision:\nmemory: {epochs: 7}\n")
+    preset = Path(os.path.relpath(project.folder / "presets/smoke.yaml"))
+    here = planned(project.folder, workdir=elsewhere)
+    assert len(here.jobs) == 10
+    own = [Path("my own.yaml")]
+    changed = planned(project.folder, {"seed": 3}, files=own, workdir=elsewhere)
+    assert len(changed.jobs) == 10
+    vision = settings_of(here, "train_vision")
+    assert settings_of(changed, "train_vision") == vision.replace("seed=0", "seed=3")
+    assert "--epochs=7" in settings_of(changed, "train_memory")
+    smoke = planned(project.folder, files=[preset, *own], workdir=elsewhere)
+    assert "--latent-size=8" in settings_of(smoke, "train_vision")
+    assert "--debug=false" in settings_of(smoke, "train_vision")
+
+
+def test_values_on_the_command_line_are_read_as_yaml(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    words = ["vision={epochs: 1, warm_start: true}", "experiment='2024'"]
+    dag = planned(project.folder, words)
+    assert "--epochs=1" in settings_of(dag, "train_vision")
+    assert any("results/2024/" in job.output[0] for job in dag.jobs if job.output)
+    assert "in quotes" in refusal(project.folder, ["experiment=2024"])
+
+
+def test_the_command_must_run_the_package_beside_the_snakefile(project, monkeypatch):
+    """The one of this checkout is another than that of the copied workflow."""
+    monkeypatch.chdir(project.folder)
+    package = project.folder / "worldmodels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    sentence = refusal(project.folder)
+    assert f"not that in {package}" in sentence
+    assert "pip install --editable" in sentence
+
+
+@pytest.mark.slow
+def test_jobs_of_a_cluster_are_given_the_settings_of_the_driver(project, tmp_path):
+    """From another folder, with spaces in the paths."""
+    elsewhere, cluster = tmp_path / "a folder", tmp_path / "cluster"
+    elsewhere.mkdir()
+    cluster.mkdir()
+    overlay = project.write("my own.yaml", {"vision": None, "rollouts": {"steps": 40}})
+    words = [*CLUSTER, "--directory", str(elsewhere), "--configfile", overlay]
+    one = "rollouts={episodes: 16, episodes_per_shard: 16}"
+    status, output = project.run(
+        "vision", *words, "--config", one, "seed=5", CLUSTER=str(cluster)
+    )
+    assert status == 0, output
+    logs = elsewhere / "results/default/logs/round-0"
+    rollouts, vision = (
+        (logs / name).read_text() for name in ("rollouts-000.log", "vision.log")
+    )
+    assert "--seed=5 " in rollouts
+    assert "--episodes-per-shard=16 --steps=40 " in rollouts
+    assert "--seed=5 " in vision
+    assert "--latent-size=32 --channels=8,16,32,64 " in vision

@@ -30,7 +30,7 @@ class EnvironmentSpec:
         if package and importlib.util.find_spec(package) is None:
             raise UserError(
                 f"environment {self.name!r} needs the package {package}, which is not "
-                f"installed; get it with: pip install '.[{self.game.extra}]'"
+                f"installed; get it with: pip install --editable '.[{self.game.extra}]'"
             )
 
     @property

@@ -1,0 +1,117 @@
+"""What stores record is compared with what is asked for; only descriptions are read."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+
+import pytest
+import small_store
+
+from worldmodels import stale
+from worldmodels.errors import UserError
+from worldmodels.stale import Asked
+
+CONFIG = {"seed": 0, "channels": [1, 2], "round": 0}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a published store, v, that was made from the others, 0 and 1."""
+    folder = tmp_path_factory.mktemp("made")
+    inputs = [
+        small_store.make(folder / f"{n}.zarr", "rollouts", config={"shard": n})
+        for n in range(2)
+    ]
+    small_store.make(
+        folder / "v.zarr",
+        config=CONFIG | {"latent_size": 4},
+        inputs={"rollouts": inputs},
+        version=3,
+    )
+    return folder
+
+
+@pytest.fixture
+def asked(made, tmp_path) -> Asked:
+    """What v is: just what is asked for."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    inputs = [str(tmp_path / f"{n}.zarr") for n in range(2)]
+    return Asked(str(tmp_path / "v.zarr"), "train_vision", 3, CONFIG, inputs)
+
+
+def refusal(*asked: Asked) -> str:
+    with pytest.raises(UserError) as refused:
+        stale.refuse(asked)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert str(asked[0].path) in sentence
+    return sentence
+
+
+def test_what_is_asked_for_passes(asked):
+    stale.refuse([asked])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"config": CONFIG | {"seed": 1}}, "seed is 0 there and 1 here"),
+        ({"config": CONFIG | {"seed": [1]}}, "seed is 0 there and [1] here"),
+        ({"config": CONFIG | {"new": 5}}, "new is not recorded there and 5 here"),
+        ({"version": 4}, "stage_version is 3 there and 4 here"),
+        ({"inputs": []}, "it was made from 2 stores, 0 are asked for"),
+    ],
+)
+def test_what_differs_is_named_and_what_to_do(asked, change, why):
+    sentence = refusal(dataclasses.replace(asked, **change))
+    assert f"({why})" in sentence
+    assert "delete it, or give --forcerun train_vision" in sentence
+
+
+def test_an_input_that_was_made_anew_is_named(asked, tmp_path):
+    small_store.make(tmp_path / "1.zarr", "rollouts", config={"shard": 1, "seed": 1})
+    assert f"not made from {tmp_path / '1.zarr'} as it is now" in refusal(asked)
+
+
+def test_an_input_that_is_gone_changes_nothing(asked, tmp_path):
+    """Rollouts may be deleted to free their space."""
+    (tmp_path / "1.zarr/zarr.json").unlink()
+    stale.refuse([asked])
+
+
+def test_many_are_counted(asked):
+    other = dataclasses.replace(asked, version=4)
+    assert ", 4 more;" in refusal(*[other] * 7)
+
+
+def test_what_is_no_store_is_let_pass(tmp_path):
+    texts = ["", "{}", "[]", '{"attributes": 3}', '{"attributes": {"config": 1}}']
+    texts += ["[" * 100_000, '{"attributes": ' + '{"a":' * 100_000]
+    for number, text in enumerate(texts):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "zarr.json").write_text(text)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe/zarr.json")
+    (tmp_path / "file").touch()
+    stale.refuse(
+        Asked(str(path), "train_vision", 1, {"seed": 0}, [])
+        for path in [*tmp_path.iterdir(), tmp_path / "missing"]
+    )
+
+
+@pytest.mark.slow
+def test_thousands_of_stores_take_a_second(asked, tmp_path):
+    """3,000 shards by one V: each description is read once."""
+    text = (tmp_path / "v.zarr/zarr.json").read_text()
+    many = []
+    for number in range(3000):
+        store = tmp_path / f"many-{number}.zarr"
+        store.mkdir()
+        (store / "zarr.json").write_text(text)
+        many.append(dataclasses.replace(asked, path=str(store)))
+    assert len(json.loads(text)) > 1
+    started = time.process_time()
+    stale.refuse(many)
+    assert time.process_time() - started < 2
