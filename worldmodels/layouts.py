@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from worldmodels.allowed import checked
 from worldmodels.environments.frames import SHAPE as FRAME
 from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
@@ -25,7 +26,6 @@ from worldmodels.settings import (
     Rollouts,
     Run,
     Vision,
-    checked,
 )
 
 _LARGEST_SEED = 2**54

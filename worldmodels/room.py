@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from worldmodels import compute, needs
+from worldmodels.allowed import checked
 from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.errors import UserError
 from worldmodels.needs import Data
 from worldmodels.quantities import size
-from worldmodels.settings import Memory, Round, Run, Vision, checked
+from worldmodels.settings import Memory, Round, Run, Vision
 
 # What of V's and M's settings decides their size; their stores say it.
 _SIZES = {
