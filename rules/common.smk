@@ -23,6 +23,7 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
 
 from worldmodels import ablations, temperatures
 from worldmodels.checkout import refuse_another
+from worldmodels.compute import within_quota
 from worldmodels.config import load
 from worldmodels.errors import UserError
 from worldmodels.flags import flags
@@ -133,7 +134,8 @@ def learning_cores(wildcards):
 
 def all_cores(wildcards):
     """Return the cores of this machine; a cluster's job asks for as many as slots."""
-    return workflow.resource_settings.cores or slots(wildcards)
+    cores = workflow.resource_settings.cores
+    return within_quota(cores) if cores else slots(wildcards)
 
 
 def used(stage, pattern):

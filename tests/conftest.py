@@ -2,10 +2,10 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
+from mounts import mounted
 from once import once
 
 from worldmodels.compute import processor
@@ -98,14 +98,5 @@ def store(tmp_path) -> Path:
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", place]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True)
-    except OSError as error:
-        pytest.skip(f"no mount here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"mounting is not permitted here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with mounted(tmp_path / "disk", "size=1m") as place:
+        yield place

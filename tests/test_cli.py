@@ -41,7 +41,7 @@ def test_a_closed_pipe_ends_a_help_without_a_word(closed_pipe):
 def raising(error: OSError, monkeypatch) -> None:
     """Let every command end with an error."""
 
-    def run(arguments):
+    def run(*arguments):
         raise error
 
     monkeypatch.setattr(cli, "_run", run)

@@ -110,3 +110,42 @@ def test_nothing_to_do(capsys):
     with Progress("latents", 0, None):
         pass
     assert "latents 0/0, 0/s" in capsys.readouterr().err
+
+
+def left_after(clock, capsys, updates):
+    """Return the last line of a work of 1,000 pieces that took these seconds each."""
+    with Progress("memory", 1000, None) as bar:
+        for seconds in updates:
+            clock[0] += seconds
+            bar.update(1)
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_pause_counts_neither_in_the_rate_nor_in_the_time_left(capsys, clock):
+    line = left_after(clock, capsys, [1.0] * 50 + [7200.0] + [1.0] * 49)
+    assert line.endswith("memory 100/1000, 1/s, 15:00 left")
+    # Also soon after the beginning, and more than once.
+    line = left_after(clock, capsys, [2.0, 2.0, 900.0, 2.0, 3600.0])
+    assert line.endswith("memory 5/1000, 0.5/s, 33:10 left")
+
+
+def test_what_is_only_slow_is_no_pause(capsys, clock):
+    # The first compiles, every tenth is tested.
+    line = left_after(clock, capsys, [60.0] + [2.0] * 9 + [22.0] + [2.0] * 9)
+    assert line.endswith("memory 20/1000, 0.1695/s, 1:36:22 left")
+    # Episodes that end together, in two batches.
+    line = left_after(clock, capsys, ([40.0] + [0.001] * 99) * 2)
+    assert "memory 200/1000, 2.4" in line
+
+
+def test_a_pause_moves_the_bars_clock_too(monkeypatch, clock):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress("memory", 100, None) as bar:
+        bar._bar._time = lambda: clock[0]
+        bar._bar.start_t = bar._bar.last_print_t = clock[0]
+        for seconds in [1.0] * 10 + [7200.0] + [1.0]:
+            clock[0] += seconds
+            bar.update(1)
+        shown = terminal.getvalue().split("\r")[-1]
+    assert "12/100 [00:12<01:28,  1.00it/s" in shown

@@ -157,6 +157,15 @@ def test_recorded_actions_are_dreamt_beside_what_happened(stores, tmp_path, caps
     assert sizes == [(536, 364), (528, 688)]
 
 
+@pytest.mark.parametrize("name", ["dream.gif", "dream.mp4"])
+def test_progress_counts_the_steps_of_a_film(stores, name, tmp_path, capsys):
+    """A GIF shows every other step of three."""
+    headless = stores.memory.path.with_name("memory.zarr")
+    dream.run(memory=headless, temperature=0.0, steps=3, out=tmp_path / name)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "dream 3/3" in line] == lines[-1:]
+
+
 def test_a_dream_is_filmed_even_where_m_predicts_no_score(stores, tmp_path, capsys):
     headless = stores.memory.path.with_name("memory.zarr")
     out = tmp_path / "dream.gif"

@@ -87,7 +87,7 @@ def test_missing_and_damaged_latents_of_m_are_refused(accumulated, tmp_path):
     (first.path / "x" / "c.0.0").unlink()
     with pytest.raises(UserError, match=rf"{first.path}: .* chunks are missing"):
         drivers.open_latents(memory, [])
-    alone = tmp_path / "elsewhere" / "deep" / "memory.zarr"
+    alone = tmp_path / "elsewhere" / "a" / "b" / "c" / "d" / "memory.zarr"
     shutil.copytree(memory.path, alone)
     with pytest.raises(UserError, match=r"^0 of the 4 latents stores"):
         drivers.open_latents(open_artifact(alone), [])

@@ -8,7 +8,9 @@ import worldmodels
 from worldmodels.checkout import PACKAGE
 from worldmodels.flags import add_flags
 from worldmodels.lists import NamedPaths, Paths
+from worldmodels.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
 from worldmodels.settings import Controller
+from worldmodels.typed import Parser, at_least_0, whole_number
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -40,11 +42,20 @@ _ONE = {"type": Path}
 # A list of stores, or @FILE with a path a line.
 _SEVERAL = {"nargs": "+", "action": Paths}
 _MANY = {"default": [], **_SEVERAL}
-_NUMBER = {"type": int, "metavar": "N"}
+
+
+def _from(least: int, most: int) -> dict[str, Any]:
+    return {"type": whole_number(least, most), "metavar": "N"}
+
+
+_PLACE = _from(0, MAX_EPISODES - 1)  # of a store in its round, each has some episodes
+_STEPS = {"help": "at most (default: whole)", **_from(1, 2**31 - 1)}
+_SEED = {"default": 0, **_from(0, MAX_EPISODE_SEED)}
 _WORKERS = {
     "help": "cores, or environment processes, that drive (default: one a core)",
-    **_NUMBER,
+    **_from(1, 4096),
 }
+_FOUND = {"help": "default: found in the rounds of the experiment", **_ONE}
 _CHECKPOINT = {
     "help": "file to go on from after a kill; to be deleted once the store is there",
     "required": True,
@@ -52,7 +63,7 @@ _CHECKPOINT = {
 }
 _PAUSE = {
     "help": "seconds between checkpoints (default: %(default)s)",
-    "type": float,
+    "type": at_least_0,
     "metavar": "X",
     "default": 30.0,
 }
@@ -73,7 +84,7 @@ PRETRAINED = {
 # What each command reads and writes, beside its settings.
 FILES: dict[str, dict[str, dict[str, Any]]] = {
     "rollouts": {
-        "shard": {"help": "number of this store in its round", "default": 0, **_NUMBER},
+        "shard": {"help": "number of this store in its round", "default": 0, **_PLACE},
         "vision": {"help": "V of the round before (from round 1 on)", **_ONE},
         "memory": {"help": "M of the round before (from round 1 on)", **_ONE},
         "controller": {"help": "blocks of the round before (from round 1)", **_MANY},
@@ -96,7 +107,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "checkpoint-seconds": _PAUSE,
     },
     "controller": {
-        "block": {"help": "number of this block", "default": 0, **_NUMBER},
+        "block": {"help": "number of this block", "default": 0, **_PLACE},
         "vision": {"help": "vision store", **_ONE, "required": True},
         "memory": {"help": "memory store", **_ONE, "required": True},
         "latents": _LATENTS,
@@ -117,7 +128,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    whole = argparse.ArgumentParser("worldmodels", description=_DESCRIPTION)
+    whole = Parser("worldmodels", description=_DESCRIPTION)
     whole.formatter_class = argparse.RawDescriptionHelpFormatter
     # With its folder, as pip says it: the Snakefile asks whose code the jobs run.
     whole.add_argument(
@@ -147,7 +158,9 @@ def _add_stage(command, files, stage: str) -> None:
         files.add_argument(f"--{name}", **options)
     files.add_argument("--out", help="the store to make", required=True, **_ONE)
     files.add_argument("--log", help="file to append progress to", **_ONE)
-    files.add_argument("--round", help="number of the round", default=0, **_NUMBER)
+    files.add_argument(
+        "--round", help="number of the round", default=0, **_from(0, MAX_ROUNDS - 1)
+    )
     add_flags(command, stage)
 
 
@@ -199,8 +212,8 @@ def _add_agent(files, required: bool) -> None:
         **_MANY,
         required=required,
     )
-    files.add_argument("--vision", help="default: beside the controller's", **_ONE)
-    files.add_argument("--memory", help="default: beside the controller's", **_ONE)
+    files.add_argument("--vision", **_FOUND)
+    files.add_argument("--memory", **_FOUND)
 
 
 def _add_export(files) -> None:
@@ -218,14 +231,14 @@ def _add_export(files) -> None:
 def _add_drive(files) -> None:
     _add_agent(files, required=False)
     files.add_argument("--pretrained", **PRETRAINED)
-    files.add_argument("--seed", help="of the track", default=0, **_NUMBER)
-    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
+    files.add_argument("--seed", help="of the track", **_SEED)
+    files.add_argument("--steps", **_STEPS)
     files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
 
 
 def _add_dream(files) -> None:
     files.add_argument("--memory", help="memory store", required=True, **_ONE)
-    files.add_argument("--vision", help="default: beside the memory", **_ONE)
+    files.add_argument("--vision", **_FOUND)
     files.add_argument(
         "--latents",
         help="all that M learnt from (default: found in the rounds of its run)",
@@ -246,12 +259,12 @@ def _add_dream(files) -> None:
     files.add_argument(
         "--temperature",
         help="of the dream; 1: as uncertain as M is (default: %(default)s)",
-        type=float,
+        type=at_least_0,
         metavar="X",
         default=Controller.temperature,
     )
-    files.add_argument("--seed", help="of the dream", default=0, **_NUMBER)
-    files.add_argument("--steps", help="at most (default: whole)", **_NUMBER)
+    files.add_argument("--seed", help="of the dream", **_SEED)
+    files.add_argument("--steps", **_STEPS)
     files.add_argument("--out", help="dream.mp4 or dream.gif", required=True, **_ONE)
 
 
@@ -261,7 +274,7 @@ def _add_evaluate(files) -> None:
         "--episodes",
         help="unseen tracks (default: %(default)s)",
         default=100,
-        **_NUMBER,
+        **_from(2, MAX_EPISODES),
     )
     files.add_argument(
         "--backend",

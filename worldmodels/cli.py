@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command line: `worldmodels STAGE …`, what the rules call and a person can call.
 
 Nothing heavy is imported before the arguments are known to be good, so help and errors
@@ -9,49 +10,83 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from worldmodels import streams
 from worldmodels.arguments import FILES, SHIPPED, parser
 from worldmodels.checkout import PACKAGE
 from worldmodels.errors import UserError
 from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
+from worldmodels.logs import record
 from worldmodels.printable import printable
+
+_ANYWHERE = 64  # workers, on however few cores
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; a user's error is one line."""
-    try:
-        _run(arguments)
-    except UserError as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # `| head` has read enough
-        # The interpreter flushes once more when it exits, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE  # what a shell says of a tool that it ended
-    except OSError as error:
-        from worldmodels.disk import explanation  # heavy, and rarely needed
+    """Run one command and return its exit status; a user's error is one line.
 
-        if (sentence := explanation(error)) is None:
-            raise
-        print(f"error: {printable(sentence)}", file=sys.stderr)
-        return 1
+    The log of a stage ends with its error as well, whoever reads stderr.
+    """
+    streams.mend()
+    parsed = argparse.Namespace()
+    try:
+        _run(arguments, parsed)
+    except BrokenPipeError:  # `| head` has read enough
+        streams.silence(sys.stdout)
+        return 128 + signal.SIGPIPE  # what a shell says of a tool that it ended
     except KeyboardInterrupt:
-        print("stopped: the same command goes on where it was", file=sys.stderr)
+        streams.tell("stopped: the same command goes on where it was")
         return 130
+    except Exception as error:
+        sentence = _sentence(error)
+        if log := getattr(parsed, "log", None):
+            said = f"error: {sentence}" if sentence else traceback.format_exc().rstrip()
+            record(log, said)
+        if sentence is None:
+            raise
+        streams.tell(f"error: {sentence}")
+        return 1
     return 0
 
 
-def _run(arguments: Sequence[str] | None) -> None:
-    """Run one command, to the last word that it prints."""
+def _run(arguments: Sequence[str] | None, parsed: argparse.Namespace) -> None:
+    """Run one command, to the last word that it prints; `parsed` is filled."""
     try:
-        parsed = parser().parse_args(arguments)
+        whole = parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+            import argcomplete
+
+            argcomplete.autocomplete(whole)
+        whole.parse_args(arguments, parsed)
         options = _options(parsed)  # sets up JAX, which importing evosax would start
         stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
         stage.run(**options)
     finally:
-        sys.stdout.flush()  # here, and not at exit: it may find a closed pipe
+        _flush()
+
+
+def _flush() -> None:
+    """Flush here, and not at exit, which has no words for a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        streams.silence(sys.stdout)
+        raise
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what a user is told of an error; None: it is a bug."""
+    sentence = None
+    if isinstance(error, UserError):
+        sentence = str(error)
+    elif isinstance(error, OSError):
+        from worldmodels.disk import explanation  # heavy, and rarely needed
+
+        sentence = explanation(error)
+    return sentence and printable(sentence)
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -86,7 +121,16 @@ def _prepare(dtype: str, options: dict[str, Any]) -> None:
     """Set up JAX; the stages that drive spread the simulator's cars over the cores."""
     from worldmodels import compute
 
-    devices = options["workers"] or compute.cores() if "workers" in options else None
+    devices = None
+    if "workers" in options:
+        cores = compute.cores()
+        devices = options["workers"] or cores
+        if devices > max(cores, _ANYWHERE):
+            # JAX would compile for hours, or abort.
+            raise UserError(
+                f"--workers is {devices} and this process may use {cores} cores; give "
+                f"at most {max(cores, _ANYWHERE)}"
+            )
     compute.prepare(dtype, devices)
 
 

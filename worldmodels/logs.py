@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from itertools import count
 from pathlib import Path
 from typing import TextIO
@@ -15,12 +16,23 @@ def open_log(path: Path) -> TextIO:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = not path.exists()
-    file = path.open("a", encoding="utf-8")
+    file = path.open("a", encoding="utf-8", errors="backslashreplace")
     if begun and path.is_file():
         # A file system without links keeps the last try's log alone.
         with contextlib.suppress(OSError):
             _name_again(path)
     return file
+
+
+def stamped(line: str) -> str:
+    """Return a line of a log: the time, and what is said."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
+
+
+def record(path: Path, line: str) -> None:
+    """Append a line to a log where it can be written."""
+    with contextlib.suppress(OSError), open_log(path) as file:
+        print(stamped(line), file=file)
 
 
 def _name_again(path: Path) -> None:

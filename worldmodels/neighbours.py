@@ -5,29 +5,74 @@ not used refuses nothing.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from worldmodels import lineage, metadata
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 
+_ABOVE = 4  # folders, from the round of an ablation's training to its experiment
+
 
 def inputs_of(made: Artifact, role: str) -> Iterator[Path]:
-    """Yield the stores in the rounds of a run that `made` had as its input `role`.
-
-    Others may lie there: of other rounds, or of episodes no longer asked for.
+    """Yield the stores in the rounds of an experiment that `made` had as input `role`.
 
     Args:
         role: latents or rollouts, the name of their folder too.
     """
-    wanted = {*made.attributes["inputs"].get(role, ())}
-    # Without "..", which has no parent among the rounds; links stay what they are.
-    home = Path(os.path.abspath(made.path)).parent
-    beside = sorted(home.glob(f"{role}/*.zarr"))
-    rounds = sorted({*home.parent.glob(f"round-*/{role}/*.zarr")} - {*beside})
-    for path in [*beside, *rounds]:
-        if _provenance(path) in wanted:
+    wanted = made.attributes["inputs"].get(role, ())
+    yield from _places(wanted, f"{role}/*.zarr", made.path.parent)
+
+
+def place_of_input(made: Sequence[Artifact], role: str, home: Path) -> Path:
+    """Return the path of the V or M that one of `made` was made with.
+
+    Args:
+        role: vision or memory.
+        home: the round that they lie in, where it is looked for first.
+
+    Raises:
+        ArtifactError: when it is not in the rounds of the experiment.
+    """
+    wanted = {p for store in made for p in store.attributes["inputs"].get(role, ())}
+    for path in _places(wanted, f"{role}.zarr", home):
+        return path
+    beside = home / f"{role}.zarr"
+    if beside.exists():  # what is wrong with it is told when it is opened
+        return beside
+    raise ArtifactError(
+        f"the {role} store that {made[0].path} was made with is not in the rounds of "
+        f"its experiment; give it after --{role}"
+    )
+
+
+def _places(wanted: Collection[str], pattern: str, home: Path) -> Iterator[Path]:
+    """Yield one path, the nearest, of each store with a `wanted` provenance.
+
+    Others may lie there: of other rounds and runs, or no longer asked for.
+    """
+    missing = set(wanted)
+    for path in _candidates(pattern, home):
+        if not missing:
+            return
+        provenance = _provenance(path)
+        if provenance in missing:
+            missing.remove(provenance)
             yield path
+
+
+def _candidates(pattern: str, home: Path) -> Iterator[Path]:
+    """Yield what lies in this round, in others of its run, then of its experiment.
+
+    What a training of an ablation or of a temperature does not change it shares with
+    another run, in whose folder that lies.
+    """
+    # Without "..", which has no parent among the rounds; links stay what they are.
+    home = Path(os.path.abspath(home))
+    yield from sorted(home.glob(pattern))
+    for folder in home.parents[:_ABOVE]:
+        for rounds in ("round-*", "ablations/*/seed-*/round-*"):
+            yield from sorted(folder.glob(f"{rounds}/{pattern}"))
 
 
 def _provenance(path: Path) -> str | None:

@@ -11,7 +11,9 @@ from typing import Self
 
 from tqdm import tqdm
 
-from worldmodels.logs import open_log
+from worldmodels.logs import open_log, stamped
+from worldmodels.pace import Pace
+from worldmodels.streams import tell
 
 _INTERVAL = 10.0  # seconds between two lines
 
@@ -19,7 +21,8 @@ _INTERVAL = 10.0  # seconds between two lines
 class Progress:
     """A context manager that counts `total` pieces of work.
 
-    A resumed work says at once where it goes on.
+    A resumed work says at once where it goes on. The rate and the time left count
+    no time in which the process was stopped.
 
     Args:
         title: what is done, usually the stage's name.
@@ -46,21 +49,27 @@ class Progress:
                 initial=self._initial,
                 dynamic_ncols=True,
             )
-        self._started = self._written = time.monotonic()
+        self._written = time.monotonic()
+        self._pace = Pace(self._written)
         if self._initial:
             self._write_line()
         return self
 
     def update(self, count: int, **metrics: float) -> None:
         """Add `count` finished pieces and show the newest metrics."""
+        now = time.monotonic()
+        pause = self._pace.update(now)
         self._done += count
         self._metrics = " ".join(
             f"{name} {value:.4g}" for name, value in metrics.items()
         )
         if self._bar is not None:
             self._bar.set_postfix_str(self._metrics, refresh=False)
+            # The bar's own clock did not stop either.
+            self._bar.start_t += pause
+            self._bar.last_print_t += pause
             self._bar.update(count)
-        if time.monotonic() - self._written >= _INTERVAL:
+        if now - self._written >= _INTERVAL:
             self._write_line()
 
     def __exit__(self, *exception: object) -> None:
@@ -73,15 +82,15 @@ class Progress:
 
     def _write_line(self) -> None:
         self._written = time.monotonic()
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self._status()}"
+        line = stamped(self._status())
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
         if self._file is not None:
             print(line, file=self._file, flush=True)
 
     def _status(self) -> str:
-        elapsed = self._written - self._started
-        rate = (self._done - self._initial) / elapsed if elapsed > 0 else 0.0
+        worked = self._pace.seconds
+        rate = (self._done - self._initial) / worked if worked > 0 else 0.0
         parts = [f"{self._title} {self._done}/{self._total}", f"{rate:.4g}/s"]
         if self._metrics:
             parts.append(self._metrics)

@@ -9,12 +9,12 @@ import zlib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from worldmodels.errors import UserError
 
+# The command line reads the bounds below, and has to answer at once.
 if TYPE_CHECKING:
     import jax
+    import numpy as np
 
 _INDEX_BITS = 28
 _ROUND_BITS = 8
@@ -35,9 +35,12 @@ class Purpose(IntEnum):
     TEST = 3
 
 
+MAX_EPISODE_SEED = (len(Purpose) << (_RUN_BITS + _INDEX_BITS)) - 1
+
+
 def episode_seeds(
     purpose: Purpose, seed: int, round: int, start: int, count: int
-) -> np.ndarray:
+) -> "np.ndarray":
     """Return `count` consecutive episode seeds, int64 [count].
 
     Test seeds ignore `seed` and `round`, so that every agent is scored on the same
@@ -46,6 +49,8 @@ def episode_seeds(
     Raises:
         UserError: when a part does not fit its bits.
     """
+    import numpy as np
+
     if not 0 <= seed <= MAX_SEED:
         raise UserError(f"seed is {seed}; it must lie between 0 and {MAX_SEED}")
     if not 0 <= round < MAX_ROUNDS:
@@ -70,7 +75,7 @@ def purpose_of(episode_seed: int) -> Purpose:
     return Purpose(int(episode_seed) >> (_RUN_BITS + _INDEX_BITS))
 
 
-def rounds_of(episode_seeds: np.ndarray) -> np.ndarray:
+def rounds_of(episode_seeds: "np.ndarray") -> "np.ndarray":
     """Return the round that each episode was driven in, int64 [E]."""
     return episode_seeds // MAX_EPISODES % MAX_ROUNDS
 
@@ -106,15 +111,19 @@ def key_for(seed: int, round: int, meaning: str, *indices: int) -> "jax.Array":
 
 def generator_for(
     seed: int, round: int, meaning: str, *indices: int
-) -> np.random.Generator:
+) -> "np.random.Generator":
     """Return the numpy generator of one use of randomness, named by `meaning`."""
+    import numpy as np
+
     entropy = [seed, round, zlib.crc32(meaning.encode())]
     # Not appended to the entropy: numpy takes no notice of zeros at its end.
     return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=indices))
 
 
-def seed_words(seeds: np.ndarray) -> np.ndarray:
+def seed_words(seeds: "np.ndarray") -> "np.ndarray":
     """Return episode seeds [B] as their high and low words, uint32 [B, 2]."""
+    import numpy as np
+
     return np.stack(np.divmod(seeds, 2**32), axis=-1).astype(np.uint32)
 
 

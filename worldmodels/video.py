@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from worldmodels import pictures, places
 from worldmodels.disk import refuse_full_disk
+from worldmodels.endings import how_it_ended
 from worldmodels.environments.games import CARRACING, Action, Game
 from worldmodels.errors import UserError
 
@@ -248,7 +249,8 @@ def _write_mp4(
                 process.stdin.write(np.ascontiguousarray(frame).data)
         _, complaint = process.communicate()
     if process.returncode:
-        reason = " ".join(complaint.decode().split())
+        reason = " ".join(complaint.decode(errors="replace").split())
+        reason = reason or f"ffmpeg {how_it_ended(process.returncode)}"
         raise UserError(f"{path} could not be encoded: {reason}")
 
 

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mounts import mounted
 from PIL import Image
 from processes import alive, children, wait_until
 
@@ -20,6 +22,7 @@ from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.frames import preprocess
 from worldmodels.environments.games import TAKECOVER
 from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.errors import UserError
 from worldmodels.randomness import Purpose, engine_seed, episode_seeds
 
 vizdoom = pytest.importorskip(
@@ -134,6 +137,16 @@ def test_chance_survives_as_long_as_published(environment):
             *_, died, _, _ = environment.step(rng.uniform(-1, 1, 1))
             total += 1
     assert 150 < total / 30 < 270
+
+
+def test_a_folder_that_may_hold_no_programs_is_named(tmp_path, monkeypatch):
+    with mounted(tmp_path / "temporary", "noexec,size=1m") as place:
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with pytest.raises(
+            UserError, match=rf"^{place} may not hold programs .*TMPDIR"
+        ):
+            takecover.make()
+        assert not list(place.iterdir())
 
 
 class Mover:
@@ -269,14 +282,24 @@ def workers_of(parent):
     return workers
 
 
+def instance_of(engine):
+    """Return the name that an engine was given for its shared memory."""
+    words = Path(f"/proc/{engine}/cmdline").read_text().split("\0")
+    instance = words[words.index("+viz_instance_id") + 1]
+    assert len(instance) > 8  # so that no other game's is like it
+    return instance
+
+
 def test_engines_die_with_a_parent_that_is_killed(parent, tmp_path):
     workers = workers_of(parent)
     everyone = workers + engines(workers)
+    instances = [instance_of(engine) for engine in engines(workers)]
     parent.kill()
     assert wait_until(lambda: not any(map(alive, everyone)))
     # Nothing is left: no file of settings, no folder, no shared memory.
     assert not list((tmp_path / "temporary").iterdir())
-    assert not list(Path("/dev/shm").glob("ViZDoom*"))
+    for instance in instances:
+        assert not list(Path("/dev/shm").glob(f"*{instance}*"))
 
 
 def test_an_engine_dies_with_a_worker_that_is_killed(parent):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from processes import alive, wait_until
 
+from worldmodels.endings import how_it_ended
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.frames import SHAPE, preprocess
@@ -95,8 +96,31 @@ def test_workers_that_cannot_start_end_in_one_sentence(monkeypatch):
     with EnvironmentPool(SPEC, slots=1, workers=1) as pool:
         assert pool.reset([0], [0]).lost.all()
         assert pool.reset([0], [0]).lost.all()
-        with pytest.raises(UserError, match="cannot start: the last died"):
+        with pytest.raises(UserError, match=r"the last died with exit status 1$"):
             pool.reset([0], [0])
+
+
+def test_a_worker_that_always_dies_is_told_with_the_signal_that_it_died_of(pool):
+    def drive_and_crash():
+        pool.reset([0], [9])
+        os.kill(pool.pids[0], signal.SIGSEGV)
+        pool.step(STRAIGHT, np.array([True, False, False]))
+
+    drive_and_crash()
+    drive_and_crash()
+    with pytest.raises(UserError, match=r"seed 9 was lost 3 times: .* SIGSEGV$"):
+        drive_and_crash()
+
+
+def test_ends_of_processes_are_told_by_their_names():
+    unnamed = 1000  # as the real-time signals are, of which macOS has none
+    statuses = (0, 3, -signal.SIGBUS, -unnamed)
+    assert [how_it_ended(status) for status in statuses] == [
+        "died with exit status 0",
+        "died with exit status 3",
+        "died of signal SIGBUS (is /dev/shm full?)",
+        f"died of signal {unnamed}",
+    ]
 
 
 def test_unknown_environments_and_impossible_sizes_are_refused():
@@ -106,9 +130,35 @@ def test_unknown_environments_and_impossible_sizes_are_refused():
         EnvironmentPool(SPEC, slots=0)
 
 
-def test_closing_ends_all_workers_even_a_stopped_one():
+# What Linux has and macOS, with Python 3.11 or 3.12, has not.
+LINUX_ALONE = ("memfd_create", "pidfd_open", "prctl", "sched_getaffinity", "waitid")
+# Python imports a module of this name when it starts: in the workers too.
+WITHOUT_LINUX = f"""
+import os
+import worldmodels.environments.worker as worker
+
+for name in {LINUX_ALONE}:
+    if hasattr(os, name):
+        delattr(os, name)
+worker._PR_SET_PDEATHSIG = 0  # no operation of prctl
+"""
+
+
+@pytest.fixture(params=["with", "without"])
+def linux(request, tmp_path, monkeypatch):
+    """The system with or without what it alone has, for this process and workers."""
+    if request.param == "with":
+        return
+    for name in LINUX_ALONE:
+        monkeypatch.delattr(os, name, raising=False)
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_LINUX)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_closing_ends_all_workers_even_a_stopped_one(linux):
     pool = EnvironmentPool(SPEC, slots=2, workers=2)
     pool.reset([0, 1], [0, 1])
+    assert not pool.step(STRAIGHT[:2], np.ones(2, bool)).lost.any()
     pids = pool.pids
     os.kill(pids[1], signal.SIGSTOP)
     pool.close()

@@ -5,11 +5,13 @@ none of them knows a game.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from worldmodels.errors import UserError
+
+# The command line reads the names, and has to answer at once.
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Action(NamedTuple):
@@ -40,14 +42,20 @@ class Game:
     extra: str = ""  # and the extra of this project that brings it
 
     @property
-    def low(self) -> np.ndarray:
+    def low(self) -> "np.ndarray":
         """The least action, float32 [A]."""
-        return np.array([action.low for action in self.actions], np.float32)
+        return _array([action.low for action in self.actions])
 
     @property
-    def high(self) -> np.ndarray:
+    def high(self) -> "np.ndarray":
         """The greatest action, float32 [A]."""
-        return np.array([action.high for action in self.actions], np.float32)
+        return _array([action.high for action in self.actions])
+
+
+def _array(numbers: list[float]) -> "np.ndarray":
+    import numpy as np
+
+    return np.array(numbers, np.float32)
 
 
 CARRACING = Game(

@@ -17,6 +17,7 @@ import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import SHAPE, preprocess
+from worldmodels.errors import UserError
 
 _PR_SET_PDEATHSIG = 1
 
@@ -101,6 +102,8 @@ class _Block:
 
 
 def _describe(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
 
@@ -121,11 +124,14 @@ def _serve(connection: Connection, memory: mmap.mmap) -> None:
 
 
 def main() -> None:
-    """Serve the pool; arguments: file descriptors of pipe and memory, parent's id."""
+    """Serve the pool; arguments: descriptors of pipe, memory and life, parent's id.
+
+    The life is a pipe that stays open, untouched, for as long as this process runs.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe, memory, parent = map(int, sys.argv[1:])
-    for descriptor in (pipe, memory):
-        # Held by a game's engine as well, the pipe would not end with this process.
+    pipe, memory, life, parent = map(int, sys.argv[1:])
+    for descriptor in (pipe, memory, life):
+        # Held by a game's engine as well, a pipe would not end with this process.
         os.set_inheritable(descriptor, False)
     _die_with(parent)
     try:

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from multiprocessing.connection import Pipe
+from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 
 import worldmodels
+from worldmodels.endings import how_it_ended
 from worldmodels.environments.worker import Command, Setup
 
-_POLL_SECONDS = 0.01
+_DEATH_SECONDS = 1.0  # from the end of its pipe to the end of a worker that dies
 
 # The parallelism is over processes; a worker's own thread pools would only compete.
 _ONE_THREAD = {
@@ -36,8 +37,10 @@ class WorkerProcess:
         self.ready = False
         self.busy: set[int] = set()  # slots of the command that it works on
         self.connection, theirs = Pipe()
+        # Nobody writes to it: it ends with the worker, whose end the kernel closes.
+        self._life, its_life = Pipe(duplex=False)
         main = "from worldmodels.environments.worker import main; main()"
-        descriptors = (theirs.fileno(), memory)
+        descriptors = (theirs.fileno(), memory, its_life.fileno())
         arguments = [str(number) for number in (*descriptors, os.getpid())]
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", main, *arguments],
@@ -47,6 +50,7 @@ class WorkerProcess:
             env=os.environ | _ONE_THREAD | {"PYTHONPATH": _search_path()},
         )
         theirs.close()
+        its_life.close()
 
     def send(self, message: Setup | Command) -> bool:
         """Send, or return False when the worker is already dead."""
@@ -62,19 +66,24 @@ class WorkerProcess:
         It is not reaped: the id stays that of its group, in which a game's engine may
         have outlived it.
         """
-        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        while self.process.returncode is None and time.monotonic() < limit:
-            if os.waitid(os.P_PID, self.process.pid, ended) is not None:
-                return
-            time.sleep(_POLL_SECONDS)
+        if not self._life.closed:
+            wait([self._life], max(0.0, limit - time.monotonic()))
 
     def kill(self) -> None:
         """SIGKILL the worker and whatever it has started."""
         self.connection.close()
         if self.process.returncode is None:  # not reaped, so the id is still its own
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self._life.close()
+
+    def death(self) -> str:
+        """Kill what is left of a worker that has died, and return what it died of."""
+        # Its pipe ended a moment ago: killed now, it would seem to have died of that.
+        self.wait(time.monotonic() + _DEATH_SECONDS)
+        self.kill()
+        return how_it_ended(self.process.returncode)
 
 
 def _search_path() -> str:

@@ -143,7 +143,7 @@ class EnvironmentPool:
             if worker.send(command):
                 waiting[worker.connection] = (worker, self._limit(worker))
             else:
-                self._replace(worker, result, "died")
+                self._replace(worker, result, worker.death())
         self._collect(waiting, result)
         return result
 
@@ -194,7 +194,7 @@ class EnvironmentPool:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
-            self._replace(worker, result, "died")
+            self._replace(worker, result, worker.death())
             return False
         if isinstance(message, Failure):
             self._replace(

@@ -5,6 +5,7 @@ one whose actions are done again; from there M feeds on its own samples alone, a
 shows what it dreams of.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
@@ -21,6 +22,7 @@ from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
 from worldmodels.imagery import Eyes
 from worldmodels.lineage import check_any_input
+from worldmodels.neighbours import place_of_input
 from worldmodels.policies import random_policy
 from worldmodels.progress import Progress
 from worldmodels.quantities import count
@@ -64,7 +66,7 @@ def run(
 
     Args:
         memory: the store of M.
-        vision: the store of its V; default: beside it.
+        vision: the store of its V; default: found in the rounds of its experiment.
         latents: all stores that M learnt from; default: found in its run's rounds.
         controller: controller stores, or their folder; the best tested mean acts.
         actions: "STORE:EPISODE" of rollouts or latents, whose actions are done again;
@@ -100,10 +102,11 @@ def run(
 
 
 def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
-    home = memory.absolute().parent
+    home = Path(os.path.abspath(memory)).parent
     mind = open_artifact(memory, "memory")
     stores = drivers.open_latents(mind, latents)
-    eyes = open_artifact(vision or home / "vision.zarr", "vision")
+    eyes = vision or place_of_input(stores, "vision", home)
+    eyes = open_artifact(eyes, "vision")
     # One V made all latents of an M; each round that it stays for has a store of it,
     # which the latents of that round name.
     check_any_input(stores, "vision", eyes)
@@ -192,10 +195,12 @@ def _dream(plan: Plan, seed: int, steps: int | None) -> video.Dream:
 def _write(film: video.Dream, out: Path, progress: Progress) -> None:
     # A GIF packs worse than a film, and no viewer shows it as fast as a game runs.
     every = 2 if out.suffix.lower() == ".gif" else 1
+    steps = len(film.actions)
 
     def pictures() -> Iterator[np.ndarray]:
-        for picture in video.draw(film, scale=8 // len(film.views), every=every):
-            progress.update(every)
+        drawn = video.draw(film, scale=8 // len(film.views), every=every)
+        for first, picture in zip(range(0, steps, every), drawn, strict=True):
+            progress.update(min(every, steps - first))
             yield picture
 
     video.write(out, pictures(), film.game.frames_per_second / every)

@@ -36,7 +36,7 @@ def run(
 
     Args:
         controller: controller stores, or their folder; the best tested mean of all.
-        vision, memory: their stores; default: beside the controllers' folder.
+        vision, memory: their stores; default: found in the rounds of the experiment.
         pretrained: an agent store, instead of all three.
         steps: at most; default: a whole episode.
         out: an .mp4 or .gif file.
@@ -89,7 +89,7 @@ def _driver(
 def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
     world = driver.environment
     spec = EnvironmentSpec(world.environment, world.max_steps)
-    steps = world.max_steps if steps is None else steps
+    steps = world.max_steps if steps is None else min(steps, world.max_steps)
     if steps < 1 or seed < 0:
         raise UserError(
             f"a drive of {steps} steps on seed {seed} is impossible; give "

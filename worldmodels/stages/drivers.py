@@ -1,6 +1,6 @@
 """Who drives for a tool: the agent of a run's stores, or a pretrained one."""
 
-import sys
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,10 @@ from worldmodels.agent import Agent, Weights
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.dream import Dream
 from worldmodels.lineage import check_follow, check_input, had_input
-from worldmodels.neighbours import check_eyes, inputs_of
-from worldmodels.printable import printable
+from worldmodels.neighbours import check_eyes, inputs_of, place_of_input
 from worldmodels.quantities import count
 from worldmodels.settings import Environment
+from worldmodels.streams import tell
 
 
 class Driver(NamedTuple):
@@ -44,16 +44,17 @@ def open_stores(
 
     Args:
         controller: controller stores of one search, or their folder.
-        vision, memory: their stores; default: beside the controllers' folder.
+        vision, memory: their stores; default: found in the rounds of the experiment.
 
     Raises:
         ArtifactError: for a bad store, blocks of several searches, or V or M of another
             run.
     """
     blocks = _blocks(controller)
-    home = blocks[0].path.absolute().parent.parent
-    eyes = open_artifact(vision or home / "vision.zarr", "vision")
-    mind = open_artifact(memory or home / "memory.zarr", "memory")
+    home = Path(os.path.abspath(blocks[0].path)).parent.parent
+    eyes = vision or place_of_input(blocks, "vision", home)
+    mind = memory or place_of_input(blocks, "memory", home)
+    eyes, mind = open_artifact(eyes, "vision"), open_artifact(mind, "memory")
     for block in blocks:
         check_input(block, "vision", eyes)
         check_input(block, "memory", mind)
@@ -88,12 +89,9 @@ def _search(folder: Path) -> list[Artifact]:
     for path in paths[1:]:
         block = open_artifact(path, "controller")
         if not had_input(block, "previous", blocks[-1]):
-            print(
-                printable(
-                    f"{path} does not go on from {blocks[-1].path}: it is left out, "
-                    "with all blocks after it"
-                ),
-                file=sys.stderr,
+            tell(
+                f"{path} does not go on from {blocks[-1].path}: it is left out, with "
+                "all blocks after it"
             )
             break
         blocks.append(block)

@@ -42,7 +42,7 @@ def run(
 
     Args:
         controller: controller stores, or their folder; the best tested mean of all.
-        vision, memory: their stores; default: beside the controllers' folder.
+        vision, memory: their stores; default: found in the rounds of the experiment.
         latents: all stores that M learnt from, of a controller that learnt in the
             dream; default: found in the rounds of the memory's run.
 

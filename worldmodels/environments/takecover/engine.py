@@ -13,16 +13,17 @@ status bar drawn; weapon, crosshair, decals and particles not), with three diffe
 The red flash of a hit is drawn, as it always was in the engine of those days.
 """
 
+import os
 import shlex
 import sys
 import tempfile
-from os import getpid
 from pathlib import Path
 from signal import SIGKILL
 
 import vizdoom
 
 from worldmodels.environments.takecover import launcher
+from worldmodels.errors import UserError
 
 SHAPE = (120, 160, 3)
 _LAST_SIGNAL = int(SIGKILL)  # what the engine gets when its parent dies
@@ -34,6 +35,9 @@ def start() -> vizdoom.DoomGame:
     The engine leaves nothing behind, however it ends. It wants a folder to write to, so
     it has one until it is up. Its shared memory loses its names at once: it lasts as
     long as the two processes that use it.
+
+    Raises:
+        UserError: when no program may be started from the folder for temporary files.
     """
     game = _settings()
     with tempfile.TemporaryDirectory(prefix="takecover-") as name:
@@ -73,9 +77,15 @@ def _settings() -> vizdoom.DoomGame:
 def _launcher_in(folder: Path) -> Path:
     """Write the file that vizdoom executes: it can pass no arguments of ours itself."""
     engine = Path(vizdoom.__file__).with_name("vizdoom")
-    ours = [engine, folder, getpid(), _LAST_SIGNAL]
+    ours = [engine, folder, os.getpid(), _LAST_SIGNAL]
     words = [sys.executable, "-IS", launcher.__file__, *map(str, ours)]
     file = folder / "launch"
     file.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     file.chmod(0o700)
+    if not os.access(file, os.X_OK):
+        # vizdoom would end this process with SIGSEGV.
+        raise UserError(
+            f"{folder.parent} may not hold programs (it is mounted noexec) and the "
+            "game's engine starts from there; set TMPDIR to another folder"
+        )
     return file

@@ -1,0 +1,111 @@
+"""The V, M and latents that an ablation or a temperature takes from another run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import small_store
+
+from worldmodels.artifacts import open_artifact
+from worldmodels.errors import UserError
+from worldmodels.stages import dream, drivers
+
+BASELINE, Z, UNTRAINED = (
+    f"ablations/{name}/seed-1/round-0" for name in ("baseline", "z", "untrained_memory")
+)
+TAU = "temperatures/0.1/round-1"
+# Where V and M of each controller lie.
+SHARED = {
+    "round-1": ("round-1", "round-1"),
+    TAU: ("round-1", "round-1"),
+    BASELINE: (BASELINE, BASELINE),
+    Z: (BASELINE, BASELINE),
+    UNTRAINED: (BASELINE, UNTRAINED),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """An experiment of two rounds with ablations and a temperature: only read it."""
+    folder = tmp_path_factory.mktemp("experiment")
+
+    def make(place, kind, **inputs):
+        path, config = folder / place, {"block": 0, "of": place}
+        return small_store.make(path, kind, config=config, inputs=inputs)
+
+    eyes, latents, minds = {}, {}, {}
+    another = "ablations/baseline/seed-2/round-0"
+    for round in ("round-0", "round-1", BASELINE, another):
+        eyes[round] = make(f"{round}/vision.zarr", "vision")
+        given = {"vision": eyes[round]}
+        latents[round] = make(f"{round}/latents/shard-000.zarr", "latents", **given)
+    for round in (*latents, UNTRAINED):
+        given = latents[BASELINE if round == UNTRAINED else round]
+        minds[round] = make(f"{round}/memory.zarr", "memory", latents=given)
+    for round, (of_v, of_m) in SHARED.items():
+        given = {"vision": eyes[of_v], "memory": minds[of_m]}
+        make(f"{round}/controller/block-0000.zarr", "controller", **given)
+    return folder
+
+
+@pytest.fixture
+def experiment(made, tmp_path):
+    """The folder of such an experiment, to be changed."""
+    return shutil.copytree(made, tmp_path / "experiment")
+
+
+def found(folder, round, vision=None, memory=None):
+    stores = drivers.open_stores([folder / round / "controller"], vision, memory)
+    return stores.vision.path, stores.memory.path
+
+
+@pytest.mark.parametrize("round", SHARED)
+def test_v_and_m_are_found_where_they_are_shared(made, round, monkeypatch):
+    places = [made / place for place in SHARED[round]]
+    expected = places[0] / "vision.zarr", places[1] / "memory.zarr"
+    assert found(made, round) == expected
+    monkeypatch.chdir(made / round / "controller")
+    stores = drivers.open_stores([Path("block-0000.zarr")], None, None)
+    assert (stores.vision.path, stores.memory.path) == expected
+
+
+def test_latents_and_v_of_a_shared_m_are_found_too(made):
+    untrained = made / UNTRAINED / "memory.zarr"
+    (latents,) = drivers.open_latents(open_artifact(untrained), [])
+    assert latents.path == made / BASELINE / "latents" / "shard-000.zarr"
+    stores = dream._open(untrained, None, [])
+    assert stores.vision.path == made / BASELINE / "vision.zarr"
+
+
+def test_a_copied_experiment_uses_its_own_stores(experiment):
+    assert found(experiment, Z)[0] == experiment / BASELINE / "vision.zarr"
+
+
+def test_what_is_nowhere_in_the_experiment_is_asked_for(experiment):
+    shutil.rmtree(experiment / BASELINE / "memory.zarr")
+    missing = "^the memory store that .*z/seed-1/.* is not in the rounds of its exp"
+    with pytest.raises(UserError, match=missing):
+        found(experiment, Z)
+    with pytest.raises(UserError, match=r"give it after --memory$"):
+        found(experiment, Z, vision=experiment / BASELINE / "vision.zarr")
+    with pytest.raises(UserError, match=r"was not made with .* memory store"):
+        found(experiment, Z, memory=experiment / "round-0" / "memory.zarr")
+
+
+def test_a_stranger_in_its_place_is_refused(experiment):
+    place = experiment / "round-1" / "vision.zarr"
+    shutil.rmtree(place)
+    shutil.copytree(experiment / "round-0" / "vision.zarr", place)
+    with pytest.raises(UserError, match=rf"was not made with {place}"):
+        found(experiment, "round-1")
+
+
+def test_damage_matters_where_it_is_used(experiment):
+    vision = experiment / BASELINE / "vision.zarr"
+    elsewhere = experiment / "round-0" / "vision.zarr" / "zarr.json"
+    for text in ("{", "[" * 100_000, '{"attributes": 1}'):
+        elsewhere.write_text(text)
+        assert found(experiment, Z)[0] == vision
+    shutil.rmtree(vision / "x")
+    with pytest.raises(UserError, match=rf"^{vision}"):
+        found(experiment, Z)
