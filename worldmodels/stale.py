@@ -118,9 +118,7 @@ def _other_inputs(want: Asked, hashes: Mapping[str, Any], recorded: _Recorded) -
         provenance = recorded.of(path).get("provenance")
         if provenance is not None and provenance not in made_from:
             return f"it was not made from {path} as it is now"
-    if len(paths) != len(
-        made_from
-    ):  # also where Snakemake misses no input that is gone
+    if len(paths) != len(made_from):  # Snakemake does not miss an input that is gone
         return f"it was made from {len(made_from)} stores, {len(paths)} are asked for"
     return ""
 
