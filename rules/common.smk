@@ -6,6 +6,7 @@ It is read at each start of Snakemake, so nothing here imports JAX.
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
@@ -107,11 +108,11 @@ def settings(run, round):
 def stage_flags(stage):
     """Return the params function that gives exactly the settings `stage` uses."""
 
-    def words(wildcards):
-        run, round = wildcards.run, int(wildcards.round)
+    @cache  # all shards of a round are given the same
+    def words(run, round):
         return flags(stage, RUNS[run].config.run, settings(run, round), round)
 
-    return words
+    return lambda wildcards: words(wildcards.run, int(wildcards.round))
 
 
 def slots(wildcards):

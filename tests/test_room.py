@@ -6,7 +6,9 @@ import commands
 import pytest
 
 from worldmodels import room
+from worldmodels.errors import UserError
 from worldmodels.room import Room
+from worldmodels.settings import Run, Vision
 
 MB = 10**6
 
@@ -51,15 +53,14 @@ def test_each_stage_names_what_it_needs_what_there_is_and_what_decides(
         assert named in sentence.partition("lower ")[2]
 
 
-def test_the_data_that_is_there_counts(monkeypatch, stores, tmp_path):
-    """Three short episodes fit where a buffer of as many whole ones would not."""
-    monkeypatch.setattr(room, "available", lambda: Room(1500 * MB, "here are"))
+def test_the_data_that_is_there_counts(monkeypatch, stores):
+    """Six short episodes fit where a buffer of as many as it holds would not."""
+    sections = [Run(), Vision(buffer_episodes=100_000, epochs=1)]
     paths = [store.path for store in stores.rollouts]
-    saved = ["--checkpoint", tmp_path / "ckpt"]
-    shape = ["--latent-size=4", "--channels=4,4,8,8", "--decoder-channels=8,4,4"]
-    buffers = ["--buffer-episodes=100000", "--batch-size=10", "--epochs=0"]
-    files = ["--rollouts", *paths, *saved, "--out", tmp_path / "made.zarr"]
-    commands.call("vision", *shape, *buffers, *files)
+    monkeypatch.setattr(room, "available", lambda: Room(1700 * MB, "here are"))
+    room.check("vision", sections, {"rollouts": paths, "round": 0})
+    with pytest.raises(UserError, match=r"and here are 1.7 GB; lower vision.buffer"):
+        room.check("vision", sections, {"rollouts": paths * 3000, "round": 0})
 
 
 def test_the_least_limit_is_what_there_is(tmp_path):

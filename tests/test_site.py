@@ -17,7 +17,7 @@ def test_amounts_double_at_each_try_up_to_the_most():
     assert [site.growing(10, 35, attempt) for attempt in (1, 2, 3, 4)] == [
         10, 20, 35, 35,
     ]  # fmt: skip
-    assert site.growing(10, 0, attempt=5) == 160  # no limit
+    assert site.growing(10, 0, attempt=5) == 40  # no limit, and no more growth
     assert site.growing(10, 7, attempt=1) == 7
 
 

@@ -34,7 +34,8 @@ _GATHERED = 4096  # frames that are shuffled out of a buffer at once
 _GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
 _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
 _METRICS = 6  # numbers that an update leaves in the history
-_PLACED = 80  # bytes that an episode in an epoch takes, where M's rows are planned
+_ORDERED = 8  # bytes that an episode in an epoch takes in a training's plan,
+_PLACED = 80  # and where episodes are placed in M's rows
 _REPORTED = 40  # episodes' worth of frames that a round of the report holds
 # Steps of an episode that can end early, in the mean: of random players, as those who
 # walk from wall to wall, and of one as good as the paper's.
@@ -112,6 +113,7 @@ def _vision(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     parameters, _, activations = (sum(column) for column in zip(*parts, strict=True))
     return {
         "": _STARTED_VISION + gathered + _history(updates),
+        "vision.epochs": _ORDERED * vision.epochs * data.episodes,
         "vision.buffer_episodes": frames,
         "vision.batch_size or vision.channels": (
             vision.batch_size * activations * numbers + 3 * batches * FRAME_BYTES
@@ -143,7 +145,7 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         updates = memory.epochs * data.episodes / memory.batch_size
         # Gathered and cut into batches, the episodes of a buffer are there twice more.
         held = (held + 2 * min(data.episodes, memory.buffer_episodes)) * data.longest
-        planned = 0
+        planned = _ORDERED * memory.epochs * data.episodes
     batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
     row = memory.batch_size * steps * size.activations * numbers
     widest = "memory.batch_size, memory.window or memory.hidden_size"

@@ -18,6 +18,7 @@ _ATOMIC = {
     "latents": "rollouts.episodes_per_shard",
     "evaluation": "evaluation.episodes",
 }
+_DOUBLED = 2  # times, at most
 _DRIVER_MB = 500  # of the Snakemake that starts a stage inside its job
 
 
@@ -28,8 +29,12 @@ def megabytes(need: Need, site: Site, attempt: int) -> int:
 
 
 def growing(amount: int, most: int, attempt: int) -> int:
-    """Return an amount, twice as much at each try, but `most`; 0: no limit."""
-    asked = amount * 2 ** (attempt - 1)
+    """Return an amount, twice as much at each try, but `most`; 0: no limit.
+
+    After three tries it grows no more: many tries are cut off for other reasons, and a
+    job that asks for more than any node has waits for ever.
+    """
+    asked = amount * 2 ** min(attempt - 1, _DOUBLED)
     return min(asked, most) if most else asked
 
 

@@ -148,11 +148,11 @@ def fit(
                 history.setdefault(name, []).append(values)
             count = len(metrics["loss"])
             done += count
-            progress.update(count, loss=float(metrics["loss"].mean()))
             due = time.monotonic() - saved > interval
             if due or stop() or done == stream.steps:
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
+            progress.update(count, loss=float(metrics["loss"].mean()))
             if stop():
                 break
     return state, {name: np.concatenate(parts) for name, parts in history.items()}
