@@ -24,14 +24,14 @@ def test_parts_on_all_cores_are_encoded_as_one_batch(key, count):
 
 
 def test_episodes_are_encoded_part_by_part_to_their_ends(stores, tmp_path, monkeypatch):
-    """A part of four steps holds the end of the first, and the last of the others."""
+    """A part of four steps holds the end of the second, and the last of the others."""
     monkeypatch.setattr(latents, "_FRAMES", 5)
     rollouts, out = stores.rollouts[0], tmp_path / "latents.zarr"
     files = ["--vision", stores.vision.path, "--rollouts", rollouts.path, "--out", out]
     commands.call("latents", *files)
     store, (model, params) = open_artifact(out), trained.load_vision(stores.vision)
     lengths = rollouts.read("length")
-    assert lengths.tolist() == [9, 12, 12]
+    assert lengths.tolist() == [12, 9, 12]
     for episode, length in enumerate(lengths):
         expected = vision.encode(params, model, rollouts.read("frames", episode))
         for name, values in zip(("mu", "logvar"), expected, strict=True):

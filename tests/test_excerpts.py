@@ -16,7 +16,7 @@ LENGTH = np.array([400, 20, 350])
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    """Two stores of long episodes of small frames, of round 2."""
+    """Two stores of long episodes, of round 2."""
     folder, rng = tmp_path_factory.mktemp("rollouts"), np.random.default_rng(0)
     for shard in (0, 1):
         config = {"round": 2, "shard": shard, "policy": "white"}
@@ -26,7 +26,7 @@ def shards(tmp_path_factory):
             folder / f"{shard}.zarr", "rollouts", config=config, inputs={},
             stage_version=1,
         ) as store:  # fmt: skip
-            store.write("frames", rng.integers(0, 256, (*shape, 2, 2, 3), np.uint8))
+            store.write("frames", rng.integers(0, 256, (*shape, 64, 64, 3), np.uint8))
             store.write("actions", rng.normal(size=(*shape, 3)).astype(np.float32))
             store.write("rewards", rng.normal(size=shape).astype(np.float32))
             store.write("length", LENGTH.astype(np.int32))
@@ -72,11 +72,12 @@ def test_frames_are_few_and_those_of_the_rollouts(shards, sample):
     assert all(np.array_equal(*pair) for pair in zip(sample, again, strict=True))
 
 
-def keep(path, shards):
-    """Publish a V's store of nothing but its sample."""
+def keep(path, shards, told=None):
+    """Publish a V's store of nothing but its sample, and `told` of the rollouts."""
     with create(path, "vision", config={}, inputs={}, stage_version=1) as store:
         for name, written in excerpts.arrays(shards, 5).items():
-            store.write(name, *written)
+            values, axes, attributes = written
+            store.write(name, values, axes, told or attributes)
     return open_artifact(path)
 
 
@@ -101,10 +102,8 @@ def test_a_store_of_an_earlier_version_keeps_nothing(store):
 
 
 def test_a_damaged_record_is_told(tmp_path, shards):
-    path = keep(tmp_path / "v.zarr", shards).path
-    meta = path / "sample/frames/zarr.json"
-    text = meta.read_text()
-    assert '"episodes"' in text
-    meta.write_text(text.replace('"episodes"', '"episoles"'))
+    (driven,) = (told._asdict() for told in excerpts.record(shards))
+    driven["episoles"] = driven.pop("episodes")
+    path = keep(tmp_path / "v.zarr", shards, {"rollouts": [driven]}).path
     told = refusal(path, lambda _: excerpts.read(open_artifact(path)))
     assert "what it keeps of the rollouts is damaged" in told

@@ -42,7 +42,7 @@ def test_provenance_depends_on_what_decides_the_result_and_nothing_else(
     two = make(tmp_path / "two.zarr", config={"seed": 2})
 
     def provenance(name="a", kind="memory", value=1.0, version=1, config=None, **roles):
-        path = tmp_path / f"{name}.zarr"
+        path = tmp_path / kind / f"{name}.zarr"
         config = config or {"seed": 0, "rate": 1e-4}
         return make(path, kind, value, config, roles, version).provenance
 

@@ -13,7 +13,7 @@ from worldmodels import stale
 from worldmodels.errors import UserError
 from worldmodels.stale import Asked
 
-CONFIG = {"seed": 0, "channels": [1, 2], "round": 0}
+CONFIG = {"seed": 0, "channels": [4, 4, 8, 8], "round": 0}
 
 
 @pytest.fixture(scope="module")

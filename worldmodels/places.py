@@ -203,9 +203,9 @@ def check_file(path: Path) -> None:
             be made or written.
     """
     place = file_place(path)
+    home = next(folder for folder in place.parents if os.path.lexists(folder))
     with refuse_barred(path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=place.parent).close()
+        tempfile.TemporaryFile(dir=home).close()
         with contextlib.suppress(FileNotFoundError):
             os.lstat(_fresh(place))  # its name may be too long
 

@@ -211,7 +211,7 @@ def write(
 
 
 def prepare(path: Path) -> None:
-    """Make the folder of a film, and fail now if the film could not be written there.
+    """Refuse a film, before it is drawn, that could not be written.
 
     Raises:
         UserError: for another suffix, or a place that may not be replaced or written.
