@@ -199,6 +199,7 @@ def test_shared_tracks_are_not_replaced(begun, keys):
         functional.renew(shared, keys[:2], jnp.ones(2, bool))
 
 
+@pytest.mark.slow
 def test_all_is_the_same_where_jax_counts_in_double_precision(keys):
     """Tracks, cars and what they earn: `dtype: float64` is V's, M's and C's alone."""
 

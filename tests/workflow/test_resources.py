@@ -27,7 +27,7 @@ def test_a_job_asks_for_twice_as_much_at_each_try_up_to_the_most(jobs_to_run):
     for rule in RULES:
         mb, minutes = asked(jobs, rule)
         assert asked(jobs, rule, attempt=2) == (min(2 * mb, 7000), min(2 * minutes, 45))
-        assert asked(jobs, rule, attempt=9) == (7000, 45)
+        assert asked(jobs, rule, attempt=9) == (min(4 * mb, 7000), min(4 * minutes, 45))
     mb, minutes = asked(jobs, "train_vision")
     assert mb > 100 * 12 + asked(jobs, "encode_shard")[0]  # MB of frames
     assert minutes == 45
