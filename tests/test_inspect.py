@@ -79,6 +79,17 @@ def test_contact_sheet_shows_each_episode(stores, tmp_path, capsys):
     assert str(path) in capsys.readouterr().out
 
 
+def test_a_full_disk_leaves_no_half_of_a_contact_sheet(stores, small_disk):
+    sheet, filler = small_disk / "sheet.png", small_disk / "filler"
+    sheet.write_text("the last sheet")
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(2**21))
+    with pytest.raises(UserError, match="the disk is full"):
+        inspect.run(store=stores.rollouts[0].path, contact_sheet=sheet)
+    assert sheet.read_text() == "the last sheet"
+    assert sorted(small_disk.iterdir()) == [filler, sheet]
+
+
 def test_contact_sheet_needs_frames_and_a_png(stores, tmp_path):
     with pytest.raises(UserError, match="holds no frames"):
         inspect.run(store=stores.vision.path, contact_sheet=tmp_path / "s.png")
