@@ -8,7 +8,6 @@ what is there after a kill or a power cut is the old result or the new one, whol
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from worldmodels import locks
 from worldmodels.artifacts import ArtifactError
 from worldmodels.disk import refuse_barred
 from worldmodels.metadata import read_json
@@ -115,19 +115,15 @@ def new_store(path: Path, kind: str) -> Iterator[tuple[Path, Path]]:
     """
     place = store_place(path, kind)
     folder = place.with_name(f".{place.name}.partial")
-    with refuse_barred(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-    try:
-        _hold(lock, folder, path)
+    with _locked(place.with_name(f".{place.name}.lock"), path):
+        with refuse_barred(path):
+            folder.mkdir(exist_ok=True)
         if not place.exists() and _set_aside(place).exists():
             # A writer was killed between the two renames of `publish`.
             os.rename(_set_aside(place), place)
         for leftover in folder.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield folder, place
-    finally:
-        os.close(lock)
 
 
 def publish(folder: Path, place: Path) -> None:
@@ -237,38 +233,44 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     place = file_place(path)
     fresh = _fresh(place)
-    with refuse_barred(path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _hold(lock, fresh, path)
-        try:
-            yield fresh
-            _sync(fresh)
-            os.replace(fresh, place)
-            _sync(place.parent)
-        finally:
-            fresh.unlink(missing_ok=True)
-    finally:
-        os.close(lock)
+    with _locked(fresh, path):
+        yield fresh
+        _sync(fresh)
+        os.replace(fresh, place)
+        _sync(place.parent)
 
 
 def _fresh(place: Path) -> Path:
     return place.with_name(f".{place.stem}.new{place.suffix}")  # its suffix says what
 
 
-def _hold(lock: int, fresh: Path, path: Path) -> None:
-    """Lock what is open as `lock` until it is closed."""
+@contextlib.contextmanager
+def _locked(file: Path, path: Path) -> Iterator[None]:
+    """Make `file`, lock it, and delete it in the end where it is still there.
+
+    Args:
+        path: what is written, for the reader.
+    """
+    with refuse_barred(path):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Another writer may have published this very folder since it was opened.
-        held = fresh.exists() and os.path.samestat(os.fstat(lock), os.stat(fresh))
-    except BlockingIOError:
-        held = False
-    if not held:
-        raise ArtifactError(
-            f"another process is writing {path}; wait for it to end or stop it"
-        )
+        # Another writer may have moved or deleted this very file since it was opened.
+        if not locks.take(lock) or not _is_at(lock, file):
+            raise ArtifactError(
+                f"another process is writing {path}; wait for it to end or stop it"
+            )
+        try:
+            yield
+        finally:
+            if _is_at(lock, file):
+                file.unlink()
+    finally:
+        os.close(lock)
+
+
+def _is_at(descriptor: int, file: Path) -> bool:
+    return file.exists() and os.path.samestat(os.fstat(descriptor), os.stat(file))
 
 
 def _sync(path: Path) -> None:
