@@ -8,8 +8,9 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from worldmodels import lineage, metadata
+from worldmodels import lineage
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.json_files import attributes
 
 _ABOVE = 4  # folders, from the round of an ablation's training to its experiment
 
@@ -80,10 +81,7 @@ def _provenance(path: Path) -> str | None:
 
     A damaged store that is not used must refuse nothing.
     """
-    try:
-        provenance = metadata.read_json(path / "zarr.json")["attributes"]["provenance"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    provenance = attributes(path).get("provenance")
     return provenance if isinstance(provenance, str) else None
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from worldmodels import locks
 from worldmodels.artifacts import ArtifactError
 from worldmodels.disk import refuse_barred
-from worldmodels.metadata import read_json
+from worldmodels.json_files import attributes
 
 # What a workflow manager and a file browser add to the folder of a store.
 _ADDED = {".snakemake_timestamp", ".DS_Store"}
@@ -61,7 +61,7 @@ def store_place(path: Path, kind: str) -> Path:
 
 
 def _refuse_others(path: Path, place: Path, kind: str) -> None:
-    found = _stored_kind(place / "zarr.json")
+    found = _stored_kind(place)
     if found is None:
         names = ", ".join(sorted(os.listdir(place))[:3])
         raise ArtifactError(
@@ -80,13 +80,10 @@ def _refuse_others(path: Path, place: Path, kind: str) -> None:
         )
 
 
-def _stored_kind(about: Path) -> str | None:
+def _stored_kind(store: Path) -> str | None:
     """Return the kind that a store of this project names; None: it is no such store."""
-    try:
-        attributes = read_json(about)["attributes"]
-        return str(attributes["kind"]) if attributes.keys() >= _MARKS else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    recorded = attributes(store)
+    return str(recorded["kind"]) if recorded.keys() >= _MARKS else None
 
 
 def _strangers(store: Path) -> Iterator[Path]:
