@@ -61,11 +61,33 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
         "its inputs are no table of provenances",
     )
     _check_files(attributes["files"])
-    _check(_is_table(attributes["config"]), "its config is no table of settings")
-    for name, value in attributes["config"].items():
-        sections = attributes["kind"] == "agent" and _is_table(value)
+    check_config(attributes["kind"], attributes["config"])
+
+
+def check_config(kind: str, config: Any) -> None:
+    """Check that settings recorded of a store of a kind are values.
+
+    Raises:
+        Malformed: naming the first that is none.
+    """
+    _check(_is_table(config), "its config is no table of settings")
+    for name, value in config.items():
+        sections = kind == "agent" and _is_table(value)
         values = value.values() if sections else [value]
         _check(all(map(_is_setting, values)), f"its setting {name} is no value")
+
+
+def check_cost(seconds: Any, compute: Any, counts: Sequence[Any]) -> None:
+    """Check what is told of the cost of stores.
+
+    Raises:
+        Malformed: when the seconds are no time, `compute` are no names, or one of
+            `counts` is no number of things.
+    """
+    _check(_is_number(seconds) and seconds >= 0, "its wall_seconds are no time")
+    _check(_are_texts(compute), "its compute is no list of names")
+    counted = all(_is_whole(count) and count >= 0 for count in counts)
+    _check(counted, "something is not counted")
 
 
 def _check_files(files: Any) -> None:
