@@ -186,6 +186,16 @@ def test_double_precision_and_worker_processes_count():
     assert idle - many == pytest.approx(2 * 0.14e9, rel=0.2)  # of eight slots
 
 
+def test_latents_need_no_more_on_more_cores():
+    """A job may see all cores of its node, and have the memory that it asked for."""
+    data = Data(250, 1000, 1000)
+    few, many = (
+        needs.total(needs.memory("latents", Run(), PAPER, data, cores))
+        for cores in (2, 128)
+    )
+    assert few == many
+
+
 def test_the_data_of_several_rounds_is_counted_together():
     first, later = (replace(PAPER.rollouts, episodes=n, steps=n) for n in (100, 300))
     assert needs.planned({0: first, 1: later}, "carracing") == Data(400, 300, 250)
