@@ -75,8 +75,8 @@ class Excerpt:
 def draw(shards: Sequence[Artifact], seed: int) -> Sample:
     """Return the sample of the rollouts of one round.
 
-    Its first episode is the first that M of a run with this seed is kept from, if it
-    is kept from any; so its film shows what M never learnt from.
+    It begins with the first episode that is held out from M in a run of this seed, if
+    any is: its film then shows what M never learnt from.
     """
     episodes = Episodes(shards)
     round = int(rounds_of(episodes.seed[:1])[0])

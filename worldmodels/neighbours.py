@@ -1,7 +1,6 @@
-"""Stores of a run that are found by where they lie, to know more of those given.
+"""Stores that lie near those given, found to check what the given ones do not record.
 
-Nothing depends on them but what can be checked: what is gone, moved or damaged and is
-not used refuses nothing.
+They only add checks: one that is gone, moved or damaged is passed over.
 """
 
 import os
