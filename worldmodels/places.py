@@ -28,7 +28,7 @@ _PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
 _MARKS = {"kind", "schema", "provenance", "files"}
 
 _AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
-_CANNOT_SWAP = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def store_place(path: Path, kind: str) -> Path:
@@ -151,7 +151,7 @@ def _swap(one: Path, other: Path) -> bool:
         failed = libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP)
     else:
         return False
-    if failed and ctypes.get_errno() not in _CANNOT_SWAP:
+    if failed and ctypes.get_errno() not in _CANNOT:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(other))
     return not failed
@@ -275,5 +275,8 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT:  # as of a folder of some shared disks
+            raise
     finally:
         os.close(descriptor)
