@@ -28,7 +28,7 @@ _PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
 _MARKS = {"kind", "schema", "provenance", "files"}
 
 _AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
-_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def store_place(path: Path, kind: str) -> Path:
@@ -142,19 +142,14 @@ def publish(folder: Path, place: Path) -> None:
 
 
 def _swap(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the file system cannot do that."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    """Exchange two folders in one step; False where that is not possible."""
+    libc = ctypes.CDLL(None)
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin":
-        failed = libc.renamex_np(*names, _MACOS_SWAP)
-    elif hasattr(libc, "renameat2"):
-        failed = libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP)
-    else:
-        return False
-    if failed and ctypes.get_errno() not in _CANNOT:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(other))
-    return not failed
+        return libc.renamex_np(*names, _MACOS_SWAP) == 0
+    if hasattr(libc, "renameat2"):
+        return libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP) == 0
+    return False
 
 
 def _set_aside(place: Path) -> Path:
@@ -276,7 +271,7 @@ def _sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _CANNOT:  # as of a folder of some shared disks
+        if error.errno not in _CANNOT_SYNC:  # as of a folder of some shared disks
             raise
     finally:
         os.close(descriptor)
