@@ -48,7 +48,8 @@ def multiply(real: Path, folder: Path) -> list[Path]:
     paths = []
     for shard in range(_EPISODES // _PER_SHARD):
         path = folder / f"rollouts-{shard}.zarr"
-        config = {**store.config, "shard": shard}
+        sizes = {"shard": shard, "episodes_per_shard": _PER_SHARD}
+        config = {**store.config, **sizes}
         with publication.create(
             path, "rollouts", config=config, inputs={}, stage_version=1
         ) as writer:

@@ -25,17 +25,23 @@ import numpy as np
 from worldmodels import publication
 from worldmodels.artifacts import open_artifact
 from worldmodels.datasets import Episodes
+from worldmodels.provenance import identity_hash
 from worldmodels.report.rounds import group
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STEPS = 2  # of each episode
+SETTINGS = {
+    "rollouts": {"environment": "carracing", "backend": "simulator"},
+    "latents": {"latent_size": 32},
+}
 
 
 def make_store(path: Path, kind: str, episodes: int) -> Path:
     """Publish a stand-in of one shard."""
     shape, time = (episodes, STEPS), ("episode", "time")
+    config = {"round": 0, "shard": 0, **SETTINGS[kind]}
     with publication.create(
-        path, kind, config={"round": 0, "shard": 0}, inputs={}, stage_version=1
+        path, kind, config=config, inputs={}, stage_version=1
     ) as store:
         if kind == "rollouts":
             frames = np.zeros((*shape, 64, 64, 3), np.uint8)
@@ -61,7 +67,7 @@ def duplicate(first: Path, shard: int) -> Path:
             os.link(Path(place) / name, folder / name)
     meta = json.loads((first / "zarr.json").read_text())
     meta["attributes"]["config"]["shard"] = shard
-    meta["attributes"]["provenance"] = f"{shard:032x}"
+    meta["attributes"]["provenance"] = identity_hash(meta["attributes"])
     (path / "zarr.json").unlink()
     (path / "zarr.json").write_text(json.dumps(meta))
     return path

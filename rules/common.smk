@@ -13,7 +13,7 @@ from snakemake.settings.types import DeploymentMethod
 
 import worldmodels
 
-PACKAGE = Path(workflow.basedir).resolve() / "worldmodels"
+PACKAGE = (Path(workflow.basedir) / "worldmodels").resolve()
 if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
     # A copy may be so old that it lacks what is imported below.
     sys.exit(

@@ -24,7 +24,12 @@ rule evolve_block:
     params:
         given=options("latents", "previous", "start"),
         # One for all blocks: the last of a block stays until the next has used its store.
-        checkpoint=f"{CHECKPOINTS}/controller.ckpt",
+        # With "input" Snakemake does not compare it with where earlier versions of the
+        # workflow had one a block; it would make their blocks anew.
+        checkpoint=lambda wildcards, input: (
+            f"{CHECKPOINTS}/controller.ckpt".format(**wildcards)
+        ),
+        before=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
         flags=stage_flags("controller"),
         version=VERSIONS["controller"],
     shell:

@@ -101,9 +101,47 @@ def test_a_store_of_an_earlier_version_keeps_nothing(store):
     assert excerpts.read(open_artifact(store)) == ([], [])
 
 
-def test_a_damaged_record_is_told(tmp_path, shards):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"episoles": 3},
+        {"episodes": "<script>"},
+        {"bytes": -1},
+        {"wall_seconds": "long"},
+        {"compute": [1]},
+        {"config": [1]},
+        {"config": {"policy": {"a": 1}}},
+        {"config": {"policy": "mine"}},
+    ],
+)
+def test_a_damaged_record_is_told(tmp_path, shards, change):
     (driven,) = (told._asdict() for told in excerpts.record(shards))
-    driven["episoles"] = driven.pop("episodes")
-    path = keep(tmp_path / "v.zarr", shards, {"rollouts": [driven]}).path
+    told = {"rollouts": [driven | change]}
+    path = keep(tmp_path / "v.zarr", shards, told).path
     told = refusal(path, lambda _: excerpts.read(open_artifact(path)))
     assert "what it keeps of the rollouts is damaged" in told
+
+
+def test_a_setting_that_is_not_recorded_is_told(tmp_path, shards):
+    store = keep(tmp_path / "v.zarr", shards)
+    _, (driven,) = excerpts.read(store)
+    told = refusal(store.path, lambda _: driven.config["backend"])
+    assert "it records no setting 'backend'" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "what"),
+    [
+        ("frames", np.zeros((9, 32, 32, 3), np.uint8), "'sample/frames' is uint8"),
+        ("rewards", np.zeros(3, np.float32), "'sample/rewards' is float32 [3]"),
+        ("step", np.full(339, 10**6), "no frame of episode"),
+        ("length", np.zeros(4, np.int32), "holds numbers from 0 to 0"),
+    ],
+)
+def test_a_sample_of_another_form_is_told(tmp_path, shards, name, values, what):
+    path, made = tmp_path / "v.zarr", excerpts.arrays(shards, 5)
+    with create(path, "vision", config={}, inputs={}, stage_version=1) as store:
+        for each, (kept, axes, told) in made.items():
+            changed = each == f"sample/{name}"
+            store.write(each, values if changed else kept, axes, told)
+    assert what in refusal(path, lambda _: excerpts.read(open_artifact(path)))

@@ -7,10 +7,12 @@ import yaml
 from commands import REPOSITORY
 from snakemake.utils import update_config
 
-from worldmodels import needs
+from worldmodels import dreaming, needs, simulation, sizes
 from worldmodels.config import load
+from worldmodels.environments import frames
 from worldmodels.needs import Data
 from worldmodels.settings import Round, Run
+from worldmodels.stages import latents, memory, vision
 
 PAPER = Round()
 DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]
@@ -184,6 +186,26 @@ def test_double_precision_and_worker_processes_count():
     assert many - few == pytest.approx(4 * 0.14e9, rel=0.2)
     idle = needs.total(needs.memory("rollouts", Run(), PLAYED, data, 100))
     assert idle - many == pytest.approx(2 * 0.14e9, rel=0.2)  # of eight slots
+
+
+def test_what_is_counted_is_what_the_stages_do():
+    """They import JAX, which needs must not."""
+    assert needs._TOGETHER["environment"] == simulation.CARS_A_CORE
+    assert needs._TOGETHER["dream"] == dreaming.DREAMERS_A_CORE
+    assert needs._RECORDED == simulation._CARS_RECORDED
+    assert needs._ENCODED == latents._FRAMES
+    assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
+    assert (sizes.FRAME, sizes.FRAME, sizes.COLOURS) == frames.SHAPE
+
+
+def test_latents_need_no_more_on_more_cores():
+    """A job may see all cores of its node, and have the memory that it asked for."""
+    data = Data(250, 1000, 1000)
+    few, many = (
+        needs.total(needs.memory("latents", Run(), PAPER, data, cores))
+        for cores in (2, 128)
+    )
+    assert few == many
 
 
 def test_the_data_of_several_rounds_is_counted_together():

@@ -1,5 +1,6 @@
 """Places: nothing but a result of the same kind is replaced, and in one step."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -213,6 +214,17 @@ def test_a_store_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch)
     make(tmp_path / "vision.zarr")
     assert published
     assert synced >= set(published) | {tmp_path}
+
+
+def test_a_disk_that_cannot_wait_for_its_folders_is_used_all_the_same(
+    tmp_path, monkeypatch
+):
+    def fail(descriptor):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(places.os, "fsync", fail)
+    assert make(tmp_path / "vision.zarr").read("x")[0, 0] == 1
+    publish_text(tmp_path / "page.html", "words")
 
 
 def test_an_input_from_the_future_is_refused_before_the_work(tmp_path):

@@ -99,14 +99,32 @@ def test_sigkill_between_the_renames_of_a_replacement(store):
     assert open_artifact(store).read("x")[0, 0] == 1
 
 
-def test_a_folder_published_by_another_since_is_not_written_to(store, monkeypatch):
-    partial = store.parent / ".vision.zarr.partial"
+def test_a_lock_that_another_writer_has_deleted_since_is_none(store, monkeypatch):
+    lock = store.parent / ".vision.zarr.lock"
 
-    def locked_when_the_other_is_done(descriptor, operation):
-        partial.rename(store.parent / "published")
+    def locked_when_the_other_is_done(descriptor):
+        lock.unlink()
+        return True
 
-    monkeypatch.setattr(places.fcntl, "flock", locked_when_the_other_is_done)
+    monkeypatch.setattr(places.locks, "take", locked_when_the_other_is_done)
     assert "another process is writing" in refusal(store, make)
+
+
+def test_a_second_writer_is_refused_until_the_old_store_is_gone(store, monkeypatch):
+    """In one step the old store came to where the next one would be filled."""
+    told = []
+
+    def remove(folder, remove=places.remove):
+        if folder.exists():
+            told.append(refusal(store, lambda path: make(path, value=7.0)))
+        remove(folder)
+
+    monkeypatch.setattr(places, "remove", remove)
+    make(store, value=5.0)
+    assert len(told) == 1
+    assert "another process is writing" in told[0]
+    assert open_artifact(store).read("x")[0, 0] == 5
+    assert [p.name for p in store.parent.iterdir()] == [store.name]
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

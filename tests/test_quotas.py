@@ -1,4 +1,4 @@
-"""Cores that a container's quota leaves, in trees as Linux shows them."""
+"""Cores and memory that a container leaves, in trees as Linux shows them."""
 
 import os
 
@@ -59,7 +59,28 @@ HYBRID = "4:memory:/jobs/7\n3:cpu,cpuacct:/docker/abc\n1:name=systemd:/\n0::/job
     ],
 )
 def test_the_tightest_quota_up_to_the_root_binds(groups, files, cores, tmp_path):
-    assert tightest(groups, tree(tmp_path, files)) == cores
+    assert tightest("cpu", groups, tree(tmp_path, files)) == cores
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limit"),
+    [
+        ("0::/jobs/mine/step\n", {"jobs/mine/step/memory.max": "max\n"}, None),
+        (
+            "0::/jobs/mine/step\n",
+            {"jobs/memory.max": "5000\n", "jobs/mine/memory.max": "3000\n"},
+            3000,
+        ),
+        ("0::/jobs/mine\n", {"memory.max": "2000\n"}, 2000),  # a container's own
+        (HYBRID, {"memory/jobs/7/memory.limit_in_bytes": "4000\n"}, 4000),
+        (HYBRID, {"memory/memory.limit_in_bytes": "4000\n"}, 4000),
+        (HYBRID, {"unified/jobs/7/memory.max": "1000\n"}, 1000),
+        (HYBRID, v1("cpu,cpuacct/docker/abc", "250000"), None),
+        ("", {"memory.max": "2000\n"}, None),
+    ],
+)
+def test_the_least_memory_up_to_the_root_binds(groups, files, limit, tmp_path):
+    assert tightest("memory", groups, tree(tmp_path, files)) == limit
 
 
 @pytest.mark.parametrize(

@@ -62,24 +62,16 @@ def test_the_data_that_is_there_counts(monkeypatch, stores):
         room.check("vision", sections, {"rollouts": paths * 3000, "round": 0})
 
 
-def test_the_least_limit_is_what_there_is(tmp_path):
-    """Of the group itself, of those above it, of the machine and of ulimit."""
-    own, root = tmp_path / "own", tmp_path / "groups"
-    own.write_text("1:name=systemd:/else\n0::/jobs/mine/step\n")
-    (root / "jobs/mine/step").mkdir(parents=True)
-    unlimited = room.available(root, own)
-    (root / "jobs/mine/step/memory.max").write_text("max\n")
-    assert room.available(root, own) == unlimited
-    (root / "jobs/memory.max").write_text(f"{5 * MB}\n")
-    assert room.available(root, own) == Room(5 * MB, "its control group may have")
-    (root / "jobs/mine/memory.max").write_text(f"{3 * MB}\n")
-    assert room.available(root, own).bytes == 3 * MB
-    assert room.available(root, tmp_path / "none") == unlimited
-    (root / "memory.max").write_text(f"{2 * MB}\n")  # a container's own is the root
-    assert room.available(root, own).bytes == 2 * MB
-
-
-def test_ulimit_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (7 * MB, 7 * MB))
-    found = room.available(tmp_path, tmp_path / "none")
-    assert found == Room(7 * MB, "ulimit -v allows")
+def test_the_least_limit_is_what_there_is(monkeypatch):
+    """Of the control group, of the machine and of ulimit."""
+    limits = {"group": None, "ulimit": resource.RLIM_INFINITY}
+    monkeypatch.setattr(room, "memory_limit", lambda: limits["group"])
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limits["ulimit"], -1))
+    whole = room.available()
+    assert whole.source == "this machine has"
+    limits["group"] = 2**62  # as version 1 says that there is none
+    assert room.available() == whole
+    limits["group"] = 5 * MB
+    assert room.available() == Room(5 * MB, "its control group may have")
+    limits["ulimit"] = 3 * MB
+    assert room.available() == Room(3 * MB, "ulimit -v allows")

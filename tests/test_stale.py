@@ -81,6 +81,15 @@ def test_an_input_that_is_gone_changes_nothing(asked, tmp_path):
     stale.refuse([asked])
 
 
+@pytest.mark.parametrize("provenance", ["[1]", "{}", "null", "5"])
+def test_an_input_of_no_provenance_changes_nothing(asked, tmp_path, provenance):
+    described = tmp_path / "1.zarr/zarr.json"
+    found = json.loads(described.read_text())
+    found["attributes"]["provenance"] = json.loads(provenance)
+    described.write_text(json.dumps(found))
+    stale.refuse([asked])
+
+
 def test_many_are_counted(asked):
     other = dataclasses.replace(asked, version=4)
     assert ", 4 more;" in refusal(*[other] * 7)

@@ -19,6 +19,7 @@ import zarr
 
 from worldmodels import (
     decoding,  # noqa: F401  zarr decodes with it
+    json_files,
     layouts,
     metadata,
 )
@@ -83,7 +84,7 @@ class Artifact:
                     + ", ".join(self.attributes["files"])
                 )
             with self._refuse_damage(name):
-                own = metadata.read_json(self.path / name / "zarr.json")
+                own = json_files.read(self.path / name / "zarr.json")
                 if own != self.declared[name]:
                     raise Malformed("its metadata is not that of the store's")
                 self._arrays[name] = zarr.open_array(self.path / name, mode="r")
@@ -241,7 +242,7 @@ def _read_root(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         raise ArtifactError(f"{path} does not exist; run the stage that makes it first")
     try:
-        root = metadata.read_json(path / "zarr.json")
+        root = json_files.read(path / "zarr.json")
         attributes = root["attributes"]
         if type(attributes["schema"]) is int and isinstance(attributes["kind"], str):
             return root

@@ -11,7 +11,6 @@ and a restart must not start a second one.
 """
 
 import contextlib
-import fcntl
 import os
 import time
 import zlib
@@ -21,6 +20,7 @@ from typing import Any
 
 from flax import serialization
 
+from worldmodels import locks
 from worldmodels.artifacts import ArtifactError
 from worldmodels.disk import refuse_full_disk
 
@@ -70,6 +70,8 @@ class Checkpoint:
                 with open(fresh, "wb") as file:
                     file.write(_checksum(stored))
                     file.write(stored)
+                    file.flush()
+                    os.fsync(file.fileno())  # before it takes the last one's place
                 os.replace(fresh, self.path)
             except OSError:
                 fresh.unlink(missing_ok=True)
@@ -89,13 +91,10 @@ def open_checkpoint(path: str | Path, fingerprint: str) -> Iterator[Checkpoint]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The lock ends with its process, however that ends; the file may stay.
-    with open(path.with_name(path.name + ".lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(path.with_name(path.name + ".lock"), "w") as lock:  # the file may stay
+        if not locks.take(lock.fileno()):
             raise ArtifactError(
                 f"another process is running the stage of {path}; wait for it to end "
                 "or stop it"
-            ) from None
+            )
         yield Checkpoint(path, fingerprint)

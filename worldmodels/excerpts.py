@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import pictures
-from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels import layouts, metadata, pictures
+from worldmodels.artifacts import Artifact, ArtifactError, Settings
 from worldmodels.datasets import HELD_OUT, Episodes, held_out_order
 from worldmodels.randomness import generator_for, rounds_of
 
@@ -56,7 +56,7 @@ class Driven(NamedTuple):
     wall_seconds: float  # of all shards together
     bytes: int  # on disk, while they are there
     compute: list[str]
-    config: dict[str, Any]  # the settings that all shards share
+    config: Mapping[str, Any]  # the settings that all shards share
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Excerpt:
 def draw(shards: Sequence[Artifact], seed: int) -> Sample:
     """Return the sample of the rollouts of one round.
 
-    Its first episode is the first that M of a run with this seed is kept from, if it
-    is kept from any; so its film shows what M never learnt from.
+    It begins with the first episode that is held out from M in a run of this seed, if
+    any is: its film then shows what M never learnt from.
     """
     episodes = Episodes(shards)
     round = int(rounds_of(episodes.seed[:1])[0])
@@ -114,6 +114,8 @@ def _excerpt(sample: Sample, number: int) -> Excerpt:
     length = int(sample.length[number])
     begun = step == np.arange(len(step))  # up to the first gap
     shown = np.isin(step, pictures.spread(length, COLUMNS))
+    if not (begun.any() and shown.any()):
+        raise ValueError(f"there is no frame of episode {number}")
     return Excerpt(
         name=f"rollout {sample.place[number]} of shard {sample.shard[number]}",
         seed=int(sample.seed[number]),
@@ -135,10 +137,16 @@ def record(shards: Sequence[Artifact]) -> list[Driven]:
             sum(s.attributes["wall_seconds"] for s in some),
             sum(s.size() for s in some),
             sorted({s.attributes["compute"] for s in some}),
-            {name: v for name, v in some[0].config.items() if name != "shard"},
+            _shared(some[0]),
         )
         for round, some in by_round(shards).items()
     ]
+
+
+def _shared(shard: Artifact) -> Mapping[str, Any]:
+    """Return the settings that all shards of a round share."""
+    shared = {name: v for name, v in shard.config.items() if name != "shard"}
+    return Settings(shared, shard.path)
 
 
 def by_round(shards: Sequence[Artifact]) -> dict[int, list[Artifact]]:
@@ -176,9 +184,24 @@ def read(store: Artifact) -> tuple[list[Excerpt], list[Driven]]:
     sample = Sample(*(store.read(f"sample/{name}") for name in Sample._fields))
     told = store.array("sample/frames").attrs.get(_RECORD, [])
     try:
-        return excerpts(sample), [Driven(**driven) for driven in told]
+        return excerpts(sample), [_known(driven, store) for driven in told]
     except (TypeError, ValueError, IndexError) as error:
         raise ArtifactError(
             f"{store.path}: what it keeps of the rollouts is damaged ({error}); delete "
             "this store and run its stage again"
         ) from error
+
+
+def _known(told: Mapping[str, Any], store: Artifact) -> Driven:
+    """Return what V's store tells of a round, after checking it.
+
+    Raises:
+        TypeError: for other fields than it has.
+        Malformed: for a value that is none.
+    """
+    driven = Driven(**told)
+    counts = driven.round, driven.shards, driven.episodes, driven.bytes
+    metadata.check_cost(driven.wall_seconds, driven.compute, counts)
+    metadata.check_config("rollouts", driven.config)
+    layouts.check_settings("rollouts", driven.config)
+    return driven._replace(config=Settings(driven.config, store.path))

@@ -69,7 +69,17 @@ _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
         "logvar": Layout("f", ("E", "T", "Z")),
         **_STEPS,
     },
-    "vision": {},
+    "vision": {
+        "sample/frames": Layout("u", ("F", *FRAME)),
+        "sample/actions": Layout("f", ("F", "A")),
+        "sample/rewards": Layout("f", ("F",)),
+        "sample/number": Layout("i", ("F",), 0),
+        "sample/step": Layout("i", ("F",), 0),
+        "sample/seed": Layout("i", ("C",), 0, _LARGEST_SEED),
+        "sample/length": Layout("i", ("C",), 1),
+        "sample/shard": Layout("i", ("C",), 0),
+        "sample/place": Layout("i", ("C",), 0),
+    },
     "memory": {
         "held_out/seed": Layout("i", ("H",), 0, _LARGEST_SEED),
         "held_out/horizon": Layout("i", ("W",), 1),

@@ -47,10 +47,10 @@ def check_all_inputs(made: Artifact, role: str, given: Sequence[Artifact]) -> No
     Raises:
         ArtifactError: for another store, one that is missing or out of its place.
     """
-    for store in given:
-        check_input(made, role, store)
     had = made.attributes["inputs"].get(role, [])
     if [store.provenance for store in given] != had:
+        for store in given:
+            check_input(made, role, store)
         raise ArtifactError(
             f"{made.path} learnt from {len(had)} {role} stores and {len(given)} are "
             "given, or in another order; give all of them in the order that it read "

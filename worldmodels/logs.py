@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 def open_log(path: Path) -> TextIO:
-    """Open a log to append lines to; one that is begun gets a second name as well.
+    """Open a log to append lines to; a new one gets a second name as well.
 
     Snakemake deletes the log of a job before each try. Its second name,
     tries/NAME-1.log beside it, then NAME-2.log and so on, keeps what the try said.

@@ -5,18 +5,15 @@ for its type and its size before it is believed. Nothing here takes memory or ti
 the size of the files does not account for.
 """
 
-import json
 import math
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-_LARGEST_FILE = 16 * 2**20  # bytes of JSON: the inputs of 400,000 shards
+from worldmodels.json_files import LARGEST_FILE, Malformed
+
 _LARGEST_CHUNK = 4 * 2**30  # bytes in memory
 _LARGEST_ARRAY = 4 * 2**40
 _LONGEST_TEXT = 1000
@@ -27,10 +24,6 @@ _DTYPES = {"bool", "float16", "float32", "float64"} | {
 # The only codecs that are run: none of them makes objects of bytes, as pickles would.
 _CODECS = {"bytes", "zstd", "crc32c", "sharding_indexed"}
 _TEXTS = ("kind", "provenance", "version", "commit", "compute", "created")
-
-
-class Malformed(ValueError):
-    """A part of a store is not what a store can have; says which and why."""
 
 
 class Form(NamedTuple):
@@ -44,30 +37,6 @@ class Form(NamedTuple):
     def bytes(self) -> int:
         """Bytes in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
-
-
-def read_json(path: Path) -> Any:
-    """Return what a file of JSON holds.
-
-    Raises:
-        Malformed: for what is no file, one that is too large, or no JSON.
-        OSError: when it cannot be read.
-    """
-    # First, because to open a pipe would wait, and to open a device may do something.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise Malformed(f"{path.name} is no file")
-    with open(path, "rb", opener=_without_waiting) as file:
-        content = file.read(_LARGEST_FILE + 1)
-    if len(content) > _LARGEST_FILE:
-        raise Malformed(f"{path.name} is larger than {_LARGEST_FILE:,} bytes")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"{path.name} is no JSON that can be read") from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def check_attributes(attributes: Mapping[str, Any]) -> None:
@@ -92,11 +61,33 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
         "its inputs are no table of provenances",
     )
     _check_files(attributes["files"])
-    _check(_is_table(attributes["config"]), "its config is no table of settings")
-    for name, value in attributes["config"].items():
-        sections = attributes["kind"] == "agent" and _is_table(value)
+    check_config(attributes["kind"], attributes["config"])
+
+
+def check_config(kind: str, config: Any) -> None:
+    """Check that settings recorded of a store of a kind are values.
+
+    Raises:
+        Malformed: naming the first that is none.
+    """
+    _check(_is_table(config), "its config is no table of settings")
+    for name, value in config.items():
+        sections = kind == "agent" and _is_table(value)
         values = value.values() if sections else [value]
         _check(all(map(_is_setting, values)), f"its setting {name} is no value")
+
+
+def check_cost(seconds: Any, compute: Any, counts: Sequence[Any]) -> None:
+    """Check what is told of the cost of stores.
+
+    Raises:
+        Malformed: when the seconds are no time, `compute` are no names, or one of
+            `counts` is no number of things.
+    """
+    _check(_is_number(seconds) and seconds >= 0, "its wall_seconds are no time")
+    _check(_are_texts(compute), "its compute is no list of names")
+    counted = all(_is_whole(count) and count >= 0 for count in counts)
+    _check(counted, "something is not counted")
 
 
 def _check_files(files: Any) -> None:
@@ -153,7 +144,7 @@ def check_size(form: Form, name: str, counted: Sequence[int]) -> None:
         Malformed: when it has not.
     """
     # Noise is stored with a little more than itself.
-    most = form.bytes * 1.01 + 4096 * form.files + _LARGEST_FILE
+    most = form.bytes * 1.01 + 4096 * form.files + LARGEST_FILE
     if counted[0] != form.files or counted[1] > most:
         raise Malformed(
             f"array {name!r} has {counted[0]} files of {counted[1]} bytes, and its "

@@ -30,6 +30,7 @@ _CAR = 4096 * 4  # the car, the tiles that it has visited, and its keys
 _PACKED = 4  # bytes of a pixel that is recorded in the simulator
 _RECORDED = 32  # cars that are recorded together
 _TOGETHER = {"environment": 32, "dream": 128}  # that a core takes at a time
+_ENCODED = 256  # frames that become latents at a time, on however many cores
 _GATHERED = 4096  # frames that are shuffled out of a buffer at once
 _GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
 _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
@@ -128,7 +129,7 @@ def _latents(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     one = data.longest * (3 * FRAME_BYTES + 20 * settings.vision.latent_size)
     kept = 2 * data.episodes * data.longest * (4 * sizes.action_size(settings) + 5)
     need = {"": _STARTED, "rollouts.steps": one, "rollouts.episodes_per_shard": kept}
-    return _joined(need, _sight(settings, _TOGETHER["environment"] * cores, numbers))
+    return _joined(need, _sight(settings, min(_ENCODED, data.longest), numbers))
 
 
 def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:

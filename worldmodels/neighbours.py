@@ -1,15 +1,15 @@
-"""Stores of a run that are found by where they lie, to know more of those given.
+"""Stores that lie near those given, found to check what the given ones do not record.
 
-Nothing depends on them but what can be checked: what is gone, moved or damaged and is
-not used refuses nothing.
+They only add checks: one that is gone, moved or damaged is passed over.
 """
 
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from worldmodels import lineage, metadata
+from worldmodels import lineage
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
+from worldmodels.json_files import attributes
 
 _ABOVE = 4  # folders, from the round of an ablation's training to its experiment
 
@@ -80,10 +80,7 @@ def _provenance(path: Path) -> str | None:
 
     A damaged store that is not used must refuse nothing.
     """
-    try:
-        provenance = metadata.read_json(path / "zarr.json")["attributes"]["provenance"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    provenance = attributes(path).get("provenance")
     return provenance if isinstance(provenance, str) else None
 
 

@@ -8,7 +8,6 @@ what is there after a kill or a power cut is the old result or the new one, whol
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -18,9 +17,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from worldmodels import locks
 from worldmodels.artifacts import ArtifactError
 from worldmodels.disk import refuse_barred
-from worldmodels.metadata import read_json
+from worldmodels.json_files import attributes
 
 # What a workflow manager and a file browser add to the folder of a store.
 _ADDED = {".snakemake_timestamp", ".DS_Store"}
@@ -28,7 +28,7 @@ _PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
 _MARKS = {"kind", "schema", "provenance", "files"}
 
 _AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
-_CANNOT_SWAP = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def store_place(path: Path, kind: str) -> Path:
@@ -61,7 +61,7 @@ def store_place(path: Path, kind: str) -> Path:
 
 
 def _refuse_others(path: Path, place: Path, kind: str) -> None:
-    found = _stored_kind(place / "zarr.json")
+    found = _stored_kind(place)
     if found is None:
         names = ", ".join(sorted(os.listdir(place))[:3])
         raise ArtifactError(
@@ -80,13 +80,10 @@ def _refuse_others(path: Path, place: Path, kind: str) -> None:
         )
 
 
-def _stored_kind(about: Path) -> str | None:
+def _stored_kind(store: Path) -> str | None:
     """Return the kind that a store of this project names; None: it is no such store."""
-    try:
-        attributes = read_json(about)["attributes"]
-        return str(attributes["kind"]) if attributes.keys() >= _MARKS else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    recorded = attributes(store)
+    return str(recorded["kind"]) if recorded.keys() >= _MARKS else None
 
 
 def _strangers(store: Path) -> Iterator[Path]:
@@ -115,19 +112,15 @@ def new_store(path: Path, kind: str) -> Iterator[tuple[Path, Path]]:
     """
     place = store_place(path, kind)
     folder = place.with_name(f".{place.name}.partial")
-    with refuse_barred(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-    try:
-        _hold(lock, folder, path)
+    with _locked(place.with_name(f".{place.name}.lock"), path):
+        with refuse_barred(path):
+            folder.mkdir(exist_ok=True)
         if not place.exists() and _set_aside(place).exists():
             # A writer was killed between the two renames of `publish`.
             os.rename(_set_aside(place), place)
         for leftover in folder.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield folder, place
-    finally:
-        os.close(lock)
 
 
 def publish(folder: Path, place: Path) -> None:
@@ -149,19 +142,14 @@ def publish(folder: Path, place: Path) -> None:
 
 
 def _swap(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the file system cannot do that."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    """Exchange two folders in one step; False where that is not possible."""
+    libc = ctypes.CDLL(None)
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin":
-        failed = libc.renamex_np(*names, _MACOS_SWAP)
-    elif hasattr(libc, "renameat2"):
-        failed = libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP)
-    else:
-        return False
-    if failed and ctypes.get_errno() not in _CANNOT_SWAP:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(other))
-    return not failed
+        return libc.renamex_np(*names, _MACOS_SWAP) == 0
+    if hasattr(libc, "renameat2"):
+        return libc.renameat2(_AT_CWD, names[0], _AT_CWD, names[1], _LINUX_SWAP) == 0
+    return False
 
 
 def _set_aside(place: Path) -> Path:
@@ -237,38 +225,44 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     place = file_place(path)
     fresh = _fresh(place)
-    with refuse_barred(path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _hold(lock, fresh, path)
-        try:
-            yield fresh
-            _sync(fresh)
-            os.replace(fresh, place)
-            _sync(place.parent)
-        finally:
-            fresh.unlink(missing_ok=True)
-    finally:
-        os.close(lock)
+    with _locked(fresh, path):
+        yield fresh
+        _sync(fresh)
+        os.replace(fresh, place)
+        _sync(place.parent)
 
 
 def _fresh(place: Path) -> Path:
     return place.with_name(f".{place.stem}.new{place.suffix}")  # its suffix says what
 
 
-def _hold(lock: int, fresh: Path, path: Path) -> None:
-    """Lock what is open as `lock` until it is closed."""
+@contextlib.contextmanager
+def _locked(file: Path, path: Path) -> Iterator[None]:
+    """Make `file`, lock it, and delete it in the end where it is still there.
+
+    Args:
+        path: what is written, for the reader.
+    """
+    with refuse_barred(path):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Another writer may have published this very folder since it was opened.
-        held = fresh.exists() and os.path.samestat(os.fstat(lock), os.stat(fresh))
-    except BlockingIOError:
-        held = False
-    if not held:
-        raise ArtifactError(
-            f"another process is writing {path}; wait for it to end or stop it"
-        )
+        # Another writer may have moved or deleted this very file since it was opened.
+        if not locks.take(lock) or not _is_at(lock, file):
+            raise ArtifactError(
+                f"another process is writing {path}; wait for it to end or stop it"
+            )
+        try:
+            yield
+        finally:
+            if _is_at(lock, file):
+                file.unlink()
+    finally:
+        os.close(lock)
+
+
+def _is_at(descriptor: int, file: Path) -> bool:
+    return file.exists() and os.path.samestat(os.fstat(descriptor), os.stat(file))
 
 
 def _sync(path: Path) -> None:
@@ -276,5 +270,8 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:  # as of a folder of some shared disks
+            raise
     finally:
         os.close(descriptor)

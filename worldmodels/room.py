@@ -16,6 +16,7 @@ from worldmodels.artifacts import Artifact, open_artifact
 from worldmodels.errors import UserError
 from worldmodels.needs import Data
 from worldmodels.quantities import size
+from worldmodels.quotas import memory_limit
 from worldmodels.settings import Memory, Round, Run, Vision
 
 # What of V's and M's settings decides their size; their stores say it.
@@ -55,17 +56,11 @@ def check(stage: str, sections: Sequence[Any], given: Mapping[str, Any]) -> None
         )
 
 
-def available(
-    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> Room:
-    """Return the least of the limits on this process's memory.
-
-    Args:
-        root: where control groups are mounted (version 2).
-        own: the file that names this process's.
-    """
+def available() -> Room:
+    """Return the least of the limits on this process's memory."""
     limits = [Room(_physical(), "this machine has")]
-    limits += [Room(n, "its control group may have") for n in _group_limits(root, own)]
+    if (limit := memory_limit()) is not None:
+        limits.append(Room(int(limit), "its control group may have"))
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
         limits.append(Room(soft, "ulimit -v allows"))
@@ -74,27 +69,6 @@ def available(
 
 def _physical() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _group_limits(root: Path, own: Path) -> list[int]:
-    """Return the limits of this process's control group and of those above it."""
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:  # no Linux
-        return []
-    # In a container the group is the root of what is mounted there.
-    names = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
-    folders = {Path()} | {p for n in map(Path, names) for p in (n, *n.parents)}
-    found = [_limit(root / folder / "memory.max") for folder in folders]
-    return [limit for limit in found if limit is not None]
-
-
-def _limit(file: Path) -> int | None:
-    try:
-        text = file.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None  # "max": none
 
 
 def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:

@@ -5,17 +5,15 @@ as in a copy without dot files, or set anew by `--touch`, only the stores themse
 tell. Their zarr.json alone is read. No JAX is imported here: the Snakefile reads it.
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from worldmodels.errors import UserError
+from worldmodels.json_files import attributes
 
 _SHOWN = 3  # stores that a sentence names
-_BYTES = 2**26  # far more than the description of any store
 
 
 @dataclass(frozen=True)
@@ -74,26 +72,9 @@ class _Recorded:
 
 
 def _attributes(store: Path) -> Mapping[str, Any]:
-    try:
-        described = store / "zarr.json"
-        if not described.is_file() or described.stat().st_size > _BYTES:
-            return {}
-        attributes = _decoded(described.read_text())
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    mappings = ("config", "inputs")
-    if not isinstance(attributes, dict) or not all(
-        isinstance(attributes.get(name), dict) for name in mappings
-    ):
-        return {}
-    return attributes
-
-
-def _decoded(text: str) -> Any:
-    # They come first, and what follows of the arrays is several times as long.
-    if begun := re.match(r'\s*{\s*"attributes":\s*', text):
-        return json.JSONDecoder().raw_decode(text, begun.end())[0]
-    return json.loads(text)["attributes"]
+    found = attributes(store)
+    tables = all(isinstance(found.get(name), dict) for name in ("config", "inputs"))
+    return found if tables else {}
 
 
 def _difference(want: Asked, recorded: _Recorded) -> str:
@@ -116,7 +97,7 @@ def _other_inputs(want: Asked, hashes: Mapping[str, Any], recorded: _Recorded) -
     made_from, paths = set(_flat(hashes)), dict.fromkeys(want.inputs)
     for path in paths:
         provenance = recorded.of(path).get("provenance")
-        if provenance is not None and provenance not in made_from:
+        if isinstance(provenance, str) and provenance not in made_from:
             return f"it was not made from {path} as it is now"
     if len(paths) != len(made_from):  # Snakemake does not miss an input that is gone
         return f"it was made from {len(made_from)} stores, {len(paths)} are asked for"

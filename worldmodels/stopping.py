@@ -5,10 +5,11 @@ limit, and a terminal sends SIGINT for Ctrl-C.
 """
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from worldmodels.streams import tell
 
 
 @contextmanager
@@ -46,5 +47,5 @@ def held_back() -> Iterator[Callable[[], bool]]:
 def _stop(number: int) -> None:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    print("stopped: the same command goes on where it was", file=sys.stderr)
+    tell("stopped: the same command goes on where it was")
     raise SystemExit(128 + number)

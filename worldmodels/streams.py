@@ -13,7 +13,7 @@ from worldmodels.printable import printable
 
 
 def mend() -> None:
-    """Let nothing that is read or printed fail for what the standard streams are.
+    """Let reading and printing go on, whatever the standard streams are.
 
     A closed one becomes the null device: the next file that is opened would take its
     number, and what libraries print would end up in it. Characters that cannot be

@@ -51,7 +51,7 @@ def test_a_table_asks_for_more_at_each_try(jobs_to_run):
         (
             {
                 "site": {"max_minutes": 30},
-                "rollouts": {"episodes": 10**6, "episodes_per_shard": 10**6},
+                "rollouts": {"episodes": 10**5, "episodes_per_shard": 10**5},
             },
             "site.max_minutes is 30; lower rollouts.episodes_per_shard",
         ),

@@ -1,0 +1,59 @@
+"""A finished run whose workflow is exchanged for another version of it."""
+
+import shutil
+
+import pytest
+import yaml
+from conftest import WORKFLOW, Project
+
+PROFILES = ("profiles/default", "profiles/slurm")
+
+
+@pytest.fixture
+def upgraded(finished, tmp_path) -> Project:
+    """The finished project, which may be changed."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    return Project(folder, finished.commands)
+
+
+@pytest.mark.slow
+def test_other_words_of_a_rule_make_nothing_anew(upgraded):
+    """What is made anew with other code is said by a stage's version."""
+    words = ["--cores", "2", "--configfile", "small.yaml"]
+    rules = upgraded.folder / "rules"
+    for file in ("vision.smk", "memory.smk", "controller.smk", "evaluation.smk"):
+        text = (rules / file).read_text()
+        changed = text.replace(" --out {output:q}", " --out={output:q}")
+        assert changed != text
+        (rules / file).write_text(changed)
+    status, output = upgraded.run(*words)
+    assert status == 0, output
+    assert "Nothing to be done" in output
+    version = rules / "vision.smk"
+    text = version.read_text().replace('VERSIONS["vision"]', '1 + VERSIONS["vision"]')
+    version.write_text(text)
+    _, output = upgraded.run("-n", *words)
+    assert "rule train_vision" in output
+
+
+def test_each_profile_says_so(finished):
+    assert "profiles" in WORKFLOW
+    for profile in PROFILES:
+        found = yaml.safe_load((finished.folder / profile / "config.yaml").read_text())
+        triggers = found["rerun-triggers"]
+        assert triggers == ["mtime", "params", "input", "software-env"]
+
+
+def test_blocks_are_compared_with_those_of_a_checkpoint_each(jobs_to_run):
+    """As runs of earlier versions have recorded them."""
+    blocks = [
+        job for job in jobs_to_run({"seed": 1}) if job.rule.name == "evolve_block"
+    ]
+    assert len(blocks) == 4
+    for job in blocks:
+        place = f"results/small/checkpoints/round-{job.wildcards.round}"
+        assert job.params.checkpoint == f"{place}/controller.ckpt"
+        compared = list(job.non_derived_params)
+        assert f"{place}/controller-{job.wildcards.block}.ckpt" in compared
+        assert job.params.checkpoint not in compared
