@@ -289,14 +289,21 @@ def swept(wildcards):
 
 
 def spent_checkpoints(jobs):
-    """Return the checkpoints that only jobs with all their outputs go on from.
+    """Return the checkpoints of which nothing goes on.
 
-    With --touch others may be on their way.
+    With --touch jobs may be on their way, and later blocks go on from that of theirs.
     """
     saving = [job for job in jobs if job.params.get("checkpoint")]
     going_on = {
         job.params.checkpoint
         for job in saving
-        if not all(Path(output).exists() for output in job.output)
+        if not all(Path(store).exists() for store in saved_for(job))
     }
     return {Path(job.params.checkpoint) for job in saving} - set(map(Path, going_on))
+
+
+def saved_for(job):
+    """Return the stores that the checkpoint of a job is for."""
+    if job.rule.name != "evolve_block":
+        return job.output
+    return blocks(job.wildcards.run, job.wildcards.round)

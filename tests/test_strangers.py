@@ -268,11 +268,11 @@ def test_a_report_is_of_stores_that_it_has_a_chapter_for(stores, pretrained, tmp
     assert not out.exists()
 
 
-def test_a_report_s_later_rollouts_are_of_the_round_before(stores, others):
+def test_a_report_s_later_rollouts_are_of_the_round_before(stores, others, tmp_path):
     """Those of this test name a driver, as all of later rounds do."""
     one, other = stores.controller[0], others.controller[0]
     later = small_store.make(
-        stores.vision.path.parent.parent / "later.zarr",
+        tmp_path / "later.zarr",
         "rollouts",
         config={
             "round": 1, "shard": 0, "environment": "carracing", "backend": "simulator",

@@ -119,3 +119,11 @@ def test_checkpoints_go_when_their_jobs_are_done(project):
     status, output = project.run("--touch", *words)
     assert status == 0, output
     assert kept() == {"controller", "memory"}
+    # A later block goes on from it.
+    first = "results/small/round-0/controller/block-0000.zarr"
+    status, output = project.run(first, *words[1:])
+    assert status == 0, output
+    assert kept() == {"controller"}
+    status, output = project.run("controller", *words[1:])
+    assert status == 0, output
+    assert kept() == set()
