@@ -112,6 +112,8 @@ def test_the_users_own_file_stays(path, name):
             with pytest.raises(ArtifactError, match=r"is no checkpoint and would"):
                 saved(path)
         assert path.with_name(name).read_text() == words
+        if name == "vision.ckpt":
+            assert os.listdir(path.parent) == [name]
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])

@@ -124,6 +124,7 @@ def open_checkpoint(path: str | Path, fingerprint: str) -> Iterator[Checkpoint]:
             checkpoint is there.
     """
     place = file_place(Path(path))
+    _refuse_other(place)
     with refuse_barred(Path(path)):
         place.parent.mkdir(parents=True, exist_ok=True)
         # The lock ends with its process, however that ends; the file may stay.
@@ -137,8 +138,7 @@ def open_checkpoint(path: str | Path, fingerprint: str) -> Iterator[Checkpoint]:
                 f"another process is running the stage of {path}; wait for it to end "
                 "or stop it"
             ) from None
-        for file in (place, _fresh(place)):
-            _refuse_other(file)
+        _refuse_other(_fresh(place))
         yield Checkpoint(place, fingerprint)
     finally:
         os.close(lock)
