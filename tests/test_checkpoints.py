@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -90,13 +91,54 @@ def test_a_flipped_byte_anywhere_is_ignored(path):
         assert checkpoints.Checkpoint(path, "abc").load() is None, place
 
 
-def test_a_file_of_something_else_is_ignored(path):
+def test_what_a_power_cut_leaves_is_ignored(path):
     path.parent.mkdir()
-    for stranger in (b"no checkpoint", b"", bytes(4), bytes(4096)):
-        path.write_bytes(stranger)
+    for nothing in (b"", bytes(4), bytes(4096)):
+        path.write_bytes(nothing)
         assert loaded(path) is None
+    path.with_name("vision.ckpt.new").write_bytes(b"\x01\x02\x03\x04\x83\xabfing")
     saved(path)
     assert loaded(path) is not None
+
+
+@pytest.mark.parametrize("name", ["vision.ckpt", "vision.ckpt.new", "vision.ckpt.lock"])
+def test_the_users_own_file_stays(path, name):
+    path.parent.mkdir()
+    for words in ("hi, words", "years of work\n" * 100):
+        path.with_name(name).write_text(words)
+        if name == "vision.ckpt.lock":  # that is not written
+            saved(path)
+        else:
+            with pytest.raises(ArtifactError, match=r"is no checkpoint and would"):
+                saved(path)
+        assert path.with_name(name).read_text() == words
+        if name == "vision.ckpt":
+            assert os.listdir(path.parent) == [name]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_refused_at_once(path, make):
+    path.parent.mkdir()
+    make(path)
+    with pytest.raises(ArtifactError, match="which a file does not replace"):
+        saved(path)
+    assert [p.name for p in path.parent.iterdir()] == ["vision.ckpt"]
+
+
+@pytest.mark.parametrize("place", [".", "/", "..", "/proc/vision.ckpt"])
+def test_a_place_where_none_can_be_is_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtifactError) as raised:
+        saved(Path(place))
+    assert str(raised.value).startswith(place)
+
+
+def test_a_link_to_a_checkpoint_is_followed(path, tmp_path):
+    saved(path)
+    (tmp_path / "link.ckpt").symlink_to(path)
+    saved(tmp_path / "link.ckpt", {"step": np.array(2)})
+    assert (tmp_path / "link.ckpt").is_symlink()
+    assert loaded(path)["step"] == 2
 
 
 SAVER = """

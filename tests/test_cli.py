@@ -130,6 +130,34 @@ def test_what_is_written_outside_of_stores_names_its_place(tmp_path, write):
     write(tmp_path / "new" / "x.mp4")
 
 
+def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(OSError, match="No such device") as raised:
+        open_log(tmp_path / "log")
+    assert str(tmp_path / "log") in explanation(raised.value)
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    open_log(tmp_path / "log")  # of a pipe that is read, such as >(tee FILE)
+    assert b"work 0/1" in os.read(reader, 1000)
+    os.close(reader)
+
+
+def test_a_log_that_is_a_link_to_itself_is_one_sentence(tmp_path):
+    (tmp_path / "log").symlink_to("log")
+    with pytest.raises(OSError, match="symbolic links") as raised:
+        open_log(tmp_path / "log")
+    assert "symbolic links" in explanation(raised.value)
+
+
+def test_a_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["inspect", "vision.zarr"]) == 1
+    told = capsys.readouterr().err
+    assert "the folder that this command was called in is gone" in told
+    assert told.count("\n") == 1
+
+
 def test_a_page_in_a_folders_place_leaves_nothing_behind(tmp_path):
     page = tmp_path / "index.html"
     page.mkdir()

@@ -90,6 +90,14 @@ def test_a_full_disk_leaves_no_half_of_a_contact_sheet(stores, small_disk):
     assert sorted(small_disk.iterdir()) == [filler, sheet]
 
 
+@pytest.mark.parametrize("name", ["s.jpg", ".", "folder.png"])
+def test_a_sheet_is_refused_before_anything_is_printed(stores, tmp_path, capsys, name):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UserError, match=r"must end in|is a folder"):
+        inspect.run(store=stores.rollouts[0].path, contact_sheet=tmp_path / name)
+    assert capsys.readouterr().out == ""
+
+
 def test_contact_sheet_needs_frames_and_a_png(stores, tmp_path):
     with pytest.raises(UserError, match="holds no frames"):
         inspect.run(store=stores.vision.path, contact_sheet=tmp_path / "s.png")

@@ -15,7 +15,7 @@ import pytest
 import zarr
 from small_store import make, refusal
 
-from worldmodels import places, tables
+from worldmodels import cli, places, tables
 from worldmodels.artifacts import ArtifactError, open_artifact
 from worldmodels.errors import UserError
 from worldmodels.publication import create, publish_text
@@ -51,6 +51,18 @@ def with_a_note(place):
     (place / "params" / "notes.txt").write_text("the best one so far")
 
 
+def with_an_array_of_ones_own(place):
+    make(place)
+    group = zarr.open_group(place, mode="r+")
+    group.create_array("mine", data=np.float32(7))  # in a file called c
+
+
+def with_a_folder_of_ones_own(place):
+    make(place)
+    (place / "params" / "mine").mkdir()
+    (place / "params" / "mine" / "c.0").write_text("years of work")
+
+
 def with_a_damaged_store(place):
     make(place)
     (place / "zarr.json").write_text('{"attributes": ')
@@ -80,6 +92,8 @@ def as_a_link_to_nothing(place):
         (with_stores, "holds other files (vision.zarr)"),
         (with_a_foreign_store, "no vision store of this project"),
         (with_another_kind, "is a store of the kind memory"),
+        (with_an_array_of_ones_own, "which is no part of the store"),
+        (with_a_folder_of_ones_own, "mine/c.0, which is no part of the store"),
         (with_a_note, "notes.txt, which is no part of the store"),
         (with_a_damaged_store, "no vision store of this project"),
         (as_a_file, "is a file and a store is a folder"),
@@ -95,6 +109,46 @@ def test_a_store_replaces_nothing_else(tmp_path, other, told):
     assert told in refusal(place, make)
     after = content(tmp_path), sorted(os.listdir(tmp_path)), place.lstat().st_ino
     assert before == after
+
+
+@pytest.mark.parametrize("name", [".vision.zarr.partial", ".vision.zarr.old"])
+def test_what_is_the_users_beside_it_stays(tmp_path, name):
+    own = tmp_path / name
+    own.mkdir()
+    (own / "thesis.tex").write_text("years of work")
+    assert "would be lost" in refusal(tmp_path / "vision.zarr", make)
+    assert content(tmp_path) == {f"{name}/thesis.tex": b"years of work"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", [".vision.zarr.partial", ".vision.zarr.old"])
+def test_a_hidden_link_is_not_followed(tmp_path, name):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "c.0").write_text("years of work")
+    (tmp_path / name).symlink_to(tmp_path / "own")
+    refusal(tmp_path / "vision.zarr", make)
+    assert (tmp_path / "own" / "c.0").read_text() == "years of work"
+    assert (tmp_path / name).is_symlink()
+
+
+def test_nothing_is_put_into_a_store(tmp_path):
+    store = tmp_path / "vision.zarr"
+    make(store)
+    before = content(store)
+    for place in (store / "zarr.json", store / "params" / "page.html"):
+        with pytest.raises(ArtifactError, match="lies in the store") as raised:
+            publish_text(place, "words")
+        assert str(store) in str(raised.value)
+    assert "lies in the store" in refusal(store / "other.zarr", make)
+    assert content(store) == before
+
+
+def test_a_hidden_link_in_the_place_of_a_new_file(tmp_path):
+    (tmp_path / "own").write_text("years of work")
+    (tmp_path / ".page.new.html").symlink_to(tmp_path / "own")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        publish_text(tmp_path / "page.html", "words")
+    assert (tmp_path / "own").read_text() == "years of work"
 
 
 def test_a_device_stays_a_device(tmp_path):
@@ -287,3 +341,19 @@ def test_what_lies_beside_a_table_is_the_users(tmp_path):
     for number in (1, 2):
         tables.publish(tmp_path / "table.txt", f"table {number}\n", {"a": number})
     assert content(tmp_path)["table.txt"] == b"table 2\n"
+
+
+def test_a_page_is_not_overwritten_by_what_is_written_beside_it(tmp_path):
+    path = tmp_path / "summary.txt"
+    with pytest.raises(UserError, match="would be overwritten by what is written"):
+        places.check_beside(path, tmp_path / "summary.txt")
+    assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize("place", [".", "/", ""])
+@pytest.mark.parametrize(
+    "command", ["report", "ablations --ablation a", "temperatures"]
+)
+def test_a_folder_in_the_place_of_a_page_or_table(tmp_path, capsys, command, place):
+    assert cli.main([*command.split(), str(tmp_path / "store"), "--out", place]) == 1
+    assert "is a folder, which a file does not replace" in capsys.readouterr().err

@@ -258,6 +258,19 @@ def damage_round(others, kind):
     return [open_artifact(path) for path in paths]
 
 
+@pytest.mark.parametrize("kind", ["latents", "rollouts", "vision"])
+def test_a_part_of_an_experiment_is_of_one(stores, others, kind):
+    """Without the stores that tell of both, such as V of two runs' latents."""
+    own = {"vision": stores.memory}.get(kind) or getattr(stores, kind)[0]
+    given, strange = open_artifact(own.path), damage_round(others, kind)[0]
+    config = {"round": 0} | ({"seed": 7} if kind == "rollouts" else {})
+    vars(strange)["config"] = {**strange.config, **config}
+    with pytest.raises(UserError) as raised:
+        group([given, strange])
+    assert str(given.path) in str(raised.value)
+    assert str(strange.path) in str(raised.value)
+
+
 def test_a_report_is_of_stores_that_it_has_a_chapter_for(stores, pretrained, tmp_path):
     out = tmp_path / "index.html"
     given = [*stores.paths, pretrained]

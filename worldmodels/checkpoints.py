@@ -11,10 +11,12 @@ and a restart must not start a second one.
 """
 
 import contextlib
+import itertools
 import os
 import time
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,12 @@ from flax import serialization
 
 from worldmodels import locks
 from worldmodels.artifacts import ArtifactError
-from worldmodels.disk import refuse_full_disk
+from worldmodels.disk import refuse_barred, refuse_full_disk
+from worldmodels.places import file_place
+
+# How one begins, after its checksum: a table of three, whose first key is this.
+_HEAD = b"\x83\xabfingerprint"
+_FRESH = ".new"
 
 
 class Checkpoint:
@@ -64,7 +71,7 @@ class Checkpoint:
         seconds = self.seconds_before + time.monotonic() - self._started
         content = {"fingerprint": self.fingerprint, "seconds": seconds, "state": state}
         stored = serialization.msgpack_serialize(content)
-        fresh = self.path.with_name(self.path.name + ".new")
+        fresh = _fresh(self.path)
         with refuse_full_disk(self.path):
             try:
                 with open(fresh, "wb") as file:
@@ -78,6 +85,34 @@ class Checkpoint:
                 raise
 
 
+def _fresh(path: Path) -> Path:
+    return path.with_name(path.name + _FRESH)
+
+
+def _refuse_other(file: Path) -> None:
+    """Refuse to replace a file that was never a checkpoint.
+
+    Raises:
+        ArtifactError: when it holds something else. What a kill or a power cut leaves
+            may be replaced: nothing, zeros, or the first bytes of one.
+    """
+    if not os.path.lexists(file):
+        return
+    if file.is_file() and not file.is_symlink():
+        with refuse_barred(file), open(file, "rb") as opened:
+            first = opened.read(4 + len(_HEAD))
+            rest = iter(partial(opened.read, 2**20), b"")
+            begun = first[4:]
+            if begun == _HEAD or not any(map(any, itertools.chain([first], rest))):
+                return
+        if file.suffix == _FRESH and _HEAD.startswith(begun):
+            return
+    raise ArtifactError(
+        f"{file} is no checkpoint and would be lost; give another path, or delete it "
+        "if nobody needs it"
+    )
+
+
 def _checksum(stored: bytes | memoryview) -> bytes:
     return zlib.crc32(stored).to_bytes(4, "big")
 
@@ -87,14 +122,22 @@ def open_checkpoint(path: str | Path, fingerprint: str) -> Iterator[Checkpoint]:
     """Lock the checkpoint at `path` for this process and give it.
 
     Raises:
-        ArtifactError: when another process holds it.
+        ArtifactError: when another process holds it, or when something else than a
+            checkpoint is there.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(path.name + ".lock"), "w") as lock:  # the file may stay
-        if not locks.take(lock.fileno()):
+    place = file_place(Path(path))
+    _refuse_other(place)
+    with refuse_barred(Path(path)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        lock = os.open(place.with_name(place.name + ".lock"), flags, 0o666)  # it stays
+    try:
+        if not locks.take(lock):
             raise ArtifactError(
                 f"another process is running the stage of {path}; wait for it to end "
                 "or stop it"
             )
-        yield Checkpoint(path, fingerprint)
+        _refuse_other(_fresh(place))
+        yield Checkpoint(place, fingerprint)
+    finally:
+        os.close(lock)

@@ -61,11 +61,23 @@ def _run(arguments: Sequence[str] | None, parsed: argparse.Namespace) -> None:
 
             argcomplete.autocomplete(whole)
         whole.parse_args(arguments, parsed)
+        _refuse_gone()
         options = _options(parsed)  # sets up JAX, which importing evosax would start
         stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
         stage.run(**options)
     finally:
         _flush()
+
+
+def _refuse_gone() -> None:
+    """Refuse to work in a folder that was deleted: no path would mean anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError(
+            "the folder that this command was called in is gone; change into one that "
+            "exists"
+        ) from None
 
 
 def _flush() -> None:

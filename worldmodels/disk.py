@@ -17,6 +17,9 @@ _BARRED = (
     errno.ENOTDIR,
     errno.EISDIR,
     errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EBUSY,
+    errno.ENXIO,
 )
 
 

@@ -16,12 +16,20 @@ def open_log(path: Path) -> TextIO:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = not path.exists()
-    file = path.open("a", encoding="utf-8", errors="backslashreplace")
+    file = os.fdopen(_open(path), "a", encoding="utf-8", errors="backslashreplace")
     if begun and path.is_file():
         # A file system without links keeps the last try's log alone.
         with contextlib.suppress(OSError):
             _name_again(path)
     return file
+
+
+def _open(path: Path) -> int:
+    """Open a file to append to; a pipe that nobody reads is not waited for."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def stamped(line: str) -> str:

@@ -25,6 +25,9 @@ from worldmodels.json_files import attributes
 # What a workflow manager and a file browser add to the folder of a store.
 _ADDED = {".snakemake_timestamp", ".DS_Store"}
 _PART_OF_A_STORE = re.compile(r"zarr\.json|c(\.\d+)*")
+_NOTHING = re.compile(r"(?!)")
+# zarr writes a file under another name first.
+_UNFINISHED = re.compile(rf"({_PART_OF_A_STORE.pattern}|.+\.[0-9a-f]{{32}}\.partial)")
 _MARKS = {"kind", "schema", "provenance", "files"}
 
 _AT_CWD, _LINUX_SWAP, _MACOS_SWAP = -100, 2, 2
@@ -44,6 +47,7 @@ def store_place(path: Path, kind: str) -> Path:
             "link or give another path"
         )
     place = Path(os.path.realpath(path))
+    _refuse_inside(path, place)
     if not os.path.lexists(place):
         return place
     if not place.is_dir():
@@ -73,7 +77,7 @@ def _refuse_others(path: Path, place: Path, kind: str) -> None:
             f"{path} is a store of the kind {found} and is not replaced by one of the "
             f"kind {kind}; give another path or delete it first"
         )
-    if stranger := next(_strangers(place), None):
+    if stranger := next(_strangers(place, arrays=_recorded(place)), None):
         raise ArtifactError(
             f"{path} holds {stranger}, which is no part of the store and would be "
             "lost; move it elsewhere or give another path"
@@ -86,16 +90,74 @@ def _stored_kind(store: Path) -> str | None:
     return str(recorded["kind"]) if recorded.keys() >= _MARKS else None
 
 
-def _strangers(store: Path) -> Iterator[Path]:
-    """Yield what lies in a store and was not put there by its stage."""
-    for entry in os.scandir(store):
+def _recorded(store: Path) -> set[str] | None:
+    """Return the names of the arrays that a store records, if it can tell."""
+    files = attributes(store)["files"]
+    return set(files) if isinstance(files, dict) and files else None
+
+
+def _strangers(
+    store: Path,
+    names: re.Pattern = _PART_OF_A_STORE,
+    arrays: set[str] | None = None,
+    below: str = "",
+) -> Iterator[Path]:
+    """Yield the files that lie in a store and were not put there by its stage.
+
+    Args:
+        names: what the files of a store are called.
+        arrays: its arrays, as far as they are known.
+        below: the folder in the store that is looked through, "" or ending in a slash.
+    """
+    for entry in os.scandir(store / below):
+        inner = f"{below}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            yield from _strangers(Path(entry.path))
+            known = arrays is None or any(
+                f"{name}/".startswith(f"{inner}/") for name in arrays
+            )
+            inside = names if known else _NOTHING
+            yield from _strangers(store, inside, arrays, f"{inner}/")
         elif entry.name not in _ADDED and (
-            not entry.is_file(follow_symlinks=False)
-            or not _PART_OF_A_STORE.fullmatch(entry.name)
+            not entry.is_file(follow_symlinks=False) or not names.fullmatch(entry.name)
         ):
             yield Path(entry.path)
+
+
+def _refuse_in_the_way(hidden: Path, path: Path) -> None:
+    """Refuse a hidden folder, in which `path` is made, with what may be the user's.
+
+    Raises:
+        ArtifactError: when it is no folder, or holds what no writer left there.
+    """
+    if not os.path.lexists(hidden):
+        return
+    plain = hidden.is_dir() and not hidden.is_symlink()
+    found = next(_strangers(hidden, _UNFINISHED), None) if plain else hidden
+    if found is not None:
+        raise _in_the_way(found, path)
+
+
+def _refuse_filled(lock: Path, path: Path) -> None:
+    """Refuse a hidden file, which is a lock and deleted, with something in it."""
+    if os.path.lexists(lock) and (lock.is_symlink() or lock.lstat().st_size):
+        raise _in_the_way(lock, path)
+
+
+def _in_the_way(hidden: Path, path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{hidden} is in the way of writing {path} and would be lost; move it "
+        "elsewhere or give another path"
+    )
+
+
+def _refuse_inside(path: Path, place: Path) -> None:
+    """Refuse a place in a store, which would be damaged."""
+    for folder in place.parents:
+        if _stored_kind(folder) is not None:
+            raise ArtifactError(
+                f"{path} lies in the store {folder}, which it would damage; give "
+                "another path"
+            )
 
 
 def _sort(place: Path) -> str:
@@ -112,7 +174,11 @@ def new_store(path: Path, kind: str) -> Iterator[tuple[Path, Path]]:
     """
     place = store_place(path, kind)
     folder = place.with_name(f".{place.name}.partial")
-    with _locked(place.with_name(f".{place.name}.lock"), path):
+    lock = place.with_name(f".{place.name}.lock")
+    _refuse_filled(lock, path)
+    with _locked(lock, path):
+        for hidden in (folder, _set_aside(place)):
+            _refuse_in_the_way(hidden, path)
         with refuse_barred(path):
             folder.mkdir(exist_ok=True)
         if not place.exists() and _set_aside(place).exists():
@@ -180,6 +246,7 @@ def file_place(path: Path) -> Path:
         raise ArtifactError(
             f"{path} is {what}, which a file does not replace; give another name"
         )
+    _refuse_inside(path, place)
     return place
 
 
@@ -208,6 +275,11 @@ def check_beside(path: Path, beside: Path) -> None:
     """
     check_file(path)
     check_file(beside)
+    if file_place(path) == file_place(beside):
+        raise ArtifactError(
+            f"{path} would be overwritten by what is written beside it; give another "
+            "name"
+        )
     if beside.exists() and not path.exists():
         raise ArtifactError(
             f"{beside} would be written beside {path} and is there already; move it "
@@ -245,7 +317,7 @@ def _locked(file: Path, path: Path) -> Iterator[None]:
     """
     with refuse_barred(path):
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         # Another writer may have moved or deleted this very file since it was opened.
         if not locks.take(lock) or not _is_at(lock, file):

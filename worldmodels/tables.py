@@ -40,6 +40,7 @@ def prepare(out: Path) -> None:
         UserError: for a table that would lie where the JSON does, or a place of either
             that may not be replaced or written.
     """
+    places.file_place(out)  # a folder such as "." has no name beside it
     if out.suffix.lower() == _beside(out).suffix:
         raise UserError(
             f"{out} would be overwritten: the same as JSON is written beside the "

@@ -207,7 +207,7 @@ def write(
         if path.suffix.lower() == ".gif":
             _write_gif(fresh, frames, frames_per_second)
         else:
-            _write_mp4(fresh, frames, frames_per_second, max_bytes_per_second)
+            _write_mp4(fresh, path, frames, frames_per_second, max_bytes_per_second)
 
 
 def prepare(path: Path) -> None:
@@ -222,6 +222,7 @@ def prepare(path: Path) -> None:
 
 
 def _write_mp4(
+    fresh: Path,
     path: Path,
     frames: Iterator[np.ndarray],
     frames_per_second: float,
@@ -240,7 +241,7 @@ def _write_mp4(
         # Several threads share out a bound rate by who is first: no film twice.
         options += ["-threads", "1"]
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source]
-    command = [*ffmpeg, *options, "-movflags", "+faststart", f"file:{path}"]
+    command = [*ffmpeg, *options, "-movflags", "+faststart", f"file:{fresh}"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

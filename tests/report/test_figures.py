@@ -204,6 +204,14 @@ def test_a_film_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     assert os.listdir() == ["12:30.mp4"]
 
 
+def test_a_film_that_fails_is_told_by_its_own_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", lambda: "false")
+    drawn = video.draw(synthetic_drive(3))
+    with pytest.raises(UserError, match=r"/drive\.mp4 could not be encoded"):
+        video.write(tmp_path / "drive.mp4", drawn, 25)
+    assert not list(tmp_path.iterdir())
+
+
 def test_mp4_keeps_to_its_rate(tmp_path):
     noise = (
         np.random.default_rng(0).integers(0, 256, (50, 160, 160, 3)).astype(np.uint8)

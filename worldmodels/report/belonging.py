@@ -6,7 +6,14 @@ A report may be of a part of an experiment: what is not given is not asked for.
 from collections.abc import Mapping, Sequence
 
 from worldmodels.artifacts import Artifact, ArtifactError
-from worldmodels.lineage import check_alike, check_follow, check_input, had_input
+from worldmodels.lineage import (
+    check_alike,
+    check_follow,
+    check_input,
+    check_one_vision,
+    had_input,
+)
+from worldmodels.neighbours import check_eyes
 
 # What each was made from, of its own round.
 _MADE_FROM = {
@@ -44,6 +51,11 @@ def check_round(
                     f"{stores[user][0].path} was not made with {store.path}; give the "
                     f"{kind} stores of its own run"
                 )
+    if "vision" not in stores:
+        check_one_vision(stores.get("latents", ()), [*given.values()])
+        check_alike(stores.get("rollouts", ()), ["seed"])
+    elif "memory" in stores and "latents" not in stores:
+        check_eyes(stores["vision"][0], stores["memory"][0])
     played = [
         store
         for kind in ("rollouts", "controller", "evaluation")

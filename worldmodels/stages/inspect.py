@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import pictures
+from worldmodels import pictures, places
 from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
 from worldmodels.printable import printable
 from worldmodels.publication import publish_bytes
@@ -22,6 +22,8 @@ def run(*, store: Path, contact_sheet: Path | None = None) -> None:
         UserError: for a bad store, or a contact sheet of a store without frames.
     """
     artifact = open_artifact(store)
+    if contact_sheet is not None:
+        _check_sheet(artifact, contact_sheet)
     print(describe(artifact))
     if contact_sheet is not None:
         write_contact_sheet(artifact, contact_sheet)
@@ -128,6 +130,16 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def write_contact_sheet(artifact: Artifact, path: Path) -> None:
     """Draw up to eight episodes of a rollout store, a row each, as PNG."""
+    _check_sheet(artifact, path)
+    length = artifact.read("length")
+    shown = pictures.spread(len(length), _SHEET_EPISODES)
+    episodes = [artifact.read("frames", int(n))[: length[n]] for n in shown]
+    sheet = pictures.enlarge(pictures.contact_sheet(episodes), 2)
+    publish_bytes(path, pictures.png(sheet))
+
+
+def _check_sheet(artifact: Artifact, path: Path) -> None:
+    """Refuse, before anything is printed, a contact sheet that cannot be made."""
     if artifact.kind != "rollouts":
         raise ArtifactError(
             f"{artifact.path} holds no frames, being of kind {artifact.kind}; a "
@@ -135,8 +147,4 @@ def write_contact_sheet(artifact: Artifact, path: Path) -> None:
         )
     if path.suffix.lower() != ".png":
         raise ArtifactError(f"{path} must end in .png")
-    length = artifact.read("length")
-    shown = pictures.spread(len(length), _SHEET_EPISODES)
-    episodes = [artifact.read("frames", int(n))[: length[n]] for n in shown]
-    sheet = pictures.enlarge(pictures.contact_sheet(episodes), 2)
-    publish_bytes(path, pictures.png(sheet))
+    places.check_file(path)

@@ -35,6 +35,7 @@ def run(
     """
     if not stores:
         raise UserError("a report needs at least one store; give some")
+    places.file_place(out)  # a folder such as "." has no name beside it
     beside = out.with_name("summary.txt")
     places.check_beside(out, beside)
     artifacts = [open_artifact(path) for path in stores]
