@@ -75,14 +75,16 @@ def evolve(stores, folder: Path, block: int = 0, **changes) -> Artifact:
 
 def evaluate(stores, blocks: Sequence[Artifact], out: Path, **changes) -> Artifact:
     """Run the stage evaluation."""
-    given = {"latents": [store.path for store in stores.latents]} | changes
+    given = {
+        "memory": stores.memory.path,
+        "latents": [store.path for store in stores.latents],
+    } | changes
     evaluation.run(
         shared=Run(),
         environment=WORLD,
         settings=Evaluation(episodes=EPISODES),
         round=0,
         vision=stores.vision.path,
-        memory=stores.memory.path,
         controller=[block.path for block in blocks],
         workers=1,
         out=out,

@@ -59,7 +59,12 @@ def test_the_store_says_at_what_temperature(stores, scores):
 
 
 def test_who_learnt_in_the_game_does_not_dream(stores, tmp_path):
-    found = dream_stores.evaluate(stores, stores.controller, tmp_path / "e.zarr")
+    found = dream_stores.evaluate(
+        stores,
+        stores.controller,
+        tmp_path / "e.zarr",
+        memory=stores.memory.path.with_name("memory.zarr"),
+    )
     assert found.names("agent")
     assert not found.names("dream")
     assert not {"train_in", "temperature"} & found.config.keys()
