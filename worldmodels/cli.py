@@ -90,7 +90,7 @@ def _flush() -> None:
 
 
 def _sentence(error: Exception) -> str | None:
-    """Return what a user is told of an error; None: it is a bug."""
+    """Return the sentence that a user reads of an error; None: it is a bug."""
     sentence = None
     if isinstance(error, UserError):
         sentence = str(error)

@@ -1,7 +1,7 @@
 """Decoding in bounded memory: a chunk is never more bytes than its array declares.
 
 Zstandard packs zeros 30,000 times smaller, and a frame of it may name any size or none
-at all; zarr's codec believes it. Zarr is told here to use this one instead.
+at all; zarr's codec believes it. Here zarr takes this one instead.
 """
 
 import math

@@ -48,7 +48,7 @@ class Sample(NamedTuple):
 
 
 class Driven(NamedTuple):
-    """What is told of the rollouts of one round, as JSON values."""
+    """Settings and cost of the rollouts of one round, as JSON values."""
 
     round: int
     shards: int
@@ -128,7 +128,7 @@ def _excerpt(sample: Sample, number: int) -> Excerpt:
 
 
 def record(shards: Sequence[Artifact]) -> list[Driven]:
-    """Return what is told of rollouts, a round each, in the order given."""
+    """Return settings and cost of rollouts, a round each, in the order given."""
     return [
         Driven(
             round,

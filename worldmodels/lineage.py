@@ -1,8 +1,8 @@
 """Which stores belong together, checked before they are used together.
 
-A store records the provenance of what it was made from, so whoever gives the V of one
-training and the M of another is told which two are strangers. Content decides and not
-the place: an ablation uses the baseline's V and M, and a copied run is the same run.
+A store records the provenance of what it was made from. The V of one training and the
+M of another are refused by name. Content decides and not the place: an ablation uses
+the baseline's V and M, and a copied run is the same run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

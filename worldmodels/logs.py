@@ -33,7 +33,7 @@ def _open(path: Path) -> int:
 
 
 def stamped(line: str) -> str:
-    """Return a line of a log: the time, and what is said."""
+    """Return a line of a log: the time, then the text."""
     return f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
 
 

@@ -78,7 +78,7 @@ def check_config(kind: str, config: Any) -> None:
 
 
 def check_cost(seconds: Any, compute: Any, counts: Sequence[Any]) -> None:
-    """Check what is told of the cost of stores.
+    """Check the recorded cost of stores.
 
     Raises:
         Malformed: when the seconds are no time, `compute` are no names, or one of

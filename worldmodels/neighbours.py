@@ -38,7 +38,7 @@ def place_of_input(made: Sequence[Artifact], role: str, home: Path) -> Path:
     for path in _places(wanted, f"{role}.zarr", home):
         return path
     beside = home / f"{role}.zarr"
-    if beside.exists():  # what is wrong with it is told when it is opened
+    if beside.exists():  # opening it finds what is wrong with it
         return beside
     raise ArtifactError(
         f"the {role} store that {made[0].path} was made with is not in the rounds of "

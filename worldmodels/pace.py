@@ -44,7 +44,7 @@ class Pace:
 def typical(durations: Iterable[float]) -> float:
     """Return the duration up to which half of all the time was spent.
 
-    Not the median: episodes that end together are told one by one, so most updates
+    Not the median: episodes that end together are counted one by one, so most updates
     follow the last at once, and none of the work was done between them.
     """
     ordered = sorted(durations)

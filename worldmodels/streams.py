@@ -1,4 +1,4 @@
-"""Standard streams: what is said to a person comes out, whatever they are.
+"""Standard streams: messages come out, whatever the streams are.
 
 A stream may be closed, its terminal may lack the characters of a path, and a path may
 hold any character at all.
