@@ -43,7 +43,7 @@ def test_a_jax_that_cannot_start_by_itself_is_told_what_to_set(monkeypatch):
 
 @pytest.fixture
 def jax_settings(monkeypatch):
-    """What JAX is told, by name; JAX itself keeps the tests' settings."""
+    """Collect the settings that JAX is given, and let JAX keep those of the tests."""
     import jax
 
     told = {}

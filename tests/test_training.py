@@ -1,6 +1,5 @@
 """The training loop: equal to plain Python, however it is grouped or interrupted."""
 
-import signal
 from functools import partial
 
 import jax
@@ -229,44 +228,6 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, calls):
 
     assert_same(fit(tmp_path / "a", update=counted), whole)
     assert sum(done) == stream().steps  # no update twice
-
-
-@pytest.mark.parametrize(
-    ("number", "times", "stopped"),
-    [(signal.SIGTERM, 2, SystemExit), (signal.SIGINT, 1, KeyboardInterrupt)],
-)
-def test_a_stopped_training_saves_before_it_ends(tmp_path, number, times, stopped):
-    whole = fit(tmp_path / "whole")
-    done = []
-
-    def stopped_in_a_call(state: TrainState, data, key):
-        for _ in range(times if len(done) == 1 else 0):
-            signal.raise_signal(number)
-        done.append(len(data["x"]))
-        return UPDATE(state, data, key)
-
-    before = signal.getsignal(number)
-    with pytest.raises(stopped):
-        fit(tmp_path / "a", update=stopped_in_a_call, interval=3600.0)
-    assert len(done) == 2
-    assert signal.getsignal(number) is before
-
-    def counted(state: TrainState, data, key):
-        done.append(len(data["x"]))
-        return UPDATE(state, data, key)
-
-    assert_same(fit(tmp_path / "a", update=counted), whole)
-    assert sum(done) == stream().steps
-
-
-def test_a_second_signal_stops_at_once(tmp_path):
-    def impatient(state: TrainState, data, key):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        raise AssertionError("it went on")
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "a", update=impatient)
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):

@@ -16,17 +16,9 @@ from worldmodels.allowed import checked
 from worldmodels.environments.frames import SHAPE as FRAME
 from worldmodels.environments.games import GAMES, Game
 from worldmodels.errors import UserError
+from worldmodels.flags import STAGE_SECTIONS
 from worldmodels.metadata import Form, Malformed
 from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS
-from worldmodels.settings import (
-    Controller,
-    Environment,
-    Evaluation,
-    Memory,
-    Rollouts,
-    Run,
-    Vision,
-)
 
 _LARGEST_SEED = 2**54
 
@@ -143,14 +135,6 @@ _SHORTEST = {"N": 2, "S": 0}  # episodes in an interval; tests in a block; other
 # NaN and infinity mean something there: nobody died, or nothing was seen.
 _OPEN = ("held_out/", "state/best")
 
-_SECTIONS: Mapping[str, tuple[type, ...]] = {
-    "rollouts": (Run, Environment, Rollouts),
-    "vision": (Run, Vision),
-    "latents": (Run,),
-    "memory": (Run, Memory),
-    "controller": (Run, Environment, Controller),
-    "evaluation": (Run, Environment, Evaluation),
-}
 # What stages add to their settings, and the least and the greatest that it can be.
 _ADDED = {
     "round": (0, MAX_ROUNDS - 1),
@@ -199,7 +183,7 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             check_settings(part, config.get(part, {}))
     fields = {
         field.name: field
-        for section in _SECTIONS.get(kind, ())
+        for section in STAGE_SECTIONS.get(kind, ())
         for field in dataclasses.fields(section)
         # Of an evaluation it says where else the agent is scored.
         if (kind, field.name) != ("evaluation", "backend")

@@ -98,7 +98,7 @@ def test_an_earlier_version_s_v_has_no_frames_to_show(made):
 
 
 def test_settings_and_cost_of_rollouts_that_are_gone_are_told(made):
-    """Of a round's own: what V learnt from others is told in their rounds."""
+    """Each round shows its own rollouts; V of a later round learns from them too."""
     gone, given = (
         group([made.eyes, made.own, *some])[0] for some in ([], [made.second])
     )

@@ -97,7 +97,7 @@ class Round:
 
     @cached_property
     def driven(self) -> Driven | None:
-        """What is told of the round's own rollouts, if anything."""
+        """Settings and cost of the round's own rollouts, if they are known."""
         told = [*excerpts.record(self.stores.get("rollouts", [])), *self._kept[1]]
         return next((driven for driven in told if driven.round == self.number), None)
 
