@@ -29,12 +29,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from worldmodels import compute, dreaming, memory, simulation
-from worldmodels.controller import Controller
-from worldmodels.dream import Dream, Starts
 from worldmodels.environments.games import CARRACING, TAKECOVER
-from worldmodels.memory import Memory, Mixture
-from worldmodels.randomness import episode_keys, seed_words, step_keys
+from worldmodels.models import memory
+from worldmodels.models.controller import Controller
+from worldmodels.models.dream import Dream, Starts
+from worldmodels.models.memory import Memory, Mixture
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.runtime import devices
+from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 TEMPERATURE = 1.15
 
@@ -76,7 +78,7 @@ def products(mesh: Mesh, dream: Dream, rows: int, steps: int) -> Callable[[], An
     """Return what multiplies as the dream of so many rows has to, and no more."""
     model, params = dream.model, dream.params
     n, z = model.hidden_size, model.latent_size
-    size = min(dreaming.DREAMERS_A_CORE, rows // mesh.size)
+    size = min(in_dream.DREAMERS_A_CORE, rows // mesh.size)
 
     def share(h: jax.Array, x: jax.Array) -> jax.Array:
         def group(begun: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -159,7 +161,7 @@ def measure(
     works = {
         "products": products(mesh, dream, rows, steps),
         "dream": partial(
-            dreaming.returns, mesh, dream, linear, population, seeds, steps
+            in_dream.returns, mesh, dream, linear, population, seeds, steps
         ),
         "plain": plain(mesh, dream, linear, jnp.asarray(population), seeds, steps),
     }
@@ -193,8 +195,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
-    compute.prepare("float32", compute.cores())
-    mesh, results = simulation.devices(), {}
+    devices.prepare("float32", devices.cores())
+    mesh, results = in_simulator.devices(), {}
     print(f"{mesh.size} devices; {args.population} x {args.rollouts} dreamers")
     for size, make in SIZES.items():
         dream, linear = make()

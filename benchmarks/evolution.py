@@ -18,8 +18,8 @@ import cma
 import jax
 import numpy as np
 
-from worldmodels import evolution
-from worldmodels.evolution import Evolution
+from worldmodels.search import cma_es
+from worldmodels.search.cma_es import Evolution
 
 CYCLES = 3  # decompositions a round
 
@@ -45,15 +45,15 @@ def pycma_round(population: int, dimension: int, generations: int) -> Callable:
 def our_round(es: Evolution, dtype: type, generations: int) -> Callable:
     """Return a function that runs one round of ours, host round trip included."""
     key = jax.random.key(1)
-    state = evolution.initial(es, np.zeros(es.dimension, dtype))
+    state = cma_es.initial(es, np.zeros(es.dimension, dtype))
 
     def run() -> None:
         nonlocal state
         for _ in range(generations):
             ask_key = jax.random.fold_in(key, state.generation)
-            candidates, state = evolution.ask(es, ask_key, state)
+            candidates, state = cma_es.ask(es, ask_key, state)
             fitness = -((np.asarray(candidates) - 1) ** 2).sum(-1)
-            state = evolution.tell(es, state, candidates, fitness)
+            state = cma_es.tell(es, state, candidates, fitness)
         jax.block_until_ready(state)
 
     return run

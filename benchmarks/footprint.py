@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import publication
-from worldmodels.artifacts import open_artifact
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import open_artifact
 
 _EPISODES, _PER_SHARD, _STEPS, _REAL = 1000, 250, 1000, 8
 _LIMIT = 240.0  # seconds; the second buffer is full after a few

@@ -29,16 +29,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from worldmodels import compute, driving, memory, simulation, vision
-from worldmodels.agent import Agent, Weights
-from worldmodels.controller import Controller
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import rendering
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.memory import Memory
-from worldmodels.randomness import seed_words
-from worldmodels.simulation import CARS_A_CORE, Cars
-from worldmodels.vision import VAE
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.models import memory, vision
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.controller import Controller
+from worldmodels.models.memory import Memory
+from worldmodels.models.vision import VAE
+from worldmodels.rollout import in_gymnasium, in_simulator
+from worldmodels.rollout.in_simulator import CARS_A_CORE, Cars
+from worldmodels.runtime import devices
+from worldmodels.runtime.randomness import seed_words
 
 REFERENCE_SLOTS, REFERENCE_STEPS = 16, 60
 
@@ -110,8 +112,8 @@ def coasting(mesh: Mesh, cars: int, tracks: int, steps: int) -> Callable[[], Any
         limit=jnp.full(cars, steps, jnp.int32),
         mind=jnp.zeros(cars),
     )
-    world = simulation.fresh(np.arange(tracks))
-    return partial(simulation.totals, mesh, Coasting(), world, planned)
+    world = in_simulator.fresh(np.arange(tracks))
+    return partial(in_simulator.totals, mesh, Coasting(), world, planned)
 
 
 def reference(
@@ -120,7 +122,9 @@ def reference(
     """Return what drives as many of the candidates as there are slots."""
     few = population[np.arange(pool.slots) % len(population)]
     seeds = np.zeros(1, np.int64)
-    return partial(driving.returns, pool, agent, weights, few, seeds, REFERENCE_STEPS)
+    return partial(
+        in_gymnasium.returns, pool, agent, weights, few, seeds, REFERENCE_STEPS
+    )
 
 
 def rate(work: Callable[[], Any], steps: int) -> float:
@@ -131,14 +135,16 @@ def rate(work: Callable[[], Any], steps: int) -> float:
 
 def measure(args: argparse.Namespace) -> dict[str, float]:
     """Return the median rates, in steps a second."""
-    mesh = simulation.devices()
+    mesh = in_simulator.devices()
     agent, weights = networks(args.channels, args.units)
     rng = np.random.default_rng(0)
     shape = args.population, agent.controller.parameter_count
     population = 0.1 * rng.standard_normal(shape).astype(np.float32)
     cars, steps = args.population * args.rollouts, max(1, int(args.steps * args.part))
     seeds = np.arange(args.rollouts)
-    driven = partial(simulation.returns, mesh, agent, weights, population, seeds, steps)
+    driven = partial(
+        in_simulator.returns, mesh, agent, weights, population, seeds, steps
+    )
     with EnvironmentPool(EnvironmentSpec(), REFERENCE_SLOTS) as pool:
         works = {
             "driven": (driven, cars * steps),
@@ -170,7 +176,7 @@ def main() -> None:
     )
     parser.add_argument("--units", type=int, default=256, help="of M")
     args = parser.parse_args()
-    compute.prepare("float32", compute.cores())
+    devices.prepare("float32", devices.cores())
     rates = measure(args)
     for name, value in rates.items():
         print(f"{name:10s} {value:10,.0f} steps/s")

@@ -17,19 +17,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import dreaming, simulation, trained
-from worldmodels.artifacts import open_artifact
-from worldmodels.dream import Dream
-from worldmodels.dreaming import AtRandom, Recorded
-from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.games import TAKECOVER
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.policies import random_policy
-from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
-from worldmodels.stages import drivers
-from worldmodels.statistics import Summary, summarise
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.models.dream import Dream
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.in_dream import AtRandom, Recorded
+from worldmodels.rollout.in_gymnasium import RandomSlots
+from worldmodels.rollout.policies import random_policy
+from worldmodels.runtime.randomness import (
+    Purpose,
+    episode_keys,
+    episode_seeds,
+    seed_words,
+)
+from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.stores import agents, networks
+from worldmodels.stores.artifact import open_artifact
 
 STEPS, SLOTS = TAKECOVER.max_steps, 16
 RANDOM = ("held", "brownian")
@@ -67,17 +72,17 @@ class Habit:
 
 def dreamt(dream: Dream, seeds: np.ndarray) -> dict[str, np.ndarray]:
     """Return what each player lives in the dreams of `seeds` [N], in tics."""
-    mesh, lived = simulation.devices(), {}
+    mesh, lived = in_simulator.devices(), {}
     for name in RANDOM:
         policy = random_policy(name, TAKECOVER)
         minds = policy.initial(episode_keys(seed_words(seeds), "policy"))
         minds = jax.tree.map(lambda x: x[:, None], minds)
         actor = AtRandom(policy)
-        lived[name] = dreaming.totals(mesh, dream, actor, minds, seeds, STEPS)
+        lived[name] = in_dream.totals(mesh, dream, actor, minds, seeds, STEPS)
     for name, moves in HABITS.items():
         moves = jnp.asarray(moves, jnp.float32)[None, :, None]
         minds = jnp.broadcast_to(moves, (len(seeds), STEPS, 1))
-        lived[name] = dreaming.totals(mesh, dream, Recorded(), minds, seeds, STEPS)
+        lived[name] = in_dream.totals(mesh, dream, Recorded(), minds, seeds, STEPS)
     return lived
 
 
@@ -103,8 +108,8 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=32, help="of each player")
     args = parser.parse_args()
     memory = open_artifact(args.round / "memory.zarr", "memory")
-    latents = drivers.open_latents(memory, ())
-    dream = trained.load_dream(memory, latents, args.temperature)
+    latents = agents.open_latents(memory, ())
+    dream = networks.load_dream(memory, latents, args.temperature)
     seeds = episode_seeds(Purpose.SELECTION, 0, 0, 0, max(args.dreams, args.episodes))
     places = {
         "dream": dreamt(dream, seeds[: args.dreams]),

@@ -21,8 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from worldmodels import memory, objective, training
-from worldmodels.memory import Memory
+from worldmodels.models import memory, memory_loss
+from worldmodels.models.memory import Memory
+from worldmodels.training import loop
 
 try:
     import torch
@@ -72,12 +73,12 @@ def random_batch(case: Case) -> dict[str, np.ndarray]:
 def our_training(case: Case) -> Callable[[], float]:
     """Return a function that trains on some minibatches and returns the loss."""
     optimizer = optax.chain(optax.clip(1.0), optax.adam(1e-3))
-    scale = objective.Scale(DEATH_WEIGHT)
-    loss = partial(objective.loss, model=case.model, scale=scale)
-    update = training.updates(loss, optimizer)
+    scale = memory_loss.Scale(DEATH_WEIGHT)
+    loss = partial(memory_loss.loss, model=case.model, scale=scale)
+    update = loop.updates(loss, optimizer)
     params = memory.initial(jax.random.key(0), case.model)
     carry = memory.initial_state(case.model, case.sequences)
-    state = training.initial(params, optimizer, carry)
+    state = loop.initial(params, optimizer, carry)
     batch = random_batch(case)
     batches = {name: jnp.stack([x] * case.calls) for name, x in batch.items()}
 

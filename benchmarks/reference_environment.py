@@ -14,11 +14,11 @@ import time
 import gymnasium
 import numpy as np
 
-from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
-from worldmodels.environments.episodes import Episode, run
-from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.rollout.in_gymnasium import RandomSlots
 
 ZOOM_STEPS = 50  # the first second: the whole track is in sight
 TURN = 25

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import publication
-from worldmodels.artifacts import open_artifact
-from worldmodels.datasets import Episodes
-from worldmodels.provenance import identity_hash
 from worldmodels.report.rounds import group
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.provenance import identity_hash
+from worldmodels.training.datasets import Episodes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STEPS = 2  # of each episode

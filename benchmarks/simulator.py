@@ -27,10 +27,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from worldmodels import compute, simulation
 from worldmodels.environments.carracing import rendering, simulator
 from worldmodels.environments.carracing.simulator import State, World
-from worldmodels.simulation import CARS_A_CORE
+from worldmodels.rollout import in_simulator
+from worldmodels.rollout.in_simulator import CARS_A_CORE
+from worldmodels.runtime import devices
 
 TRACKS = 16
 GYMNASIUM_STEPS, ZOOM_STEPS = 100, 50
@@ -45,7 +46,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def ours(cars: int, steps: int) -> Callable[[], object]:
     """Return what drives the cars at random, on all devices."""
-    mesh = simulation.devices()
+    mesh = in_simulator.devices()
     size = min(CARS_A_CORE, cars // mesh.size)
 
     def share(world: World, keys: jax.Array, track: jax.Array) -> jax.Array:
@@ -74,7 +75,7 @@ def ours(cars: int, steps: int) -> Callable[[], object]:
             check_vma=False,
         )
     )
-    world = simulation.fresh(np.arange(TRACKS))
+    world = in_simulator.fresh(np.arange(TRACKS))
     keys = jax.random.split(jax.random.key(0), cars // size)
     track = jnp.arange(cars, dtype=jnp.int32) % TRACKS
     return lambda: work(world, keys, track)
@@ -107,16 +108,16 @@ def has_envpool(python: str) -> bool:
 def envpools(python: str) -> dict[str, float]:
     """Return EnvPool's rates, taken in another process."""
     script = Path(__file__).parent / "envpool_carracing.py"
-    command = [python, script, "--threads", str(compute.cores())]
+    command = [python, script, "--threads", str(devices.cores())]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(answer.stdout.splitlines()[-1])
 
 
 def painting() -> float:
     """Return the milliseconds of CPU time that one track takes, drawn and painted."""
-    simulation.fresh(np.arange(TRACKS))
+    in_simulator.fresh(np.arange(TRACKS))
     times = [
-        timed(lambda n=n: simulation.fresh(np.arange(TRACKS) + n * TRACKS))[1]
+        timed(lambda n=n: in_simulator.fresh(np.arange(TRACKS) + n * TRACKS))[1]
         for n in range(1, 4)
     ]
     return statistics.median(times) / TRACKS * 1e3
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--envpool", metavar="PYTHON", default=sys.executable)
     args = parser.parse_args()
-    compute.prepare("float32", compute.cores())
+    devices.prepare("float32", devices.cores())
     found = measure(args)
     mine = found["simulator"]
     for name, rates in found.items():

@@ -22,14 +22,14 @@ import numpy as np
 import vizdoom.gymnasium_wrapper  # noqa: F401, registers ViZDoom's environments
 from PIL import Image
 
-from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec, takecover
-from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.frames import preprocess
 from worldmodels.environments.games import TAKECOVER
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.statistics import summarise
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.rollout.in_gymnasium import RandomSlots
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.scores.statistics import summarise
 
 TURN = 200
 SPEC = EnvironmentSpec(TAKECOVER.name, TAKECOVER.max_steps)

@@ -20,8 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from worldmodels import training, vision
-from worldmodels.encoding import Encoder
+from worldmodels.models import vision
+from worldmodels.training import loop
+from worldmodels.training.encoding import Encoder
 
 try:
     import vision_pytorch
@@ -68,8 +69,8 @@ def our_training(batches: np.ndarray) -> Run:
     """Return a call that makes one update with each of uint8 [S, B, 64, 64, 3]."""
     model, optimizer = vision.VAE(LATENT_SIZE), optax.adam(LEARNING_RATE)
     loss = partial(vision.loss, model=model, kl_tolerance=KL_TOLERANCE)
-    update = training.updates(training.separate(loss), optimizer)
-    state = training.initial(vision.initial(jax.random.key(0), model), optimizer)
+    update = loop.updates(loop.separate(loss), optimizer)
+    state = loop.initial(vision.initial(jax.random.key(0), model), optimizer)
 
     def run():
         nonlocal state

@@ -9,14 +9,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from worldmodels import pictures
-from worldmodels.environments.carracing import (
-    reference,
-    rendering,
-    simulator,
-    tracks,
-)
+from worldmodels.environments.carracing import reference, rendering, simulator, tracks
 from worldmodels.environments.frames import preprocess
+from worldmodels.pictures import grids
 
 SEED = 4
 LAP = 420  # steps along the road; then straight ahead, to the edge of the playfield
@@ -64,7 +59,7 @@ def main() -> None:
     shown = np.minimum(CONTRAST * difference, 255).astype(np.uint8)
     rows = np.stack([theirs[moments], ours[moments], shown[moments]])
     path = Path(__file__).with_name("simulator.png")
-    path.write_bytes(pictures.png(pictures.grid(rows, scale=2)))
+    path.write_bytes(grids.png(grids.grid(rows, scale=2)))
     print(f"{path}: {len(moments)} of {len(theirs)} frames")
 
 

@@ -4,7 +4,7 @@ Each training is a run of its own in ablations/<name>/seed-<seed>, but what it w
 just as the baseline does it takes from there (see `used` in common.smk).
 """
 
-from worldmodels.ablations import ABLATIONS, folder
+from worldmodels.experiment.ablations import ABLATIONS, folder
 
 # Each target makes a table, of every ablation or of one: its folder, and which.
 TABLES = {"ablations": (f"{RESULTS}/ablations", list(ABLATIONS))} | {

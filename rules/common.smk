@@ -22,16 +22,16 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
         f"{shlex.quote(str(PACKAGE.parent))}"
     )
 
-from worldmodels import ablations, temperatures
-from worldmodels.checkout import refuse_another
-from worldmodels.compute import within_quota
-from worldmodels.config import load
-from worldmodels.errors import UserError
-from worldmodels.flags import flags
-from worldmodels.overlays import merged
-from worldmodels.settings import in_simulator
-from worldmodels.stages import VERSIONS
-from worldmodels.trainings import by_folder, whole
+from worldmodels.experiment import ablations, temperatures
+from worldmodels.experiment.checkout import refuse_another
+from worldmodels.runtime.devices import within_quota
+from worldmodels.experiment.config import load
+from worldmodels.runtime.errors import UserError
+from worldmodels.experiment.flags import flags
+from worldmodels.experiment.overlays import merged
+from worldmodels.experiment.settings import uses_simulator
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.runs import by_folder, whole
 
 if workflow.config_settings.replace_workflow_config:
     # Jobs of a cluster are not given it, and would do something else.
@@ -123,7 +123,7 @@ def slots(wildcards):
 def driving_cores(wildcards):
     """Return the cores that rollouts are driven on: the simulator shares out its cars."""
     environment = settings(wildcards.run, wildcards.round).environment
-    return all_cores(wildcards) if in_simulator(environment) else slots(wildcards)
+    return all_cores(wildcards) if uses_simulator(environment) else slots(wildcards)
 
 
 def learning_cores(wildcards):

@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-from worldmodels import durations, lists, needs, site
+from worldmodels.experiment import durations, needs, site
+from worldmodels.runtime import path_lists
 
 # Lists of paths that are too long for a command lie here, as files.
 LISTS = Path(".snakemake/lists")
@@ -120,4 +121,4 @@ def listed(paths):
     The file is written by whoever may run the command, and not for a dry run.
     """
     paths = [paths] if isinstance(paths, str) else list(paths)
-    return lists.words(paths, LISTS, keep=not workflow.dryrun)
+    return path_lists.words(paths, LISTS, keep=not workflow.dryrun)

@@ -7,8 +7,8 @@ version.
 
 from snakemake.settings.enums import RerunTrigger
 
-from worldmodels import stale
-from worldmodels.flags import recorded, sections_of
+from worldmodels.experiment import stale_stores
+from worldmodels.experiment.flags import recorded, sections_of
 
 STAGE_OF = {
     "rollouts_shard": "rollouts",
@@ -34,7 +34,7 @@ def asked(job):
         run, round = RUNS[job.wildcards.run].config.run, config["round"]
         sections = sections_of(stage, run, settings(job.wildcards.run, round))
         config |= recorded(stage, round, *sections)
-    return stale.Asked(
+    return stale_stores.Asked(
         path=str(job.output[0]),
         made_by=job.rule.name,
         version=VERSIONS[stage],
@@ -54,7 +54,7 @@ def refuse_stale():
     dag = workflow.dag
     stay = [job for job in dag.jobs if workflow.touch or not dag.needrun(job)]
     try:
-        stale.refuse(asked(job) for job in stay if job.rule.name in STAGE_OF)
+        stale_stores.refuse(asked(job) for job in stay if job.rule.name in STAGE_OF)
     except UserError as error:
         sys.exit(f"error: {error}")
 

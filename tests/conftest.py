@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from mounts import mounted
-from once import once
+from support.mounts import mounted
+from support.once import once
 
-from worldmodels.compute import processor
+from worldmodels.runtime.devices import processor
 
 # Most of a test's time is compilation. Set before JAX is imported, and inherited by the
 # processes that tests start. Removing the folder is always safe.
@@ -60,7 +60,7 @@ def optimised():
 @pytest.fixture(scope="session")
 def learnt(tmp_path_factory):
     """A tiny V and M, trained on two shards that the simulator drove: only read it."""
-    import commands
+    from support import commands
 
     def make(folder):
         shards = [commands.rollouts(folder, shard) for shard in (0, 1)]
@@ -72,7 +72,7 @@ def learnt(tmp_path_factory):
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory):
     """The stores of a small round, of random values: only read them."""
-    import synthetic
+    from support import synthetic
 
     return synthetic.make_round(tmp_path_factory.mktemp("experiment"))
 
@@ -90,7 +90,7 @@ def pretrained(stores, tmp_path_factory) -> Path:
 @pytest.fixture
 def store(tmp_path) -> Path:
     """The path of a small vision store."""
-    import small_store
+    from support import small_store
 
     return small_store.make(tmp_path / "vision.zarr").path
 

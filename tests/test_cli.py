@@ -4,15 +4,16 @@ import errno
 import os
 import subprocess
 
-import commands
 import pytest
+from support import commands
 
-from worldmodels import cli, video
-from worldmodels.checkpoints import open_checkpoint
-from worldmodels.disk import explanation
-from worldmodels.errors import UserError
-from worldmodels.progress import Progress
-from worldmodels.publication import publish_text
+from worldmodels import cli
+from worldmodels.pictures import video
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.stores.checkpoint import open_checkpoint
+from worldmodels.stores.disk import explanation
+from worldmodels.stores.publication import publish_text
 
 
 @pytest.fixture

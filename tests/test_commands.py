@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
-import commands
 import pytest
+from support import commands
 
-from worldmodels import cli, compute
+from worldmodels import cli
+from worldmodels.runtime import devices
 
 TRAINING = ["--rollouts", "r.zarr", "--checkpoint", "c", "--out", "o.zarr"]
 BLOCK = ["--vision", "v", "--memory", "m", "--checkpoint", "c", "--out", "o.zarr"]
@@ -66,9 +67,9 @@ def test_possible_numbers_are_taken(nothing_else):
 
 def test_many_more_workers_than_cores_are_refused(monkeypatch):
     prepared = []
-    monkeypatch.setattr(compute, "prepare", lambda *given: prepared.append(given))
+    monkeypatch.setattr(devices, "prepare", lambda *given: prepared.append(given))
     for cores, most in ((2, 64), (128, 128)):
-        monkeypatch.setattr(compute, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(devices, "cores", lambda cores=cores: cores)
         sentence = commands.call_refused("evaluate", f"--workers={most + 1}")
         assert f"may use {cores} cores; give at most {most}" in sentence
         assert not prepared

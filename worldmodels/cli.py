@@ -14,13 +14,13 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from worldmodels import streams
-from worldmodels.arguments import FILES, SHIPPED, parser
-from worldmodels.checkout import PACKAGE
-from worldmodels.errors import UserError
-from worldmodels.flags import STAGE_SECTIONS, check_together, from_flags
-from worldmodels.logs import record
-from worldmodels.printable import printable
+from worldmodels.commands import FILES, SHIPPED, TOOLS, parser
+from worldmodels.experiment.checkout import PACKAGE
+from worldmodels.experiment.flags import STAGE_SECTIONS, check_together, from_flags
+from worldmodels.runtime import streams
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.logs import record
+from worldmodels.runtime.printable import printable
 
 _ANYWHERE = 64  # workers, on however few cores
 
@@ -63,8 +63,9 @@ def _run(arguments: Sequence[str] | None, parsed: argparse.Namespace) -> None:
         whole.parse_args(arguments, parsed)
         _refuse_gone()
         options = _options(parsed)  # sets up JAX, which importing evosax would start
-        stage = importlib.import_module(f"worldmodels.stages.{parsed.command}")
-        stage.run(**options)
+        package = "tools" if parsed.command in TOOLS else "stages"
+        command = importlib.import_module(f"worldmodels.{package}.{parsed.command}")
+        command.run(**options)
     finally:
         _flush()
 
@@ -95,7 +96,7 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, UserError):
         sentence = str(error)
     elif isinstance(error, OSError):
-        from worldmodels.disk import explanation  # heavy, and rarely needed
+        from worldmodels.stores.disk import explanation  # heavy, and rarely needed
 
         sentence = explanation(error)
     return sentence and printable(sentence)
@@ -122,28 +123,28 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     }
     check_together(stage, *sections.values())
     given = {name: options[name] for name in names}
-    from worldmodels import room  # heavy: it opens stores
+    from worldmodels.stages import capacity  # heavy: it opens stores
 
-    room.check(stage, list(sections.values()), given)
+    capacity.check(stage, list(sections.values()), given)
     _prepare(sections["shared"].dtype, options)
     return given | sections
 
 
 def _prepare(dtype: str, options: dict[str, Any]) -> None:
     """Set up JAX; the stages that drive spread the simulator's cars over the cores."""
-    from worldmodels import compute
+    from worldmodels.runtime import devices
 
-    devices = None
+    count = None
     if "workers" in options:
-        cores = compute.cores()
-        devices = options["workers"] or cores
-        if devices > max(cores, _ANYWHERE):
+        cores = devices.cores()
+        count = options["workers"] or cores
+        if count > max(cores, _ANYWHERE):
             # JAX would compile for hours, or abort.
             raise UserError(
-                f"--workers is {devices} and this process may use {cores} cores; give "
+                f"--workers is {count} and this process may use {cores} cores; give "
                 f"at most {max(cores, _ANYWHERE)}"
             )
-    compute.prepare(dtype, devices)
+    devices.prepare(dtype, count)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import worldmodels
-from worldmodels.checkout import PACKAGE
-from worldmodels.flags import add_flags
-from worldmodels.lists import NamedPaths, Paths
-from worldmodels.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
-from worldmodels.settings import Controller
-from worldmodels.typed import Parser, at_least_0, whole_number
+from worldmodels.experiment.checkout import PACKAGE
+from worldmodels.experiment.flags import add_flags
+from worldmodels.experiment.settings import Controller
+from worldmodels.parsing import Parser, at_least_0, whole_number
+from worldmodels.runtime.path_lists import NamedPaths, Paths
+from worldmodels.runtime.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -37,6 +37,9 @@ _COMMANDS = {
     "dream": "film what M dreams, under any actions and at any temperature",
     "evaluate": "score a pretrained agent on unseen tracks",
 }
+
+# Whose modules are in `tools`, those of the others in `stages`.
+TOOLS = ("inspect", "drive", "dream", "evaluate")
 
 _ONE = {"type": Path}
 # A list of stores, or @FILE with a path a line.
@@ -145,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
         if name in FILES:
             _add_stage(command, files, name)
         else:
-            _TOOLS[name](files)
+            _OTHERS[name](files)
     return whole
 
 
@@ -287,7 +290,7 @@ def _add_evaluate(files) -> None:
     files.add_argument("--out", help="evaluation store to make", **_ONE)
 
 
-_TOOLS = {
+_OTHERS = {
     "report": _add_report,
     "ablations": _add_ablations,
     "temperatures": _add_temperatures,

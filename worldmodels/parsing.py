@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import NoReturn
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 _SHOWN = 40  # characters of a word that is refused
 

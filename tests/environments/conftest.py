@@ -1,8 +1,8 @@
 """Episodes of the real CarRacing, driven once for all tests."""
 
-import drives
 import pytest
-from once import once
+from support import drives
+from support.once import once
 
 
 @pytest.fixture(scope="session")

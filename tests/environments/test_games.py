@@ -9,7 +9,7 @@ import pytest
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER, game_of
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 
 def test_carracing_is_as_gymnasium_has_it():

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mounts import mounted
 from PIL import Image
-from processes import alive, children, wait_until
+from support.mounts import mounted
+from support.processes import alive, children, wait_until
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.frames import preprocess
 from worldmodels.environments.games import TAKECOVER
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.errors import UserError
-from worldmodels.randomness import Purpose, engine_seed, episode_seeds
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import Purpose, engine_seed, episode_seeds
 
 vizdoom = pytest.importorskip(
     "vizdoom", reason="the game is not installed: pip install --editable '.[doom]'"
@@ -236,7 +236,7 @@ def test_an_environment_alone_starts_another_engine(environment):
 PARENT = """
 import numpy as np
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.environments.processes.pool import EnvironmentPool
 
 with EnvironmentPool(EnvironmentSpec("takecover"), slots=2, workers=2) as pool:
     pool.reset([0, 1], [0, 1])

@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from commands import REPOSITORY
+from support.commands import REPOSITORY
 
 from worldmodels import cli
-from worldmodels.checkout import PACKAGE, refuse_another
-from worldmodels.errors import UserError
+from worldmodels.experiment.checkout import PACKAGE, refuse_another
+from worldmodels.runtime.errors import UserError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from worldmodels.config import SECTIONS, load
-from worldmodels.errors import UserError
-from worldmodels.settings import Controller, Environment, Run, Vision
+from worldmodels.experiment.config import SECTIONS, load
+from worldmodels.experiment.settings import Controller, Environment, Run, Vision
+from worldmodels.runtime.errors import UserError
 
 
 def message(mapping) -> str:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from commands import REPOSITORY
+from support.commands import REPOSITORY
 
-from worldmodels import durations
-from worldmodels.config import load
-from worldmodels.needs import Data
-from worldmodels.settings import Round
+from worldmodels.experiment import durations
+from worldmodels.experiment.config import load
+from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import Round
 
 PAPER = Round()
 DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]

@@ -6,8 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from worldmodels.errors import UserError
-from worldmodels.flags import (
+from worldmodels.experiment.flags import (
     STAGE_SECTIONS,
     add_flags,
     flags,
@@ -15,7 +14,7 @@ from worldmodels.flags import (
     recorded,
     sections_of,
 )
-from worldmodels.settings import (
+from worldmodels.experiment.settings import (
     Controller,
     Environment,
     Evaluation,
@@ -25,6 +24,7 @@ from worldmodels.settings import (
     Run,
     Vision,
 )
+from worldmodels.runtime.errors import UserError
 
 STAGES = tuple(STAGE_SECTIONS)
 

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from commands import REPOSITORY
 from snakemake.utils import update_config
+from support.commands import REPOSITORY
 
-from worldmodels import dreaming, needs, simulation, sizes
-from worldmodels.config import load
 from worldmodels.environments import frames
-from worldmodels.needs import Data
-from worldmodels.settings import Round, Run
+from worldmodels.experiment import needs, sizes
+from worldmodels.experiment.config import load
+from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import Round, Run
+from worldmodels.rollout import in_dream, in_simulator
 from worldmodels.stages import latents, memory, vision
 
 PAPER = Round()
@@ -190,9 +191,9 @@ def test_double_precision_and_worker_processes_count():
 
 def test_what_is_counted_is_what_the_stages_do():
     """They import JAX, which needs must not."""
-    assert needs._TOGETHER["environment"] == simulation.CARS_A_CORE
-    assert needs._TOGETHER["dream"] == dreaming.DREAMERS_A_CORE
-    assert needs._RECORDED == simulation._CARS_RECORDED
+    assert needs._TOGETHER["environment"] == in_simulator.CARS_A_CORE
+    assert needs._TOGETHER["dream"] == in_dream.DREAMERS_A_CORE
+    assert needs._RECORDED == in_simulator._CARS_RECORDED
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
     assert (sizes.FRAME, sizes.FRAME, sizes.COLOURS) == frames.SHAPE

@@ -2,8 +2,8 @@
 
 import pytest
 
-from worldmodels.errors import UserError
-from worldmodels.overlays import merged, refuse_unreadable
+from worldmodels.experiment.overlays import merged, refuse_unreadable
+from worldmodels.runtime.errors import UserError
 
 BASE = """
 seed: 0

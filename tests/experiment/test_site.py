@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from worldmodels import site
-from worldmodels.errors import UserError
-from worldmodels.needs import Data
-from worldmodels.settings import Round, Site
+from worldmodels.experiment import site
+from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import Round, Site
+from worldmodels.runtime.errors import UserError
 
 PAPER, WHOLE = Round(), Data(250, 1000, 1000)
 NEED = {"": 1e9, "memory.window": 2e9}

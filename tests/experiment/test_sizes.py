@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from worldmodels import memory, sizes, vision
-from worldmodels.controller import Controller
 from worldmodels.environments.games import game_of
-from worldmodels.settings import Round
+from worldmodels.experiment import sizes
+from worldmodels.experiment.settings import Round
+from worldmodels.models import memory, vision
+from worldmodels.models.controller import Controller
 
 PAPER = Round()
 TAKECOVER = replace(

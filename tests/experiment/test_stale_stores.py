@@ -7,11 +7,11 @@ import shutil
 import time
 
 import pytest
-import small_store
+from support import small_store
 
-from worldmodels import stale
-from worldmodels.errors import UserError
-from worldmodels.stale import Asked
+from worldmodels.experiment import stale_stores
+from worldmodels.experiment.stale_stores import Asked
+from worldmodels.runtime.errors import UserError
 
 CONFIG = {"seed": 0, "channels": [4, 4, 8, 8], "round": 0}
 
@@ -43,7 +43,7 @@ def asked(made, tmp_path) -> Asked:
 
 def refusal(*asked: Asked) -> str:
     with pytest.raises(UserError) as refused:
-        stale.refuse(asked)
+        stale_stores.refuse(asked)
     sentence = str(refused.value)
     assert "\n" not in sentence
     assert str(asked[0].path) in sentence
@@ -51,7 +51,7 @@ def refusal(*asked: Asked) -> str:
 
 
 def test_what_is_asked_for_passes(asked):
-    stale.refuse([asked])
+    stale_stores.refuse([asked])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_an_input_that_was_made_anew_is_named(asked, tmp_path):
 def test_an_input_that_is_gone_changes_nothing(asked, tmp_path):
     """Rollouts may be deleted to free their space."""
     (tmp_path / "1.zarr/zarr.json").unlink()
-    stale.refuse([asked])
+    stale_stores.refuse([asked])
 
 
 @pytest.mark.parametrize("provenance", ["[1]", "{}", "null", "5"])
@@ -87,7 +87,7 @@ def test_an_input_of_no_provenance_changes_nothing(asked, tmp_path, provenance):
     found = json.loads(described.read_text())
     found["attributes"]["provenance"] = json.loads(provenance)
     described.write_text(json.dumps(found))
-    stale.refuse([asked])
+    stale_stores.refuse([asked])
 
 
 def test_many_are_counted(asked):
@@ -104,7 +104,7 @@ def test_what_is_no_store_is_let_pass(tmp_path):
     (tmp_path / "pipe").mkdir()
     os.mkfifo(tmp_path / "pipe/zarr.json")
     (tmp_path / "file").touch()
-    stale.refuse(
+    stale_stores.refuse(
         Asked(str(path), "train_vision", 1, {"seed": 0}, [])
         for path in [*tmp_path.iterdir(), tmp_path / "missing"]
     )
@@ -122,5 +122,5 @@ def test_thousands_of_stores_take_a_second(asked, tmp_path):
         many.append(dataclasses.replace(asked, path=str(store)))
     assert len(json.loads(text)) > 1
     started = time.process_time()
-    stale.refuse(many)
+    stale_stores.refuse(many)
     assert time.process_time() - started < 2

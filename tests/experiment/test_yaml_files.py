@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from worldmodels.errors import UserError
-from worldmodels.yaml_files import parse, read
+from worldmodels.experiment.yaml_files import parse, read
+from worldmodels.runtime.errors import UserError
 
 
 def refusal(action, *arguments) -> str:

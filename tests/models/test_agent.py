@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
-from small_agent import AGENT, untrained
+from support.small_agent import AGENT, untrained
 
-from worldmodels import agent as agents
-from worldmodels import vision
-from worldmodels.agent import Agent, AgentPolicy, AgentState, choose
+from worldmodels.models import agent as agents
+from worldmodels.models import vision
+from worldmodels.models.agent import Agent, AgentPolicy, AgentState, choose
 
 B, T = 3, 4
 MEAN_AGENT = Agent(AGENT.vision, AGENT.memory, AGENT.controller, sample_z=False)

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from worldmodels.controller import Controller, bounded, squash
 from worldmodels.environments.games import TAKECOVER
-from worldmodels.errors import UserError
+from worldmodels.models.controller import Controller, bounded, squash
+from worldmodels.runtime.errors import UserError
 
 Z, H, C = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 Z = Z[:2]

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_dream
 from scipy import special, stats
-from small_dream import MODEL
+from support import small_dream
+from support.small_dream import MODEL
 
-from worldmodels import dream, memory
-from worldmodels.dream import Dream, Starts, State
-from worldmodels.errors import UserError
-from worldmodels.memory import LSTMState, Memory
+from worldmodels.models import dream, memory
+from worldmodels.models.dream import Dream, Starts, State
+from worldmodels.models.memory import LSTMState, Memory
+from worldmodels.runtime.errors import UserError
 
 ACTION = np.array([0.5, 0.2, 0.9], np.float32)
 

@@ -7,8 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from worldmodels import memory, objective
-from worldmodels.memory import Memory
+from worldmodels.models import memory, memory_loss
+from worldmodels.models.memory import Memory
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_the_stated_probability_of_death_is_the_hazard():
         "first": np.concatenate([np.ones((64, 1), bool), died[:, :-1]], axis=1),
         "inside": np.ones(shape, bool),
     }
-    params = fitted(model, batch, objective.Scale(death_weight=10.0))
+    params = fitted(model, batch, memory_loss.Scale(death_weight=10.0))
     state = memory.initial_state(model, 64)
     by_time = [batch[k].swapaxes(0, 1) for k in ("mu", "actions", "first")]
     by_time[0] = by_time[0][:-1]
@@ -49,11 +49,11 @@ def test_the_stated_probability_of_death_is_the_hazard():
         assert raw > 2.5 * frequency
 
 
-def fitted(model: Memory, batch: dict, scale: objective.Scale, steps: int = 400):
+def fitted(model: Memory, batch: dict, scale: memory_loss.Scale, steps: int = 400):
     """Return parameters after so many steps of Adam on one batch."""
     optimizer = optax.adam(0.03)
     start = memory.initial_state(model, len(batch["mu"]))
-    loss = partial(objective.loss, model=model, scale=scale)
+    loss = partial(memory_loss.loss, model=model, scale=scale)
 
     def step(carry, key):
         params, state = carry
@@ -85,7 +85,7 @@ def test_the_expected_reward_is_the_mean_of_rare_and_large_rewards():
         "last": step == 49,
         "inside": step >= 0,
     }
-    scale = objective.Scale(reward_variance=float(rewards.var()))
+    scale = memory_loss.Scale(reward_variance=float(rewards.var()))
     params = fitted(model, batch, scale, steps=200)
     start = memory.initial_state(model, 64)
     _, predicted = memory.observe(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from worldmodels import memory
-from worldmodels.memory import LSTMState, Memory
+from worldmodels.models import memory
+from worldmodels.models.memory import LSTMState, Memory
 
 SMALL = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=3)
 

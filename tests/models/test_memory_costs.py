@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from worldmodels import costs, lstm, mixture
-from worldmodels.costs import Number, Targets
+from worldmodels.models import memory_costs, mixture
+from worldmodels.models.cells import lstm
+from worldmodels.models.memory_costs import Number, Targets
 
 T, B, N, K, Z = 4, 5, 6, 3, 4
 HEADS = [(), ("death",), ("reward",), ("death", "reward")]
@@ -62,13 +63,13 @@ def test_total_and_its_gradients_equal_autodiff(monkeypatch, heads):
 
         arguments = kernel, bias, h, targets.z
         expected = value(lambda *a: sum(plain(*a)))(*arguments)
-        actual = value(lambda *a: costs.total(*a)[0])(*arguments)
+        actual = value(lambda *a: memory_costs.total(*a)[0])(*arguments)
         jax.tree.map(
             lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12),
             actual,
             expected,
         )
-        _, parts = jax.jit(costs.total)(kernel, bias, h, targets)
+        _, parts = jax.jit(memory_costs.total)(kernel, bias, h, targets)
         expected = plain(kernel, bias, h, targets)
         np.testing.assert_allclose(parts, expected, rtol=1e-12)
 
@@ -80,7 +81,7 @@ def number(outputs: float, death: Number | None, reward: Number | None):
     z, known = jnp.zeros((1, 1, Z)), jnp.zeros((1, 1), bool)
     targets = Targets(z, known, death, reward)
     kernel, h = jnp.zeros((N, bias.size)), jnp.zeros((1, 1, N))
-    return costs.total(kernel, bias, h, targets)[1]
+    return memory_costs.total(kernel, bias, h, targets)[1]
 
 
 def one(value: float, weight: float) -> Number:
@@ -107,7 +108,7 @@ def test_total_is_finite_at_extreme_outputs():
     kernel, h, z = jnp.zeros((1, 8)), jnp.ones((1, 1, 1)), jnp.zeros((1, 1, 1))
     targets = Targets(z, jnp.ones((1, 1), bool), one(0.0, 10), one(1e3, 1))
     value, grads = jax.value_and_grad(
-        lambda *arguments: costs.total(*arguments, targets)[0], argnums=(0, 1, 2)
+        lambda *arguments: memory_costs.total(*arguments, targets)[0], argnums=(0, 1, 2)
     )(kernel, bias, h)
     assert np.isfinite(value)
     assert all(np.isfinite(grad).all() for grad in grads)

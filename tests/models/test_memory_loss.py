@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from worldmodels import memory, objective
-from worldmodels.memory import Memory
+from worldmodels.models import memory, memory_loss
+from worldmodels.models.memory import Memory
 
 SMALL = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=3)
 HEADS = SMALL.clone(death_head=True, reward_head=True)
-SCALE = objective.Scale(death_weight=7.0, reward_variance=2.5)
+SCALE = memory_loss.Scale(death_weight=7.0, reward_variance=2.5)
 LENGTHS = np.array([8, 3, 1, 7, 2])
 
 
@@ -65,7 +65,7 @@ def parameters(model: Memory) -> dict:
 
 def value_and_grad(model: Memory):
     """Return a jitted `(params, batch, key, state) -> ((loss, aux), gradients)`."""
-    loss = partial(objective.loss, model=model, scale=SCALE)
+    loss = partial(memory_loss.loss, model=model, scale=SCALE)
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 
 
@@ -188,7 +188,7 @@ def test_targets_are_the_next_latents():
 
     @jax.jit
     def value(batch):
-        return objective.loss(params, batch, jax.random.key(0), start, model=model)[0]
+        return memory_loss.loss(params, batch, jax.random.key(0), start, model=model)[0]
 
     # a perfect prediction leaves log(std) + 0.5 log(2 pi) = -3 + 0.918939
     assert value(batch) == pytest.approx(-2.081061, abs=0.01)
@@ -200,7 +200,7 @@ def test_targets_are_the_next_latents():
 def test_z_is_sampled_anew_with_the_key():
     batch, start = padded(), memory.initial_state(SMALL, 5)
     batch["logvar"] = np.zeros_like(batch["logvar"])
-    loss = jax.jit(partial(objective.loss, model=SMALL))
+    loss = jax.jit(partial(memory_loss.loss, model=SMALL))
     params = parameters(SMALL)
     first, again, other = (
         loss(params, batch, jax.random.key(n), start)[0] for n in (0, 0, 1)
@@ -231,7 +231,7 @@ def in_rows(windows: int) -> list[dict]:
 
 def total_costs(model: Memory, params: dict, windows: list[dict]) -> dict:
     """The summed costs of windows, with the state carried on."""
-    loss = jax.jit(partial(objective.loss, model=model, scale=SCALE))
+    loss = jax.jit(partial(memory_loss.loss, model=model, scale=SCALE))
     state = memory.initial_state(model, len(windows[0]["mu"]))
     totals = {"nll": 0.0, "death": 0.0, "reward": 0.0}
     for batch in windows:
@@ -300,7 +300,7 @@ def test_a_time_out_is_no_evidence_and_a_death_counts_without_a_next_z():
     params["death_bias"] -= np.log(7)
     # Lengths 8, 3, 1, 7, 2: the first, third and fifth die. Known are 7 + 2 + 0 + 6 + 1
     # steps that were survived and 3 deaths; the last steps of two are unknown.
-    loss = partial(objective.loss, model=HEADS, scale=SCALE)
+    loss = partial(memory_loss.loss, model=HEADS, scale=SCALE)
     start = memory.initial_state(HEADS, 5)
     _, (metrics, _) = loss(params, padded(), jax.random.key(0), start)
     expected = (16 + 3 * 7) * np.log(2) / (16 + 3)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from worldmodels import mixture as mixtures
-from worldmodels.mixture import Mixture
+from worldmodels.models import mixture as mixtures
+from worldmodels.models.mixture import Mixture
 
 draw = jax.jit(jax.vmap(mixtures.sample, in_axes=(0, None, None)))
 

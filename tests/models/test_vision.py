@@ -10,8 +10,9 @@ import optax
 import pytest
 from scipy import integrate, stats
 
-from worldmodels import convolutions, training, vision
-from worldmodels.convolutions import CPU, PLAIN
+from worldmodels.models import convolutions, vision
+from worldmodels.models.convolutions import CPU, PLAIN
+from worldmodels.training import loop
 
 SMALL = vision.VAE(latent_size=4, channels=(3, 4, 5, 6), decoder_channels=(5, 4, 3))
 
@@ -283,8 +284,8 @@ def test_the_floor_holds_for_one_image_not_for_the_mean():
 def test_training_lowers_the_loss():
     optimizer = optax.adam(3e-3)
     loss = partial(vision.loss, model=SMALL, kl_tolerance=0.5)
-    update = training.updates(training.separate(loss), optimizer)
-    state = training.initial(vision.initial(jax.random.key(0), SMALL), optimizer)
+    update = loop.updates(loop.separate(loss), optimizer)
+    state = loop.initial(vision.initial(jax.random.key(0), SMALL), optimizer)
     batches = np.broadcast_to(np.uint8(220), (30, 4, 64, 64, 3))
     _, metrics = update(state, batches, jax.random.key(1))
     assert metrics["recon"][-1] < 0.5 * metrics["recon"][0]

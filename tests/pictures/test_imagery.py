@@ -5,17 +5,19 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
 
-from worldmodels import imagery, memory, trained, vision
-from worldmodels.imagery import Eyes, Mind
+from worldmodels.models import memory, vision
+from worldmodels.pictures import imagery
+from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.stores import networks
 
 
 def models(stores) -> tuple[Eyes, Mind]:
     """V and M with larger weights: fresh ones decode all to one grey."""
-    model, params = trained.load_vision(stores.vision)
+    model, params = networks.load_vision(stores.vision)
     eyes = Eyes(model, jax.tree.map(lambda x: 3 * x, params))
-    return eyes, Mind(*trained.load_memory(stores.memory))
+    return eyes, Mind(*networks.load_memory(stores.memory))
 
 
 def decode(eyes: Eyes, z) -> np.ndarray:

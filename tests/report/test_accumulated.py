@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
 
-from worldmodels.artifacts import Artifact
 from worldmodels.report import chapters
 from worldmodels.report.rounds import group, rollout_clips
+from worldmodels.stores.artifact import Artifact
 
 OWN, ALL = synthetic.EPISODES, 3 * synthetic.EPISODES
 FROM_ALL = f"had the rollouts of rounds 0 and 1 to learn from, {ALL} episodes."

@@ -4,29 +4,29 @@ import base64
 import re
 from html import unescape
 
-import dreamt
 import jax
 import numpy as np
 import pytest
-import synthetic
 from scipy import stats
+from support import dreamt, synthetic
 
-from worldmodels import assessment, imagery
-from worldmodels.controller import Controller
-from worldmodels.datasets import HELD_OUT, split
-from worldmodels.dream import Dream, Starts
-from worldmodels.dreaming import Controlled, Recorded
-from worldmodels.drives import Recording
-from worldmodels.randomness import (
+from worldmodels.models.controller import Controller
+from worldmodels.models.dream import Dream, Starts
+from worldmodels.pictures import imagery
+from worldmodels.report import calibration, dream, driving, gap
+from worldmodels.report.rounds import Round
+from worldmodels.report.test_drives import TestDrive
+from worldmodels.rollout.in_dream import Controlled, Recorded
+from worldmodels.rollout.replay import Recording
+from worldmodels.runtime.randomness import (
     episode_keys,
     generator_for,
     seed_words,
     step_keys,
 )
-from worldmodels.report import calibration, dreams, driving, gap
-from worldmodels.report.rounds import Round
-from worldmodels.report.testdrives import TestDrive
-from worldmodels.statistics import summarise
+from worldmodels.scores.statistics import summarise
+from worldmodels.training import assessment
+from worldmodels.training.datasets import HELD_OUT, split
 
 GAMES = "carracing", "takecover"
 
@@ -247,9 +247,9 @@ def hand_dream(round, episode, choose, steps):
 @pytest.mark.slow
 def test_recorded_film_dreams_under_the_recorded_actions(played):
     round = dreamt.with_mind(played["carracing"], -20.0)
-    episode = dreams._episode(round)
+    episode = dream._episode(round)
     steps = len(episode.actions)
-    film = dreams._dream(round, Recorded(), episode.actions, episode, steps)
+    film = dream._dream(round, Recorded(), episode.actions, episode, steps)
     z, actions = hand_dream(round, episode, lambda t, _: episode.actions[t], steps)
     assert len(actions) == steps == synthetic.STEPS - 3
     assert np.array_equal(film.actions, episode.actions)
@@ -258,10 +258,10 @@ def test_recorded_film_dreams_under_the_recorded_actions(played):
 
 def test_controlled_film_dreams_what_c_does(played):
     round = played["carracing"]
-    episode = dreams._episode(round)
+    episode = dream._episode(round)
     controller = Controller(synthetic.LATENT, synthetic.HIDDEN)
     weights = round.one("evaluation").read("controller")
-    film = dreams._dream(round, Controlled(controller), weights, episode, 9)
+    film = dream._dream(round, Controlled(controller), weights, episode, 9)
 
     def choose(t, state):
         return controller.act(weights, state.z, *state.memory)
@@ -293,9 +293,9 @@ def median_drive(round) -> TestDrive:
     ],
 )
 def test_films_say_how_they_end(played, monkeypatch, game, bias, told):
-    monkeypatch.setattr(dreams, "_STEPS", 24)
+    monkeypatch.setattr(dream, "_STEPS", 24)
     round = dreamt.with_mind(played[game], bias)
-    html = dreams.chapter(round, [median_drive(round)], 100_000)
+    html = dream.chapter(round, [median_drive(round)], 100_000)
     captions = re.findall("<figcaption>(.*?)</figcaption>", html)
     alts = re.findall('<video[^>]* aria-label="([^"]*)"', html)
     assert len(captions) == len(alts) == 2
@@ -304,21 +304,21 @@ def test_films_say_how_they_end(played, monkeypatch, game, bias, told):
     lived = "1 step" if bias > 0 else "24 steps"
     assert f"20 steps of the game and {lived} of the dream" in alts[1]
     assert len(html) < 600_000
-    again = dreams._recorded_film(round, 50_000)
+    again = dream._recorded_film(round, 50_000)
     assert again.html() in html
 
 
 def test_films_show_an_episode_that_m_never_learnt_from(tmp_path, played):
     """Which one is known before M is: the first that any share holds out."""
     round = played["carracing"]
-    assert dreams._episode(round).name == "rollout 1 of shard 1"
+    assert dream._episode(round).name == "rollout 1 of shard 1"
     shards = round.stores["rollouts"]
     seeds = np.concatenate([shard.read("seed") for shard in shards])
     _, kept = split(seeds, 0.01, lambda n: generator_for(0, n, HELD_OUT))
     memory = dreamt.scored(tmp_path, {"seed": seeds[kept]}).stores["memory"]
     stores = {"rollouts": shards, "memory": memory}
     for given in (stores, stores | {"vision": round.stores["vision"]}):
-        episode = dreams._episode(Round(0, given))
+        episode = dream._episode(Round(0, given))
         assert episode.name == "rollout 1 of shard 1, which M never learnt from"
         assert np.array_equal(episode.frames, shards[1].read("frames", 1)[:9])
         assert episode.seed == seeds[kept[0]]
@@ -329,7 +329,7 @@ def test_an_m_without_heads_is_filmed_and_worth_nothing(played):
     stores = played["carracing"].stores
     shown = {kind: stores[kind] for kind in ("rollouts", "vision", "memory")}
     round = dreamt.with_mind(Round(0, shown), 0.0, death_head=False)
-    told = words(dreams.chapter(round, [], 100_000))
+    told = words(dream.chapter(round, [], 100_000))
     assert told.count("<video") == 1
     assert "nobody can learn in them without memory.death_head" in told
     assert "at temperature 1." in told

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldmodels import pictures, quantities, video
-from worldmodels.errors import UserError
+from worldmodels.pictures import grids, video
 from worldmodels.report import figures
-from worldmodels.statistics import summarise
+from worldmodels.runtime import wording
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores.statistics import summarise
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -56,7 +57,7 @@ def test_grid_puts_each_frame_in_its_place():
     frames = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1) + np.zeros(
         (2, 3, 4, 5, 3), np.uint8
     )
-    picture = pictures.grid(frames, scale=2)
+    picture = grids.grid(frames, scale=2)
     assert picture.shape == (2 * (4 + 2 + 4), 2 * (5 + 2 + 5 + 2 + 5), 3)
     for row in range(2):
         for column in range(3):
@@ -71,7 +72,7 @@ def test_contact_sheet_spreads_frames_and_leaves_the_rest_white():
     long = np.arange(9, dtype=np.uint8)[:, None, None, None] + np.zeros(
         (9, 4, 4, 3), np.uint8
     )
-    sheet = pictures.contact_sheet([long, long[:2]], columns=3)
+    sheet = grids.contact_sheet([long, long[:2]], columns=3)
     assert sheet[0, [0, 6, 12], 0].tolist() == [0, 4, 8]
     assert sheet[6, [0, 6, 12], 0].tolist() == [0, 1, 255]
 
@@ -79,7 +80,7 @@ def test_contact_sheet_spreads_frames_and_leaves_the_rest_white():
 def test_png_keeps_every_pixel(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
     path = tmp_path / "p.png"
-    path.write_bytes(pictures.png(picture))
+    path.write_bytes(grids.png(picture))
     assert np.array_equal(np.asarray(Image.open(path)), picture)
 
 
@@ -151,14 +152,14 @@ def test_views_are_drawn_pixel_for_pixel_beside_each_other():
     for column, view in enumerate((drive.frames, drive.reconstruction, drive.dream)):
         left = gap + column * (side + gap)
         shown = picture[top : top + side, left : left + side]
-        assert np.array_equal(shown, pictures.enlarge(view[2], 4))
+        assert np.array_equal(shown, grids.enlarge(view[2], 4))
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
 
 
 def test_films_beside_each_other_are_in_step_and_the_ended_one_fades():
     long = synthetic_drive(6)
     views = ("frames", "reconstruction", "dream")
-    larger = {name: pictures.enlarge(getattr(long, name), 2) for name in views}
+    larger = {name: grids.enlarge(getattr(long, name), 2) for name in views}
     long = replace(long, **larger)
     short = replace(long, dream=None, actions=np.full((4, 3), 0.5))
     left, right = list(video.draw(long, every=2)), list(video.draw(short, every=2))
@@ -250,7 +251,7 @@ def test_a_film_of_another_kind_is_refused_before_anything_is_drawn(tmp_path):
 
 
 def test_quantities_read_well():
-    sizes = [quantities.size(n) for n in (0, 999, 1000, 999_940, 1_000_000, 5 * 10**9)]
+    sizes = [wording.size(n) for n in (0, 999, 1000, 999_940, 1_000_000, 5 * 10**9)]
     assert sizes == ["0 bytes", "999 bytes", "1.0 kB", "999.9 kB", "1.0 MB", "5.0 GB"]
-    times = [quantities.duration(s) for s in (1.26, 90, 7200)]
+    times = [wording.duration(s) for s in (1.26, 90, 7200)]
     assert times == ["1.3 s", "1.5 min", "2.0 h"]

@@ -7,17 +7,17 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
 
-from worldmodels.artifacts import Artifact
-from worldmodels.drives import drive, replay
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.errors import UserError
 from worldmodels.report import chapters, driving
 from worldmodels.report.rounds import Round, group, rollout_clips
-from worldmodels.report.testdrives import replay_ranked
+from worldmodels.report.test_drives import replay_ranked
+from worldmodels.rollout.replay import drive, replay
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores.statistics import summarise
 from worldmodels.stages import report
-from worldmodels.statistics import summarise
+from worldmodels.stores.artifact import Artifact
 
 SPEC = EnvironmentSpec(max_steps=synthetic.STEPS)
 

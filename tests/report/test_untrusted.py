@@ -3,14 +3,14 @@
 import re
 from html.parser import HTMLParser
 
-import damage
 import pytest
+from support import damage
 
-from worldmodels import report
-from worldmodels.artifacts import open_artifact
-from worldmodels.printable import printable
+from worldmodels.report import overview
 from worldmodels.report.rounds import group
-from worldmodels.stages import inspect
+from worldmodels.runtime.printable import printable
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import inspect
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 STEERING = "\x1b[31m\x9b2J\r\n\x00\x07\u202e\ud800"
@@ -56,7 +56,7 @@ class Page(HTMLParser):
 def test_the_report_shows_scripts_and_runs_none(planted, tmp_path, monkeypatch):
     # They are no longer made from one another, which is not what is tested here.
     monkeypatch.setattr("worldmodels.report.rounds.check_round", lambda *given: None)
-    html = report.html(group(planted), lambda: None)
+    html = overview.html(group(planted), lambda: None)
     page = Page(html)
     assert "section" in page.tags
     assert "script" not in page.tags

@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_dream
 from jax.sharding import AxisType
-from small_dream import CONTROLLER
+from support import small_dream
+from support.small_dream import CONTROLLER
 
-from worldmodels import dreaming, simulation
-from worldmodels.dream import Dream
-from worldmodels.dreaming import Controlled, Recorded
-from worldmodels.memory import Memory
-from worldmodels.randomness import (
+from worldmodels.models.dream import Dream
+from worldmodels.models.memory import Memory
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.in_dream import Controlled, Recorded
+from worldmodels.runtime.randomness import (
     Purpose,
     episode_keys,
     episode_seeds,
@@ -30,15 +30,15 @@ SEEDS = episode_seeds(Purpose.TRAINING, 0, 0, 0, 4)
 def _small_groups():
     """Several groups a device, and the living moving up often."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(dreaming, "DREAMERS_A_CORE", 4)
-    patch.setattr(dreaming, "_SEGMENT", 3)
+    patch.setattr(in_dream, "DREAMERS_A_CORE", 4)
+    patch.setattr(in_dream, "_SEGMENT", 3)
     yield
     patch.undo()
 
 
 @pytest.fixture(scope="module")
 def mesh():
-    return simulation.devices()
+    return in_simulator.devices()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def population():
 
 @pytest.fixture(scope="module")
 def scores(mesh, world, population):
-    return dreaming.returns(mesh, world, CONTROLLER, population, SEEDS, STEPS)
+    return in_dream.returns(mesh, world, CONTROLLER, population, SEEDS, STEPS)
 
 
 dream_step = jax.jit(lambda world, *args: world.step(*args))
@@ -91,7 +91,7 @@ def test_a_population_dreams_as_a_loop_over_its_dreams(scores, world, population
 
 def test_a_dream_is_the_same_whoever_else_dreams(mesh, world, population, scores):
     for candidate in range(3):
-        alone = dreaming.returns(
+        alone = in_dream.returns(
             mesh, world, CONTROLLER, population[[candidate]], SEEDS, STEPS
         )
         np.testing.assert_array_equal(alone, scores[[candidate]])
@@ -99,7 +99,7 @@ def test_a_dream_is_the_same_whoever_else_dreams(mesh, world, population, scores
 
 def test_candidates_meet_the_same_luck(mesh, world, population, scores):
     """Equal candidates have equal dreams of a seed, and unequal ones of two seeds."""
-    twins = dreaming.returns(
+    twins = in_dream.returns(
         mesh, world, CONTROLLER, population[[1, 1, 1]], SEEDS, STEPS
     )
     np.testing.assert_array_equal(twins, scores[[1, 1, 1]])
@@ -109,13 +109,13 @@ def test_candidates_meet_the_same_luck(mesh, world, population, scores):
 def test_devices_share_the_dreamers(mesh, world, population, scores):
     assert mesh.size == 2  # see conftest.py
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
-    alone = dreaming.returns(one, world, CONTROLLER, population, SEEDS, STEPS)
+    alone = in_dream.returns(one, world, CONTROLLER, population, SEEDS, STEPS)
     np.testing.assert_array_equal(alone, scores)
 
 
 def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores):
     seeds = np.stack([SEEDS, SEEDS[::-1], np.roll(SEEDS, 1)])
-    own = dreaming.returns(mesh, world, CONTROLLER, population, seeds, STEPS)
+    own = in_dream.returns(mesh, world, CONTROLLER, population, seeds, STEPS)
     np.testing.assert_array_equal(own[0], scores[0])
     np.testing.assert_array_equal(own[1], scores[1, ::-1])
     np.testing.assert_array_equal(own[2], np.roll(scores[2], 1))
@@ -123,14 +123,14 @@ def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores
 
 def test_nobody_outlives_the_last_step(mesh, world, population, scores):
     """Of 7 steps, where the living move up every 3."""
-    short = dreaming.returns(mesh, world, CONTROLLER, population, SEEDS, 7)
+    short = in_dream.returns(mesh, world, CONTROLLER, population, SEEDS, 7)
     np.testing.assert_array_equal(short, np.minimum(scores, 7))
 
 
 def test_an_action_that_is_not_finite_is_never_scored(mesh, world, population, scores):
     broken = population.copy()
     broken[1, 0] = np.nan
-    found = dreaming.returns(mesh, world, CONTROLLER, broken, SEEDS, STEPS)
+    found = in_dream.returns(mesh, world, CONTROLLER, broken, SEEDS, STEPS)
     assert np.isnan(found[1]).all()
     np.testing.assert_array_equal(found[[0, 2]], scores[[0, 2]])
 
@@ -138,7 +138,7 @@ def test_an_action_that_is_not_finite_is_never_scored(mesh, world, population, s
 def test_a_record_is_the_dream_that_was_scored(world, population, scores):
     words, steps = seed_words(SEEDS), 10
     for candidate in range(3):
-        record = dreaming.record(
+        record = in_dream.record(
             world, Controlled(CONTROLLER), population[candidate], words[2], steps
         )
         rewards, actions, seen = loop(world, population[candidate], SEEDS[2], steps)
@@ -151,7 +151,7 @@ def test_a_record_is_the_dream_that_was_scored(world, population, scores):
 
 def test_recorded_actions_are_done_again(world):
     actions = np.random.default_rng(2).uniform(0, 1, (6, 3)).astype(np.float32)
-    record = dreaming.record(world, Recorded(), actions, seed_words(SEEDS)[0], 6)
+    record = in_dream.record(world, Recorded(), actions, seed_words(SEEDS)[0], 6)
     np.testing.assert_array_equal(record.action, actions)
 
 
@@ -159,7 +159,7 @@ def test_carracings_dream_pays_what_m_predicts(mesh, population):
     """Without a death head everybody dreams to the last step."""
     model = Memory(latent_size=4, hidden_size=8, mixtures=3, reward_head=True)
     world = Dream(model, small_dream.weights(model), small_dream.starts())
-    found = dreaming.returns(mesh, world, CONTROLLER, population[:2], SEEDS[:2], 10)
+    found = in_dream.returns(mesh, world, CONTROLLER, population[:2], SEEDS[:2], 10)
     for candidate in range(2):
         for rollout in range(2):
             rewards, _, _ = loop(world, population[candidate], SEEDS[rollout], 10)
@@ -169,7 +169,7 @@ def test_carracings_dream_pays_what_m_predicts(mesh, population):
 
 def test_the_temperature_is_the_dreams(mesh, world, population, scores):
     cold = replace(world, temperature=0.0)
-    found = dreaming.returns(mesh, cold, CONTROLLER, population, SEEDS, STEPS)
+    found = in_dream.returns(mesh, cold, CONTROLLER, population, SEEDS, STEPS)
     assert np.isfinite(found).all()
     assert not np.array_equal(found, scores)
     expected = sum(loop(cold, population[0], SEEDS[0], STEPS)[0])

@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_agent import AGENT, untrained
+from support.small_agent import AGENT, untrained
 
-from worldmodels.agent import AgentPolicy
-from worldmodels.driving import AgentSlots, RandomSlots, SlotPolicy
-from worldmodels.environments.episodes import Episode
-from worldmodels.policies import Noisy, random_policy
-from worldmodels.randomness import episode_keys, seed_words, step_keys
+from worldmodels.environments.processes.episodes import Episode
+from worldmodels.models.agent import AgentPolicy
+from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots, SlotPolicy
+from worldmodels.rollout.policies import Noisy, random_policy
+from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (42, 64, 64, 3), np.uint8)
 NAMES = ("network", "brownian", "white", "held")

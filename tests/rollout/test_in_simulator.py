@@ -7,17 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType
-from small_agent import untrained
+from support.small_agent import untrained
 
-from worldmodels import simulation
-from worldmodels.agent import Agent, AgentPolicy
-from worldmodels.controller import Controller
 from worldmodels.environments.carracing import rendering, simulator
-from worldmodels.errors import UserError
-from worldmodels.memory import Memory
-from worldmodels.randomness import Purpose, episode_seeds, seed_words, step_keys
-from worldmodels.simulation import Cars
-from worldmodels.vision import VAE
+from worldmodels.models.agent import Agent, AgentPolicy
+from worldmodels.models.controller import Controller
+from worldmodels.models.memory import Memory
+from worldmodels.models.vision import VAE
+from worldmodels.rollout import in_simulator
+from worldmodels.rollout.in_simulator import Cars
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import (
+    Purpose,
+    episode_seeds,
+    seed_words,
+    step_keys,
+)
 
 # As many cars and tracks as a generation of commands.py: one compiled program for both.
 STEPS, CANDIDATES, TRACKS = 12, 4, 2
@@ -44,12 +49,12 @@ def population(agent):
 
 @pytest.fixture(scope="module")
 def world():
-    return simulation.fresh(SEEDS)
+    return in_simulator.fresh(SEEDS)
 
 
 @pytest.fixture(scope="module")
 def mesh():
-    return simulation.devices()
+    return in_simulator.devices()
 
 
 @jax.jit  # op by op, each of some thousand operations would be compiled by itself
@@ -83,7 +88,7 @@ def loop(agent, weights, controller, world, track, seed, steps):
 def test_a_population_drives_as_a_loop_over_its_cars(
     mesh, agent, weights, population, world
 ):
-    returns = simulation.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    returns = in_simulator.returns(mesh, agent, weights, population, SEEDS, STEPS)
     expected = [
         [
             sum(loop(agent, weights, controller, world, track, seed, STEPS)[0])
@@ -100,14 +105,14 @@ def test_a_population_drives_as_a_loop_over_its_cars(
 def test_devices_share_the_cars(mesh, agent, weights, population):
     assert mesh.size == 2  # see conftest.py; 8 cars: 4 each
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
-    alone = simulation.returns(one, agent, weights, population, SEEDS, STEPS)
-    shared = simulation.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    alone = in_simulator.returns(one, agent, weights, population, SEEDS, STEPS)
+    shared = in_simulator.returns(mesh, agent, weights, population, SEEDS, STEPS)
     np.testing.assert_allclose(shared, alone, atol=1e-3)
 
 
 def test_candidates_may_have_tracks_of_their_own(mesh, agent, weights, population):
     """Seven, so one car fills up; of the shapes that are compiled already."""
-    drive = partial(simulation.returns, mesh, agent, weights)
+    drive = partial(in_simulator.returns, mesh, agent, weights)
     candidate = np.array([0, 1, 2, 3, 3, 1, 0])
     track = np.array([0, 1, 1, 0, 1, 0, 1])
     own = drive(population[candidate], SEEDS[track, None], STEPS)
@@ -125,13 +130,13 @@ def test_a_device_has_the_tracks_of_its_cars_alone(mesh, world, population):
         limit=jnp.array([5, 6, 7]),
         mind=jnp.zeros((3, 1)),
     )
-    own, divided, filled = simulation._divided(mesh, three, cars, 2)
+    own, divided, filled = in_simulator._divided(mesh, three, cars, 2)
     assert own
     assert divided.start.shape == (4, 3)
     np.testing.assert_array_equal(filled.track, [0, 1, 0, 1])
     np.testing.assert_array_equal(filled.limit, [5, 6, 7, 0])
     shared = cars._replace(track=jnp.array([0, 1, 1]))
-    own, all_of_them, filled = simulation._divided(mesh, world, shared, 2)
+    own, all_of_them, filled = in_simulator._divided(mesh, world, shared, 2)
     assert not own
     assert all_of_them is world
     np.testing.assert_array_equal(filled.track, [0, 1, 1, 0])
@@ -142,7 +147,7 @@ def test_tracks_that_are_divided_are_driven_as_before(mesh, agent, weights, popu
     seeds = episode_seeds(Purpose.SELECTION, 0, 0, 0, 5)
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
     drive = [agent, weights, population[:1], seeds[::-1], STEPS]
-    alone, divided = (simulation.returns(m, *drive) for m in (one, mesh))
+    alone, divided = (in_simulator.returns(m, *drive) for m in (one, mesh))
     np.testing.assert_allclose(divided, alone, atol=1e-3)
     assert len(np.unique(alone)) > 1
 
@@ -156,7 +161,7 @@ def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
         limit=jnp.array([STEPS, STEPS, 5]),
         mind=policy.initial(jnp.asarray(population[:3])),
     )
-    record = simulation.record(mesh, policy, world, cars, STEPS)
+    record = in_simulator.record(mesh, policy, world, cars, STEPS)
     assert record.frame.shape == (STEPS, 3, 64, 64)
     for car, (track, steps) in enumerate([(0, STEPS), (1, STEPS), (0, 5)]):
         rewards, actions = loop(
@@ -170,7 +175,7 @@ def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
 def test_an_action_that_is_not_finite_is_never_scored(mesh, agent, weights, population):
     broken = population.copy()
     broken[1, 0] = np.nan
-    returns = simulation.returns(mesh, agent, weights, broken, SEEDS, STEPS)
+    returns = in_simulator.returns(mesh, agent, weights, broken, SEEDS, STEPS)
     assert np.isnan(returns[1]).all()
     assert np.isfinite(returns[[0, 2, 3]]).all()
 
@@ -178,12 +183,12 @@ def test_an_action_that_is_not_finite_is_never_scored(mesh, agent, weights, popu
 def test_episodes_end_where_they_are_told(mesh, agent, weights, population):
     """Every step costs 0.1 and the first pays the tiles that the car stands on."""
     kwargs = dict(mesh=mesh, agent=agent, weights=weights, population=population * 0)
-    short = simulation.returns(seeds=SEEDS, steps=3, **kwargs)
-    long = simulation.returns(seeds=SEEDS, steps=4, **kwargs)
+    short = in_simulator.returns(seeds=SEEDS, steps=3, **kwargs)
+    long = in_simulator.returns(seeds=SEEDS, steps=4, **kwargs)
     np.testing.assert_allclose(short - long, 0.1, atol=1e-4)
 
 
 def test_tracks_without_room_are_refused_by_their_seeds(world):
     broken = world.tiles._replace(complete=jnp.array([True, False]))
     with pytest.raises(UserError, match=f"episode seeds {SEEDS[1]}: choose"):
-        simulation.check_complete(world._replace(tiles=broken), SEEDS)
+        in_simulator.check_complete(world._replace(tiles=broken), SEEDS)

@@ -7,8 +7,8 @@ import pytest
 
 from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
 from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER
-from worldmodels.errors import UserError
-from worldmodels.policies import Network, Noisy, random_policy
+from worldmodels.rollout.policies import Network, Noisy, random_policy
+from worldmodels.runtime.errors import UserError
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), np.uint8)
 NAMES = ("network", "brownian", "white", "held")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import commands
 import numpy as np
 import pytest
+from support import commands
 
-from worldmodels.artifacts import open_artifact
+from worldmodels.stores.artifact import open_artifact
 
 EPISODES = 100
 
@@ -32,7 +32,7 @@ def test_the_shipped_agent_scores_alike_in_both_on_the_same_tracks(tmp_path):
 @pytest.mark.slow
 def test_the_shipped_player_lives_in_the_game_that_it_only_dreamt_of(tmp_path):
     pytest.importorskip("vizdoom", reason="pip install --editable '.[doom]'")
-    agent = Path(__file__).parents[1] / "pretrained/takecover.zarr"
+    agent = Path(__file__).parents[2] / "pretrained/takecover.zarr"
     assert open_artifact(agent, "agent").config["controller"]["train_in"] == "dream"
     out = tmp_path / "scores.zarr"
     where = ["--pretrained", agent, "--backend", "gymnasium", "--episodes=20"]

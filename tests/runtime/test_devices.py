@@ -4,11 +4,11 @@ import os
 import stat
 import subprocess
 
-import commands
 import pytest
+from support import commands
 
-from worldmodels import compute
-from worldmodels.errors import UserError
+from worldmodels.runtime import devices
+from worldmodels.runtime.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_jax_that_cannot_start_by_itself_is_told_what_to_set(monkeypatch):
     monkeypatch.setattr(jax, "devices", fail)
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     with pytest.raises(UserError, match=r"'cuda': no memory.*set JAX_PLATFORMS=cpu"):
-        compute.prepare("float32")
+        devices.prepare("float32")
 
 
 @pytest.fixture
@@ -55,17 +55,17 @@ def jax_settings(monkeypatch):
 def place_of(variables, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, str(value))
-    compute.keep_programs()
+    devices.keep_programs()
 
 
 def test_programs_are_kept_below_the_users_cache(jax_settings, monkeypatch, tmp_path):
     place_of({"XDG_CACHE_HOME": tmp_path / "x"}, monkeypatch)
-    kept = tmp_path / "x" / "worldmodels" / compute.processor()
+    kept = tmp_path / "x" / "worldmodels" / devices.processor()
     assert jax_settings["jax_compilation_cache_dir"] == str(kept)
     assert not list(kept.iterdir())
     # By the rules of these directories a relative one counts as none.
     place_of({"XDG_CACHE_HOME": "relative", "HOME": tmp_path / "home"}, monkeypatch)
-    kept = tmp_path / "home" / ".cache" / "worldmodels" / compute.processor()
+    kept = tmp_path / "home" / ".cache" / "worldmodels" / devices.processor()
     assert jax_settings["jax_compilation_cache_dir"] == str(kept)
     assert "jax_enable_compilation_cache" not in jax_settings
 
@@ -106,8 +106,8 @@ def test_a_user_without_a_home_is_told_too(jax_settings, monkeypatch, capsys):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(compute.Path, "home", homeless)
-    compute.keep_programs()
+    monkeypatch.setattr(devices.Path, "home", homeless)
+    devices.keep_programs()
     assert "a cache cannot be written (Could not det" in capsys.readouterr().err
     assert jax_settings["jax_enable_compilation_cache"] is False
 
@@ -124,9 +124,9 @@ def test_a_cache_elsewhere_than_on_a_disk_is_left_to_jax(
 def test_a_quota_bounds_the_threads_of_jax(jax_settings, monkeypatch, tmp_path):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("PJRT_NPROC", raising=False)
-    monkeypatch.setattr(compute, "cpu_quota", lambda: None)
-    compute.prepare("float32")
+    monkeypatch.setattr(devices, "cpu_quota", lambda: None)
+    devices.prepare("float32")
     assert "PJRT_NPROC" not in os.environ
-    monkeypatch.setattr(compute, "cpu_quota", lambda: 0.5)
-    compute.prepare("float32")
+    monkeypatch.setattr(devices, "cpu_quota", lambda: 0.5)
+    devices.prepare("float32")
     assert os.environ.pop("PJRT_NPROC") == "1"

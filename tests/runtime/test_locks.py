@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from worldmodels import locks
+from worldmodels.runtime import locks
 
 
 def test_one_has_it_until_it_is_closed(tmp_path):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from worldmodels import lists
-from worldmodels.arguments import parser
-from worldmodels.errors import UserError
+from worldmodels.commands import parser
+from worldmodels.runtime import path_lists
+from worldmodels.runtime.errors import UserError
 
 MANY = [f"results/long/round-0/latents/shard-{n:03d}.zarr" for n in range(4000)]
 
@@ -102,26 +102,28 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, kind, problem):
 def test_a_name_that_is_none_is_refused():
     for name in ("@", "@a\0b", "@" + "n" * 5000):
         with pytest.raises(UserError, match="after @ give a file"):
-            lists.expanded([name])
+            path_lists.expanded([name])
 
 
 def test_few_paths_are_words(tmp_path):
-    assert lists.words(["a b", "c"], tmp_path, keep=True) == "'a b' c"
+    assert path_lists.words(["a b", "c"], tmp_path, keep=True) == "'a b' c"
     assert not list(tmp_path.iterdir())
 
 
 def test_many_paths_are_a_file_that_reads_as_they_were(tmp_path):
     folder = tmp_path / "with a space"
-    (word,) = shlex.split(lists.words(MANY, folder, keep=True))
-    assert lists.expanded([word]) == MANY
+    (word,) = shlex.split(path_lists.words(MANY, folder, keep=True))
+    assert path_lists.expanded([word]) == MANY
     (file,) = folder.iterdir()  # and nothing half written beside it
     before = file.stat()
-    assert lists.words(MANY, folder, keep=True) == shlex.quote(word)
+    assert path_lists.words(MANY, folder, keep=True) == shlex.quote(word)
     assert file.stat() == before
 
 
 def test_another_list_is_another_file_and_words_alone_are_none(tmp_path):
-    some = {lists.words(paths, tmp_path, keep=False) for paths in (MANY, MANY[:-1])}
+    some = {
+        path_lists.words(paths, tmp_path, keep=False) for paths in (MANY, MANY[:-1])
+    }
     assert len(some) == 2
     assert not list(tmp_path.iterdir())
     assert all(len(word) < 200 for word in some)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from worldmodels import logs, progress
-from worldmodels.progress import Progress
+from worldmodels.runtime import logs, progress
+from worldmodels.runtime.progress import Progress
 
 
 class Terminal(io.StringIO):

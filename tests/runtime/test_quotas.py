@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from worldmodels import compute
-from worldmodels.quotas import tightest
+from worldmodels.runtime import devices
+from worldmodels.runtime.quotas import tightest
 
 
 def tree(place, files):
@@ -87,15 +87,15 @@ def test_the_least_memory_up_to_the_root_binds(groups, files, limit, tmp_path):
     ("quota", "cores"), [(None, 8), (2.0, 2), (1.5, 2), (0.1, 1), (64.0, 8)]
 )
 def test_cores_are_those_that_the_quota_leaves(quota, cores, monkeypatch):
-    monkeypatch.setattr(compute, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(devices, "cpu_quota", lambda: quota)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(8), raising=False)
-    assert compute.cores() == cores
+    assert devices.cores() == cores
 
 
 def test_cores_are_counted_where_there_is_neither_affinity_nor_a_quota(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(compute, "cpu_quota", lambda: None)
+    monkeypatch.setattr(devices, "cpu_quota", lambda: None)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert compute.cores() == 3
+    assert devices.cores() == 3
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert compute.cores() == 1
+    assert devices.cores() == 1

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from worldmodels.errors import UserError
-from worldmodels.randomness import (
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import (
     MAX_EPISODES,
     MAX_ROUNDS,
     MAX_SEED,

@@ -3,9 +3,9 @@
 import signal
 
 import pytest
-from test_training import UPDATE, assert_same, fit, stream
+from support.regression import UPDATE, assert_same, fit, stream
 
-from worldmodels.training import TrainState
+from worldmodels.training.loop import TrainState
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import commands
 import pytest
-import small_store
+from support import commands, small_store
 
-from worldmodels import cli, streams
-from worldmodels.errors import UserError
+from worldmodels import cli
+from worldmodels.runtime import streams
+from worldmodels.runtime.errors import UserError
 
 STRANGE = "w\u00f6rld\udcff\x1b[31m.zarr"  # not of ASCII, not of UTF-8, not of a text
 ESCAPED = r"w\xf6rld\udcff\x1b[31m.zarr"

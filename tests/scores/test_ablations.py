@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic
 from scipy import stats
+from support import synthetic
 
-from worldmodels.ablations import ABLATIONS, folder, trainings
-from worldmodels.config import load
-from worldmodels.errors import UserError
+from worldmodels.experiment.ablations import ABLATIONS, folder, trainings
+from worldmodels.experiment.config import load
+from worldmodels.experiment.runs import by_folder, whole
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores.statistics import over_trainings
 from worldmodels.stages import ablations
-from worldmodels.statistics import over_trainings
-from worldmodels.trainings import by_folder, whole
 
 CONFIG = {
     "experiment": "small",

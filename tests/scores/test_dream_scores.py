@@ -4,19 +4,22 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import dream_stores
 import jax
 import numpy as np
 import pytest
-from dream_stores import EPISODES, SETTINGS, STEPS
+from support import dream_stores
+from support.dream_stores import EPISODES, SETTINGS, STEPS
 
-from worldmodels import dreaming, report, simulation, trained
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.randomness import Purpose, episode_seeds
+from worldmodels.report import overview
 from worldmodels.report.rounds import group
-from worldmodels.stages import evaluate, export
-from worldmodels.statistics import summarise
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.scores.statistics import summarise
+from worldmodels.stages import export
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import evaluate
 
 pytestmark = pytest.mark.slow  # C is evolved first
 
@@ -41,11 +44,11 @@ def test_the_selected_mean_dreams_of_the_test_seeds(stores, block, scores):
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
     for where in ("dream", "agent"):
         np.testing.assert_array_equal(scores.read(f"{where}/seed"), seeds)
-    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
-    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
-    mean, _ = trained.best_controller([block])
-    returns = dreaming.returns(
-        simulation.devices(), world, agent.controller, mean[None], seeds, STEPS
+    world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
+    mean, _ = networks.best_controller([block])
+    returns = in_dream.returns(
+        in_simulator.devices(), world, agent.controller, mean[None], seeds, STEPS
     )
     np.testing.assert_array_equal(scores.read("dream/returns"), returns[0])
     assert np.ptp(returns) > 0
@@ -85,13 +88,13 @@ def test_an_agent_store_dreams_as_it_was_trained_to(stores, block, tmp_path, cap
     assert "latents" in open_artifact(agent).attributes["inputs"]
     evaluate.run(pretrained=agent, episodes=EPISODES, backend="dream", out=out)
     store = open_artifact(out, "evaluation")
-    world = trained.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
     world = replace(world, params=jax.tree.map(rounded, world.params))
-    linear = trained.load_agent(stores.vision, stores.memory, block.config)[0]
-    mean = rounded(trained.best_controller([block])[0])
+    linear = networks.load_agent(stores.vision, stores.memory, block.config)[0]
+    mean = rounded(networks.best_controller([block])[0])
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
-    returns = dreaming.returns(
-        simulation.devices(), world, linear.controller, mean[None], seeds, STEPS
+    returns = in_dream.returns(
+        in_simulator.devices(), world, linear.controller, mean[None], seeds, STEPS
     )
     np.testing.assert_array_equal(store.read("dream/returns"), returns[0])
     assert store.config["temperature"] == SETTINGS.temperature
@@ -116,7 +119,7 @@ def test_an_agent_store_is_scored_wherever_it_can_be(stores, block, tmp_path, ca
 
 
 def test_a_run_ends_with_the_dreams_score_beside_the_games(scores):
-    _, _, line, _ = report.summary(group([scores]), Path("x")).splitlines()
+    _, _, line, _ = overview.summary(group([scores]), Path("x")).splitlines()
     real, dreamt = (scores.read(f"{where}/returns") for where in ("agent", "dream"))
     found, gap = summarise(dreamt), summarise(dreamt - real)
     assert line.startswith(

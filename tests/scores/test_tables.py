@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from worldmodels import tables
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores import tables
 
 
 def test_a_table_lies_beside_the_same_as_json(tmp_path, capsys):

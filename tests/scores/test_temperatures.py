@@ -3,20 +3,22 @@
 import json
 from dataclasses import replace
 
-import dream_stores
 import numpy as np
 import pytest
+from support import dream_stores
 
-from worldmodels import cli, publication, report
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.config import load
-from worldmodels.errors import UserError
+from worldmodels import cli
+from worldmodels.experiment.config import load
+from worldmodels.experiment.runs import by_folder, whole
+from worldmodels.experiment.temperatures import folder, trainings
+from worldmodels.report import overview
 from worldmodels.report.rounds import group
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores.statistics import summarise
+from worldmodels.scores.temperatures import read
 from worldmodels.stages import temperatures as stage
-from worldmodels.statistics import summarise
-from worldmodels.sweep import read
-from worldmodels.temperatures import folder, trainings
-from worldmodels.trainings import by_folder, whole
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, open_artifact
 
 CONFIG = {
     "experiment": "small",
@@ -167,7 +169,7 @@ def test_what_cannot_be_compared_is_refused(swept, stores, tmp_path):
 
 
 def test_the_report_has_the_table_and_its_picture(swept, stores):
-    page = report.html(group([*stores.controller]), lambda: None, read(swept))
+    page = overview.html(group([*stores.controller]), lambda: None, read(swept))
     section = page[page.index('<section id="temperatures"') :].split("</section>")[0]
     cells = ("0.1", "100.0", "100.0 to 100.0", "16.0", "5.3", "+84.0", "random policy")
     for cell in cells:
@@ -175,7 +177,7 @@ def test_the_report_has_the_table_and_its_picture(swept, stores):
     assert "at 0.1 100.0 in the dream and 16.0 in the game" in section
     assert "data:image/svg+xml;base64," in section
     assert 'href="#temperatures"' in page
-    without = report.html(group([*stores.controller]), lambda: None)
+    without = overview.html(group([*stores.controller]), lambda: None)
     assert 'id="temperatures"' not in without
 
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from searches import ellipsoid, generation, rosenbrock, sphere
+from support.searches import ellipsoid, generation, rosenbrock, sphere
 
-from worldmodels import evolution
-from worldmodels.evolution import Evolution
+from worldmodels.search import cma_es
+from worldmodels.search.cma_es import Evolution
 
 PYCMA = {"verbose": -9, "AdaptSigma": cma.sigma_adaptation.CMAAdaptSigmaCSA}
 
@@ -31,7 +31,7 @@ def pycma(population, mean, sigma, seed):
 )
 def test_constants_are_those_of_pycma(population, dimension):
     """Not above P = 2 D: there pycma 4.5 bounds c_sigma and damps more than before."""
-    ours = evolution.constants(population, dimension)
+    ours = cma_es.constants(population, dimension)
     theirs = cma.CMAEvolutionStrategy(
         dimension * [0.0], 0.1, PYCMA | {"popsize": population}
     )
@@ -54,19 +54,19 @@ def test_constants_are_those_of_pycma(population, dimension):
 
 def test_rank_one_learns_more_slowly_below_six_candidates():
     expected = cma.CMAEvolutionStrategy(20 * [0.0], 0.1, PYCMA | {"popsize": 4}).sp.c1
-    assert evolution.constants(4, 20).c_1 == pytest.approx(expected, rel=1e-12)
+    assert cma_es.constants(4, 20).c_1 == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 10, 867])
 def test_chi_n_is_the_mean_length_of_a_normal_vector(dimension):
     expected = scipy.stats.chi(dimension).mean()
-    assert evolution.constants(8, dimension).chi_n == pytest.approx(expected, rel=1e-10)
+    assert cma_es.constants(8, dimension).chi_n == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("population", [2, 3, 4])
 def test_the_smallest_populations_run(population):
     es = Evolution(population, 5, 0.3)
-    state = evolution.initial(es, jnp.ones(5))
+    state = cma_es.initial(es, jnp.ones(5))
     for _ in range(20):
         state = generation(es, jax.random.key(0), state, sphere)
     assert all(np.isfinite(value).all() for value in state)
@@ -84,7 +84,7 @@ def test_each_step_equals_that_of_pycma(population, dimension):
     """
     es = Evolution(population, dimension, 0.3)
     theirs = pycma(population, dimension * [1.0], 0.3, seed=19)
-    state = evolution.initial(es, np.ones(dimension))
+    state = cma_es.initial(es, np.ones(dimension))
     state = state._replace(  # pycma starts at a slightly uneven C
         C=jnp.array(theirs.sm.C), B=jnp.array(theirs.sm.B), D=jnp.array(theirs.sm.D)
     )
@@ -94,8 +94,8 @@ def test_each_step_equals_that_of_pycma(population, dimension):
         losses = ellipsoid(candidates - 0.2)
         theirs.tell(list(candidates), list(losses))
         before = state.path_c
-        state = evolution.tell(es, state, candidates, -losses)
-        decay = 1 - evolution.constants(population, dimension).c_c
+        state = cma_es.tell(es, state, candidates, -losses)
+        decay = 1 - cma_es.constants(population, dimension).c_c
         stalls += np.allclose(state.path_c, decay * before)
         np.testing.assert_allclose(state.mean, theirs.mean, rtol=1e-9)
         np.testing.assert_allclose(state.sigma, theirs.sigma, rtol=1e-7)
@@ -110,10 +110,10 @@ def test_candidates_have_the_moments_of_the_distribution():
     es = Evolution(50_000, 4, 0.7)
     root = np.random.default_rng(0).normal(size=(4, 4))
     C = jnp.asarray(root @ root.T, jnp.float32)
-    B, D = evolution.decompose(C)
+    B, D = cma_es.decompose(C)
     mean = jnp.array([1.0, -2.0, 0.0, 5.0])
-    state = evolution.initial(es, mean)._replace(C=C, B=B, D=D)
-    candidates, after = evolution.ask(es, jax.random.key(1), state)
+    state = cma_es.initial(es, mean)._replace(C=C, B=B, D=D)
+    candidates, after = cma_es.ask(es, jax.random.key(1), state)
     candidates = np.asarray(candidates, np.float64)
     covariance = 0.7**2 * np.asarray(C)
     # The standard error of a covariance of normals is sqrt((c_ij^2 + c_ii c_jj) / P).
@@ -128,32 +128,32 @@ def test_candidates_have_the_moments_of_the_distribution():
 
 @pytest.mark.parametrize("levels", [1, 2, 5, 1000])
 def test_rank_weights_equal_a_loop_with_ties(levels):
-    weights = evolution.constants(16, 10).weights.astype(np.float32)
+    weights = cma_es.constants(16, 10).weights.astype(np.float32)
     fitness = np.random.default_rng(levels).integers(levels, size=16)
     expected = np.empty(16)
     for rank, candidate in enumerate(sorted(range(16), key=lambda i: (-fitness[i], i))):
         expected[candidate] = weights[rank]
-    given = evolution.rank_weights(jnp.asarray(weights), jnp.asarray(fitness))
+    given = cma_es.rank_weights(jnp.asarray(weights), jnp.asarray(fitness))
     np.testing.assert_allclose(given, expected, rtol=1e-6)
     assert given[given > 0].sum() == pytest.approx(1, rel=1e-6)
 
 
 def test_the_mean_moves_to_the_larger_fitness():
     es = Evolution(32, 3, 0.1)
-    state = evolution.initial(es, np.zeros(3))
-    candidates, state = evolution.ask(es, jax.random.key(0), state)
-    after = evolution.tell(es, state, candidates, candidates @ jnp.array([1.0, 0, 0]))
+    state = cma_es.initial(es, np.zeros(3))
+    candidates, state = cma_es.ask(es, jax.random.key(0), state)
+    after = cma_es.tell(es, state, candidates, candidates @ jnp.array([1.0, 0, 0]))
     assert after.mean[0] > 0.05
 
 
 def test_only_the_order_of_the_fitness_matters():
     es = Evolution(16, 10, 0.3)
-    candidates, state = evolution.ask(
-        es, jax.random.key(0), evolution.initial(es, jnp.zeros(10))
+    candidates, state = cma_es.ask(
+        es, jax.random.key(0), cma_es.initial(es, jnp.zeros(10))
     )
     fitness = jax.random.permutation(jax.random.key(1), jnp.arange(16.0)) - 8
-    plain = evolution.tell(es, state, candidates, fitness)
-    cubed = evolution.tell(es, state, candidates, fitness**3 + 100)
+    plain = cma_es.tell(es, state, candidates, fitness)
+    cubed = cma_es.tell(es, state, candidates, fitness**3 + 100)
     assert jax.tree.all(jax.tree.map(np.array_equal, plain, cubed))
 
 
@@ -161,7 +161,7 @@ def test_a_singular_covariance_stays_usable():
     direction = jnp.arange(1.0, 9.0)
     for scale in (1e-20, 1.0, 1e20):  # the floor is relative
         C = scale * jnp.outer(direction, direction)
-        B, D = evolution.decompose(C)
+        B, D = cma_es.decompose(C)
         assert (D > 0).all()
         np.testing.assert_allclose((B * D**2) @ B.T / scale, C / scale, atol=1e-3)
 
@@ -170,7 +170,7 @@ def test_the_axes_are_renewed_every_few_generations():
     es = Evolution(8, 60, 0.3)
     gap = es.generations_between_decompositions
     assert gap == 2
-    state = evolution.initial(es, jnp.ones(60))
+    state = cma_es.initial(es, jnp.ones(60))
     for number in range(1, 2 * gap + 1):
         after = generation(es, jax.random.key(0), state, ellipsoid)
         assert np.array_equal(after.D, state.D) == (number % gap != 0)
@@ -184,14 +184,14 @@ def test_the_axes_are_renewed_every_few_generations():
 def ours_until(objective, population, mean, sigma, target, seeds):
     """Return the generations that each seed needs to sample a loss below `target`."""
     es = Evolution(population, len(mean), sigma)
-    start = evolution.initial(es, mean)
+    start = cma_es.initial(es, mean)
 
     def step(carry):
         state, key, _ = carry
         key, ask_key = jax.random.split(key)
-        candidates, state = evolution.ask(es, ask_key, state)
+        candidates, state = cma_es.ask(es, ask_key, state)
         losses = objective(candidates)
-        return evolution.tell(es, state, candidates, -losses), key, losses.min()
+        return cma_es.tell(es, state, candidates, -losses), key, losses.min()
 
     @jax.jit
     def run(key):
@@ -246,13 +246,13 @@ def test_a_flat_fitness_leaves_the_step_size(population, dimension):
     @jax.jit
     def run(state, key):
         def step(state, key):
-            candidates, state = evolution.ask(es, key, state)
-            state = evolution.tell(es, state, candidates, flat)
+            candidates, state = cma_es.ask(es, key, state)
+            state = cma_es.tell(es, state, candidates, flat)
             return state, state.sigma
 
         return jax.lax.scan(step, state, jax.random.split(key, 200))[1]
 
-    start = evolution.initial(es, jnp.zeros(dimension))
+    start = cma_es.initial(es, jnp.zeros(dimension))
     for seed in range(3):
         sigmas = run(start, jax.random.key(seed)) / es.sigma
         assert 0.2 < sigmas.min() <= sigmas.max() < 5
@@ -265,14 +265,14 @@ def test_ties_at_the_longest_survival_are_as_good_as_any_order():
     than it does where nobody is tied; each within five standard errors.
     """
     es, searches = Evolution(16, 5, 0.5), 4000
-    start = evolution.initial(es, jnp.zeros(5))
+    start = cma_es.initial(es, jnp.zeros(5))
 
     @partial(jax.vmap, in_axes=(0, None))
     def told(key, longest):
         of_candidates, of_luck = jax.random.split(key)
-        candidates, state = evolution.ask(es, of_candidates, start)
+        candidates, state = cma_es.ask(es, of_candidates, start)
         survival = 1000 * jax.random.exponential(of_luck, (16,))
-        state = evolution.tell(es, state, candidates, jnp.minimum(survival, longest))
+        state = cma_es.tell(es, state, candidates, jnp.minimum(survival, longest))
         return state.mean, jnp.log(state.sigma)
 
     keys = jax.random.split(jax.random.key(0), searches)
@@ -289,7 +289,7 @@ def test_ties_at_the_longest_survival_are_as_good_as_any_order():
 def test_a_coarse_fitness_is_climbed():
     """Twelve levels at most, so that most candidates of a generation are tied."""
     es = Evolution(16, 10, 0.3)
-    state = evolution.initial(es, jnp.ones(10))
+    state = cma_es.initial(es, jnp.ones(10))
     for _ in range(150):
         state = generation(
             es, jax.random.key(0), state, lambda x: jnp.clip(sphere(x) // 1, 0, 12)

@@ -6,43 +6,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from searches import ellipsoid, generation, sphere
+from support.searches import ellipsoid, generation, sphere
 
-from worldmodels import evolution
-from worldmodels.errors import UserError
-from worldmodels.evolution import Evolution
+from worldmodels.runtime.errors import UserError
+from worldmodels.search import cma_es
+from worldmodels.search.cma_es import Evolution
 
 
 def test_a_stored_search_resumes_bit_for_bit(tmp_path):
     es = Evolution(8, 60, 0.3)
     key = jax.random.key(0)
-    state = evolution.initial(es, jnp.ones(60))
+    state = cma_es.initial(es, jnp.ones(60))
     for number in range(12):
         if number == 5:  # between two decompositions
-            np.savez(tmp_path / "state.npz", **evolution.state_to_arrays(state))
+            np.savez(tmp_path / "state.npz", **cma_es.state_to_arrays(state))
         state = generation(es, key, state, ellipsoid)
     with np.load(tmp_path / "state.npz") as stored:
-        resumed = evolution.state_from_arrays(dict(stored))
+        resumed = cma_es.state_from_arrays(dict(stored))
     assert int(resumed.generation) == 5
     for _ in range(7):
         resumed = generation(Evolution(8, 60, 0.3), key, resumed, ellipsoid)
-    for name, value in evolution.state_to_arrays(state).items():
+    for name, value in cma_es.state_to_arrays(state).items():
         np.testing.assert_array_equal(getattr(resumed, name), value, err_msg=name)
         assert getattr(resumed, name).dtype == value.dtype
 
 
 def test_a_second_search_of_a_size_does_not_compile_again(monkeypatch):
     traces = []
-    decompose = evolution.decompose
+    decompose = cma_es.decompose
 
     def counted(C):
         traces.append(C.shape)
         return decompose(C)
 
-    monkeypatch.setattr(evolution, "decompose", counted)
+    monkeypatch.setattr(cma_es, "decompose", counted)
     for sigma in (0.1, 0.2):
         es = Evolution(9, 13, sigma)
-        state = evolution.initial(es, jnp.zeros(13))
+        state = cma_es.initial(es, jnp.zeros(13))
         for _ in range(3):
             state = generation(es, jax.random.key(0), state, sphere)
     assert traces == [(13, 13)]
@@ -52,7 +52,7 @@ def test_a_second_search_of_a_size_does_not_compile_again(monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_mean_decides_the_dtype(dtype):
     es = Evolution(8, 5, 0.1)
-    state = evolution.initial(es, np.zeros(5, dtype))
+    state = cma_es.initial(es, np.zeros(5, dtype))
     state = generation(es, jax.random.key(0), state, sphere)
     assert {value.dtype for value in state[:-1]} == {np.dtype(dtype)}
 
@@ -60,15 +60,15 @@ def test_the_mean_decides_the_dtype(dtype):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_fitness_that_is_not_finite_is_refused(bad):
     fitness = np.arange(64.0)
-    evolution.check_fitness(fitness, "generation 3 of round 0")
+    cma_es.check_fitness(fitness, "generation 3 of round 0")
     fitness[7] = bad
     with pytest.raises(UserError, match=r"1 of 64 .*generation 3 of round 0.* 7 \("):
-        evolution.check_fitness(fitness, "generation 3 of round 0")
+        cma_es.check_fitness(fitness, "generation 3 of round 0")
 
 
 def test_a_wholly_bad_generation_is_one_short_sentence():
     with pytest.raises(UserError, match=r"64 of 64 .* and 56 more") as error:
-        evolution.check_fitness(jnp.full(64, jnp.nan), "generation 0 of round 1")
+        cma_es.check_fitness(jnp.full(64, jnp.nan), "generation 0 of round 1")
     assert len(str(error.value)) < 400
 
 
@@ -90,14 +90,12 @@ def test_impossible_searches_are_refused(population, dimension, sigma, named):
 @pytest.mark.parametrize("mean", [np.zeros(9), np.zeros((1, 10)), np.full(10, np.nan)])
 def test_an_impossible_start_is_refused(mean):
     with pytest.raises(UserError, match="10 finite numbers"):
-        evolution.initial(Evolution(8, 10, 0.1), mean)
+        cma_es.initial(Evolution(8, 10, 0.1), mean)
 
 
 def test_a_damaged_store_is_refused():
-    arrays = evolution.state_to_arrays(
-        evolution.initial(Evolution(8, 10, 0.1), np.zeros(10))
-    )
+    arrays = cma_es.state_to_arrays(cma_es.initial(Evolution(8, 10, 0.1), np.zeros(10)))
     with pytest.raises(UserError, match="lacks path_c"):
-        evolution.state_from_arrays({k: v for k, v in arrays.items() if k != "path_c"})
+        cma_es.state_from_arrays({k: v for k, v in arrays.items() if k != "path_c"})
     with pytest.raises(UserError, match=r"C has shape \(9, 10\)"):
-        evolution.state_from_arrays(arrays | {"C": arrays["C"][:9]})
+        cma_es.state_from_arrays(arrays | {"C": arrays["C"][:9]})

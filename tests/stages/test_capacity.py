@@ -2,13 +2,13 @@
 
 import resource
 
-import commands
 import pytest
+from support import commands
 
-from worldmodels import room
-from worldmodels.errors import UserError
-from worldmodels.room import Room
-from worldmodels.settings import Run, Vision
+from worldmodels.experiment.settings import Run, Vision
+from worldmodels.runtime.errors import UserError
+from worldmodels.stages import capacity
+from worldmodels.stages.capacity import Room
 
 MB = 10**6
 
@@ -17,7 +17,7 @@ MB = 10**6
 def little(monkeypatch):
     """A machine of 100 MB."""
     there = Room(100 * MB, "this machine has")
-    monkeypatch.setattr(room, "available", lambda: there)
+    monkeypatch.setattr(capacity, "available", lambda: there)
 
 
 def refused(tmp_path, stage, *arguments) -> str:
@@ -56,22 +56,22 @@ def test_the_data_that_is_there_counts(monkeypatch, stores):
     """Six short episodes fit where a buffer of as many as it holds would not."""
     sections = [Run(), Vision(buffer_episodes=100_000, epochs=1)]
     paths = [store.path for store in stores.rollouts]
-    monkeypatch.setattr(room, "available", lambda: Room(1700 * MB, "here are"))
-    room.check("vision", sections, {"rollouts": paths, "round": 0})
+    monkeypatch.setattr(capacity, "available", lambda: Room(1700 * MB, "here are"))
+    capacity.check("vision", sections, {"rollouts": paths, "round": 0})
     with pytest.raises(UserError, match=r"and here are 1.7 GB; lower vision.buffer"):
-        room.check("vision", sections, {"rollouts": paths * 3000, "round": 0})
+        capacity.check("vision", sections, {"rollouts": paths * 3000, "round": 0})
 
 
 def test_the_least_limit_is_what_there_is(monkeypatch):
     """Of the control group, of the machine and of ulimit."""
     limits = {"group": None, "ulimit": resource.RLIM_INFINITY}
-    monkeypatch.setattr(room, "memory_limit", lambda: limits["group"])
+    monkeypatch.setattr(capacity, "memory_limit", lambda: limits["group"])
     monkeypatch.setattr(resource, "getrlimit", lambda which: (limits["ulimit"], -1))
-    whole = room.available()
+    whole = capacity.available()
     assert whole.source == "this machine has"
     limits["group"] = 2**62  # as version 1 says that there is none
-    assert room.available() == whole
+    assert capacity.available() == whole
     limits["group"] = 5 * MB
-    assert room.available() == Room(5 * MB, "its control group may have")
+    assert capacity.available() == Room(5 * MB, "its control group may have")
     limits["ulimit"] = 3 * MB
-    assert room.available() == Room(3 * MB, "ulimit -v allows")
+    assert capacity.available() == Room(3 * MB, "ulimit -v allows")

@@ -3,15 +3,18 @@
 import jax
 import numpy as np
 import pytest
-import synthetic
+from support import synthetic
 
-from worldmodels import cli, memory, publication, trained, vision
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.controller import Controller
-from worldmodels.errors import UserError
-from worldmodels.flags import recorded, sections_of
-from worldmodels.settings import Round, Run
-from worldmodels.stages import export, inspect
+from worldmodels import cli
+from worldmodels.experiment.flags import recorded, sections_of
+from worldmodels.experiment.settings import Round, Run
+from worldmodels.models import memory, vision
+from worldmodels.models.controller import Controller
+from worldmodels.runtime.errors import UserError
+from worldmodels.stages import export
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.tools import inspect
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,8 @@ def within_half_precision(loaded, stored) -> bool:
 
 
 def test_every_parameter_comes_back_in_single_precision(stores, exported):
-    _, weights, controller, _ = trained.load_pretrained(exported.path)
-    best, _ = trained.best_controller(stores.controller)
+    _, weights, controller, _ = networks.load_pretrained(exported.path)
+    best, _ = networks.best_controller(stores.controller)
     stored = [stores.vision.tree("params"), stores.memory.tree("params"), best]
     loaded = [weights.vision, weights.memory, controller]
     assert jax.tree.structure(loaded) == jax.tree.structure(stored)
@@ -42,8 +45,8 @@ def test_every_parameter_comes_back_in_single_precision(stores, exported):
 
 
 def test_the_agent_has_the_shapes_and_settings_of_its_stages(stores, exported):
-    agent, _, controller, config = trained.load_pretrained(exported.path)
-    expected, _ = trained.load_agent(
+    agent, _, controller, config = networks.load_pretrained(exported.path)
+    expected, _ = networks.load_agent(
         stores.vision, stores.memory, stores.controller[0].config
     )
     assert agent == expected
@@ -115,8 +118,8 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
         memory=mind.path,
         out=out,
     )
-    agent, *values, config = trained.load_pretrained(out)
-    expected, *others, _ = trained.load_pretrained(exported.path)
+    agent, *values, config = networks.load_pretrained(out)
+    expected, *others, _ = networks.load_pretrained(exported.path)
     assert config["vision"]["dtype"] == "float64"
     assert agent == expected
     assert jax.tree.all(jax.tree.map(np.array_equal, values, others))
@@ -136,11 +139,11 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
 
     config, writer = create("vision", {}, {})
     with writer as store:
-        model = trained.vision_model(config)
+        model = networks.vision_model(config)
         store.tree("params", vision.initial(jax.random.key(0), model))
     config, writer = create("memory", {"latent_size": 32, "action_size": 3}, {})
     with writer as store:
-        model = trained.memory_model(config)
+        model = networks.memory_model(config)
         store.tree("params", memory.initial(jax.random.key(0), model))
     eyes, mind = (open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory"))
     inputs = {"vision": eyes, "memory": mind}
@@ -157,7 +160,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
     export.run(controller=[block], **files, out=out)
     files = [path for path in out.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 12e6
-    _, weights, *_ = trained.load_pretrained(out)
+    _, weights, *_ = networks.load_pretrained(out)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
     assert parameters == 4_348_547 + 422_368  # of V and of M, paper, A.1 and A.2
 
@@ -185,9 +188,9 @@ def test_v_and_m_must_be_those_that_c_was_evolved_with(stores, tmp_path):
 
 def test_another_kind_or_nothing_is_no_pretrained_agent(stores, tmp_path):
     with pytest.raises(UserError, match="vision store; an agent store is needed here"):
-        trained.load_pretrained(stores.vision.path)
+        networks.load_pretrained(stores.vision.path)
     with pytest.raises(UserError, match="no pretrained agent is there"):
-        trained.load_pretrained(tmp_path / "agent.zarr")
+        networks.load_pretrained(tmp_path / "agent.zarr")
 
 
 def test_the_command_makes_it(stores, exported, tmp_path, capsys):

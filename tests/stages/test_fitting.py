@@ -1,13 +1,14 @@
 """The stages that train V and M: their curves, their first weights, their failures."""
 
-import commands
 import jax
 import numpy as np
 import pytest
+from support import commands
 
-from worldmodels import memory, trained
-from worldmodels.artifacts import open_artifact
-from worldmodels.randomness import key_for
+from worldmodels.models import memory
+from worldmodels.runtime.randomness import key_for
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
 
 
 def test_histories_hold_every_update(learnt):
@@ -25,7 +26,7 @@ def test_an_untrained_memory_has_its_initial_weights(learnt, tmp_path):
     files = ["--latents", *learnt.latents, "--checkpoint", tmp_path / "u.ckpt"]
     commands.call("memory", *commands.MEMORY, "--epochs=0", *files, "--out", out)
     store = open_artifact(out, "memory")
-    model = trained.memory_model(store.config)
+    model = networks.memory_model(store.config)
     expected = memory.initial(key_for(0, 0, "memory weights"), model)
     jax.tree.map(np.testing.assert_array_equal, store.tree("params"), expected)
     assert store.array("history/nll").shape == (1,)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldmodels import publication
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.errors import UserError
-from worldmodels.packing import PackedStream
-from worldmodels.settings import Memory, Run
+from worldmodels.experiment.settings import Memory, Run
+from worldmodels.runtime.errors import UserError
 from worldmodels.stages import memory
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.training.packing import PackedStream
 
 EPISODES, LONGEST, Z = 12, 70, 3
 SIZES = {"hidden_size": 6, "mixtures": 2, "batch_size": 3}

@@ -4,10 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
-import commands
 import pytest
+from support import commands
 
-from worldmodels.artifacts import open_artifact
+from worldmodels.stores.artifact import open_artifact
 
 
 @pytest.mark.parametrize(

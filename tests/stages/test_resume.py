@@ -8,12 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import commands
 import numpy as np
 import pytest
+from support import commands
 
-from worldmodels.artifacts import open_artifact
-from worldmodels.checkpoints import Checkpoint
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.checkpoint import Checkpoint
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from types import SimpleNamespace
 
-import commands
 import numpy as np
 import pytest
+from support import commands
 
-from worldmodels import excerpts
-from worldmodels.artifacts import open_artifact
-from worldmodels.randomness import Purpose, episode_seeds, purpose_of
+from worldmodels.runtime.randomness import Purpose, episode_seeds, purpose_of
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.training import excerpts
 
 BACKENDS = ("simulator", "gymnasium")
 
@@ -125,10 +125,10 @@ def test_a_step_holds_what_was_seen_then_done_then_paid(pipeline, backend):
 
 def replay(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Drive actions [T, A] in gymnasium; frames [T, 64, 64, 3] and rewards [T]."""
-    from worldmodels import drives
     from worldmodels.environments import EnvironmentSpec
+    from worldmodels.rollout import replay
 
-    again = drives.replay(EnvironmentSpec(max_steps=24), seed, actions)
+    again = replay.replay(EnvironmentSpec(max_steps=24), seed, actions)
     return again.frames, again.rewards
 
 
@@ -137,11 +137,11 @@ def simulate(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from worldmodels import simulation
     from worldmodels.environments.carracing import rendering, simulator
+    from worldmodels.rollout import in_simulator
 
     # Four tracks as the shard's, whose program is there; only the first is driven on.
-    world = simulation.fresh(np.arange(seed, seed + 4))
+    world = in_simulator.fresh(np.arange(seed, seed + 4))
 
     @jax.jit
     def drive(world, actions):
@@ -167,11 +167,12 @@ def test_a_shard_does_not_depend_on_the_others(pipeline, backend, tmp_path):
 
 
 def test_latents_are_what_v_sees(made):
-    from worldmodels import trained, vision
+    from worldmodels.models import vision
+    from worldmodels.stores import networks
 
     store = open_artifact(made.latents[0], "latents")
     rollouts = open_artifact(made.shards[0], "rollouts")
-    model, params = trained.load_vision(open_artifact(made.vision, "vision"))
+    model, params = networks.load_vision(open_artifact(made.vision, "vision"))
     mu, logvar = vision.encode(params, model, rollouts.read("frames", 2))
     np.testing.assert_allclose(store.read("mu", 2), mu, atol=2e-3)
     np.testing.assert_allclose(store.read("logvar", 2), logvar, atol=2e-3)
@@ -225,12 +226,13 @@ def test_fitness_is_what_the_stored_candidate_drives(pipeline, backend):
 
 def drive_again(made, block, generation: int, order: slice, backend: str) -> np.ndarray:
     """Return what a generation's stored candidates score on its stored tracks."""
-    from worldmodels import simulation, trained
-    from worldmodels.driving import returns
     from worldmodels.environments import EnvironmentSpec
-    from worldmodels.environments.workers import EnvironmentPool
+    from worldmodels.environments.processes.pool import EnvironmentPool
+    from worldmodels.rollout import in_simulator
+    from worldmodels.rollout.in_gymnasium import returns
+    from worldmodels.stores import networks
 
-    agent, weights = trained.load_agent(
+    agent, weights = networks.load_agent(
         open_artifact(made.vision), open_artifact(made.memory), block.config
     )
     steps = int(block.read("steps")[generation])
@@ -240,7 +242,7 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
         seeds = seeds[order]  # each candidate's own
     drive = agent, weights, population, seeds, steps
     if backend == "simulator":
-        return simulation.returns(simulation.devices(), *drive)
+        return in_simulator.returns(in_simulator.devices(), *drive)
     with EnvironmentPool(EnvironmentSpec(max_steps=24), slots=4, workers=1) as pool:
         return returns(pool, *drive)
 

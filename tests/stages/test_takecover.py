@@ -3,19 +3,19 @@
 import re
 from types import SimpleNamespace
 
-import commands
 import numpy as np
 import pytest
-import synthetic
+from support import commands, synthetic
 
 pytest.importorskip(
     "vizdoom", reason="the game is missing: pip install --editable '.[doom]'"
 )
 
-from worldmodels import trained
-from worldmodels.artifacts import open_artifact
 from worldmodels.environments.games import TAKECOVER
-from worldmodels.stages import drive, evaluate, export
+from worldmodels.stages import export
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import drive, evaluate
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_m_reads_the_raw_action_and_c_has_no_bias(made):
     for name in ("actions", "terminated"):
         np.testing.assert_array_equal(latents.read(name), rolled.read(name))
     vision = open_artifact(made.networks.vision, "vision")
-    agent, _ = trained.load_agent(vision, memory, block.config)
+    agent, _ = networks.load_agent(vision, memory, block.config)
     assert agent.controller.game is TAKECOVER
     # z of 4; c and h of 8.
     assert agent.controller.parameter_count == block.array("mean").shape[1] == 4 + 2 * 8

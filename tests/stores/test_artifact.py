@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from small_store import TREE, refusal
+from support.small_store import TREE, refusal
 
-from worldmodels.artifacts import open_artifact
+from worldmodels.stores.artifact import open_artifact
 
 
 def chunk(store: Path) -> Path:

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 import pytest
 
-from worldmodels import checkpoints
-from worldmodels.artifacts import ArtifactError
-from worldmodels.checkpoints import Checkpoint, open_checkpoint
+from worldmodels.stores import checkpoint as checkpoints
+from worldmodels.stores.artifact import ArtifactError
+from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
 
 STATE = {
     "params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)},
@@ -78,7 +78,7 @@ def test_a_truncated_file_is_ignored(path):
     whole = path.read_bytes()
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
-        assert checkpoints.Checkpoint(path, "abc").load() is None, size
+        assert Checkpoint(path, "abc").load() is None, size
 
 
 def test_a_flipped_byte_anywhere_is_ignored(path):
@@ -88,7 +88,7 @@ def test_a_flipped_byte_anywhere_is_ignored(path):
         damaged = bytearray(whole)
         damaged[place] ^= 0x10
         path.write_bytes(damaged)
-        assert checkpoints.Checkpoint(path, "abc").load() is None, place
+        assert Checkpoint(path, "abc").load() is None, place
 
 
 def test_what_a_power_cut_leaves_is_ignored(path):
@@ -144,7 +144,7 @@ def test_a_link_to_a_checkpoint_is_followed(path, tmp_path):
 SAVER = """
     import sys
     import numpy as np
-    from worldmodels.checkpoints import open_checkpoint
+    from worldmodels.stores.checkpoint import open_checkpoint
     with open_checkpoint(sys.argv[1], "abc") as checkpoint:
         for step in range(10**9):
             checkpoint.save({"step": np.full(2**20, step)})

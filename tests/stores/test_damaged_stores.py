@@ -10,16 +10,15 @@ import shutil
 import socket
 from pathlib import Path
 
-import commands
-import damage
 import numpy as np
 import pytest
 import zarr
-from damage import set_attribute, set_setting
-from small_store import refusal
+from support import commands, damage
+from support.damage import set_attribute, set_setting
+from support.small_store import refusal
 
-from worldmodels.artifacts import open_artifact
-from worldmodels.decoding import content_size
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.decoding import content_size
 
 KINDS = (
     "rollouts", "vision", "latents", "memory", "controller", "evaluation", "agent",

@@ -9,21 +9,15 @@ import textwrap
 import time
 from pathlib import Path
 
-import commands
 import numpy as np
 import pytest
 import zarr
-from small_store import make, refusal
+from support import commands
+from support.small_store import content, make, refusal
 
-from worldmodels import places
-from worldmodels.artifacts import ArtifactError, open_artifact
-from worldmodels.publication import create, publish_text
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+from worldmodels.stores import places
+from worldmodels.stores.artifact import ArtifactError, open_artifact
+from worldmodels.stores.publication import create, publish_text
 
 
 def with_files(place):
@@ -207,7 +201,7 @@ def test_what_came_in_the_meantime_is_not_replaced(tmp_path):
 REPLACING = """
     import sys
     import numpy as np
-    from worldmodels.publication import create
+    from worldmodels.stores.publication import create
     print("ready", flush=True)
     value = 0
     while True:

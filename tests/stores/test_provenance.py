@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 import zarr
-from small_store import make
+from support.small_store import make
 
 import worldmodels
-from worldmodels import provenance as provenance_module
-from worldmodels.artifacts import open_artifact
-from worldmodels.provenance import fingerprint, surroundings
+from worldmodels.stores import provenance as provenance_module
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.provenance import fingerprint, surroundings
 
 
 def test_what_is_recorded(store):

@@ -8,11 +8,11 @@ import textwrap
 
 import numpy as np
 import pytest
-from small_store import make, refusal
+from support.small_store import make, refusal
 
-from worldmodels import places
-from worldmodels.artifacts import open_artifact
-from worldmodels.publication import create
+from worldmodels.stores import places
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.publication import create
 
 
 def test_an_exception_leaves_the_last_store(store):
@@ -46,7 +46,7 @@ def test_chunks_that_were_never_written_are_refused(store):
 WRITER = """
     import sys, time
     import numpy as np
-    from worldmodels.publication import create
+    from worldmodels.stores.publication import create
     with create(
         sys.argv[1], "vision", config={}, inputs={}, stage_version=1
     ) as store:

@@ -1,13 +1,14 @@
 """Files: only a file is replaced by a file, whole, and never one that nobody named."""
 
 import pytest
-from small_store import make
-from test_places import content
+from support.small_store import content, make
 
-from worldmodels import cli, places, tables
-from worldmodels.artifacts import ArtifactError, open_artifact
-from worldmodels.errors import UserError
-from worldmodels.publication import publish_text
+from worldmodels import cli
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores import tables
+from worldmodels.stores import places
+from worldmodels.stores.artifact import ArtifactError, open_artifact
+from worldmodels.stores.publication import publish_text
 
 
 def test_a_file_is_replaced_by_a_file_alone(tmp_path):

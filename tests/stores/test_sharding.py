@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from small_store import refusal
+from support.small_store import refusal
 
-from worldmodels.artifacts import count_files, open_artifact
-from worldmodels.datasets import Episodes
-from worldmodels.publication import create
+from worldmodels.stores.artifact import count_files, open_artifact
+from worldmodels.stores.publication import create
+from worldmodels.training.datasets import Episodes
 
 ROWS, STEPS = 32, 7
 AXES = ("episode", "time", "y", "x", "channel")

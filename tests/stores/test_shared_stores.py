@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-import small_store
+from support import small_store
 
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.stages import dream, drivers
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import agents
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import dream
 
 BASELINE, Z, UNTRAINED = (
     f"ablations/{name}/seed-1/round-0" for name in ("baseline", "z", "untrained_memory")
@@ -55,7 +56,7 @@ def experiment(made, tmp_path):
 
 
 def found(folder, round, vision=None, memory=None):
-    stores = drivers.open_stores([folder / round / "controller"], vision, memory)
+    stores = agents.open_stores([folder / round / "controller"], vision, memory)
     return stores.vision.path, stores.memory.path
 
 
@@ -65,13 +66,13 @@ def test_v_and_m_are_found_where_they_are_shared(made, round, monkeypatch):
     expected = places[0] / "vision.zarr", places[1] / "memory.zarr"
     assert found(made, round) == expected
     monkeypatch.chdir(made / round / "controller")
-    stores = drivers.open_stores([Path("block-0000.zarr")], None, None)
+    stores = agents.open_stores([Path("block-0000.zarr")], None, None)
     assert (stores.vision.path, stores.memory.path) == expected
 
 
 def test_latents_and_v_of_a_shared_m_are_found_too(made):
     untrained = made / UNTRAINED / "memory.zarr"
-    (latents,) = drivers.open_latents(open_artifact(untrained), [])
+    (latents,) = agents.open_latents(open_artifact(untrained), [])
     assert latents.path == made / BASELINE / "latents" / "shard-000.zarr"
     stores = dream._open(untrained, None, [])
     assert stores.vision.path == made / BASELINE / "vision.zarr"

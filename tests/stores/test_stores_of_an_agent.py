@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import small_store
-import synthetic
+from support import small_store, synthetic
 
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.stages import dream, drivers, export
+from worldmodels.runtime.errors import UserError
+from worldmodels.stages import export
+from worldmodels.stores import agents
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import dream
 
 
 @pytest.fixture
@@ -44,19 +45,19 @@ def paths(stores):
 def test_all_latents_of_m_are_found_in_the_order_that_it_read_them(
     accumulated, monkeypatch
 ):
-    found = drivers.open_latents(accumulated.memory, [])
+    found = agents.open_latents(accumulated.memory, [])
     assert paths(found) == paths(accumulated.latents)
     beside = accumulated.run / "round-2" / "controller"
     beside.mkdir()
     monkeypatch.chdir(beside)
-    found = drivers.open_latents(open_artifact("../memory.zarr"), [])
+    found = agents.open_latents(open_artifact("../memory.zarr"), [])
     assert paths(found) == paths(accumulated.latents)
 
 
 def test_latents_beside_m_are_found_in_a_folder_of_any_name(accumulated):
     (accumulated.run / "round-2").rename(accumulated.run / "last")
     moved = open_artifact(accumulated.run / "last" / "memory.zarr")
-    found = [store.provenance for store in drivers.open_latents(moved, [])]
+    found = [store.provenance for store in agents.open_latents(moved, [])]
     assert found == [store.provenance for store in accumulated.latents]
 
 
@@ -71,7 +72,7 @@ def test_latents_that_m_did_not_learn_from_do_not_matter(accumulated):
     (folder / "empty.zarr").mkdir()
     (folder / "file.zarr").touch()
     (folder / "shard-002.zarr" / "x" / "c.0.0").unlink()
-    found = drivers.open_latents(accumulated.memory, [])
+    found = agents.open_latents(accumulated.memory, [])
     assert paths(found) == paths(accumulated.latents)
 
 
@@ -83,25 +84,25 @@ def test_missing_and_damaged_latents_of_m_are_refused(accumulated, tmp_path):
         match=r"^3 of the 4 latents stores that .*round-2/memory\.zarr learnt from are "
         "in the rounds of its run; give all of them after --latents",
     ):
-        drivers.open_latents(memory, [])
+        agents.open_latents(memory, [])
     (first.path / "x" / "c.0.0").unlink()
     with pytest.raises(UserError, match=rf"{first.path}: .* chunks are missing"):
-        drivers.open_latents(memory, [])
+        agents.open_latents(memory, [])
     alone = tmp_path / "elsewhere" / "a" / "b" / "c" / "d" / "memory.zarr"
     shutil.copytree(memory.path, alone)
     with pytest.raises(UserError, match=r"^0 of the 4 latents stores"):
-        drivers.open_latents(open_artifact(alone), [])
+        agents.open_latents(open_artifact(alone), [])
 
 
 def test_given_latents_must_be_all_of_ms_and_no_others(accumulated):
     memory, latents = accumulated.memory, accumulated.latents
-    found = drivers.open_latents(memory, paths(latents[::-1]))
+    found = agents.open_latents(memory, paths(latents[::-1]))
     assert paths(found) == paths(latents)
     with pytest.raises(UserError, match=r"^3 of the 4 latents stores .* are given;"):
-        drivers.open_latents(memory, paths(latents[1:]))
+        agents.open_latents(memory, paths(latents[1:]))
     other = accumulated.run / "round-0" / "latents" / "shard-000.zarr"
     with pytest.raises(UserError, match=r"was not made with .* latents store"):
-        drivers.open_latents(memory, [*paths(latents), other])
+        agents.open_latents(memory, [*paths(latents), other])
 
 
 class Searches:
@@ -133,7 +134,7 @@ def searches(tmp_path):
 
 
 def opened(*given):
-    return paths(drivers.open_stores(given, None, None).controller)
+    return paths(agents.open_stores(given, None, None).controller)
 
 
 def test_blocks_left_by_an_earlier_search_are_left_out(searches, capsys):

@@ -7,19 +7,15 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
-import commands
-import damage
-import dream_stores
 import numpy as np
 import pytest
-import small_store
-import synthetic
+from support import commands, damage, dream_stores, small_store, synthetic
 
-from worldmodels import neighbours
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.lineage import check_all_inputs
 from worldmodels.report.rounds import group
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import neighbours
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.lineage import check_all_inputs
 
 RUN = ["--workers=2", "--select-every=2"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xarray
 
-from worldmodels.arguments import SHIPPED
-from worldmodels.artifacts import open_artifact
+from worldmodels.commands import SHIPPED
+from worldmodels.stores.artifact import open_artifact
 
 
 def assert_opens(path: Path) -> None:

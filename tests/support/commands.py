@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 from worldmodels import cli
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 # One size for every test: the agents of these runs learn nothing, and each shape of the
 # simulator is compiled once for all tests. So shards have as many tracks as selection

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels import publication
-from worldmodels.artifacts import Artifact
-from worldmodels.provenance import identity_hash
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact
+from worldmodels.stores.provenance import identity_hash
 
 
 def edited(store: Artifact, path: Path, change: Callable[[dict], Any]) -> Path:

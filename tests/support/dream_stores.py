@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
-import synthetic
 
-from worldmodels import memory, publication, trained
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.settings import Controller, Environment, Evaluation, Run
+from support import synthetic
+from worldmodels.experiment.settings import Controller, Environment, Evaluation, Run
+from worldmodels.models import memory
 from worldmodels.stages import controller, evaluation
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, open_artifact
 
 STEPS, GENERATIONS, EPISODES = 30, 2, 3
 WORLD = Environment(max_steps=STEPS, slots=2)
@@ -37,7 +38,7 @@ def make(folder: Path) -> synthetic.Stores:
 def _mortal(made: synthetic.Stores) -> Artifact:
     path = made.memory.path.with_name("mortal.zarr")
     config = made.memory.config | {"death_head": True}
-    params = memory.initial(jax.random.key(1), trained.memory_model(config))
+    params = memory.initial(jax.random.key(1), networks.memory_model(config))
     # Some die early, some late, and some not before the end.
     params["death_kernel"] = 8 * params["death_kernel"]
     params["death_bias"] = params["death_bias"] - 1.5

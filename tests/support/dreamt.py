@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic
 
-from worldmodels import assessment, publication
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.imagery import Mind
+from support import synthetic
+from worldmodels.pictures.imagery import Mind
 from worldmodels.report.rounds import Round, group
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.training import assessment
 
 TAU = 1.3
 

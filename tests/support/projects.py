@@ -6,12 +6,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import pytest
 import yaml
-from commands import REPOSITORY
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import (
@@ -21,6 +18,20 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 from snakemake.utils import update_config
+
+from support.commands import REPOSITORY
+
+# Programs that stand in for a cluster's commands.
+SHIMS = Path(__file__).with_name("cluster")
+CLUSTER_OPTIONS = [
+    "--workflow-profile=none",
+    "--executor=cluster-generic",
+    f"--cluster-generic-submit-cmd={SHIMS / 'submit'}",
+    f"--cluster-generic-status-cmd={SHIMS / 'status'}",
+    f"--cluster-generic-cancel-cmd={SHIMS / 'cancel'}",
+    "--seconds-between-status-checks=1",
+    "--jobs=2",
+]
 
 WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
 
@@ -92,29 +103,6 @@ def with_stub(folder: Path) -> Project:
     return Project(project, commands)
 
 
-@pytest.fixture
-def project(tmp_path) -> Project:
-    return with_stub(tmp_path)
-
-
-@pytest.fixture
-def real_project(tmp_path) -> Project:
-    """A fresh project that runs the real stages."""
-    copy_workflow(tmp_path)
-    return Project(tmp_path, Path(sys.executable).parent)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
-    """A project that ran to its end with its small configuration; only look at it."""
-    project = with_stub(tmp_path_factory.mktemp("finished"))
-    overlay = project.write("small.yaml", project.config)
-    status, output = project.run("--cores", "2", "--configfile", overlay)
-    assert status == 0, output
-    assert "the summary of the stub" in output
-    return project
-
-
 def planned(
     folder: Path, config=None, executor="dryrun", cores=2, files=(), dag=None, **place
 ):
@@ -141,13 +129,6 @@ def planned(
         plan.execute_workflow(executor=executor)
         # Private, the one way to ask; pyproject.toml bounds Snakemake's version.
         return workflow._workflow.dag
-
-
-@pytest.fixture
-def jobs_to_run(finished, monkeypatch):
-    """Return the jobs that a changed configuration would run, by dry run."""
-    monkeypatch.chdir(finished.folder)
-    return partial(dry_run, finished)
 
 
 def dry_run(project: Project, change=None, cores=2, targets=()) -> list:

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import drives
 import numpy as np
 
+from support import drives
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.carracing.camera import View
 from worldmodels.environments.frames import preprocess

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from worldmodels import evolution
+from worldmodels.search import cma_es
 
 
 def sphere(x):
@@ -22,7 +22,5 @@ def rosenbrock(x):
 
 def generation(es, key, state, objective):
     """Tell one generation of minimising `objective`."""
-    population, state = evolution.ask(
-        es, jax.random.fold_in(key, state.generation), state
-    )
-    return evolution.tell(es, state, population, -objective(population))
+    population, state = cma_es.ask(es, jax.random.fold_in(key, state.generation), state)
+    return cma_es.tell(es, state, population, -objective(population))

@@ -2,9 +2,9 @@
 
 import jax
 
-from worldmodels import memory, vision
-from worldmodels.agent import Agent, Weights
-from worldmodels.controller import Controller
+from worldmodels.models import memory, vision
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.controller import Controller
 
 AGENT = Agent(
     vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),

@@ -1,10 +1,12 @@
 """A small store and its refusals, for the tests of artifacts and of publication."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.publication import create
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.publication import create
 
 TREE = {
     "dense": {
@@ -41,3 +43,9 @@ def refusal(path, action=open_artifact) -> str:
     assert str(path) in sentence
     assert "\n" not in sentence
     return sentence
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -10,13 +10,15 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from worldmodels import excerpts, memory, publication, trained, vision
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.controller import Controller
 from worldmodels.environments.games import game_of
-from worldmodels.flags import recorded, sections_of
-from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.settings import Round, Run
+from worldmodels.experiment.flags import recorded, sections_of
+from worldmodels.experiment.settings import Round, Run
+from worldmodels.models import memory, vision
+from worldmodels.models.controller import Controller
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.training import excerpts
 
 EPISODES, STEPS, LATENT, HIDDEN, ACTION = 3, 12, 8, 16, 3
 GENERATIONS, POPULATION, ROLLOUTS, SELECTION = 4, 5, 2, 3
@@ -147,7 +149,7 @@ def make_vision(
     place: Path, number: int, rollouts: Sequence[Artifact], rng: np.random.Generator
 ) -> Artifact:
     path, config = place / "vision.zarr", _config("vision", number)
-    params = vision.initial(jax.random.key(number), trained.vision_model(config))
+    params = vision.initial(jax.random.key(number), networks.vision_model(config))
     with _create(path, "vision", config, {"rollouts": rollouts}) as store:
         store.tree("params", params)
         _write_history(store, ("loss", "recon", "kl", "grad_norm"), rng)
@@ -175,7 +177,7 @@ def make_memory(
 ) -> Artifact:
     path = place / "memory.zarr"
     config = _config("memory", number, latent_size=LATENT, action_size=ACTION)
-    params = memory.initial(jax.random.key(number), trained.memory_model(config))
+    params = memory.initial(jax.random.key(number), networks.memory_model(config))
     with _create(path, "memory", config, {"latents": latents}) as store:
         store.tree("params", params)
         _write_history(store, ("loss", "nll", "grad_norm"), rng)
@@ -243,7 +245,7 @@ def make_evaluation(
                 store.write(f"{driver}/{name}", values)
             if driver == "agent" and game().simulated:
                 _write_simulated(store, arrays, rng)
-        best, generation = trained.best_controller(blocks)
+        best, generation = networks.best_controller(blocks)
         store.write("controller", best, ("parameter",))
         store.write("generation", np.int32(generation))
     return open_artifact(path)

@@ -4,20 +4,19 @@ import re
 from functools import partial
 from types import SimpleNamespace
 
-import commands
-import dream_stores
 import imageio_ffmpeg
 import numpy as np
 import pytest
-import synthetic
-from dream_stores import GENERATIONS, SETTINGS, STEPS, evolve
 from PIL import Image
+from support import commands, dream_stores, synthetic
+from support.dream_stores import GENERATIONS, SETTINGS, STEPS, evolve
 
-from worldmodels import dreaming, simulation, trained
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.randomness import Purpose, purpose_of
-from worldmodels.stages import dream, drive
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import Purpose, purpose_of
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import dream, drive
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +44,9 @@ def test_fitness_is_what_the_stored_candidate_dreams(stores, block):
 
 def dreamt_again(stores, block, temperature):
     """Return the dream of a block of generations, scored without the stage."""
-    world = trained.load_dream(stores.memory, stores.latents, temperature)
-    agent, _ = trained.load_agent(stores.vision, stores.memory, block.config)
-    return partial(dreaming.returns, simulation.devices(), world, agent.controller)
+    world = networks.load_dream(stores.memory, stores.latents, temperature)
+    agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
+    return partial(in_dream.returns, in_simulator.devices(), world, agent.controller)
 
 
 def test_dreams_have_seeds_of_the_same_ranges_as_tracks(block):
@@ -92,10 +91,10 @@ def test_a_dream_that_cannot_be_learnt_in_is_refused(stores, tmp_path):
 
 def test_dreams_begin_at_first_frames_a_thousand_at_most(stores, monkeypatch):
     every = [store.read("mu")[:, 0] for store in stores.latents]
-    found = trained.first_frames(stores.latents, "mu")
+    found = networks.first_frames(stores.latents, "mu")
     np.testing.assert_array_equal(found, np.concatenate(every))
-    monkeypatch.setattr(trained, "STARTS", synthetic.EPISODES + 1)
-    few = trained.first_frames(stores.latents, "mu")
+    monkeypatch.setattr(networks, "STARTS", synthetic.EPISODES + 1)
+    few = networks.first_frames(stores.latents, "mu")
     np.testing.assert_array_equal(few, found[: synthetic.EPISODES + 1])
 
 
@@ -136,7 +135,7 @@ def printed(told: str) -> tuple[str, int]:
 def test_the_film_is_the_dream_that_was_scored(stores, block, tmp_path, capsys):
     out = tmp_path / "films" / "dream.mp4"
     seed = int(block.read("selection/seed")[2])
-    _, generation = trained.best_controller([block])
+    _, generation = networks.best_controller([block])
     film(stores, out, controller=[block.path], temperature=1.3, seed=seed)
     told, steps = printed(capsys.readouterr().out)
     best = list(block.read("selection/generation")).index(generation)

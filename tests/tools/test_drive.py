@@ -7,17 +7,18 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-import synthetic
 from PIL import Image
+from support import synthetic
 
-from worldmodels import arguments, cli, trained
-from worldmodels.driving import AgentSlots
+from worldmodels import cli, commands
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.episodes import Episode
-from worldmodels.environments.episodes import run as run_episodes
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.errors import UserError
-from worldmodels.stages import drive, drivers
+from worldmodels.environments.processes.episodes import Episode
+from worldmodels.environments.processes.episodes import run as run_episodes
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import agents, networks
+from worldmodels.tools import drive
 
 
 def printed_return(told: str) -> tuple[str, int]:
@@ -31,10 +32,10 @@ def test_drive_is_that_of_the_pool(stores, tmp_path, capsys):
     folder = stores.controller[0].path.parent
     drive.run(controller=[folder], seed=7, out=out)
     told = printed_return(capsys.readouterr().out)
-    agent, weights = trained.load_agent(
+    agent, weights = networks.load_agent(
         stores.vision, stores.memory, stores.controller[0].config
     )
-    best, _ = trained.best_controller(stores.controller)
+    best, _ = networks.best_controller(stores.controller)
     slots = synthetic.SETTINGS.environment.slots
     spec = EnvironmentSpec(max_steps=synthetic.STEPS)
     policy = AgentSlots(agent, weights, best[None], slots)
@@ -48,9 +49,9 @@ def test_drive_is_that_of_the_pool(stores, tmp_path, capsys):
 
 def test_the_best_of_all_given_blocks_drives(stores):
     """Block 1's returns are about 100, block 0's about 0."""
-    best, generation = trained.best_controller(stores.controller)
+    best, generation = networks.best_controller(stores.controller)
     assert generation > synthetic.GENERATIONS
-    found = drivers.open_stores([stores.controller[0].path.parent], None, None)
+    found = agents.open_stores([stores.controller[0].path.parent], None, None)
     blocks = [block.path for block in found.controller]
     assert blocks == [block.path for block in stores.controller]
     means = stores.controller[1].read("selection/mean")
@@ -104,14 +105,14 @@ def test_exactly_one_agent_drives(stores, pretrained, tmp_path):
 def test_without_a_path_it_is_the_agent_of_the_checkout(
     pretrained, tmp_path, capsys, monkeypatch
 ):
-    place = Path(__file__).parents[1] / "pretrained" / "carracing.zarr"
-    assert place == arguments.SHIPPED
+    place = Path(__file__).parents[2] / "pretrained" / "carracing.zarr"
+    assert place == commands.SHIPPED
     out = tmp_path / "drive.gif"
     drive_it = ["drive", "--pretrained", "--steps=3", "--out", str(out)]
-    monkeypatch.setitem(arguments.PRETRAINED, "const", tmp_path / "none.zarr")
+    monkeypatch.setitem(commands.PRETRAINED, "const", tmp_path / "none.zarr")
     assert cli.main(drive_it) == 1
     assert "none.zarr does not exist: no pretrained" in capsys.readouterr().err
-    monkeypatch.setitem(arguments.PRETRAINED, "const", pretrained)
+    monkeypatch.setitem(commands.PRETRAINED, "const", pretrained)
     assert cli.main(drive_it) == 0
     assert printed_return(capsys.readouterr().out)[1] == 3
     assert out.exists()

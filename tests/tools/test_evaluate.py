@@ -3,21 +3,21 @@
 import re
 import subprocess
 
-import commands
 import jax
 import numpy as np
 import pytest
-import synthetic
+from support import commands, synthetic
 
-from worldmodels import simulation, trained
-from worldmodels.artifacts import open_artifact
-from worldmodels.driving import returns as drive_in_gymnasium
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.errors import UserError
-from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.stages import evaluate
-from worldmodels.statistics import summarise
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.rollout import in_simulator
+from worldmodels.rollout.in_gymnasium import returns as drive_in_gymnasium
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.scores.statistics import summarise
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.tools import evaluate
 
 EPISODES = 3
 
@@ -39,10 +39,10 @@ def evaluated(pretrained):
 @pytest.fixture(scope="module")
 def rounded(stores):
     """The agent of the round's own stores, rounded here: as it is to be shipped."""
-    agent, weights = trained.load_agent(
+    agent, weights = networks.load_agent(
         stores.vision, stores.memory, stores.controller[0].config
     )
-    best, generation = trained.best_controller(stores.controller)
+    best, generation = networks.best_controller(stores.controller)
     halved = jax.tree.map(
         lambda x: np.asarray(x).astype(np.float16).astype(np.float32), (weights, best)
     )
@@ -63,8 +63,14 @@ def test_it_drives_the_test_tracks_with_the_shipped_weights(evaluated, rounded):
         real = drive_in_gymnasium(pool, agent, weights, best[None], seeds, steps)
     np.testing.assert_array_equal(store.read("agent/returns"), real[0])
     assert (store.read("agent/length") == steps).all()
-    simulated = simulation.returns(
-        simulation.devices(), agent, weights, best[None], seeds, steps, simulation.exact
+    simulated = in_simulator.returns(
+        in_simulator.devices(),
+        agent,
+        weights,
+        best[None],
+        seeds,
+        steps,
+        in_simulator.exact,
     )
     np.testing.assert_allclose(store.read("simulator/returns"), simulated[0], atol=1e-3)
 

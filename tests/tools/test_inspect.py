@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from small_store import make
+from support.small_store import make
 
-from worldmodels.errors import UserError
-from worldmodels.stages import inspect
+from worldmodels.runtime.errors import UserError
+from worldmodels.tools import inspect
 
 
 @pytest.mark.parametrize(

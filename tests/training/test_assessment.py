@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from worldmodels import assessment, memory
-from worldmodels.memory import Memory
+from worldmodels.models import memory
+from worldmodels.models.memory import Memory
+from worldmodels.training import assessment
 
 MODEL = Memory(
     latent_size=3,

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from worldmodels import datasets, publication
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.datasets import Episodes
-from worldmodels.errors import UserError
-from worldmodels.randomness import Purpose, episode_seeds, generator_for
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import Purpose, episode_seeds, generator_for
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.training import datasets
+from worldmodels.training.datasets import Episodes
 
 LENGTHS = np.array([[5, 2, 9], [1, 7, 3]], np.int32)  # of two shards
 LONGEST, Z = (9, 7), 2  # steps that a shard has room for

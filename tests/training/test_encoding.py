@@ -1,14 +1,15 @@
 """V's encoder on all cores is V's encoder."""
 
-import commands
 import jax
 import numpy as np
 import pytest
+from support import commands
 
-from worldmodels import trained, vision
-from worldmodels.artifacts import open_artifact
-from worldmodels.encoding import Encoder
+from worldmodels.models import vision
 from worldmodels.stages import latents
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.training.encoding import Encoder
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
@@ -29,7 +30,7 @@ def test_episodes_are_encoded_part_by_part_to_their_ends(stores, tmp_path, monke
     rollouts, out = stores.rollouts[0], tmp_path / "latents.zarr"
     files = ["--vision", stores.vision.path, "--rollouts", rollouts.path, "--out", out]
     commands.call("latents", *files)
-    store, (model, params) = open_artifact(out), trained.load_vision(stores.vision)
+    store, (model, params) = open_artifact(out), networks.load_vision(stores.vision)
     lengths = rollouts.read("length")
     assert lengths.tolist() == [12, 9, 12]
     for episode, length in enumerate(lengths):

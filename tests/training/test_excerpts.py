@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from small_store import refusal
+from support.small_store import refusal
 
-from worldmodels import excerpts, pictures
-from worldmodels.artifacts import open_artifact
-from worldmodels.datasets import HELD_OUT, split
-from worldmodels.publication import create
-from worldmodels.randomness import Purpose, episode_seeds, generator_for
+from worldmodels.pictures import grids
+from worldmodels.runtime.randomness import Purpose, episode_seeds, generator_for
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.publication import create
+from worldmodels.training import excerpts
+from worldmodels.training.datasets import HELD_OUT, split
 
 EPISODES, STEPS = 3, 400
 LENGTH = np.array([400, 20, 350])
@@ -65,7 +66,7 @@ def test_frames_are_few_and_those_of_the_rollouts(shards, sample):
         np.testing.assert_array_equal(excerpt.frames, frames[:steps])
         np.testing.assert_array_equal(excerpt.actions, actions[:steps])
         np.testing.assert_array_equal(excerpt.rewards, rewards[:steps])
-        shown = pictures.spread(excerpt.length, 12)
+        shown = grids.spread(excerpt.length, 12)
         np.testing.assert_array_equal(excerpt.overview, frames[shown])
     assert len(sample.frames) <= 300 + 4 * 12
     again = excerpts.draw(shards, 5)

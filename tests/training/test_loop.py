@@ -1,48 +1,27 @@
 """The training loop: equal to plain Python, however it is grouped or interrupted."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.regression import (
+    KEY,
+    OPTIMIZER,
+    OPTIMIZERS,
+    UPDATE,
+    assert_same,
+    batches,
+    fit,
+    loss,
+    start,
+    stream,
+)
 
-from worldmodels import training
-from worldmodels.checkpoints import open_checkpoint
-from worldmodels.datasets import Stream
-from worldmodels.errors import UserError
-from worldmodels.randomness import generator_for
-from worldmodels.training import TrainState, initial, separate, updates
-
-KEY = jax.random.key(7)
-
-
-def loss(params, batch, key):
-    """A linear regression with noise on its inputs, so that keys matter."""
-    x = batch["x"] + 0.1 * jax.random.normal(key, batch["x"].shape, batch["x"].dtype)
-    error = x @ params["dense"]["kernel"] + params["bias"] - batch["y"]
-    value = jnp.mean(error**2)
-    return value, {"loss": value, "bias": params["bias"].sum()}
-
-
-def start(dtype=np.float32) -> dict:
-    kernel = np.linspace(-1, 1, 6, dtype=dtype).reshape(3, 2)
-    return {"dense": {"kernel": jnp.array(kernel)}, "bias": jnp.zeros(2, dtype)}
-
-
-def batches(count: int, dtype=np.float32) -> dict:
-    rng = np.random.default_rng(0)
-    return {
-        "x": rng.normal(size=(count, 5, 3)).astype(dtype),
-        "y": rng.normal(size=(count, 5, 2)).astype(dtype),
-    }
-
-
-OPTIMIZERS = {
-    "adam": optax.adam(1e-2),
-    "clipped": optax.chain(optax.clip(0.1), optax.adam(optax.linear_schedule(1, 0, 9))),
-}
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores.checkpoint import open_checkpoint
+from worldmodels.training import loop
+from worldmodels.training.loop import TrainState, initial, separate, updates
 
 
 def python_loop(optimizer, count: int, dtype=np.float32):
@@ -139,51 +118,6 @@ def test_float64_reaches_everything():
 # The loop with its side effects.
 
 
-def stream(epochs: int = 3, count: int = 22, spoil: int | None = None) -> Stream:
-    """Batches of 5 out of 22 items in 11 episodes of 2, in buffers of 4 episodes."""
-    data = {name: values.reshape(-1, values.shape[-1])[:count] for name, values in
-            batches(5).items()}  # fmt: skip
-    if spoil is not None:
-        data["y"][spoil] = np.nan
-
-    def load(episodes):
-        items = np.stack([2 * episodes, 2 * episodes + 1], 1).ravel()
-        return {name: values[items] for name, values in data.items()}
-
-    return Stream(
-        items=np.full(count // 2, 2),
-        load=load,
-        generator=partial(generator_for, 0, 0, "test batches"),
-        batch_size=5,
-        epochs=epochs,
-        buffer_episodes=4,
-    )
-
-
-OPTIMIZER = OPTIMIZERS["adam"]
-UPDATE = updates(separate(loss), OPTIMIZER)
-
-
-def fit(path, source=None, update=UPDATE, group=4, interval=0.0, log=None):
-    """Train from the start or from the checkpoint at `path`, saving at every call."""
-    with open_checkpoint(path, "abc") as checkpoint:
-        return training.fit(
-            initial(start(), OPTIMIZER),
-            update,
-            source or stream(),
-            KEY,
-            group=group,
-            checkpoint=checkpoint,
-            title="vision",
-            log=log,
-            interval=interval,
-        )
-
-
-def assert_same(found, expected) -> None:
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
-
-
 def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
     state, history = fit(tmp_path / "a", log=tmp_path / "log")
     expected, steps = initial(start(), OPTIMIZER), 13  # 3 epochs * 22 items // 5
@@ -272,7 +206,7 @@ def fit_running(path, update, group=1):
     """Train with a carry that starts at one."""
     carry = {"seen": jnp.ones(2)}
     with open_checkpoint(path, "abc") as checkpoint:
-        return training.fit(
+        return loop.fit(
             initial(start(), OPTIMIZER, carry),
             update,
             stream(),

@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from worldmodels import packing
-from worldmodels.datasets import Stream
-from worldmodels.errors import UserError
-from worldmodels.packing import PackedStream
-from worldmodels.randomness import generator_for
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import generator_for
+from worldmodels.training import packing
+from worldmodels.training.datasets import Stream
+from worldmodels.training.packing import PackedStream
 
 LENGTHS = np.array([5, 1, 9, 3, 14, 2, 7, 4, 6, 8, 1])
 

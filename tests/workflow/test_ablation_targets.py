@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import REPOSITORY
+from support.commands import REPOSITORY
 
-from worldmodels.ablations import ABLATIONS
-from worldmodels.artifacts import open_artifact
+from worldmodels.experiment.ablations import ABLATIONS
+from worldmodels.stores.artifact import open_artifact
 
 SEEDS = (4, 9)
 CHANGE = {"ablations": {"seeds": list(SEEDS)}}

@@ -1,7 +1,7 @@
 """The workflow through a cluster's submit, status and cancel commands.
 
-`cluster/` holds such commands for this machine; every job is a process of its own that
-reads the workflow anew, as on a real cluster with a shared file system.
+`support/cluster/` holds such commands for this machine; every job is a process of its
+own that reads the workflow anew, as on a real cluster with a shared file system.
 """
 
 import shutil
@@ -11,17 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-SHIMS = Path(__file__).with_name("cluster")
-CLUSTER = [
-    "--workflow-profile=none",
-    "--executor=cluster-generic",
-    f"--cluster-generic-submit-cmd={SHIMS / 'submit'}",
-    f"--cluster-generic-status-cmd={SHIMS / 'status'}",
-    f"--cluster-generic-cancel-cmd={SHIMS / 'cancel'}",
-    "--seconds-between-status-checks=1",
-    "--jobs=2",
-]
+from support.projects import CLUSTER_OPTIONS
 
 
 @pytest.fixture
@@ -45,7 +35,7 @@ def small_overlay(project) -> str:
 def test_every_job_goes_through_the_cluster(project, cluster):
     overlay = small_overlay(project)
     status, output = project.run(
-        "latents", *CLUSTER, "--configfile", overlay, CLUSTER=str(cluster)
+        "latents", *CLUSTER_OPTIONS, "--configfile", overlay, CLUSTER=str(cluster)
     )
     assert status == 0, output
     assert statuses(cluster) == ["success"] * 3
@@ -57,7 +47,7 @@ def test_every_job_goes_through_the_cluster(project, cluster):
 def test_a_job_lost_by_the_cluster_is_submitted_again(project, cluster):
     overlay = small_overlay(project)
     status, output = project.run(
-        "rollouts", *CLUSTER, "--retries=1", "--configfile", overlay,
+        "rollouts", *CLUSTER_OPTIONS, "--retries=1", "--configfile", overlay,
         CLUSTER=str(cluster), STUB_FAILS_ONCE=str(cluster.parent / "failed"),
     )  # fmt: skip
     assert status == 0, output
@@ -66,7 +56,7 @@ def test_a_job_lost_by_the_cluster_is_submitted_again(project, cluster):
 
 def test_an_interrupt_cancels_what_runs(project, cluster):
     overlay = small_overlay(project)
-    arguments = ["rollouts", *CLUSTER, "--configfile", overlay]
+    arguments = ["rollouts", *CLUSTER_OPTIONS, "--configfile", overlay]
     stuck = cluster.parent / "stuck"
     with project.snakemake(
         *arguments, CLUSTER=str(cluster), STUB_STICKS=str(stuck)
@@ -95,7 +85,7 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.slow
 def test_the_smoke_pipeline_through_the_cluster(real_project, cluster):
     status, output = real_project.run(
-        *CLUSTER, "--configfile", "presets/smoke.yaml", CLUSTER=str(cluster)
+        *CLUSTER_OPTIONS, "--configfile", "presets/smoke.yaml", CLUSTER=str(cluster)
     )
     assert status == 0, output
     assert set(statuses(cluster)) == {"success"}

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import REPOSITORY
-from conftest import planned
 from snakemake.utils import update_config
-from test_cluster import CLUSTER
+from support.commands import REPOSITORY
+from support.projects import CLUSTER_OPTIONS, planned
 
-from worldmodels.config import SECTIONS, load
-from worldmodels.settings import Run, Site
+from worldmodels.experiment.config import SECTIONS, load
+from worldmodels.experiment.settings import Run, Site
 
 TEXT = (REPOSITORY / "config.yaml").read_text()
 PRESETS = sorted(path.stem for path in (REPOSITORY / "presets").glob("*.yaml"))
@@ -211,7 +210,7 @@ def test_jobs_of_a_cluster_are_given_the_settings_of_the_driver(project, tmp_pat
     elsewhere.mkdir()
     cluster.mkdir()
     overlay = project.write("my own.yaml", {"vision": None, "rollouts": {"steps": 40}})
-    words = [*CLUSTER, "--directory", str(elsewhere), "--configfile", overlay]
+    words = [*CLUSTER_OPTIONS, "--directory", str(elsewhere), "--configfile", overlay]
     one = "rollouts={episodes: 16, episodes_per_shard: 16}"
     status, output = project.run(
         "vision", *words, "--config", one, "seed=5", CLUSTER=str(cluster)

@@ -1,7 +1,7 @@
 """What a change of the configuration makes Snakemake run again: exact sets of jobs."""
 
 import pytest
-from small_run import (
+from support.small_run import (
     EARLIER,
     REPORT,
     artifact,
@@ -13,7 +13,7 @@ from small_run import (
     whole_round,
 )
 
-from worldmodels.stages import VERSIONS
+from worldmodels.experiment.stages import VERSIONS
 
 
 @pytest.fixture

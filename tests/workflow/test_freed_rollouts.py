@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from conftest import Project, dry_run
-from small_run import (
+from support.projects import Project, dry_run
+from support.small_run import (
     EARLIER,
     REPORT,
     artifact,

@@ -3,9 +3,16 @@
 import shlex
 from pathlib import Path
 
-from small_run import EARLIER, REPORT, artifact, from_controller, rollouts, whole_round
+from support.small_run import (
+    EARLIER,
+    REPORT,
+    artifact,
+    from_controller,
+    rollouts,
+    whole_round,
+)
 
-from worldmodels.arguments import parser
+from worldmodels.commands import parser
 
 
 def test_slots_of_gymnasium_drive_what_is_driven_there(jobs_to_run):

@@ -10,11 +10,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, planned, with_stub
+from support.projects import CONFIG, planned, with_stub
 
-from worldmodels.arguments import parser
-from worldmodels.flags import STAGE_SECTIONS, from_flags, recorded
-from worldmodels.stages import VERSIONS
+from worldmodels.commands import parser
+from worldmodels.experiment.flags import STAGE_SECTIONS, from_flags, recorded
+from worldmodels.experiment.stages import VERSIONS
 
 REPORT = Path("results/small/report")
 STORES = 18  # of the small run

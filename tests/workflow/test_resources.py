@@ -2,7 +2,7 @@
 
 import pytest
 
-from worldmodels import lists
+from worldmodels.runtime import path_lists
 
 
 def asked(jobs, rule: str, attempt: int = 1) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def test_what_cannot_end_is_refused_before_anything_runs(project, change, words)
 def test_long_lists_are_files_and_a_dry_run_writes_none(
     jobs_to_run, finished, monkeypatch
 ):
-    monkeypatch.setattr(lists, "LONGEST", 60)
+    monkeypatch.setattr(path_lists, "LONGEST", 60)
     dream = {"controller": {"train_in": "dream"}, "memory": {"death_head": True}}
     jobs = jobs_to_run({"seed": 1, **dream})
     for job in jobs:
@@ -98,6 +98,6 @@ def test_a_run_of_many_shards_hands_over_what_it_lists(project):
     (command,) = [line for line in output.splitlines() if "worldmodels vision" in line]
     (word,) = [word for word in command.split() if word.startswith("@")]
     file = project.folder / word.removeprefix("@")
-    assert lists.read(file) == [
+    assert path_lists.read(file) == [
         f"results/small/round-0/rollouts/shard-{n:03d}.zarr" for n in range(3000)
     ]

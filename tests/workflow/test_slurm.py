@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-from commands import REPOSITORY
+from support import projects
+from support.commands import REPOSITORY
 
-from worldmodels.artifacts import open_artifact
+from worldmodels.stores.artifact import open_artifact
 
-SLURM = Path(__file__).with_name("one_node_slurm")
+SLURM = Path(projects.__file__).with_name("one_node_slurm")
 NONE_HERE = 77  # its status where no SLURM can be had
 MEMORY_LOG = "results/small/logs/round-0/memory.log"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worldmodels.arguments import parser
+from worldmodels.commands import parser
 
 DREAMING = {"memory": {"death_head": True}}
 SWEEP = DREAMING | {"temperatures": [0.5, 1.15]}

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import WORKFLOW, Project
+from support.projects import WORKFLOW, Project
 
 PROFILES = ("profiles/default", "profiles/slurm")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worldmodels.environments.games import CARRACING, Game, game_of
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 if TYPE_CHECKING:
     import gymnasium

@@ -7,7 +7,7 @@ none of them knows a game.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 # The command line reads the names, and has to answer at once.
 if TYPE_CHECKING:

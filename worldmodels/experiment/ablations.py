@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from worldmodels.config import Config
-from worldmodels.settings import Round
-from worldmodels.trainings import Training
+from worldmodels.experiment.config import Config
+from worldmodels.experiment.runs import Training
+from worldmodels.experiment.settings import Round
 
 
 class Change(NamedTuple):

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Any, get_args, get_origin
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 
 def checked(setting: dataclasses.Field, value: Any, where: str) -> Any:

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import worldmodels
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 PACKAGE = Path(worldmodels.__file__).resolve().parent
 

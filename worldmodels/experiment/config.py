@@ -11,17 +11,17 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from worldmodels.allowed import checked
-from worldmodels.errors import UserError
-from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
-from worldmodels.settings import (
+from worldmodels.experiment.allowed import checked
+from worldmodels.experiment.settings import (
     Controller,
     Environment,
     Round,
     Run,
     Site,
-    in_simulator,
+    uses_simulator,
 )
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def _check_round(settings: Round, where: str) -> None:
     }
     try:
         check_together(values)
-        in_simulator(settings.environment)
+        uses_simulator(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     _check_stores(values, where)

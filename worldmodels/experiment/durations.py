@@ -11,10 +11,10 @@ No JAX is imported here: the Snakefile reads it.
 import math
 from collections.abc import Callable
 
-from worldmodels import sizes
 from worldmodels.environments.games import game_of
-from worldmodels.needs import Data
-from worldmodels.settings import Round, in_simulator
+from worldmodels.experiment import sizes
+from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import Round, uses_simulator
 
 _CORES = 2  # that the rates were measured on
 _START = 600.0  # seconds to import, to compile and to open stores: up to 125 were seen
@@ -59,7 +59,7 @@ def seconds(stage: str, settings: Round, data: Data, cores: int) -> float:
 def _rollouts(settings: Round, data: Data) -> float:
     """Return the seconds of one shard, whoever drives it."""
     steps = settings.rollouts.episodes_per_shard * data.mean
-    driven = _RECORDED if in_simulator(settings.environment) else _PLAYED
+    driven = _RECORDED if uses_simulator(settings.environment) else _PLAYED
     return steps * (driven + _agent(settings))
 
 
@@ -108,7 +108,7 @@ def _acted(settings: Round) -> float:
     """Return the seconds of one step of the game, or of the dream, that C learns in."""
     if settings.controller.train_in == "dream":
         return _dreamt(settings)
-    driven = _SIMULATED if in_simulator(settings.environment) else _PLAYED
+    driven = _SIMULATED if uses_simulator(settings.environment) else _PLAYED
     return driven + _agent(settings)
 
 

@@ -10,9 +10,9 @@ import shlex
 from dataclasses import fields
 from typing import Any, TypeVar, get_origin
 
-from worldmodels import config
-from worldmodels.allowed import checked
-from worldmodels.settings import (
+from worldmodels.experiment import config
+from worldmodels.experiment.allowed import checked
+from worldmodels.experiment.settings import (
     Controller,
     Environment,
     Evaluation,

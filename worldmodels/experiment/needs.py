@@ -10,10 +10,10 @@ No JAX is imported here: the Snakefile reads it.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from worldmodels import sizes
 from worldmodels.environments.games import game_of
-from worldmodels.settings import Rollouts, Round, Run, in_simulator
-from worldmodels.sizes import FRAME_BYTES
+from worldmodels.experiment import sizes
+from worldmodels.experiment.settings import Rollouts, Round, Run, uses_simulator
+from worldmodels.experiment.sizes import FRAME_BYTES
 
 _MB, _GB = 10**6, 10**9
 
@@ -90,7 +90,7 @@ def memory(stage: str, run: Run, settings: Round, data: Data, cores: int) -> Nee
 
 def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     steps, agent = settings.rollouts.steps, _agent(settings, numbers)
-    if in_simulator(settings.environment):
+    if uses_simulator(settings.environment):
         count = min(_RECORDED, settings.rollouts.episodes_per_shard)
         frames = 2 * count * steps * sizes.FRAME**2 * _PACKED
         tracks = _tracks(count, count, cores)
@@ -174,7 +174,7 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     if controller.train_in == "dream":
         return _joined(need, _dreamers(settings, cars, cores, numbers))
     need = _joined(need, _agent(settings, numbers))
-    if not in_simulator(settings.environment):
+    if not uses_simulator(settings.environment):
         return _joined(need, _pool(settings, cores))
     tests = controller.selection_episodes
     drawn = {

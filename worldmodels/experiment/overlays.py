@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from worldmodels.errors import UserError
-from worldmodels.yaml_files import parse, read
+from worldmodels.experiment.yaml_files import parse, read
+from worldmodels.runtime.errors import UserError
 
 
 def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict:

@@ -8,7 +8,7 @@ here: the Snakefile reads it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from worldmodels.config import Config
+from worldmodels.experiment.config import Config
 
 _STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worldmodels.environments.games import GAMES, game_of
-from worldmodels.errors import UserError
-from worldmodels.randomness import MAX_EPISODES, MAX_SEED
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
 _RANDOM_POLICIES = ("network", "brownian", "white", "held")
 
@@ -324,7 +324,7 @@ class Round:
     evaluation: Evaluation = Evaluation()
 
 
-def in_simulator(environment: Environment) -> bool:
+def uses_simulator(environment: Environment) -> bool:
     """Return whether the episodes that are learnt from are played in the simulator.
 
     Raises:

@@ -7,10 +7,10 @@ before anything runs. No JAX is imported here: the Snakefile reads it.
 
 import math
 
-from worldmodels import durations, needs
-from worldmodels.errors import UserError
-from worldmodels.needs import Data, Need
-from worldmodels.settings import Round, Site
+from worldmodels.experiment import durations, needs
+from worldmodels.experiment.needs import Data, Need
+from worldmodels.experiment.settings import Round, Site
+from worldmodels.runtime.errors import UserError
 
 # The stages that begin anew when they are cut off, and what makes them shorter.
 _ATOMIC = {

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from worldmodels.environments.games import game_of
-from worldmodels.settings import Round
+from worldmodels.experiment.settings import Round
 
 FRAME = 64  # pixels of its sides
 COLOURS = 3

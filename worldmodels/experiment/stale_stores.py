@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worldmodels.errors import UserError
-from worldmodels.json_files import attributes
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.json_files import attributes
 
 _SHOWN = 3  # stores that a sentence names
 

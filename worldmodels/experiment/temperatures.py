@@ -9,9 +9,9 @@ is imported here: the Snakefile reads it.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from worldmodels.config import Config
-from worldmodels.settings import Round
-from worldmodels.trainings import Training
+from worldmodels.experiment.config import Config
+from worldmodels.experiment.runs import Training
+from worldmodels.experiment.settings import Round
 
 
 def folder(config: Config, temperature: float) -> str:

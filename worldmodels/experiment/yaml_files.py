@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 # A configuration has 6 kB, 100 values and three levels.
 _BYTES = 2**18

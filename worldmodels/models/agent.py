@@ -12,9 +12,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels import memory, vision
-from worldmodels.controller import Controller
-from worldmodels.memory import LSTMState as AgentState  # h [B, N], c [B, N]
+from worldmodels.models import memory, vision
+from worldmodels.models.controller import Controller
+from worldmodels.models.memory import LSTMState as AgentState  # h [B, N], c [B, N]
 
 __all__ = [
     "Agent",

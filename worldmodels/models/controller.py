@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.environments.games import CARRACING, Game
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 INPUTS = ("z", "z_h", "z_c_h")
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels.fusion import stored
+from worldmodels.runtime.barrier import stored
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _STRIDES = (2, 2)

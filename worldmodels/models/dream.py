@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels import memory, vision
-from worldmodels.errors import UserError
-from worldmodels.memory import LSTMState, Memory, Params, Prediction
+from worldmodels.models import memory, vision
+from worldmodels.models.memory import LSTMState, Memory, Params, Prediction
+from worldmodels.runtime.errors import UserError
 
 
 class State(NamedTuple):

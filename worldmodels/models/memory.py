@@ -16,10 +16,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from worldmodels import costs, lstm, mixture
-from worldmodels.costs import Costs, Targets
-from worldmodels.lstm import LSTMState
-from worldmodels.mixture import Mixture, nll, sample
+from worldmodels.models import memory_costs, mixture
+from worldmodels.models.cells import lstm
+from worldmodels.models.cells.lstm import LSTMState
+from worldmodels.models.memory_costs import Costs, Targets
+from worldmodels.models.mixture import Mixture, nll, sample
 
 __all__ = [
     "LSTMState",
@@ -140,7 +141,7 @@ class Memory(nn.Module):
         if self.reward_head:
             heads.append(self.reward)
         kernel, bias = (jnp.concatenate(x, axis=-1) for x in zip(*heads, strict=True))
-        return costs.total(kernel, bias, h, targets)
+        return memory_costs.total(kernel, bias, h, targets)
 
     def __call__(self, state: LSTMState, z: jax.Array, a: jax.Array):
         """Return the next state and what it predicts."""

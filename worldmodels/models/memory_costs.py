@@ -11,8 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels import mixture
-from worldmodels.lstm import in_chunks
+from worldmodels.models import mixture
+from worldmodels.models.cells.lstm import in_chunks
 
 
 class Number(NamedTuple):

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels import vision
-from worldmodels.costs import Number, Targets
-from worldmodels.memory import LSTMState, Memory, Params
+from worldmodels.models import vision
+from worldmodels.models.memory import LSTMState, Memory, Params
+from worldmodels.models.memory_costs import Number, Targets
 
 
 class Scale(NamedTuple):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.convolutions import Operations, for_platform
+from worldmodels.models.convolutions import Operations, for_platform
 
 FRAME_SHAPE = (64, 64, 3)  # H, W, RGB
 ENCODER_KERNELS = (4, 4, 4, 4)  # 64 -> 31 -> 14 -> 6 -> 2

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import dreaming, memory, vision
-from worldmodels.dream import Dream, State, imagine
-from worldmodels.dreaming import Actor
-from worldmodels.memory import Memory
-from worldmodels.randomness import seed_words
-from worldmodels.vision import VAE, Params
+from worldmodels.models import memory, vision
+from worldmodels.models.dream import Dream, State, imagine
+from worldmodels.models.memory import Memory
+from worldmodels.models.vision import VAE, Params
+from worldmodels.rollout import in_dream
+from worldmodels.rollout.in_dream import Actor
+from worldmodels.runtime.randomness import seed_words
 
 _CHUNK = 100  # frames through V at once: bounded memory, one compilation
 _REACH = 3.0  # standard deviations of the prior that a traversal covers
@@ -58,7 +59,7 @@ def film(
         What it saw, uint8 [T, 64, 64, 3], what it did, [T, A], and was paid, [T].
     """
     (words,) = seed_words(np.array([seed]))
-    found = dreaming.record(dream, actor, mind, words, steps)
+    found = in_dream.record(dream, actor, mind, words, steps)
     lived = int(found.alive.sum())
     z, action, reward = (
         np.asarray(x)[:lived] for x in (found.z, found.action, found.reward)

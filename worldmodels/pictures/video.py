@@ -13,11 +13,12 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worldmodels import pictures, places
-from worldmodels.disk import refuse_full_disk
-from worldmodels.endings import how_it_ended
 from worldmodels.environments.games import CARRACING, Action, Game
-from worldmodels.errors import UserError
+from worldmodels.pictures import grids
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.exit_status import how_it_ended
+from worldmodels.stores import places
+from worldmodels.stores.disk import refuse_full_disk
 
 SUFFIXES = (".mp4", ".gif")
 
@@ -91,7 +92,7 @@ def draw(
     """
     running = np.cumsum(film.rewards)
     for t in range(first, len(film.actions), every):
-        shown = {name: pictures.enlarge(v[t], scale) for name, v in film.views.items()}
+        shown = {name: grids.enlarge(v[t], scale) for name, v in film.views.items()}
         total = float(running[t])
         yield _draw_step(film.game, shown, film.actions[t], t, total, footer)
 
@@ -260,7 +261,7 @@ def _write_gif(
 ) -> None:
     # One palette for all frames, from some of them: a palette a frame flickers.
     pictured = list(frames)
-    shown = pictures.spread(len(pictured), _PALETTE_FRAMES)
+    shown = grids.spread(len(pictured), _PALETTE_FRAMES)
     some = Image.fromarray(np.concatenate([pictured[t] for t in shown]))
     palette = some.quantize(255, method=Image.Quantize.MEDIANCUT)
     images = [

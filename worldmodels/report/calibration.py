@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from worldmodels.artifacts import Artifact
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM, STYLE, svg
+from worldmodels.stores.artifact import Artifact
 
 _BINS = 10  # at most
 _FEWEST = 5  # deaths that M expects in a bin, at least

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from worldmodels import imagery, pictures
-from worldmodels.artifacts import Artifact
-from worldmodels.excerpts import COLUMNS
-from worldmodels.imagery import Eyes, Mind
-from worldmodels.quantities import count
+from worldmodels.pictures import grids, imagery
+from worldmodels.pictures.imagery import Eyes, Mind
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Clip, Round
+from worldmodels.runtime.wording import count
+from worldmodels.stores.artifact import Artifact
+from worldmodels.training.excerpts import COLUMNS
 
 _SURVEYED = 200  # frames that tell which latent dimensions are informative
 _TRAVERSED = 8  # latent dimensions shown
@@ -36,7 +36,7 @@ def rollouts(round: Round, clips: list[Clip]) -> str:
     title = "What was driven to learn from"
     if not clips:
         return page.chapter(title, text, _NO_FRAMES)
-    sheet = pictures.contact_sheet([c.overview for c in clips], COLUMNS)
+    sheet = grids.contact_sheet([c.overview for c in clips], COLUMNS)
     picture = Picture(
         _png(sheet), "image/png",
         f"Contact sheet: {len(clips)} recorded episodes, one a row, each as {COLUMNS} "
@@ -165,7 +165,7 @@ def _prior(eyes: Eyes, number: int) -> Picture:
 
 def _traversal(eyes: Eyes, clips: list[Clip]) -> Picture:
     frames = np.concatenate([f for c in clips for f in (c.frames, c.overview)])
-    frames = frames[pictures.spread(len(frames), _SURVEYED)]
+    frames = frames[grids.spread(len(frames), _SURVEYED)]
     dimensions = imagery.informative(*imagery.encode(eyes, frames))[:_TRAVERSED]
     middle = clips[0].overview[len(clips[0].overview) // 2]
     mu, _ = imagery.encode(eyes, middle[None])
@@ -227,12 +227,12 @@ def _dream_strip(eyes: Eyes, mind: Mind, key: jax.Array, clip: Clip) -> Picture 
 def _strips(rows: np.ndarray) -> bytes:
     """Return rows of frames [R, C, H, W, 3] as a PNG, always as wide as a full one."""
     empty = [(0, 0), (0, COLUMNS - rows.shape[1]), (0, 0), (0, 0), (0, 0)]
-    return _png(pictures.grid(np.pad(rows, empty, constant_values=255)))
+    return _png(grids.grid(np.pad(rows, empty, constant_values=255)))
 
 
 def _png(picture: np.ndarray) -> bytes:
     # Twice as large as needed: crisp on dense screens, and flat areas cost nothing.
-    return pictures.png(pictures.enlarge(picture, 2))
+    return grids.png(grids.enlarge(picture, 2))
 
 
 def diagram_facts(round: Round) -> dict[str, list[str]]:

@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import imagery, trained, video
-from worldmodels.dream import Dream, Starts
-from worldmodels.dreaming import Actor, Controlled, Recorded
-from worldmodels.quantities import count
+from worldmodels.models.dream import Dream, Starts
+from worldmodels.pictures import imagery, video
 from worldmodels.report import films, gap, page
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Round
-from worldmodels.report.testdrives import TestDrive
+from worldmodels.report.test_drives import TestDrive
+from worldmodels.rollout.in_dream import Actor, Controlled, Recorded
+from worldmodels.runtime.wording import count
+from worldmodels.stores import networks
 
 _STEPS = 300  # of a film, at most
 
@@ -97,8 +98,8 @@ def _recorded_film(round: Round, max_bytes: int) -> Picture:
 
 def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
-    agent, _ = trained.load_agent(*stores[:2], stores[2][0].config)
-    weights = trained.controller_of(round.one("evaluation"), agent.controller)
+    agent, _ = networks.load_agent(*stores[:2], stores[2][0].config)
+    weights = networks.controller_of(round.one("evaluation"), agent.controller)
     name = f"the {drive.name} test drive"
     ended = len(drive.recording.actions) <= _STEPS
     parts = (part[:_STEPS] for part in drive.recording)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import Game
-from worldmodels.quantities import count
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Round
-from worldmodels.statistics import Summary
+from worldmodels.runtime.wording import count
+from worldmodels.scores.statistics import Summary
 
 
 class _Words(NamedTuple):

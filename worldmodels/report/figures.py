@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from worldmodels.environments.games import CARRACING, Game
-from worldmodels.statistics import Summary
+from worldmodels.scores.statistics import Summary
 
 AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
 STYLE = {

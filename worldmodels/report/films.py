@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldmodels import pictures, video
+from worldmodels.pictures import grids, video
+from worldmodels.pictures.video import Film
 from worldmodels.report.page import Picture
-from worldmodels.video import Film
 
 _EVERY = 2  # steps between two pictures of a film, which still plays in real time
 _CONTROLS = 64  # rows at the bottom that a browser's player covers
@@ -24,4 +24,4 @@ def picture(films: Sequence[Film], alt: str, caption: str, max_bytes: int) -> Pi
         video.write(path, images, frames_per_second / _EVERY, rate)
         data = path.read_bytes()
     poster = next(video.beside(films, first=min(steps) // 2, footer=_CONTROLS))
-    return Picture(data, "video/mp4", alt, caption, poster=pictures.png(poster))
+    return Picture(data, "video/mp4", alt, caption, poster=grids.png(poster))

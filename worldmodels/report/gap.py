@@ -9,15 +9,15 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from worldmodels.artifacts import Artifact
 from worldmodels.environments.games import Game
-from worldmodels.quantities import count
 from worldmodels.report import calibration, page
 from worldmodels.report.driving import difference_line, score_line
 from worldmodels.report.figures import AGENT, PAPER_LINE, STYLE, svg
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Round
-from worldmodels.statistics import Summary
+from worldmodels.runtime.wording import count
+from worldmodels.scores.statistics import Summary
+from worldmodels.stores.artifact import Artifact
 
 Readings = list[tuple[str, str, str]]  # what, how much, what it tells
 

@@ -5,15 +5,15 @@ A report may be of a part of an experiment: what is not given is not asked for.
 
 from collections.abc import Mapping, Sequence
 
-from worldmodels.artifacts import Artifact, ArtifactError
-from worldmodels.lineage import (
+from worldmodels.stores.artifact import Artifact, ArtifactError
+from worldmodels.stores.lineage import (
     check_alike,
     check_follow,
     check_input,
     check_one_vision,
     had_input,
 )
-from worldmodels.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes
 
 # What each was made from, of its own round.
 _MADE_FROM = {

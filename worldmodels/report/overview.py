@@ -4,23 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from worldmodels.artifacts import Artifact
-from worldmodels.quantities import duration, size
 from worldmodels.report import (
     chapters,
     diagram,
-    dreams,
+    dream,
     driving,
     figures,
     page,
     temperatures,
-    testdrives,
+    test_drives,
 )
 from worldmodels.report.driving import difference_line, score_line
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, Cost, Round, rollout_clips, whole_clip
-from worldmodels.report.testdrives import TestDrive
-from worldmodels.sweep import Sweep
+from worldmodels.report.test_drives import TestDrive
+from worldmodels.runtime.wording import duration, size
+from worldmodels.scores.temperatures import Sweep
+from worldmodels.stores.artifact import Artifact
 
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
@@ -36,7 +36,7 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
         if round.scores is None:
             lines.append(f"round {round.number}: not evaluated")
             continue
-        agent, random, simulator, difference, dream, gap = round.scores
+        agent, random, simulator, difference, dreamt, gap = round.scores
         game = round.game
         lines.append(
             f"round {round.number}: mean {game.score} {score_line(agent)} over "
@@ -49,11 +49,11 @@ def summary(rounds: Sequence[Round], path: Path) -> str:
                 f"{score_line(simulator)}; simulator less {game.home} "
                 f"{difference_line(difference)}"
             )
-        if dream is not None:
+        if dreamt is not None:
             tau = round.one("evaluation").config["temperature"]
             lines.append(
                 f"  in M's dream at temperature {tau:g}, of the same seeds: "
-                f"{score_line(dream)}; dream less {game.home} {difference_line(gap)}"
+                f"{score_line(dreamt)}; dream less {game.home} {difference_line(gap)}"
             )
     return "\n".join([*lines, f"report: {path}"]) + "\n"
 
@@ -65,7 +65,7 @@ def html(
     latest = rounds[-1]
     sections = [("overview", "Overview", _overview(rounds))]
     # Dreams are short: both films of them share one film's bytes.
-    films = sum(3 * _can_film(round) + dreams.can_film(round) for round in rounds)
+    films = sum(3 * _can_film(round) + dream.can_film(round) for round in rounds)
     for round in reversed(rounds):
         content = round_html(round, _FILM_BYTES // max(films, 1))
         sections.append((f"round-{round.number}", f"Round {round.number}", content))
@@ -149,18 +149,18 @@ def round_html(round: Round, film_bytes: int) -> str:
     parts, drives = [], []
     if round.one("evaluation") is not None:
         parts.append(driving.evaluation(round))
-        drives = testdrives.replay_ranked(round.one("evaluation"))
+        drives = test_drives.replay_ranked(round.one("evaluation"))
     if _can_film(round):
         parts.append("<h3>Test drives</h3>\n")
         parts += [
-            testdrives.film(d, round.eyes, round.mind, film_bytes).html()
+            test_drives.film(d, round.eyes, round.mind, film_bytes).html()
             for d in drives
         ]
     shown = [*clips[:1], *_median(drives)]
     if "controller" in round.stores:
         parts.append(driving.controller(round))
     if "memory" in round.stores:
-        parts.append(dreams.chapter(round, drives, film_bytes))
+        parts.append(dream.chapter(round, drives, film_bytes))
         parts.append(chapters.memory(round, shown))
     if "vision" in round.stores:
         parts.append(chapters.vision(round, shown))

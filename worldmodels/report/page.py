@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape as _escape
 
-from worldmodels.printable import printable
+from worldmodels.runtime.printable import printable
 
 _STYLE = """
 :root { --ink: #20242c; --soft: #5b6472; --line: #e3e6eb; --blue: #2e5eaa; }

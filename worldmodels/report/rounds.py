@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import excerpts, pictures, trained
-from worldmodels.artifacts import Artifact, ArtifactError, check_recorded
 from worldmodels.environments.games import CARRACING, Game, game_of
-from worldmodels.excerpts import Driven, Excerpt
-from worldmodels.imagery import Eyes, Mind
-from worldmodels.lineage import check_distinct
-from worldmodels.randomness import rounds_of
-from worldmodels.report.belonging import check_drivers, check_round
-from worldmodels.statistics import Summary, summarise
+from worldmodels.pictures import grids
+from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.report.membership import check_drivers, check_round
+from worldmodels.runtime.randomness import rounds_of
+from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import Artifact, ArtifactError, check_recorded
+from worldmodels.stores.lineage import check_distinct
+from worldmodels.training import excerpts
+from worldmodels.training.excerpts import Driven, Excerpt
 
 _ONE = ("vision", "memory", "evaluation")  # store a round
 _KINDS = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
@@ -154,12 +156,12 @@ class Round:
     @cached_property
     def eyes(self) -> Eyes | None:
         store = self.one("vision")
-        return None if store is None else Eyes(*trained.load_vision(store))
+        return None if store is None else Eyes(*networks.load_vision(store))
 
     @cached_property
     def mind(self) -> Mind | None:
         store = self.one("memory")
-        return None if store is None else Mind(*trained.load_memory(store))
+        return None if store is None else Mind(*networks.load_memory(store))
 
     @cached_property
     def scores(self) -> Scores | None:
@@ -219,7 +221,7 @@ class Clip:
 
 def whole_clip(name: str, frames: np.ndarray, actions: np.ndarray) -> Clip:
     """Return a clip of all frames of an episode."""
-    overview = frames[pictures.spread(len(frames), excerpts.COLUMNS)]
+    overview = frames[grids.spread(len(frames), excerpts.COLUMNS)]
     return Clip(name, frames, actions, overview)
 
 

@@ -1,10 +1,10 @@
 """What the report says of controllers that learnt at different temperatures."""
 
-from worldmodels import sweep
 from worldmodels.report import figures, page
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM
 from worldmodels.report.page import Picture, escape
-from worldmodels.sweep import Sweep
+from worldmodels.scores import temperatures
+from worldmodels.scores.temperatures import Sweep
 
 
 def section(found: Sweep) -> str:
@@ -13,10 +13,10 @@ def section(found: Sweep) -> str:
         "A controller for each temperature, evolved alike in the dream of the last "
         "round's M. The higher the temperature, the more uncertain the dream: at a low "
         "one C finds what M gets wrong and lives by it, at a high one nothing can be "
-        "learnt from what is dreamt. " + " ".join(sweep.legend(found))
+        "learnt from what is dreamt. " + " ".join(temperatures.legend(found))
     )
-    numbers = range(1, len(sweep.HEAD))
-    table = page.table(sweep.HEAD, sweep.rows(found), numbers)
+    numbers = range(1, len(temperatures.HEAD))
+    table = page.table(temperatures.HEAD, temperatures.rows(found), numbers)
     return f"<p>{escape(text)}</p>\n" + table + _picture(found).html()
 
 
@@ -32,9 +32,9 @@ def _picture(found: Sweep) -> Picture:
         ("in the dream", ACCENT, dream),
         ("in the game", AGENT, game),
     )
-    temperatures = [at.temperature for at in found.learnt]
+    taus = [at.temperature for at in found.learnt]
     return Picture(
-        figures.scores("temperature", temperatures, lines, found.game),
+        figures.scores("temperature", taus, lines, found.game),
         "image/svg+xml",
         f"Mean {found.game.score} by temperature: {told}; the random policy "
         f"{found.random.mean:.1f} in the game.",

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldmodels import imagery, video
-from worldmodels.artifacts import Artifact
-from worldmodels.drives import Recording, replay
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.games import CARRACING, Game
-from worldmodels.imagery import Eyes, Mind
+from worldmodels.pictures import imagery, video
+from worldmodels.pictures.imagery import Eyes, Mind
 from worldmodels.report import films
 from worldmodels.report.page import Picture, escape
+from worldmodels.rollout.replay import Recording, replay
+from worldmodels.stores.artifact import Artifact
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from worldmodels import dreaming, driving, simulation, trained
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError
-from worldmodels.dream import Dream, check_pays
-from worldmodels.lineage import check_all_inputs
-from worldmodels.settings import Environment, in_simulator
-from worldmodels.stages.pools import pool_of
+from worldmodels.experiment.settings import Environment, uses_simulator
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.dream import Dream, check_pays
+from worldmodels.rollout import in_dream, in_gymnasium, in_simulator
+from worldmodels.rollout.pools import pool_of
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import Artifact, ArtifactError
+from worldmodels.stores.lineage import check_all_inputs
 
 Arena = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
@@ -26,17 +27,17 @@ def game(
     agent: Agent, weights: Weights, environment: Environment, workers: int | None
 ) -> Iterator[Arena]:
     """Give the game, played where the settings say."""
-    if in_simulator(environment):
-        yield partial(simulation.returns, simulation.devices(), agent, weights)
+    if uses_simulator(environment):
+        yield partial(in_simulator.returns, in_simulator.devices(), agent, weights)
         return
     with pool_of(environment, workers) as pool:
-        yield partial(driving.returns, pool, agent, weights)
+        yield partial(in_gymnasium.returns, pool, agent, weights)
 
 
 @contextmanager
 def dreams(agent: Agent, dream: Dream) -> Iterator[Arena]:
     """Give a dream: a seed is a dream of its own, and V is not needed."""
-    yield partial(dreaming.returns, simulation.devices(), dream, agent.controller)
+    yield partial(in_dream.returns, in_simulator.devices(), dream, agent.controller)
 
 
 def open_dream(
@@ -53,6 +54,6 @@ def open_dream(
             "learnt from: dreams begin at their first frames"
         )
     check_all_inputs(memory, "latents", latents)
-    dream = trained.load_dream(memory, latents, temperature)
+    dream = networks.load_dream(memory, latents, temperature)
     check_pays(dream.model)
     return dream

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from worldmodels.controller import Controller
-from worldmodels.dream import Dream, State
-from worldmodels.policies import RandomPolicy
-from worldmodels.randomness import episode_keys, seed_words, step_keys
+from worldmodels.models.controller import Controller
+from worldmodels.models.dream import Dream, State
+from worldmodels.rollout.policies import RandomPolicy
+from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 # Dreamers that one core takes at a time: enough for fast products, few enough to keep
 # their gates in its cache.

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.agent import Agent, AgentPolicy, Weights
-from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.games import CARRACING, Game
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.policies import Policy, random_policy
-from worldmodels.randomness import episode_keys, seed_words, step_keys
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.rollout.policies import Policy, random_policy
+from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 
 class SlotPolicy:

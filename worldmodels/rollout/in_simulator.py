@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
-from worldmodels.agent import Agent, AgentPolicy, Weights
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
-from worldmodels.environments.episodes import Episode, EpisodeResult
-from worldmodels.errors import UserError
-from worldmodels.policies import Policy
-from worldmodels.randomness import episode_keys, seed_words, step_keys
+from worldmodels.environments.processes.episodes import Episode, EpisodeResult
+from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.rollout.policies import Policy
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 # Cars that one core drives at a time: their frames and activations stay in its cache.
 CARS_A_CORE = 32

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from worldmodels.controller import bounded, squash
 from worldmodels.environments.games import CARRACING, Game
-from worldmodels.errors import UserError
+from worldmodels.models.controller import bounded, squash
+from worldmodels.runtime.errors import UserError
 
 _LONGEST = 10  # steps that a held action is held at most
 

@@ -1,8 +1,8 @@
 """The pool of environments that a stage's settings ask for."""
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.settings import Environment
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.experiment.settings import Environment
 
 
 def pool_of(settings: Environment, workers: int | None) -> EnvironmentPool:

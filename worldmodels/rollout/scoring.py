@@ -5,14 +5,14 @@ What the stage evaluation and the tool evaluate share.
 
 import numpy as np
 
-from worldmodels import dreaming, simulation
-from worldmodels.agent import Agent, Weights
-from worldmodels.dream import Dream
-from worldmodels.environments.episodes import Episode, EpisodePolicy
-from worldmodels.environments.episodes import run as run_episodes
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
+from worldmodels.environments.processes.episodes import Episode, EpisodePolicy
+from worldmodels.environments.processes.episodes import run as run_episodes
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.dream import Dream
+from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.runtime.progress import Progress
+from worldmodels.stores.publication import Writer
 
 _DIMENSIONS = ("episode", "time", "action")
 
@@ -53,8 +53,8 @@ def simulate(
     steps: int,
 ) -> dict[str, np.ndarray]:
     """Return what a controller [D] scores in the simulator, on gymnasium's N tracks."""
-    mesh, exact = simulation.devices(), simulation.exact
-    returns = simulation.returns(
+    mesh, exact = in_simulator.devices(), in_simulator.exact
+    returns = in_simulator.returns(
         mesh, agent, weights, controller[None], seeds, steps, exact
     )
     return {"returns": returns[0], "seed": seeds}
@@ -64,8 +64,8 @@ def let_dream(
     agent: Agent, dream: Dream, controller: np.ndarray, seeds: np.ndarray, steps: int
 ) -> dict[str, np.ndarray]:
     """Return what a controller [D] scores in the dreams of the game's N seeds."""
-    mesh, linear = simulation.devices(), agent.controller
-    returns = dreaming.returns(mesh, dream, linear, controller[None], seeds, steps)
+    mesh, linear = in_simulator.devices(), agent.controller
+    returns = in_dream.returns(mesh, dream, linear, controller[None], seeds, steps)
     return {"returns": returns[0], "seed": seeds}
 
 

@@ -7,9 +7,9 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from worldmodels.errors import UserError
-from worldmodels.quotas import cpu_quota
-from worldmodels.streams import tell
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.quotas import cpu_quota
+from worldmodels.runtime.streams import tell
 
 
 def prepare(dtype: str, devices: int | None = None) -> None:

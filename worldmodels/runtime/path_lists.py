@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 MARK = "@"  # a path that begins with it is written ./@...
 LONGEST = 16 * 1024  # bytes of a list in words: a command has five lists at most

@@ -11,9 +11,9 @@ from typing import Self
 
 from tqdm import tqdm
 
-from worldmodels.logs import open_log, stamped
-from worldmodels.pace import Pace
-from worldmodels.streams import tell
+from worldmodels.runtime.logs import open_log, stamped
+from worldmodels.runtime.stopwatch import Pace
+from worldmodels.runtime.streams import tell
 
 _INTERVAL = 10.0  # seconds between two lines
 

@@ -9,7 +9,7 @@ import zlib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 # The command line reads the bounds below, and has to answer at once.
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from worldmodels.streams import tell
+from worldmodels.runtime.streams import tell
 
 
 @contextmanager

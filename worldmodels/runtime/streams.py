@@ -9,7 +9,7 @@ import io
 import os
 import sys
 
-from worldmodels.printable import printable
+from worldmodels.runtime.printable import printable
 
 
 def mend() -> None:

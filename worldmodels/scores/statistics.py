@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 _CONFIDENCE = 0.95
 _RESAMPLES = 9999

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from worldmodels import places
-from worldmodels.errors import UserError
-from worldmodels.publication import publish_text
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import places
+from worldmodels.stores.publication import publish_text
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.artifacts import Artifact, ArtifactError
 from worldmodels.environments.games import Game, game_of
-from worldmodels.errors import UserError
-from worldmodels.lineage import check_tracks
-from worldmodels.statistics import Summary, summarise
+from worldmodels.runtime.errors import UserError
+from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.stores.artifact import Artifact, ArtifactError
+from worldmodels.stores.lineage import check_tracks
 
 HEAD = (
     "temperature", "dream", "95 % interval", "game", "95 % interval", "std",

@@ -30,7 +30,7 @@ import numpy as np
 from evosax.algorithms.distribution_based import cma_es
 from jax.typing import ArrayLike
 
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 
 class State(NamedTuple):

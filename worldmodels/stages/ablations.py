@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels import tables
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.errors import UserError
-from worldmodels.lineage import check_tracks
-from worldmodels.progress import Progress
-from worldmodels.statistics import Trainings, over_trainings
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.scores import tables
+from worldmodels.scores.statistics import Trainings, over_trainings
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.stores.lineage import check_tracks
 
 Scores = dict[str, dict[int, Artifact]]  # evaluations by ablation and seed
 

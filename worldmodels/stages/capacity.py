@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from worldmodels import compute, needs
-from worldmodels.allowed import checked
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.errors import UserError
-from worldmodels.needs import Data
-from worldmodels.quantities import size
-from worldmodels.quotas import memory_limit
-from worldmodels.settings import Memory, Round, Run, Vision
+from worldmodels.experiment import needs
+from worldmodels.experiment.allowed import checked
+from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import Memory, Round, Run, Vision
+from worldmodels.runtime import devices
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.quotas import memory_limit
+from worldmodels.runtime.wording import size
+from worldmodels.stores.artifact import Artifact, open_artifact
 
 # What of V's and M's settings decides their size; their stores say it.
 _SIZES = {
@@ -46,7 +47,7 @@ def check(stage: str, sections: Sequence[Any], given: Mapping[str, Any]) -> None
     """
     settings = _settings(sections, given)
     (run,) = (section for section in sections if isinstance(section, Run))
-    cores = max(given.get("workers") or compute.cores(), 1)
+    cores = max(given.get("workers") or devices.cores(), 1)
     need = needs.memory(stage, run, settings, _data(settings, given), cores)
     there = available()
     if needs.total(need) > there.bytes:

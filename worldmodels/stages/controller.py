@@ -16,20 +16,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import evolution, flags, publication, trained
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.checkpoints import Checkpoint, open_checkpoint
-from worldmodels.evolution import Evolution
-from worldmodels.lineage import check_goes_on, check_search
-from worldmodels.neighbours import check_eyes
-from worldmodels.progress import Progress
-from worldmodels.provenance import fingerprint, input_hashes
-from worldmodels.publication import Writer
-from worldmodels.randomness import Purpose, episode_seeds, key_for
-from worldmodels.settings import Controller, Environment, Run
-from worldmodels.stages import VERSIONS, arenas
-from worldmodels.stages.arenas import Arena
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Controller, Environment, Run
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.rollout import arenas
+from worldmodels.rollout.arenas import Arena
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
+from worldmodels.search import cma_es
+from worldmodels.search.cma_es import Evolution
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
+from worldmodels.stores.lineage import check_goes_on, check_search
+from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.provenance import fingerprint, input_hashes
+from worldmodels.stores.publication import Writer
 
 STAGE = "controller"
 _GENERATION = {
@@ -52,19 +55,19 @@ Inputs = dict[str, Artifact | list[Artifact]]
 class Search(NamedTuple):
     """All that the next generation depends on."""
 
-    cma: evolution.State
+    cma: cma_es.State
     steps: int  # in an episode, at this point of the curriculum
     best: float  # the best mean fitness of a generation so far
 
     def to_arrays(self) -> dict[str, Any]:
         """Return the search as nested arrays, for a store or a checkpoint."""
         curriculum = {"steps": np.array(self.steps), "best": np.array(self.best)}
-        return {"cma": evolution.state_to_arrays(self.cma)} | curriculum
+        return {"cma": cma_es.state_to_arrays(self.cma)} | curriculum
 
 
 def from_arrays(arrays: dict[str, Any]) -> Search:
     """Return the search that `Search.to_arrays` was called on."""
-    cma = evolution.state_from_arrays(arrays["cma"])
+    cma = cma_es.state_from_arrays(arrays["cma"])
     return Search(cma, int(arrays["steps"]), float(arrays["best"]))
 
 
@@ -128,7 +131,7 @@ def run(
         check_goes_on(inputs["previous"], *agents, config)
     else:
         check_eyes(*agents)
-    agent, weights = trained.load_agent(*agents, config)
+    agent, weights = networks.load_agent(*agents, config)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
@@ -207,11 +210,11 @@ def _begin(plan: Plan, inputs: Inputs) -> Search:
     else:
         mean = np.full(dimension, settings.initial_mean, plan.shared.dtype)
     steps = settings.initial_steps or plan.max_steps
-    return Search(evolution.initial(plan.es, mean), steps, -np.inf)
+    return Search(cma_es.initial(plan.es, mean), steps, -np.inf)
 
 
 def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
-    mean, _ = trained.best_controller(start)
+    mean, _ = networks.best_controller(start)
     if len(mean) != dimension:
         raise ArtifactError(
             f"{start[0].path} has controllers of {len(mean):,} parameters and this "
@@ -250,13 +253,13 @@ def _generation(
 ) -> Search:
     settings = plan.settings
     key = key_for(plan.shared.seed, plan.round, "controller population", generation)
-    population, cma = evolution.ask(plan.es, key, search.cma)
+    population, cma = cma_es.ask(plan.es, key, search.cma)
     population = np.asarray(population)
     seeds = _training_seeds(plan, generation)
     scores = plan.drive(population, seeds, search.steps)
     fitness = scores.mean(axis=1)
-    evolution.check_fitness(fitness, f"generation {generation}")
-    cma = evolution.tell(plan.es, cma, population, fitness)
+    cma_es.check_fitness(fitness, f"generation {generation}")
+    cma = cma_es.tell(plan.es, cma, population, fitness)
     records["population"].append(population)
     records["fitness"].append(scores)
     records["track_seed"].append(seeds)

@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels import flags, publication, trained
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.driving import AgentSlots, RandomSlots
-from worldmodels.lineage import check_agent
-from worldmodels.neighbours import check_eyes
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
-from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.settings import Environment, Evaluation, Run
-from worldmodels.stages import VERSIONS, arenas, scoring
-from worldmodels.stages.pools import pool_of
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Environment, Evaluation, Run
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.rollout import arenas, scoring
+from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
+from worldmodels.rollout.pools import pool_of
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.stores.lineage import check_agent
+from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.publication import Writer
 
 STAGE = "evaluation"
 Inputs = dict[str, Artifact | list[Artifact]]
@@ -72,8 +74,8 @@ def run(
     }
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
-    best, generation = trained.best_controller(inputs["controller"])
-    agent, weights = trained.load_agent(inputs["vision"], inputs["memory"], learnt)
+    best, generation = networks.best_controller(inputs["controller"])
+    agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     plan = Plan(agent, weights, best, seeds, environment)
     with publication.create(
@@ -100,7 +102,7 @@ def _inputs(
     }
     check_agent(inputs["vision"], inputs["memory"], inputs["controller"])
     check_eyes(inputs["vision"], inputs["memory"])
-    if trained.learnt_in_dream(inputs["controller"][0].config):
+    if networks.learnt_in_dream(inputs["controller"][0].config):
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     return inputs
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels import publication, trained
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.dream import Starts
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
-from worldmodels.quantities import size
-from worldmodels.stages import VERSIONS
-from worldmodels.stages.drivers import Stores, open_latents, open_stores
-from worldmodels.trained import Selected
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.models.dream import Starts
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.wording import size
+from worldmodels.stores import networks, publication
+from worldmodels.stores.agents import Stores, open_latents, open_stores
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.networks import Selected
+from worldmodels.stores.publication import Writer
 
 STAGE, KIND = "export", "agent"
 
@@ -51,12 +51,12 @@ def run(
             missing, a parameter that half precision cannot hold, or a full disk.
     """
     stores = open_stores(controller, vision, memory)
-    trained.load_agent(stores.vision, stores.memory, stores.controller[0].config)
-    selected = trained.select(stores.controller)
+    networks.load_agent(stores.vision, stores.memory, stores.controller[0].config)
+    selected = networks.select(stores.controller)
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)
     inputs = stores._asdict()
-    if trained.learnt_in_dream(config["controller"]):
+    if networks.learnt_in_dream(config["controller"]):
         inputs["latents"] = open_latents(stores.memory, latents)
     with (
         publication.create(
@@ -109,7 +109,7 @@ def _write(store: Writer, part: str, source: Artifact, progress: Progress) -> No
 
 def _write_starts(store: Writer, latents: Sequence[Artifact]) -> None:
     for name in Starts._fields:
-        starts = halved(trained.first_frames(latents, name), name)
+        starts = halved(networks.first_frames(latents, name), name)
         store.write(f"starts/{name}", starts, ["start", "latent"])
 
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from worldmodels import publication, training
-from worldmodels.artifacts import Artifact, ArtifactError
-from worldmodels.checkpoints import open_checkpoint
-from worldmodels.datasets import Stream
-from worldmodels.provenance import fingerprint, input_hashes
-from worldmodels.randomness import key_for
-from worldmodels.stages import VERSIONS
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.runtime.randomness import key_for
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, ArtifactError
+from worldmodels.stores.checkpoint import open_checkpoint
+from worldmodels.stores.provenance import fingerprint, input_hashes
+from worldmodels.training import loop
+from worldmodels.training.datasets import Stream
 
 # By the names of arrays: values, names of their axes and, where there are any,
 # attributes.
@@ -28,7 +29,7 @@ class Learner(NamedTuple):
 
     stage: str
     params: Any  # to start from
-    loss: training.Loss
+    loss: loop.Loss
     optimizer: optax.GradientTransformation
     stream: Stream
     group: int  # minibatches in one call
@@ -53,16 +54,16 @@ def fit_and_publish(
     """
     stage, version = learner.stage, VERSIONS[learner.stage]
     # The fields too: a checkpoint of another form is none to go on from.
-    identity = [config, input_hashes(inputs), version, training.TrainState._fields]
+    identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
     with (
         publication.create(
             out, stage, config=config, inputs=inputs, stage_version=version
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
     ):
-        state, history = training.fit(
-            training.initial(learner.params, learner.optimizer, learner.carry),
-            training.updates(learner.loss, learner.optimizer, config["debug"]),
+        state, history = loop.fit(
+            loop.initial(learner.params, learner.optimizer, learner.carry),
+            loop.updates(learner.loss, learner.optimizer, config["debug"]),
             learner.stream,
             key_for(config["seed"], config["round"], f"{stage} updates"),
             group=learner.group,

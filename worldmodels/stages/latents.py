@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import flags, publication, trained
-from worldmodels.artifacts import Artifact, open_artifact
-from worldmodels.encoding import Encoder
-from worldmodels.neighbours import check_game
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
-from worldmodels.settings import Run
-from worldmodels.stages import VERSIONS
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Run
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.runtime.progress import Progress
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.stores.neighbours import check_game
+from worldmodels.stores.publication import Writer
+from worldmodels.training.encoding import Encoder
 
 STAGE = "latents"
 _FRAMES = 256  # encoded in one call, at most; all calls but an episode's last alike
@@ -65,7 +66,7 @@ def run(
 def _encode_episodes(
     eyes: Artifact, episodes: Artifact, store: Writer, log: Path | None
 ) -> None:
-    model, params = trained.load_vision(eyes)
+    model, params = networks.load_vision(eyes)
     count, steps = episodes.array("frames").shape[:2]
     shape, dimensions = (count, steps, model.latent_size), ("episode", "time", "latent")
     posterior = [

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 import optax
 
-from worldmodels import assessment, datasets, flags, memory, objective, trained
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.datasets import Episodes, Stream
-from worldmodels.lineage import check_alike, check_distinct
-from worldmodels.neighbours import check_one_vision
-from worldmodels.packing import PackedStream
-from worldmodels.progress import Progress
-from worldmodels.quantities import count
-from worldmodels.randomness import generator_for, key_for
-from worldmodels.settings import Memory, Run
-from worldmodels.stages.learning import Learner, fit_and_publish, params_of
-from worldmodels.training import Loss
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Memory, Run
+from worldmodels.models import memory, memory_loss
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import generator_for, key_for
+from worldmodels.runtime.wording import count
+from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.lineage import check_alike, check_distinct
+from worldmodels.stores.neighbours import check_one_vision
+from worldmodels.training import assessment, datasets
+from worldmodels.training.datasets import Episodes, Stream
+from worldmodels.training.loop import Loss
+from worldmodels.training.packing import PackedStream
 
 STAGE = "memory"
 _SIZES = (
@@ -64,7 +67,7 @@ def run(
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
-    model, episodes = trained.memory_model(config), Episodes(inputs["latents"])
+    model, episodes = networks.memory_model(config), Episodes(inputs["latents"])
     learnt, held_out = datasets.split(
         episodes.seed,
         settings.held_out,
@@ -107,9 +110,9 @@ def _check(latents: Sequence[Artifact]) -> None:
 
 def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
     if "start" in inputs:
-        return params_of(inputs["start"][0], config, _SIZES, trained.load_memory)
+        return params_of(inputs["start"][0], config, _SIZES, networks.load_memory)
     key = key_for(config["seed"], config["round"], "memory weights")
-    return memory.initial(key, trained.memory_model(config))
+    return memory.initial(key, networks.memory_model(config))
 
 
 def _optimizer(settings: Memory) -> optax.GradientTransformation:
@@ -127,8 +130,8 @@ def _loss(
 ) -> Loss:
     variance = episodes.variance("rewards", learnt) if model.reward_head else 0.0
     # Where all rewards are the same, as TakeCover's are, any scale will do.
-    scale = objective.Scale(settings.death_weight, variance or 1.0)
-    return partial(objective.loss, model=model, scale=scale)
+    scale = memory_loss.Scale(settings.death_weight, variance or 1.0)
+    return partial(memory_loss.loss, model=model, scale=scale)
 
 
 def _stream(

@@ -6,14 +6,17 @@ Deleting it costs nothing: everything in it comes from the stores.
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldmodels import compute, places, report, sweep
-from worldmodels.artifacts import open_artifact
-from worldmodels.errors import UserError
-from worldmodels.lineage import check_input
-from worldmodels.printable import printable
-from worldmodels.progress import Progress
-from worldmodels.publication import publish_text
+from worldmodels.report import overview
 from worldmodels.report.rounds import group
+from worldmodels.runtime import devices
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.printable import printable
+from worldmodels.runtime.progress import Progress
+from worldmodels.scores.temperatures import read
+from worldmodels.stores import places
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.lineage import check_input
+from worldmodels.stores.publication import publish_text
 
 
 def run(
@@ -41,14 +44,14 @@ def run(
     artifacts = [open_artifact(path) for path in stores]
     rounds = group(artifacts)
     dtypes = {artifact.config.get("dtype") for artifact in artifacts}
-    compute.prepare("float64" if "float64" in dtypes else "float32")
+    devices.prepare("float64" if "float64" in dtypes else "float32")
     swept = [open_artifact(path, "evaluation") for path in temperatures]
     if swept and (mind := rounds[-1].one("memory")) is not None:
         check_input(swept[0], "memory", mind)
-    found = sweep.read(swept) if swept else None
+    found = read(swept) if swept else None
     with Progress("report, rounds", len(rounds), log) as progress:
-        html = report.html(rounds, lambda: progress.update(1), found)
-    summary = report.summary(rounds, out)
+        html = overview.html(rounds, lambda: progress.update(1), found)
+    summary = overview.summary(rounds, out)
     publish_text(out, html)
     publish_text(beside, summary)
     print("\n".join(map(printable, summary.split("\n"))), end="")

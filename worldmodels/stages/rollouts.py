@@ -12,23 +12,30 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import flags, publication, simulation, trained
-from worldmodels.agent import AgentPolicy
-from worldmodels.artifacts import open_artifact
-from worldmodels.driving import SlotPolicy
-from worldmodels.environments.episodes import Episode, EpisodeResult
-from worldmodels.environments.episodes import run as run_episodes
 from worldmodels.environments.games import game_of
-from worldmodels.errors import UserError
-from worldmodels.lineage import check_agent
-from worldmodels.neighbours import check_eyes
-from worldmodels.policies import Noisy, Policy, random_policy
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
-from worldmodels.randomness import Purpose, episode_keys, episode_seeds, seed_words
-from worldmodels.settings import Environment, Rollouts, Run, in_simulator
-from worldmodels.stages import VERSIONS
-from worldmodels.stages.pools import pool_of
+from worldmodels.environments.processes.episodes import Episode, EpisodeResult
+from worldmodels.environments.processes.episodes import run as run_episodes
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.models.agent import AgentPolicy
+from worldmodels.rollout import in_simulator
+from worldmodels.rollout.in_gymnasium import SlotPolicy
+from worldmodels.rollout.policies import Noisy, Policy, random_policy
+from worldmodels.rollout.pools import pool_of
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import (
+    Purpose,
+    episode_keys,
+    episode_seeds,
+    seed_words,
+)
+from worldmodels.stores import networks, publication
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.lineage import check_agent
+from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.publication import Writer
 
 STAGE = "rollouts"
 Minds = Callable[[np.ndarray], Any]
@@ -105,10 +112,10 @@ def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
         policy = random_policy(config["policy"], game_of(config["environment"]))
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
-    agent, weights = trained.load_agent(
+    agent, weights = networks.load_agent(
         inputs["vision"], inputs["memory"], blocks[0].config
     )
-    best, _ = trained.best_controller(blocks)
+    best, _ = networks.best_controller(blocks)
     policy = AgentPolicy(agent, weights)
     noisy = Noisy(policy, config["action_noise"], agent.controller.game)
     return noisy, lambda seeds: policy.initial(
@@ -124,9 +131,9 @@ def _drive(
     episodes: Sequence[Episode],
 ) -> Iterator[EpisodeResult]:
     """Drive the episodes where the settings say, and yield them with their frames."""
-    if in_simulator(environment):
-        mesh = simulation.devices()
-        yield from simulation.episodes(mesh, policy, minds, episodes)
+    if uses_simulator(environment):
+        mesh = in_simulator.devices()
+        yield from in_simulator.episodes(mesh, policy, minds, episodes)
         return
     driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
     # The episodes' own limit is the only one.

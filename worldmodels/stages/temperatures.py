@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from worldmodels import sweep, tables
-from worldmodels.artifacts import open_artifact
-from worldmodels.progress import Progress
-from worldmodels.sweep import Sweep
+from worldmodels.runtime.progress import Progress
+from worldmodels.scores import tables, temperatures
+from worldmodels.scores.temperatures import Sweep
+from worldmodels.stores.artifact import open_artifact
 
 
 def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
@@ -23,7 +23,9 @@ def run(*, stores: Sequence[Path], out: Path, log: Path | None = None) -> None:
     """
     tables.prepare(out)
     with Progress("temperatures", len(stores), log) as progress:
-        found = sweep.read([open_artifact(path, "evaluation") for path in stores])
+        found = temperatures.read(
+            [open_artifact(path, "evaluation") for path in stores]
+        )
         progress.update(len(stores))
     tables.publish(out, text(found), data(found))
 
@@ -48,5 +50,5 @@ def data(found: Sweep) -> dict[str, Any]:
 
 def text(found: Sweep) -> str:
     """Return a sweep as a table to read."""
-    lines = tables.aligned([sweep.HEAD, *sweep.rows(found)])
-    return "\n".join([*lines, "", *sweep.legend(found)]) + "\n"
+    lines = tables.aligned([temperatures.HEAD, *temperatures.rows(found)])
+    return "\n".join([*lines, "", *temperatures.legend(found)]) + "\n"

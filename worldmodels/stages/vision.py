@@ -6,14 +6,17 @@ from typing import Any
 
 import optax
 
-from worldmodels import excerpts, flags, trained, vision
-from worldmodels.artifacts import open_artifact
-from worldmodels.datasets import Episodes, Stream
-from worldmodels.lineage import check_alike, check_distinct
-from worldmodels.randomness import generator_for, key_for
-from worldmodels.settings import Run, Vision
-from worldmodels.stages.learning import Learner, fit_and_publish, params_of
-from worldmodels.training import Loss, separate
+from worldmodels.experiment import flags
+from worldmodels.experiment.settings import Run, Vision
+from worldmodels.models import vision
+from worldmodels.runtime.randomness import generator_for, key_for
+from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.lineage import check_alike, check_distinct
+from worldmodels.training import excerpts
+from worldmodels.training.datasets import Episodes, Stream
+from worldmodels.training.loop import Loss, separate
 
 STAGE = "vision"
 _SIZES = ("latent_size", "channels", "decoder_channels", "dtype")
@@ -71,13 +74,13 @@ def run(
 
 def _first_params(config: dict[str, Any], inputs: dict) -> dict[str, Any]:
     if "start" in inputs:
-        return params_of(inputs["start"][0], config, _SIZES, trained.load_vision)
+        return params_of(inputs["start"][0], config, _SIZES, networks.load_vision)
     key = key_for(config["seed"], config["round"], "vision weights")
-    return vision.initial(key, trained.vision_model(config))
+    return vision.initial(key, networks.vision_model(config))
 
 
 def _loss(config: dict[str, Any]) -> Loss:
-    model, tolerance = trained.vision_model(config), config["kl_tolerance"]
+    model, tolerance = networks.vision_model(config), config["kl_tolerance"]
     loss = partial(vision.loss, model=model, kl_tolerance=tolerance)
     return separate(lambda params, batch, key: loss(params, batch["frames"], key))
 

@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import compute, trained
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.dream import Dream
-from worldmodels.lineage import check_follow, check_input, had_input
-from worldmodels.neighbours import check_eyes, inputs_of, place_of_input
-from worldmodels.quantities import count
-from worldmodels.settings import Environment
-from worldmodels.streams import tell
+from worldmodels.experiment.settings import Environment
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.dream import Dream
+from worldmodels.runtime import devices
+from worldmodels.runtime.streams import tell
+from worldmodels.runtime.wording import count
+from worldmodels.stores import networks
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.lineage import check_follow, check_input, had_input
+from worldmodels.stores.neighbours import check_eyes, inputs_of, place_of_input
 
 
 class Driver(NamedTuple):
@@ -127,9 +128,9 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
 def from_stores(stores: Stores) -> Driver:
     """Return the best tested controller of `stores` on its V and M; sets JAX up."""
     config = stores.controller[0].config
-    compute.prepare(config["dtype"])
-    agent, weights = trained.load_agent(stores.vision, stores.memory, config)
-    best = trained.best_controller(stores.controller)
+    devices.prepare(config["dtype"])
+    agent, weights = networks.load_agent(stores.vision, stores.memory, config)
+    best = networks.best_controller(stores.controller)
     return Driver(agent, weights, *best, _environment(config))
 
 
@@ -139,10 +140,10 @@ def from_pretrained(path: Path) -> Driver:
     Raises:
         ArtifactError: when there is none, or the store is bad or of another kind.
     """
-    compute.prepare(trained.PRECISION)
-    agent, weights, controller, config = trained.load_pretrained(path)
+    devices.prepare(networks.PRECISION)
+    agent, weights, controller, config = networks.load_pretrained(path)
     world = _environment(config["controller"])
-    dream = trained.pretrained_dream(path, agent, weights)
+    dream = networks.pretrained_dream(path, agent, weights)
     return Driver(agent, weights, controller, config["generation"], world, dream)
 
 

@@ -17,15 +17,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from worldmodels import (
-    decoding,  # noqa: F401  zarr decodes with it
-    json_files,
-    layouts,
-    metadata,
-)
-from worldmodels.errors import UserError
-from worldmodels.metadata import Form, Malformed
-from worldmodels.provenance import identity_hash
+from worldmodels.runtime import json_files
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import layouts, metadata
+from worldmodels.stores.metadata import Form, Malformed
+from worldmodels.stores.provenance import identity_hash
 
 SCHEMA = 1
 _RECORDED = {"kind", "schema", "config", "inputs", "provenance", "files"}

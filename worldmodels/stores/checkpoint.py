@@ -22,10 +22,10 @@ from typing import Any
 
 from flax import serialization
 
-from worldmodels import locks
-from worldmodels.artifacts import ArtifactError
-from worldmodels.disk import refuse_barred, refuse_full_disk
-from worldmodels.places import file_place
+from worldmodels.runtime import locks
+from worldmodels.stores.artifact import ArtifactError
+from worldmodels.stores.disk import refuse_barred, refuse_full_disk
+from worldmodels.stores.places import file_place
 
 # How one begins, after its checksum: a table of three, whose first key is this.
 _HEAD = b"\x83\xabfingerprint"

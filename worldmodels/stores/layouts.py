@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.allowed import checked
 from worldmodels.environments.frames import SHAPE as FRAME
 from worldmodels.environments.games import GAMES, Game
-from worldmodels.errors import UserError
-from worldmodels.flags import STAGE_SECTIONS
-from worldmodels.metadata import Form, Malformed
-from worldmodels.randomness import MAX_EPISODES, MAX_ROUNDS
+from worldmodels.experiment.allowed import checked
+from worldmodels.experiment.flags import STAGE_SECTIONS
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
+from worldmodels.stores.metadata import Form, Malformed
 
 _LARGEST_SEED = 2**54
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels.artifacts import Artifact, ArtifactError
+from worldmodels.stores.artifact import Artifact, ArtifactError
 
 
 def had_input(made: Artifact, role: str, given: Artifact) -> bool:

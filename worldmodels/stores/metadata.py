@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.json_files import LARGEST_FILE, Malformed
+from worldmodels.runtime.json_files import LARGEST_FILE, Malformed
 
 _LARGEST_CHUNK = 4 * 2**30  # bytes in memory
 _LARGEST_ARRAY = 4 * 2**40

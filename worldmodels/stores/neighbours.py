@@ -7,9 +7,9 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from worldmodels import lineage
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.json_files import attributes
+from worldmodels.runtime.json_files import attributes
+from worldmodels.stores import lineage
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 
 _ABOVE = 4  # folders, from the round of an ablation's training to its experiment
 

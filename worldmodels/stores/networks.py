@@ -10,16 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from worldmodels import memory, vision
-from worldmodels.agent import Agent, Weights
-from worldmodels.artifacts import Artifact, ArtifactError, check_recorded, open_artifact
-from worldmodels.controller import Controller
-from worldmodels.dream import Dream, Starts
 from worldmodels.environments.games import game_of
-from worldmodels.lineage import check_input
-from worldmodels.memory import Memory
-from worldmodels.quantities import count
-from worldmodels.vision import VAE
+from worldmodels.models import memory, vision
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.controller import Controller
+from worldmodels.models.dream import Dream, Starts
+from worldmodels.models.memory import Memory
+from worldmodels.models.vision import VAE
+from worldmodels.runtime.wording import count
+from worldmodels.stores.artifact import (
+    Artifact,
+    ArtifactError,
+    check_recorded,
+    open_artifact,
+)
+from worldmodels.stores.lineage import check_input
 
 STARTS = 1000  # first frames that dreams begin at, at most, as the original's
 PRECISION = "float32"  # that a pretrained agent computes in, whatever it was trained in

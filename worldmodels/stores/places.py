@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from worldmodels import locks
-from worldmodels.artifacts import ArtifactError
-from worldmodels.disk import refuse_barred
-from worldmodels.json_files import attributes
+from worldmodels.runtime import locks
+from worldmodels.runtime.json_files import attributes
+from worldmodels.stores.artifact import ArtifactError
+from worldmodels.stores.disk import refuse_barred
 
 # What a workflow manager and a file browser add to the folder of a store.
 _ADDED = {".snakemake_timestamp", ".DS_Store"}

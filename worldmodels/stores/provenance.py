@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import worldmodels
 
 if TYPE_CHECKING:
-    from worldmodels.artifacts import Artifact
+    from worldmodels.stores.artifact import Artifact
 
 # What decides a result.
 _IDENTITY = ("kind", "schema", "stage_version", "config", "inputs")
@@ -63,7 +63,7 @@ def fingerprint(identity: Any) -> str:
 
 def _commit() -> str:
     """Return the git commit of the running code, or "" outside a checkout."""
-    here = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""
     command = ["git", "-C", str(here), "rev-parse", "HEAD"]

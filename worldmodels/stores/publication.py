@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from worldmodels import places
-from worldmodels.artifacts import SCHEMA, Artifact, ArtifactError, count_files
-from worldmodels.disk import refuse_full_disk
-from worldmodels.provenance import fingerprint, input_hashes, surroundings
-from worldmodels.sharding import COMPRESSORS, Rows, count_missing
+from worldmodels.stores import places
+from worldmodels.stores.artifact import SCHEMA, Artifact, ArtifactError, count_files
+from worldmodels.stores.disk import refuse_full_disk
+from worldmodels.stores.provenance import fingerprint, input_hashes, surroundings
+from worldmodels.stores.sharding import COMPRESSORS, Rows, count_missing
 
 _SKEW = 60.0  # seconds that the clocks of a cluster's nodes may differ by
 

@@ -14,20 +14,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import compute, imagery, trained, video
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.dream import Dream, Starts
-from worldmodels.dreaming import Actor, AtRandom, Controlled, Recorded
 from worldmodels.environments.games import GAMES, Game
-from worldmodels.errors import UserError
-from worldmodels.imagery import Eyes
-from worldmodels.lineage import check_any_input
-from worldmodels.neighbours import place_of_input
-from worldmodels.policies import random_policy
-from worldmodels.progress import Progress
-from worldmodels.quantities import count
-from worldmodels.randomness import episode_keys, seed_words
-from worldmodels.stages import drivers
+from worldmodels.models.dream import Dream, Starts
+from worldmodels.pictures import imagery, video
+from worldmodels.pictures.imagery import Eyes
+from worldmodels.rollout.in_dream import Actor, AtRandom, Controlled, Recorded
+from worldmodels.rollout.policies import random_policy
+from worldmodels.runtime import devices
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import episode_keys, seed_words
+from worldmodels.runtime.wording import count
+from worldmodels.stores import agents, networks
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.lineage import check_any_input
+from worldmodels.stores.neighbours import place_of_input
 
 
 class Plan(NamedTuple):
@@ -88,7 +89,7 @@ def run(
             "temperature of at least 0"
         )
     stores = _open(memory, vision, latents)
-    compute.prepare(stores.memory.config["dtype"])
+    devices.prepare(stores.memory.config["dtype"])
     plan = _plan(stores, controller, actions, temperature, seed)
     film = _dream(plan, seed, steps)
     with Progress("dream", len(film.actions), None) as progress:
@@ -104,7 +105,7 @@ def run(
 def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
     home = Path(os.path.abspath(memory)).parent
     mind = open_artifact(memory, "memory")
-    stores = drivers.open_latents(mind, latents)
+    stores = agents.open_latents(mind, latents)
     eyes = vision or place_of_input(stores, "vision", home)
     eyes = open_artifact(eyes, "vision")
     # One V made all latents of an M; each round that it stays for has a store of it,
@@ -120,11 +121,11 @@ def _plan(
     temperature: float,
     seed: int,
 ) -> Plan:
-    eyes = Eyes(*trained.load_vision(stores.vision))
-    dream = trained.load_dream(stores.memory, stores.latents, temperature)
+    eyes = Eyes(*networks.load_vision(stores.vision))
+    dream = networks.load_dream(stores.memory, stores.latents, temperature)
     if controller:
         paths = stores.vision.path, stores.memory.path
-        driver = drivers.from_stores(drivers.open_stores(controller, *paths))
+        driver = agents.from_stores(agents.open_stores(controller, *paths))
         linear, steps = driver.agent.controller, driver.environment.max_steps
         actor, mind = Controlled(linear), driver.controller
         return Plan(dream, eyes, linear.game, actor, mind, steps, None)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import imagery, video
-from worldmodels.agent import Agent, Weights
-from worldmodels.drives import Recording, drive
-from worldmodels.driving import AgentSlots
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.episodes import Episode
-from worldmodels.errors import UserError
-from worldmodels.imagery import Eyes, Mind
-from worldmodels.progress import Progress
-from worldmodels.stages import drivers
-from worldmodels.stages.drivers import Driver
+from worldmodels.environments.processes.episodes import Episode
+from worldmodels.models.agent import Agent, Weights
+from worldmodels.pictures import imagery, video
+from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.rollout.replay import Recording, drive
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.stores import agents
+from worldmodels.stores.agents import Driver
 
 
 def run(
@@ -77,13 +77,13 @@ def _driver(
             "in one store"
         )
     if pretrained is None:
-        return drivers.from_stores(drivers.open_stores(controller, vision, memory))
+        return agents.from_stores(agents.open_stores(controller, vision, memory))
     if vision or memory:
         raise UserError(
             "--vision and --memory belong to --controller; a pretrained agent has V "
             "and M of its own"
         )
-    return drivers.from_pretrained(pretrained)
+    return agents.from_pretrained(pretrained)
 
 
 def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:

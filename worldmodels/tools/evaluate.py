@@ -12,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import publication, tables
-from worldmodels.artifacts import open_artifact
-from worldmodels.driving import AgentSlots
 from worldmodels.environments.games import Game
-from worldmodels.errors import UserError
-from worldmodels.progress import Progress
-from worldmodels.publication import Writer
-from worldmodels.randomness import Purpose, episode_seeds
-from worldmodels.stages import VERSIONS, drivers, scoring
-from worldmodels.stages.drivers import Driver
-from worldmodels.stages.pools import pool_of
-from worldmodels.statistics import summarise
+from worldmodels.experiment.stages import VERSIONS
+from worldmodels.rollout import scoring
+from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.rollout.pools import pool_of
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.scores import tables
+from worldmodels.scores.statistics import summarise
+from worldmodels.stores import agents, publication
+from worldmodels.stores.agents import Driver
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.publication import Writer
 
 _KIND = "evaluation"
 # Their names in the store.
@@ -58,7 +60,7 @@ def run(
         raise UserError(
             f"--episodes is {episodes}; an interval needs at least two tracks"
         )
-    driver = drivers.from_pretrained(pretrained)
+    driver = agents.from_pretrained(pretrained)
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
     game = driver.agent.controller.game
     backends = _backends(backend, driver)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import pictures, places
-from worldmodels.artifacts import Artifact, ArtifactError, open_artifact
-from worldmodels.printable import printable
-from worldmodels.publication import publish_bytes
-from worldmodels.quantities import count, duration, size
+from worldmodels.pictures import grids
+from worldmodels.runtime.printable import printable
+from worldmodels.runtime.wording import count, duration, size
+from worldmodels.stores import places
+from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.publication import publish_bytes
 
 _SHEET_EPISODES = 8
 _SHOWN_VALUES = 4  # of an array, at most
@@ -132,10 +133,10 @@ def write_contact_sheet(artifact: Artifact, path: Path) -> None:
     """Draw up to eight episodes of a rollout store, a row each, as PNG."""
     _check_sheet(artifact, path)
     length = artifact.read("length")
-    shown = pictures.spread(len(length), _SHEET_EPISODES)
+    shown = grids.spread(len(length), _SHEET_EPISODES)
     episodes = [artifact.read("frames", int(n))[: length[n]] for n in shown]
-    sheet = pictures.enlarge(pictures.contact_sheet(episodes), 2)
-    publish_bytes(path, pictures.png(sheet))
+    sheet = grids.enlarge(grids.contact_sheet(episodes), 2)
+    publish_bytes(path, grids.png(sheet))
 
 
 def _check_sheet(artifact: Artifact, path: Path) -> None:

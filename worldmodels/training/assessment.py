@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels import dream, memory, vision
-from worldmodels.datasets import Items
-from worldmodels.dream import State
-from worldmodels.memory import LSTMState, Memory, Params
+from worldmodels.models import dream, memory, vision
+from worldmodels.models.dream import State
+from worldmodels.models.memory import LSTMState, Memory, Params
+from worldmodels.training.datasets import Items
 
 HORIZONS = (1, 5, 10, 50)  # open-loop steps
 REACH = max(HORIZONS)

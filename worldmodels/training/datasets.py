@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldmodels.artifacts import Artifact
-from worldmodels.errors import UserError
-from worldmodels.randomness import rounds_of
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import rounds_of
+from worldmodels.stores.artifact import Artifact
 
 Items = dict[str, np.ndarray]
 _LATENTS = ("mu", "logvar")

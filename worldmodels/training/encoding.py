@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from worldmodels import vision
-from worldmodels.compute import cores
-from worldmodels.vision import VAE
+from worldmodels.models import vision
+from worldmodels.models.vision import VAE
+from worldmodels.runtime.devices import cores
 
 
 class Encoder:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels import layouts, metadata, pictures
-from worldmodels.artifacts import Artifact, ArtifactError, Settings
-from worldmodels.datasets import HELD_OUT, Episodes, held_out_order
-from worldmodels.randomness import generator_for, rounds_of
+from worldmodels.pictures import grids
+from worldmodels.runtime.randomness import generator_for, rounds_of
+from worldmodels.stores import layouts, metadata
+from worldmodels.stores.artifact import Artifact, ArtifactError, Settings
+from worldmodels.training.datasets import HELD_OUT, Episodes, held_out_order
 
 COLUMNS = 12  # frames that show a whole episode
 _EPISODES = 4
@@ -84,7 +85,7 @@ def draw(shards: Sequence[Artifact], seed: int) -> Sample:
     others = [n for n in range(len(episodes)) if n != order[0]]
     chosen = [int(order[0]), *others[: _EPISODES - 1]]
     length = episodes.length[chosen]
-    steps = [pictures.spread(n, COLUMNS) for n in length.tolist()]
+    steps = [grids.spread(n, COLUMNS) for n in length.tolist()]
     steps[0] = np.union1d(steps[0], np.arange(min(length[0], _STEPS)))
     parts = (
         [episodes.read(name, n)[s] for n, s in zip(chosen, steps, strict=True)]
@@ -113,7 +114,7 @@ def _excerpt(sample: Sample, number: int) -> Excerpt:
     step, frames = sample.step[inside], sample.frames[inside]
     length = int(sample.length[number])
     begun = step == np.arange(len(step))  # up to the first gap
-    shown = np.isin(step, pictures.spread(length, COLUMNS))
+    shown = np.isin(step, grids.spread(length, COLUMNS))
     if not (begun.any() and shown.any()):
         raise ValueError(f"there is no frame of episode {number}")
     return Excerpt(

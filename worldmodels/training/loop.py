@@ -17,11 +17,11 @@ import numpy as np
 import optax
 from flax import serialization
 
-from worldmodels import stopping
-from worldmodels.checkpoints import Checkpoint
-from worldmodels.datasets import Stream
-from worldmodels.errors import UserError
-from worldmodels.progress import Progress
+from worldmodels.runtime import stopping
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.progress import Progress
+from worldmodels.stores.checkpoint import Checkpoint
+from worldmodels.training.datasets import Stream
 
 Metrics = dict[str, jax.Array]
 # (params, batch, key, carry) -> (loss, (metrics, carry)); the carry goes from each

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.datasets import Items, Stream
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
+from worldmodels.training.datasets import Items, Stream
 
 
 class Placement(NamedTuple):

@@ -1,12 +1,12 @@
 """Wheels on tiles against Box2D's contacts, and against every tile tested in numpy."""
 
 import Box2D
-import drives
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from Box2D.b2 import polygonShape
+from support import drives
 
 from worldmodels.environments.carracing import body, contacts, physics
 

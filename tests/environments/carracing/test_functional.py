@@ -7,13 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from worldmodels.environments.carracing import (
-    functional,
-    rendering,
-    simulator,
-    tracks,
-)
-from worldmodels.errors import UserError
+from worldmodels.environments.carracing import functional, rendering, simulator, tracks
+from worldmodels.runtime.errors import UserError
 
 B = 3
 STEPS = 12

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments.carracing import gym, reference
 from worldmodels.environments.frames import preprocess
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 B = 3
 AHEAD = np.array([0.1, 0.5, 0], np.float32)

@@ -3,15 +3,15 @@
 Nothing here compiles the simulator: see test_gym.py for what does.
 """
 
-import drives
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode
+from support import drives
 
 from worldmodels.environments.carracing import actions, colors, gym, tracks
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

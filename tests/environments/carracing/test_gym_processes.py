@@ -13,7 +13,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from worldmodels.environments.carracing import gym, programs
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 SPAWNED = """
 import jax, numpy as np, gymnasium

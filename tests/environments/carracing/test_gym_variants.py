@@ -3,7 +3,6 @@
 import sys
 from types import ModuleType
 
-import drives
 import gymnasium
 import jax.numpy as jnp
 import numpy as np
@@ -12,10 +11,11 @@ from gymnasium.envs.box2d import car_racing
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import RecordVideo
 from gymnasium.wrappers.vector import RecordVideo as RecordVideos
+from support import drives
 
 from worldmodels.environments.carracing import gym
 from worldmodels.environments.frames import preprocess
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 B = 3
 AHEAD = np.array([0.1, 0.5, 0], np.float32)

@@ -1,9 +1,9 @@
 """One step of the car against Box2D's, from states that Box2D has been in."""
 
-import drives
 import jax
 import numpy as np
 import pytest
+from support import drives
 
 from worldmodels.environments.carracing import physics
 from worldmodels.environments.carracing.body import STEER_STOP, Car

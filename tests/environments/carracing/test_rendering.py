@@ -1,11 +1,10 @@
 """Our frames against gymnasium's own, of the same moments."""
 
-import drives
 import jax
 import numpy as np
 import pygame
 import pytest
-import scenes
+from support import drives, scenes
 
 from worldmodels.environments.carracing import camera, rendering, sprites, textures
 from worldmodels.environments.carracing.reference import PLAYFIELD

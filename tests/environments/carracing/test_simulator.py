@@ -1,10 +1,10 @@
 """Whole episodes of the simulator against gymnasium's, under the same actions."""
 
-import drives
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support import drives
 
 from worldmodels.environments.carracing import reference, rendering, simulator
 from worldmodels.environments.frames import preprocess

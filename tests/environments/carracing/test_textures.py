@@ -1,11 +1,11 @@
 """Baked textures against the whole playfield painted at once in numpy."""
 
-import drives
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.ndimage import correlate1d
+from support import drives
 
 from worldmodels.environments.carracing import textures, tracks
 from worldmodels.environments.carracing.textures import BLOCK, EXTENT, SIDE, TEXEL

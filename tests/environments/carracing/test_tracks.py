@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from worldmodels.environments.carracing import laps, reference, tracks
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 REDRAWN = [36, 100, 105, 118]  # their first checkpoints make no closed lap
 LARGE = [2**32, 2**32 + 5, 3 * 2**51 + 7, 2**53 + 12345, 2**54 - 1]

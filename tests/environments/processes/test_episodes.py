@@ -6,13 +6,13 @@ import signal
 import numpy as np
 import pytest
 
-from worldmodels.driving import RandomSlots
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
-from worldmodels.environments.episodes import Episode, run
 from worldmodels.environments.frames import preprocess
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.errors import UserError
+from worldmodels.environments.processes.episodes import Episode, run
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.rollout.in_gymnasium import RandomSlots
+from worldmodels.runtime.errors import UserError
 
 SPEC = EnvironmentSpec(max_steps=20)
 EPISODES = [Episode(seed, steps) for seed, steps in enumerate([20, 9, 14, 20, 5])]

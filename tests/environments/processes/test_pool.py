@@ -8,14 +8,14 @@ import textwrap
 
 import numpy as np
 import pytest
-from processes import alive, wait_until
+from support.processes import alive, wait_until
 
-from worldmodels.endings import how_it_ended
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.frames import SHAPE, preprocess
-from worldmodels.environments.workers import EnvironmentPool
-from worldmodels.errors import UserError
+from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.exit_status import how_it_ended
 
 SPEC = EnvironmentSpec(max_steps=4)
 STRAIGHT = np.array([[0, 1, 0]] * 3, np.float32)
@@ -168,7 +168,7 @@ def test_closing_ends_all_workers_even_a_stopped_one(linux):
 PARENT = """
 import numpy as np
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.workers import EnvironmentPool
+from worldmodels.environments.processes.pool import EnvironmentPool
 
 with EnvironmentPool(EnvironmentSpec(), slots=2, workers=2) as pool:
     pool.reset([0, 1], [0, 1])

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from worldmodels import lstm
-from worldmodels.lstm import LSTMState
+from worldmodels.models.cells import lstm
+from worldmodels.models.cells.lstm import LSTMState
 
 T, B, X, N = 6, 2, 3, 4  # steps, rows, inputs, units
 FIRST = np.zeros((T, B), bool)

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 # Nothing, right, left, gas, brake. Source: gymnasium's `CarRacing.step`.
 _DISCRETE = np.array(

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments.carracing import functional, programs
 from worldmodels.environments.frames import SHAPE
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 RENDERING = {"render_modes": ["rgb_array"], "render_fps": 50}
 

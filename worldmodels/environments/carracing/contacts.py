@@ -15,11 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.carracing.body import (
-    WHEEL_HALF_WIDTH,
-    WHEEL_RADIUS,
-    Car,
-)
+from worldmodels.environments.carracing.body import WHEEL_HALF_WIDTH, WHEEL_RADIUS, Car
 from worldmodels.environments.carracing.tracks import MAX_TILES, Track
 
 SKIN = 0.02  # m

@@ -35,7 +35,7 @@ from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 MAX_STEPS = 1000  # until truncation, as in gymnasium
 

@@ -17,12 +17,12 @@ import numpy as np
 from jax._src import xla_bridge
 from jax.experimental.compilation_cache import compilation_cache
 
-from worldmodels import compute
 from worldmodels.environments.carracing import functional, simulator, tracks
 from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.functional import State
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.errors import UserError
+from worldmodels.runtime import devices
+from worldmodels.runtime.errors import UserError
 
 NEVER = np.iinfo(np.int32).max  # steps until truncation
 
@@ -97,7 +97,7 @@ def _prepare() -> None:
     if not _Process.prepared:
         _Process.prepared = True
         if jax.config.jax_compilation_cache_dir is None:
-            compute.keep_programs()
+            devices.keep_programs()
             # Where JAX has compiled before it has concluded that nothing is kept.
             compilation_cache.reset_cache()
 

@@ -31,7 +31,7 @@ from worldmodels.environments.carracing.textures import (
     TEXEL,
     Texture,
 )
-from worldmodels.fusion import stored
+from worldmodels.runtime.barrier import stored
 
 __all__ = ["SIZE", "View", "render", "unpack"]
 

@@ -26,7 +26,7 @@ from worldmodels.environments.carracing.contacts import Tiles
 from worldmodels.environments.carracing.rendering import View
 from worldmodels.environments.carracing.textures import Texture
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 PLAYFIELD = 2000 / 6  # m, from the middle to each edge
 LAP_REWARD = 1000.0  # for all tiles of a track together

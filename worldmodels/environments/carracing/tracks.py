@@ -14,7 +14,7 @@ import numpy as np
 
 from worldmodels.environments.carracing import laps
 from worldmodels.environments.carracing.laps import MAX_TILES, TURN_RATE, Lap
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 HALF_WIDTH = 20 / 3  # metres, of the road
 KERB_WIDTH = 4 / 3

@@ -22,7 +22,7 @@ from worldmodels.environments.carracing import (
 from worldmodels.environments.carracing.actions import applied, space
 from worldmodels.environments.carracing.arguments import RENDERING
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 
 class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):

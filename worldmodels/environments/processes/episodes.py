@@ -16,8 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from worldmodels.environments.workers import EnvironmentPool, StepResult
-from worldmodels.errors import UserError
+from worldmodels.environments.processes.pool import EnvironmentPool, StepResult
+from worldmodels.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.compute import cores
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import SHAPE
-from worldmodels.environments.worker import (
+from worldmodels.environments.processes.process import WorkerProcess, anonymous_memory
+from worldmodels.environments.processes.worker import (
     Command,
     Failure,
     Ready,
@@ -27,8 +27,8 @@ from worldmodels.environments.worker import (
     Setup,
     frames_in,
 )
-from worldmodels.environments.worker_process import WorkerProcess, anonymous_memory
-from worldmodels.errors import UserError
+from worldmodels.runtime.devices import cores
+from worldmodels.runtime.errors import UserError
 
 _ATTEMPTS = 3  # losses of one episode, or of a worker that never started
 _START_SECONDS = 120.0  # a worker imports gymnasium before its first answer

@@ -16,8 +16,8 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 
 import worldmodels
-from worldmodels.endings import how_it_ended
-from worldmodels.environments.worker import Command, Setup
+from worldmodels.environments.processes.worker import Command, Setup
+from worldmodels.runtime.exit_status import how_it_ended
 
 _DEATH_SECONDS = 1.0  # from the end of its pipe to the end of a worker that dies
 
@@ -39,7 +39,7 @@ class WorkerProcess:
         self.connection, theirs = Pipe()
         # Nobody writes to it: it ends with the worker, whose end the kernel closes.
         self._life, its_life = Pipe(duplex=False)
-        main = "from worldmodels.environments.worker import main; main()"
+        main = "from worldmodels.environments.processes.worker import main; main()"
         descriptors = (theirs.fileno(), memory, its_life.fileno())
         arguments = [str(number) for number in (*descriptors, os.getpid())]
         self.process = subprocess.Popen(

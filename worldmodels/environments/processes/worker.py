@@ -17,7 +17,7 @@ import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import SHAPE, preprocess
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 _PR_SET_PDEATHSIG = 1
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from worldmodels.environments.games import TAKECOVER
 from worldmodels.environments.takecover import engine
-from worldmodels.randomness import MAX_EPISODES, engine_seed
+from worldmodels.runtime.randomness import MAX_EPISODES, engine_seed
 
 _THRESHOLD = 1 / 3
 

@@ -23,7 +23,7 @@ from signal import SIGKILL
 import vizdoom
 
 from worldmodels.environments.takecover import launcher
-from worldmodels.errors import UserError
+from worldmodels.runtime.errors import UserError
 
 SHAPE = (120, 160, 3)
 _LAST_SIGNAL = int(SIGKILL)  # what the engine gets when its parent dies

@@ -1,0 +1,1 @@
+"""What several tests share: small runs, stores and models, and looped references."""

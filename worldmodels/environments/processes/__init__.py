@@ -1,0 +1,1 @@
+"""Many environments at once: worker processes, their pool, and episodes on them."""

@@ -1,0 +1,1 @@
+"""What is asked for: settings, runs and stages. Nothing here imports JAX."""

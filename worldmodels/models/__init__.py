@@ -1,0 +1,1 @@
+"""The models: V, M, C and the agent that they make; pure functions, no files."""

@@ -1,0 +1,1 @@
+"""The report: one chapter a module, one HTML page."""

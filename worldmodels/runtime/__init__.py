@@ -1,0 +1,1 @@
+"""This process: errors, progress, devices, randomness, and the words for them."""

@@ -1,0 +1,1 @@
+"""What is said of returns: statistics, comparisons and tables."""

@@ -1,0 +1,1 @@
+"""Searches: what optimises the parameters of C."""

@@ -1,0 +1,1 @@
+"""What is kept: zarr stores, how they are published, opened and related."""

@@ -1,0 +1,1 @@
+"""How networks learn: the loop, data sets, packing and assessment."""
