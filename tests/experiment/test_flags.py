@@ -35,7 +35,7 @@ ROUND = Round(
     rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
     memory=Memory(
-        17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
+        "gru", 17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
     ),
     controller=Controller(
         inputs="z_c_h",

@@ -259,12 +259,13 @@ def test_recorded_film_dreams_under_the_recorded_actions(played):
 def test_controlled_film_dreams_what_c_does(played):
     round = played["carracing"]
     episode = dream._episode(round)
-    controller = Controller(synthetic.LATENT, synthetic.HIDDEN)
+    controller = Controller(synthetic.LATENT, synthetic.FEATURES)
     weights = round.one("evaluation").read("controller")
-    film = dream._dream(round, Controlled(controller), weights, episode, 9)
+    actor = Controlled(controller, round.mind.model)
+    film = dream._dream(round, actor, weights, episode, 9)
 
     def choose(t, state):
-        return controller.act(weights, state.z, *state.memory)
+        return controller.act(weights, state.z, state.memory._asdict())
 
     z, actions = hand_dream(round, episode, choose, 9)
     np.testing.assert_allclose(film.actions, actions, atol=1e-5)

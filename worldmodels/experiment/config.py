@@ -20,6 +20,7 @@ from worldmodels.experiment.settings import (
     Site,
     uses_simulator,
 )
+from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 
@@ -73,6 +74,7 @@ _SHAPES = {
     "vision": ("vision.latent_size", "vision.channels", "vision.decoder_channels"),
     "memory": (
         "vision.latent_size",
+        "memory.cell",
         "memory.hidden_size",
         "memory.mixtures",
         "memory.death_head",
@@ -80,6 +82,7 @@ _SHAPES = {
     ),
     "controller": (
         "vision.latent_size",
+        "memory.cell",
         "memory.hidden_size",
         "controller.inputs",
         "controller.hidden_size",
@@ -269,6 +272,7 @@ def _check_round(settings: Round, where: str) -> None:
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     _check_stores(values, where)
+    _check_inputs(settings, where)
     controller = settings.controller
     if controller.train_in == "dream":
         _check_pays(settings, f"{where}controller.train_in is dream")
@@ -291,6 +295,17 @@ def _check_stores(values: Mapping[str, Any], where: str) -> None:
                 f"{where}{whole} is {values[whole]}, which makes {count} stores of "
                 f"{part} {values[part]}; raise that, for at most {_MAX_STORES} stores"
             )
+
+
+def _check_inputs(settings: Round, where: str) -> None:
+    """Refuse a C that reads what M's recurrent cell does not have."""
+    cell, inputs = settings.memory.cell, settings.controller.inputs
+    allowed = registry.CELLS[cell].inputs
+    if inputs not in allowed:
+        raise UserError(
+            f"{where}controller.inputs is {inputs}; with memory.cell {cell} it must be "
+            f"one of {', '.join(allowed)}"
+        )
 
 
 def _check_pays(settings: Round, reason: str) -> None:

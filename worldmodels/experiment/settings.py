@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worldmodels.environments.games import GAMES, game_of
+from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
@@ -150,7 +151,12 @@ class Vision:
 class Memory:
     """M, the mixture-density recurrent network."""
 
-    hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1, high=_MAX_WIDTH)
+    cell: str = _setting(
+        registry.LSTM, "recurrent cell of M (paper lstm)", choices=tuple(registry.CELLS)
+    )
+    hidden_size: int = _setting(
+        256, "units of the cell N (paper 256)", low=1, high=_MAX_WIDTH
+    )
     mixtures: int = _setting(
         5, "Gaussians per latent dimension K (paper 5)", low=1, high=_MAX_WIDTH
     )
@@ -221,7 +227,7 @@ class Controller:
     inputs: str = _setting(
         "z_h",
         "what C sees (paper z_h, takecover z_c_h)",
-        choices=("z", "z_h", "z_c_h"),
+        choices=registry.INPUTS,
     )
     sample_z: bool = _setting(True, "sample z, not its mean (paper true)")
     hidden_size: int = _setting(

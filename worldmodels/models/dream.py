@@ -28,15 +28,15 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import memory, vision
-from worldmodels.models.memory import LSTMState, Memory, Params, Prediction
+from worldmodels.models.memory import Memory, Params, Prediction
 from worldmodels.runtime.errors import UserError
 
 
-class State(NamedTuple):
+class DreamState(NamedTuple):
     """Where a dream is, before an action is chosen."""
 
     z: jax.Array  # [Z], seen now
-    memory: LSTMState  # [N] each, before M has read (z, action)
+    memory: memory.State  # of one row, before M has read (z, action)
 
 
 class Starts(NamedTuple):
@@ -60,18 +60,19 @@ class Dream:
     starts: Starts
     temperature: jax.Array | float = 1.0  # tau; 0: the likeliest Gaussian's mean
 
-    def reset(self, key: jax.Array) -> State:
+    def reset(self, key: jax.Array) -> DreamState:
         """Begin a dream at one of the starts."""
         of_start, of_z = jax.random.split(key)
         start = jax.random.randint(of_start, (), 0, len(self.starts.mu))
         dtype = self.model.dtype
         mu, logvar = (jnp.asarray(x, dtype)[start] for x in self.starts)
-        zeros = jnp.zeros(self.model.hidden_size, dtype)
-        return State(vision.sample(of_z, mu, logvar), LSTMState(zeros, zeros))
+        rows = memory.initial_state(self.model, 1)
+        nothing = jax.tree.map(lambda x: x[0], rows)
+        return DreamState(vision.sample(of_z, mu, logvar), nothing)
 
     def step(
-        self, state: State, action: jax.Array, key: jax.Array
-    ) -> tuple[State, jax.Array, jax.Array]:
+        self, state: DreamState, action: jax.Array, key: jax.Array
+    ) -> tuple[DreamState, jax.Array, jax.Array]:
         """Dream on under the action [A], as a game applies it.
 
         Returns:
@@ -88,15 +89,15 @@ class Dream:
 def advance(
     params: Params,
     model: Memory,
-    state: State,
+    state: DreamState,
     action: jax.Array,
     key: jax.Array,
     temperature: jax.Array | float,
-) -> tuple[State, Prediction]:
+) -> tuple[DreamState, Prediction]:
     """Let M read (z, action [A]); return a draw of what it predicts, and all of it."""
     after, predicted = memory.step(params, model, state.memory, state.z, action)
     z = memory.sample(key, predicted.mixture, temperature)
-    return State(z, after), predicted
+    return DreamState(z, after), predicted
 
 
 def _outcome(
@@ -127,7 +128,7 @@ def check_pays(model: Memory) -> None:
 def imagine(
     params: Params,
     model: Memory,
-    state: State,
+    state: DreamState,
     actions: jax.Array,
     key: jax.Array,
     temperature: jax.Array | float = 1.0,
@@ -137,7 +138,7 @@ def imagine(
     The first is the prediction for the step after `state`. M needs no other head here.
     """
 
-    def step(state: State, at_t: tuple[jax.Array, jax.Array]):
+    def step(state: DreamState, at_t: tuple[jax.Array, jax.Array]):
         action, key = at_t
         state, _ = advance(params, model, state, action, key, temperature)
         return state, state.z

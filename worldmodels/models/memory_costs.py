@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import mixture
-from worldmodels.models.cells.lstm import in_chunks
+from worldmodels.models.cells.cell import in_chunks
 
 
 class Number(NamedTuple):

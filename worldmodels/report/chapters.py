@@ -187,7 +187,8 @@ def memory(round: Round, clips: list[Clip]) -> str:
     shown = {"NLL, nats per dimension": history["nll"]}
     shown |= {"gradient norm": history["grad_norm"]}
     text = (
-        f"M, the mixture-density LSTM: {_parameters(store):,} parameters, "
+        f"M, the mixture-density {store.config.get('cell', 'lstm').upper()}: "
+        f"{_parameters(store):,} parameters, "
         f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
         f"latent dimension, {_learning(store)}. It ended at "
         f"{_last(history['nll']):.3f} nats per dimension, which no M brings below the "

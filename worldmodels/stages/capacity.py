@@ -23,7 +23,10 @@ from worldmodels.stores.artifact import Artifact, open_artifact
 # What of V's and M's settings decides their size; their stores say it.
 _SIZES = {
     "vision": (Vision, ("latent_size", "channels", "decoder_channels")),
-    "memory": (Memory, ("hidden_size", "mixtures", "death_head", "reward_head")),
+    "memory": (
+        Memory,
+        ("cell", "hidden_size", "mixtures", "death_head", "reward_head"),
+    ),
 }
 
 
@@ -97,7 +100,7 @@ def _network(section: type, names: Sequence[str], store: Artifact) -> Any:
         **{
             name: checked(known[name], store.config[name], f"{name} of {store.path}")
             for name in names
-            if name in store.config  # stores of earlier versions name no heads
+            if name in store.config  # stores of earlier versions name no cell, no heads
         }
     )
 

@@ -127,7 +127,7 @@ def _plan(
         paths = stores.vision.path, stores.memory.path
         driver = agents.from_stores(agents.open_stores(controller, *paths))
         linear, steps = driver.agent.controller, driver.environment.max_steps
-        actor, mind = Controlled(linear), driver.controller
+        actor, mind = Controlled(linear, dream.model), driver.controller
         return Plan(dream, eyes, linear.game, actor, mind, steps, None)
     game = _game(dream.model.action_size)
     if actions:
