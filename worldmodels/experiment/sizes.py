@@ -90,8 +90,13 @@ def cell(settings: Round) -> CellSize:
 
 
 def controller(settings: Round) -> Size:
-    """Return the size of C."""
+    """Return the size of C.
+
+    Raises:
+        UserError: when it reads what M's cell does not have.
+    """
     controller = settings.controller
+    registry.check_inputs(settings.memory.cell, controller.inputs)
     readable = {"z": settings.vision.latent_size, **dict(cell(settings).features)}
     seen = sum(readable[name] for name in controller.inputs.split("_"))
     widths = [seen, action_size(settings)]

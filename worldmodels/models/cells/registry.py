@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from worldmodels.runtime.errors import UserError
+
 Features = tuple[tuple[str, int], ...]  # (name, length) of each vector that C may read
 
 
@@ -77,6 +79,20 @@ INPUTS = tuple(dict.fromkeys(name for kind in CELLS.values() for name in kind.in
 def options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the cell's own settings of M's: the group that has the cell's name."""
     return dict(config.get(config.get("cell", LSTM)) or {})
+
+
+def check_inputs(cell: str, inputs: str) -> None:
+    """Refuse a C that reads what M's recurrent cell does not have.
+
+    Raises:
+        UserError: naming what it can read.
+    """
+    allowed = CELLS[cell].inputs
+    if inputs not in allowed:
+        raise UserError(
+            f"controller.inputs is {inputs}; with memory.cell {cell} it must be one of "
+            + ", ".join(allowed)
+        )
 
 
 def size(cell: str, inputs: int, units: int, **options: Any) -> CellSize:
