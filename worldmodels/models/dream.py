@@ -1,15 +1,15 @@
 """The dream: M is the environment that C acts in (World Models, section 4).
 
-A dream begins at a frame that V has seen once, drawn from its posterior, with nothing
-remembered. At every step an action is chosen on z and on what M remembers before it,
-M reads (z, action) just as when it is driven (`agent`), and the next z is drawn from
-its mixture at a temperature tau: the larger, the less the dream can be relied on.
+A dream begins at the first frame of a recorded episode: z is drawn from V's posterior,
+and M remembers nothing. At every step an action is chosen on z and on M's state before
+it, M reads (z, action) as when it drives (`agent`), and the next z is drawn from M's
+mixture at a temperature tau: the larger tau, the more uncertain the dream.
 
 The dream pays and ends by M's other heads. Where M predicts death, a step survived is
 worth 1, and the dreamer dies with the probability that M states, which `memory` has
-corrected for the weight of deaths in the loss. Where M predicts the reward alone, that
-is what a step pays, and nobody dies. An M without these heads can be watched dreaming,
-but nobody can say what it is worth.
+corrected for the weight of deaths in the loss. Where M predicts the reward alone, a
+step pays that reward, and nobody dies. An M without these heads can dream, but its
+dreams have no return.
 
 Death is drawn, as z is, and not declared where it is likelier than not, as in the
 original's code: what a hit costs is luck, and the health that is left is not on the
