@@ -54,6 +54,15 @@ def test_what_is_asked_for_passes(asked):
     stale_stores.refuse([asked])
 
 
+def test_what_an_earlier_version_did_not_record_is_what_it_did(asked):
+    drawn, threshold = (
+        dataclasses.replace(asked, config=CONFIG | {"death": death})
+        for death in ("drawn", "threshold")
+    )
+    stale_stores.refuse([drawn])
+    assert "(death is drawn there and threshold here)" in refusal(threshold)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -73,7 +73,7 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
     if stage == "controller":
         # No environment drives a dream, and an environment has no temperature.
         dream = values["train_in"] == "dream"
-        for name in ("backend", "slots") if dream else ("temperature",):
+        for name in ("backend", "slots") if dream else ("temperature", "death"):
             del values[name]
     if values.get("death_head") is False:
         del values["death_weight"]

@@ -13,7 +13,7 @@ from worldmodels.environments.games import GAMES, game_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
-_RANDOM_POLICIES = ("network", "brownian", "white", "held")
+_RANDOM_POLICIES = ("network", "brownian", "white", "held", "held_uniform")
 
 # Far above any use, and below what overflows a size or a counter of 32 bits. Whether a
 # machine's memory holds what is asked for is another question.
@@ -83,6 +83,13 @@ class Rollouts:
     )
     steps: int = _setting(
         1000, "steps in an episode at most (paper 1000)", low=2, high=_MAX_STEPS
+    )
+    min_steps: int = _setting(
+        0,
+        "steps in an episode at least: a shorter one is driven again with another "
+        "seed (paper 0, TakeCover 101)",
+        low=0,
+        high=_MAX_STEPS,
     )
     policy: str = _setting(
         "network",
@@ -251,6 +258,12 @@ class Controller:
         "tau of the dream, 1: as uncertain as M is (paper 1.15)",
         low=0.0,
         high=_MAX_RATE,
+    )
+    death: str = _setting(
+        "drawn",
+        "how a dreamer dies where M predicts death: drawn with M's probability, or "
+        "above a threshold, 1 / (1 + memory.death_weight) (paper threshold)",
+        choices=("drawn", "threshold"),
     )
     generations: int = _setting(
         1800, "generations G (paper 1800)", low=1, high=_MAX_PASSES

@@ -5,12 +5,12 @@ changes with its code; the rule passes it on, so that the artifacts are built ag
 """
 
 VERSIONS = {
-    "rollouts": 2,
+    "rollouts": 3,
     "vision": 1,
     "latents": 1,
     "memory": 3,
     "controller": 3,
-    "evaluation": 2,
+    "evaluation": 3,
     "report": 4,
     "ablations": 1,
     "temperatures": 1,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from worldmodels.experiment.earlier_stores import EARLIER
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import attributes
 
@@ -82,7 +83,7 @@ def _difference(want: Asked, recorded: _Recorded) -> str:
     found = recorded.of(want.path)
     if not found:
         return ""
-    there = found["config"] | {"stage_version": found.get("stage_version")}
+    there = EARLIER | found["config"] | {"stage_version": found.get("stage_version")}
     here = {**want.config, "stage_version": want.version}
     for name, value in here.items():
         if name not in there:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from worldmodels.experiment.earlier_stores import rollouts_policy
 from worldmodels.pictures import grids, imagery
 from worldmodels.pictures.imagery import Eyes, Mind
 from worldmodels.report import figures, page
@@ -53,7 +54,7 @@ def _driven(round: Round) -> str:
     if not config:
         return ""
     who = (
-        f"the random policy “{config['policy']}”"
+        f"the random policy “{rollouts_policy(config)}”"
         if "policy" in config
         else f"the controller of round {round.number - 1} with noise of standard "
         f"deviation {config['action_noise']:g} on its actions"

@@ -63,10 +63,13 @@ def _rules(round: Round) -> str:
     )
     model = round.mind.model
     if model.death_head:
-        return text + (
-            "A step survived pays 1, and the dreamer dies with the probability that M "
-            "gives to death."
+        rule = (
+            "dies with the probability that M gives to death"
+            if _threshold(round) is None
+            else "dies where M's log-odds of death are above "
+            f"{_threshold(round):.2f}, as in the released code"
         )
+        return text + f"A step survived pays 1, and the dreamer {rule}."
     if model.reward_head:
         return text + "A step pays the reward that M predicts, and nobody dies."
     return text + (
@@ -153,9 +156,15 @@ def _dream(
 ) -> video.Dream:
     """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
     starts = Starts(*imagery.encode(round.eyes, episode.frames[:1]))
-    dream = Dream(*round.mind, starts, _tau(round))
+    dream = Dream(*round.mind, starts, _tau(round), _threshold(round))
     seen = imagery.film(round.eyes, dream, actor, mind, episode.seed, steps)
     return video.Dream(*seen, game=round.game)
+
+
+def _threshold(round: Round) -> float | None:
+    """Return the log-odds above which dreamers die, by the rule that C learnt under."""
+    death = networks.death_rule(round.settings("controller"))
+    return networks.death_threshold(round.settings("memory"), death)
 
 
 def _episode(round: Round) -> Episode:

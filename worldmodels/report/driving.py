@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import Game
+from worldmodels.experiment.earlier_stores import evaluation_policy
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Round
@@ -130,7 +131,7 @@ def evaluation(round: Round) -> str:
     text = (
         f"On {agent.count} {game.place}s that nothing was trained or selected on, "
         f"driven in {game.home}, the agent's mean {game.score} is {score_line(agent)}; "
-        f"the random policy “{store.config['random_policy']}” scores "
+        f"the random policy “{evaluation_policy(store.attributes)}” scores "
         f"{score_line(random)} on the same {game.place}s. The controller is the CMA "
         f"mean after generation {int(store.read('generation'))}."
     )

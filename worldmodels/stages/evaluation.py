@@ -17,6 +17,7 @@ from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Environment, Evaluation, Run
 from worldmodels.experiment.stages import VERSIONS
 from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.dream import Dream
 from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
 from worldmodels.rollout.pools import pool_of
@@ -74,6 +75,7 @@ def run(
     }
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
+        config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
@@ -82,7 +84,13 @@ def run(
         out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
-            _in_dream(plan, inputs, config["temperature"], store)
+            dream = arenas.open_dream(
+                inputs["memory"],
+                inputs["latents"],
+                config["temperature"],
+                config["death"],
+            )
+            _in_dream(plan, dream, store)
         _in_game(plan, settings.random_policy, workers, store, log)
         if agent.controller.game.simulated:
             steps = environment.max_steps
@@ -107,8 +115,7 @@ def _inputs(
     return inputs
 
 
-def _in_dream(plan: Plan, inputs: Inputs, temperature: float, store: Writer) -> None:
-    dream = arenas.open_dream(inputs["memory"], inputs["latents"], temperature)
+def _in_dream(plan: Plan, dream: Dream, store: Writer) -> None:
     agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
     dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
     scoring.write(store, "dream", dreamt)
