@@ -36,10 +36,11 @@ _COMMANDS = {
     "drive": "film a trained agent on a track",
     "dream": "film what M dreams, under any actions and at any temperature",
     "evaluate": "score a pretrained agent on unseen tracks",
+    "import-rollouts": "make rollout stores of your own frames and actions",
 }
 
 # Whose modules are in `tools`, those of the others in `stages`.
-TOOLS = ("inspect", "drive", "dream", "evaluate")
+TOOLS = ("inspect", "drive", "dream", "evaluate", "import-rollouts")
 
 _ONE = {"type": Path}
 # A list of stores, or @FILE with a path a line.
@@ -290,6 +291,53 @@ def _add_evaluate(files) -> None:
     files.add_argument("--out", help="evaluation store to make", **_ONE)
 
 
+def _add_import_rollouts(files) -> None:
+    files.add_argument(
+        "folders",
+        help="folders of npz files, one an episode: obs uint8 [T, H, W, 3], action "
+        "[T, A] or [T], and perhaps reward [T] and done [T]",
+        nargs="*",
+        **_ONE,
+    )
+    files.add_argument(
+        "--minari", help="instead, a data set of Minari on this machine", metavar="ID"
+    )
+    files.add_argument(
+        "--out",
+        help="folder of the stores, such as results/NAME/round-0/rollouts",
+        required=True,
+        **_ONE,
+    )
+    files.add_argument(
+        "--episodes-per-shard",
+        help="in one store, the last may have fewer (default: %(default)s)",
+        default=64,
+        **_from(1, 100_000),
+    )
+    files.add_argument(
+        "--steps",
+        help="length that episodes are padded to (default: the longest's)",
+        **_from(2, 100_000),
+    )
+    files.add_argument(
+        "--crop",
+        help="pixels that are cut off a frame, before it is resized to 64 x 64 "
+        "(default: none)",
+        nargs=4,
+        default=(0, 0, 0, 0),
+        **_from(0, 8192) | {"metavar": ("TOP", "BOTTOM", "LEFT", "RIGHT")},
+    )
+    for bound in ("low", "high"):
+        files.add_argument(
+            f"--{bound}",
+            help="bound of each number of an action (default: the data set's own, or "
+            "that of the data)",
+            nargs="+",
+            type=float,
+            metavar="X",
+        )
+
+
 _OTHERS = {
     "report": _add_report,
     "ablations": _add_ablations,
@@ -299,4 +347,5 @@ _OTHERS = {
     "drive": _add_drive,
     "dream": _add_dream,
     "evaluate": _add_evaluate,
+    "import-rollouts": _add_import_rollouts,
 }

@@ -40,9 +40,9 @@ from worldmodels.runtime.randomness import (
 )
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.episode_shelf import EpisodeShelf
 from worldmodels.stores.lineage import check_agent
 from worldmodels.stores.neighbours import check_eyes
-from worldmodels.stores.publication import Writer
 
 STAGE = "rollouts"
 # Episode n of a round has the seeds of the places n, n + APART, n + 2 * APART, ...
@@ -91,7 +91,7 @@ def run(
         Progress(STAGE, count, log) as progress,
     ):
         driver = _driver(config, inputs)
-        shelf = _Shelf(store, count, settings.steps)
+        shelf = EpisodeShelf(store, count, settings.steps)
         with _world(environment, workers, *driver, settings.steps) as drive:
             for place, result in long_enough(drive, seeds, settings):
                 shelf.put(place, result)
@@ -212,49 +212,3 @@ def _world(
     # The episodes' own limit is the only one.
     with pool_of(replace(environment, max_steps=steps), workers) as pool:
         yield partial(run_episodes, pool, driver, record=True)
-
-
-class _Shelf:
-    """Puts finished episodes into a rollouts store, each in its place."""
-
-    def __init__(self, store: Writer, count: int, steps: int):
-        self._store, self._steps = store, steps
-        self._seeds = np.zeros(count, np.int64)
-        self._frames = None
-        self._actions = None
-        self._rewards = np.zeros((count, steps), np.float32)
-        self._terminated = np.zeros((count, steps), bool)
-        self._length = np.zeros(count, np.int32)
-
-    def put(self, at: int, result: EpisodeResult) -> None:
-        if self._frames is None:
-            self._create(result)
-        n = result.length
-        self._seeds[at] = result.episode.seed
-        padded = np.zeros((self._steps, *result.frames.shape[1:]), np.uint8)
-        padded[:n] = result.frames
-        self._frames.put(at, padded)
-        self._actions[at, :n] = result.actions
-        self._rewards[at, :n] = result.rewards
-        self._terminated[at, n - 1] = result.terminated
-        self._length[at] = n
-
-    def _create(self, result: EpisodeResult) -> None:
-        image, count = result.frames.shape[1:], len(self._seeds)
-        self._frames = self._store.rows(
-            "frames",
-            (count, self._steps, *image),
-            np.uint8,
-            ("episode", "time", "y", "x", "channel"),
-        )
-        size = result.actions.shape[-1]
-        self._actions = np.zeros((count, self._steps, size), np.float32)
-
-    def close(self) -> None:
-        self._frames.close()
-        write = self._store.write
-        write("actions", self._actions, ("episode", "time", "action"))
-        write("rewards", self._rewards, ("episode", "time"))
-        write("terminated", self._terminated, ("episode", "time"))
-        write("length", self._length, ("episode",))
-        write("seed", self._seeds, ("episode",))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.frames import SHAPE as FRAME
-from worldmodels.environments.games import GAMES, Game
+from worldmodels.environments.games import GAMES, IMPORTED, Game
 from worldmodels.experiment.allowed import checked
 from worldmodels.experiment.flags import STAGE_SECTIONS
 from worldmodels.runtime.errors import UserError
@@ -181,6 +181,8 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             if not isinstance(config.get(part, {}), Mapping):
                 raise Malformed(f"its setting {part} is no table of settings")
             check_settings(part, config.get(part, {}))
+    if kind == "rollouts":  # a person's own were driven in no game of ours
+        config = {name: v for name, v in config.items() if v != IMPORTED}
     fields = {
         field.name: field
         for section in STAGE_SECTIONS.get(kind, ())
