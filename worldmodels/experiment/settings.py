@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from worldmodels.environments.games import GAMES, game_of
+from worldmodels.environments.games import GAMES, IMPORTED, game_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
@@ -93,8 +93,9 @@ class Rollouts:
     )
     policy: str = _setting(
         "network",
-        "random policy of round 0 (paper network, takecover held)",
-        choices=_RANDOM_POLICIES,
+        "random policy of round 0, or imported: the stores of worldmodels "
+        "import-rollouts are taken as they are (paper network, takecover held)",
+        choices=(*_RANDOM_POLICIES, IMPORTED),
     )
     action_noise: float = _setting(
         0.0,

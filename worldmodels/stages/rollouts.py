@@ -18,7 +18,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import IMPORTED, game_of
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment import flags
@@ -75,6 +75,11 @@ def run(
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
     """
+    if round == 0 and settings.policy == IMPORTED:
+        raise UserError(
+            f"rollouts.policy is imported and {out} is not there; make it of your own "
+            f"episodes with `worldmodels import-rollouts FOLDER --out {out.parent}`"
+        )
     config = flags.recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "shard": shard,
