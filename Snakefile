@@ -52,37 +52,37 @@ rule all:
 rule rollouts:
     """The episodes of all rounds."""
     input:
-        [shards(SHARD, EXPERIMENT, round) for round in ROUNDS],
+        [paths.rollouts(MAIN, round) for round in ROUNDS],
 
 
 rule vision:
     """V of all rounds."""
     input:
-        expand(VISION, run=EXPERIMENT, round=ROUNDS),
+        [paths.vision(MAIN, round) for round in ROUNDS],
 
 
 rule latents:
     """The latents of all rounds."""
     input:
-        [all_latents(EXPERIMENT, round) for round in ROUNDS],
+        [paths.memory_data(MAIN, round) for round in ROUNDS],
 
 
 rule memory:
     """M of all rounds."""
     input:
-        expand(MEMORY, run=EXPERIMENT, round=ROUNDS),
+        [paths.memory(MAIN, round) for round in ROUNDS],
 
 
 rule controller:
     """C of all rounds: every block of generations."""
     input:
-        [blocks(EXPERIMENT, round) for round in ROUNDS],
+        [paths.blocks(MAIN, round) for round in ROUNDS],
 
 
 rule evaluation:
     """The score of all rounds' agents on unseen tracks."""
     input:
-        expand(EVALUATION, run=EXPERIMENT, round=ROUNDS),
+        [paths.evaluation(MAIN, round) for round in ROUNDS],
 
 
 onsuccess:
@@ -90,6 +90,6 @@ onsuccess:
         # With --touch there may be none.
         if job.output.get("summary") and Path(job.output.summary).exists():
             print(Path(job.output.summary).read_text(), flush=True)
-    # Not when a store is published: Snakemake may yet delete that.
-    for checkpoint in spent_checkpoints(workflow.dag.jobs):
+    # Not at once when a store is published: Snakemake may yet delete the store.
+    for checkpoint in get_spent_checkpoints(workflow.dag.jobs):
         checkpoint.unlink(missing_ok=True)

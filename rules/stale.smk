@@ -31,8 +31,8 @@ def asked(job):
         if name in job.wildcards.keys()
     }
     if stage != "export":
-        run, round = RUNS[job.wildcards.run].config.run, config["round"]
-        sections = sections_of(stage, run, settings(job.wildcards.run, round))
+        run, round = get_place(job.wildcards)
+        sections = sections_of(stage, run.config.run, run.settings(round))
         config |= recorded(stage, round, *sections)
     return stale_stores.Asked(
         path=str(job.output[0]),
