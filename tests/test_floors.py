@@ -1,6 +1,8 @@
 """The packages stand on floors: no import goes upwards, and none in a circle."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -104,6 +106,12 @@ def test_modules_import_each_other_in_no_circle():
         for module, path in known.items()
     }
     assert not circle(edges)
+
+
+def test_no_jax_where_only_what_was_asked_for_is_read():
+    names = [n for n in modules(ROOT) if n.startswith("worldmodels.experiment")]
+    code = f"import sys, {', '.join(names)}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("inside", ["", "def late():\n    "])
