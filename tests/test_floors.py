@@ -3,12 +3,12 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from support.commands import REPOSITORY
+from support.sources import imports, modules
 
 # From the ground up; packages of one floor may use each other, if in no circle.
 FLOORS = (
@@ -25,28 +25,8 @@ FLOORS = (
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 
 
-def modules(root: Path) -> dict[str, Path]:
-    """Return the files of a package by their modules' names."""
-    found = {}
-    for path in root.rglob("*.py"):
-        parts = path.relative_to(root.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports(path: Path, known: dict[str, Path], outside=False) -> Iterator[str]:
-    """Yield the modules of `known` that a file imports.
-
-    Args:
-        outside: whether to leave out those within functions.
-    """
-    tree = ast.parse(path.read_text())
-    for node in tree.body if outside else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module in known:
-            inside = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from {name if name in known else node.module for name in inside}
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def package_of(module: str) -> str:
@@ -60,7 +40,7 @@ def upwards(root: Path) -> list[str]:
     return [
         f"{module} imports {imported}"
         for module, path in known.items()
-        for imported in imports(path, known)
+        for imported in imports(parsed(path), known)
         if FLOOR.get(package_of(imported), 0) > FLOOR.get(package_of(module), 99)
     ]
 
@@ -79,7 +59,7 @@ def packages(root: Path) -> dict[str, set[str]]:
     known, edges = modules(root), {}
     for module, path in known.items():
         own = package_of(module)
-        found = {package_of(name) for name in imports(path, known)}
+        found = {package_of(name) for name in imports(parsed(path), known)}
         edges.setdefault(own, set()).update(found - {own, ""})
     return edges
 
@@ -102,7 +82,7 @@ def test_packages_import_each_other_in_no_circle():
 def test_modules_import_each_other_in_no_circle():
     known = modules(ROOT)
     edges = {
-        module: set(imports(path, known, outside=True)) - {module}
+        module: set(imports(parsed(path), known, outside=True)) - {module}
         for module, path in known.items()
     }
     assert not circle(edges)
