@@ -1,4 +1,4 @@
-"""Controller: C, evolved by CMA-ES in blocks of generations, each from the one before."""
+"""Controller: C, evolved in blocks of generations; each block continues the one before."""
 
 
 rule evolve_block:

@@ -1,4 +1,4 @@
-"""Memory: V's latents of every frame, and M, trained on their sequences."""
+"""Memory: the latents of every frame, encoded by V, and M, trained on their sequences."""
 
 
 rule encode_shard:

@@ -1,4 +1,4 @@
-"""Pretrained: the agent of the last round in one small store, to be shipped."""
+"""Pretrained: the agent of the last round in one small store, for others to use."""
 
 
 rule pretrained:
