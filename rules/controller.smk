@@ -1,4 +1,4 @@
-"""Controller: C, evolved in blocks of generations; each block continues the one before."""
+"""Controller: C, evolved in blocks of generations, each from the block before."""
 
 
 rule evolve_block:

@@ -36,7 +36,7 @@ def get_expected(job):
         config |= recorded(stage, round, *sections)
     return stale_stores.Expected(
         path=str(job.output[0]),
-        rule=job.rule.name,
+        made_by=job.rule.name,
         version=VERSIONS[stage],
         config=config,
         inputs=[str(path) for path in job.input],
@@ -54,7 +54,9 @@ def refuse_stale():
     dag = workflow.dag
     stay = [job for job in dag.jobs if workflow.touch or not dag.needrun(job)]
     try:
-        stale_stores.refuse(get_expected(job) for job in stay if job.rule.name in STAGE_OF)
+        stale_stores.refuse(
+            get_expected(job) for job in stay if job.rule.name in STAGE_OF
+        )
     except UserError as error:
         sys.exit(f"error: {error}")
 

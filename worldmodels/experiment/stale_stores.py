@@ -23,14 +23,14 @@ class Expected:
 
     Attributes:
         path: where the store lies.
-        rule: the rule that makes it.
+        made_by: the rule that makes it.
         version: the version of its stage.
         config: settings; the store may record others too.
         inputs: the paths of the stores that it was made from.
     """
 
     path: str
-    rule: str
+    made_by: str
     version: int
     config: Mapping[str, Any]
     inputs: Sequence[str]
@@ -52,7 +52,7 @@ def refuse(expected: Iterable[Expected]) -> None:
     shown = [f"{want.path} ({why})" for want, why in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(f"{len(found) - _SHOWN} more")
-    rules = dict.fromkeys(want.rule for want, _ in found)
+    rules = dict.fromkeys(want.made_by for want, _ in found)
     raise UserError(
         f"not what the configuration asks for: {', '.join(shown)}; delete it, or give "
         f"--forcerun {' '.join(rules)} to make it again, or change the configuration "
