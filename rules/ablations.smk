@@ -47,7 +47,7 @@ for target, (place, names) in TABLES.items():
             runtime=growing(10, CONFIG.site.max_minutes),
         params:
             ablations=compared(names),
-            version=VERSIONS["ablations"],
+            version=version("ablations"),
         shell:
             "worldmodels ablations {params.ablations} --out {output.summary:q}"
             " --log {log:q}"

@@ -27,10 +27,10 @@ from worldmodels.experiment.checkout import refuse_another
 from worldmodels.runtime.devices import within_quota
 from worldmodels.experiment.config import load
 from worldmodels.runtime.errors import UserError
-from worldmodels.experiment.flags import flags
 from worldmodels.experiment.overlays import merged
 from worldmodels.experiment.settings import uses_simulator
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stage_settings import as_json
+from worldmodels.experiment.stages import STAGES as STAGE_TABLE
 from worldmodels.experiment.runs import by_folder, whole
 
 if workflow.config_settings.replace_workflow_config:
@@ -105,14 +105,19 @@ def settings(run, round):
     return RUNS[run].config.rounds[int(round)]
 
 
-def stage_flags(stage):
+def settings_json(stage):
     """Return the params function that gives exactly the settings `stage` uses."""
 
     @cache  # all shards of a round are given the same
     def words(run, round):
-        return flags(stage, RUNS[run].config.run, settings(run, round), round)
+        return as_json(stage, RUNS[run].config.run, settings(run, round), round)
 
     return lambda wildcards: words(wildcards.run, int(wildcards.round))
+
+
+def version(stage):
+    """Return the version of a stage's result, which is raised with its code."""
+    return STAGE_TABLE[stage].version
 
 
 def slots(wildcards):

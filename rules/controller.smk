@@ -30,10 +30,10 @@ rule evolve_block:
             f"{CHECKPOINTS}/controller.ckpt".format(**wildcards)
         ),
         before=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
-        flags=stage_flags("controller"),
-        version=VERSIONS["controller"],
+        settings=settings_json("controller"),
+        version=version("controller"),
     shell:
         "worldmodels controller --round {wildcards.round} --block {wildcards.block}"
         " --workers {threads} --vision {input.vision:q} --memory {input.memory:q}"
         " {params.given} --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

@@ -1,6 +1,5 @@
 """What each job asks for, and the optional words of its command."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,8 +70,8 @@ def data(stage, run, round):
     read = {each: settings(run, each).rollouts for each in rounds}
     if stage in ("rollouts", "latents"):
         own = read[round]
-        read = {round: replace(own, episodes=own.episodes_per_shard)}
-    return needs.planned(read, settings(run, round).environment.environment)
+        read = {round: own.changed(episodes=own.episodes_per_shard)}
+    return needs.planned(read, settings(run, round).environment.name)
 
 
 def check_site(run, round):

@@ -19,11 +19,11 @@ rule encode_shard:
         runtime=minutes_of("latents"),
         gpu=0,
     params:
-        flags=stage_flags("latents"),
-        version=VERSIONS["latents"],
+        settings=settings_json("latents"),
+        version=version("latents"),
     shell:
         "worldmodels latents --round {wildcards.round} --vision {input.vision:q}"
-        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} {params.flags}"
+        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} --settings {params.settings:q}"
 
 
 use rule encode_shard as encode_earlier_shard with:
@@ -62,9 +62,9 @@ rule train_memory:
     params:
         given=options("latents", "start"),
         checkpoint=f"{CHECKPOINTS}/memory.ckpt",
-        flags=stage_flags("memory"),
-        version=VERSIONS["memory"],
+        settings=settings_json("memory"),
+        version=version("memory"),
     shell:
         "worldmodels memory --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

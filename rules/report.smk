@@ -22,7 +22,7 @@ rule report:
     params:
         stores=lambda wildcards, input: listed(input.stores),
         given=options("temperatures"),
-        version=VERSIONS["report"],
+        version=version("report"),
     shell:
         "worldmodels report {params.stores} {params.given} --out {output.page:q}"
         " --log {log:q}"

@@ -8,7 +8,7 @@ version.
 from snakemake.settings.enums import RerunTrigger
 
 from worldmodels.experiment import stale_stores
-from worldmodels.experiment.flags import recorded, sections_of
+from worldmodels.experiment.stages import recorded, sections_of
 
 STAGE_OF = {
     "rollouts_shard": "rollouts",
@@ -37,7 +37,7 @@ def asked(job):
     return stale_stores.Asked(
         path=str(job.output[0]),
         made_by=job.rule.name,
-        version=VERSIONS[stage],
+        version=version(stage),
         config=config,
         inputs=[str(path) for path in job.input],
     )

@@ -21,9 +21,9 @@ rule train_vision:
     params:
         given=options("rollouts", "start"),
         checkpoint=f"{CHECKPOINTS}/vision.ckpt",
-        flags=stage_flags("vision"),
-        version=VERSIONS["vision"],
+        settings=settings_json("vision"),
+        version=version("vision"),
     shell:
         "worldmodels vision --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

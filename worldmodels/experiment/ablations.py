@@ -6,7 +6,6 @@ before from the baseline. No JAX is imported here: the Snakefile reads it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from worldmodels.experiment.config import Config
@@ -43,10 +42,9 @@ def trainings(config: Config) -> Iterator[Training]:
     """Yield each training of each ablation."""
     for name, change in ABLATIONS.items():
         for seed in config.ablation_seeds:
-            ablated = replace(
-                config,
+            ablated = config.changed(
                 experiment=folder(config.experiment, name, seed),
-                run=replace(config.run, seed=seed),
+                run=config.run.changed(seed=seed),
                 rounds=(_changed(config.rounds[0], change),),
                 ablation_seeds=(),
                 temperatures=(),
@@ -56,6 +54,5 @@ def trainings(config: Config) -> Iterator[Training]:
 
 
 def _changed(settings: Round, change: Change) -> Round:
-    system = replace(settings, controller=replace(settings.controller, **_SYSTEM))
-    section = replace(getattr(system, change.stage), **change.settings)
-    return replace(system, **{change.stage: section})
+    system = settings.changed(controller=_SYSTEM)
+    return system.changed(**{change.stage: change.settings})

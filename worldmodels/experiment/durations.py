@@ -117,7 +117,7 @@ def _evaluation(settings: Round, data: Data) -> float:
     steps = settings.evaluation.episodes * settings.environment.max_steps
     each = 2 * (_PLAYED + _agent(settings)) + _dreamt(settings)
     tracks = 0.0
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         each += _SIMULATED + _agent(settings)
         tracks = settings.evaluation.episodes * 20 * _TRACK  # gymnasium's very own
     return steps * each + tracks

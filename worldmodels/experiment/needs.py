@@ -190,7 +190,7 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     count, steps = settings.evaluation.episodes, settings.environment.max_steps
     kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
     need = _joined(_pool(settings, cores), _agent(settings, numbers))
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         need[""] += _STARTED_SIMULATOR - _STARTED
         kept += _tracks(count, count, cores)
     return _joined(need, {"evaluation.episodes": kept})

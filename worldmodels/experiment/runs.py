@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from worldmodels.experiment.config import Config
-
-_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
+from worldmodels.experiment.stages import OF_A_ROUND
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,13 @@ class Training:
 
     def home(self, stage: str) -> str:
         """Return the folder below `results/` of the artifacts of `stage` to use."""
-        own = _STAGES.index(stage) >= _STAGES.index(self.first)
+        own = OF_A_ROUND.index(stage) >= OF_A_ROUND.index(self.first)
         return self.config.experiment if own else self.lender
 
 
 def whole(config: Config) -> Training:
     """Return the experiment itself, which makes everything."""
-    return Training(config, _STAGES[0], config.experiment)
+    return Training(config, OF_A_ROUND[0], config.experiment)
 
 
 def by_folder(trainings: Iterable[Training]) -> dict[str, Training]:

@@ -7,7 +7,6 @@ is imported here: the Snakefile reads it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from worldmodels.experiment.config import Config
 from worldmodels.experiment.runs import Training
@@ -30,8 +29,7 @@ def trainings(config: Config) -> Iterator[Training]:
         place = folder(config, temperature)
         if place == config.experiment:
             continue
-        swept = replace(
-            config,
+        swept = config.changed(
             experiment=place,
             rounds=(*config.rounds[:-1], _at(config, temperature)),
             ablation_seeds=(),
@@ -41,6 +39,5 @@ def trainings(config: Config) -> Iterator[Training]:
 
 
 def _at(config: Config, temperature: float) -> Round:
-    last = config.rounds[-1]
     dreaming = {"train_in": "dream", "temperature": temperature, "warm_start": False}
-    return replace(last, controller=replace(last.controller, **dreaming))
+    return config.rounds[-1].changed(controller=dreaming)
