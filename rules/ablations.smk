@@ -32,7 +32,7 @@ for target, (place, names) in TABLES.items():
             runtime=growing(10, CONFIG.site.max_minutes),
         params:
             ablations=get_ablation_options(names),
-            version=VERSIONS["ablations"],
+            version=get_version("ablations"),
         shell:
             "worldmodels ablations {params.ablations} --out {output.summary:q}"
             " --log {log:q}"

@@ -28,10 +28,10 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
 from worldmodels.experiment import ablations, paths, temperatures
 from worldmodels.experiment.checkout import refuse_another
 from worldmodels.experiment.config import load
-from worldmodels.experiment.flags import flags
 from worldmodels.experiment.overlays import merged
 from worldmodels.experiment.runs import by_folder, main_run
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stage_settings import as_json
+from worldmodels.experiment.stages import OF_A_ROUND, STAGES
 from worldmodels.runtime import path_lists
 from worldmodels.runtime.errors import UserError
 
@@ -166,15 +166,20 @@ def get_temperature_scores(wildcards):
 ##### words of the commands #####
 
 
-def get_flags(stage):
-    """Return the params function of exactly the settings that a stage uses."""
+def get_settings(stage):
+    """Return the params function of exactly the settings that a stage uses, as JSON."""
 
     @cache  # all shards of a round are given the same
     def written(folder, round):
         run = RUNS[folder]
-        return flags(stage, run.config.run, run.settings(round), round)
+        return as_json(stage, run.config.run, run.settings(round), round)
 
     return lambda wildcards: written(wildcards.run, int(wildcards.round))
+
+
+def get_version(stage):
+    """Return the version of a stage's result, which is raised with its code."""
+    return STAGES[stage].version
 
 
 def get_options(*names):

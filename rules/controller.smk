@@ -31,10 +31,10 @@ rule evolve_block:
             f"{paths.CHECKPOINTS}/controller.ckpt".format(**wildcards)
         ),
         before=f"{paths.CHECKPOINTS}/controller-{{block}}.ckpt",
-        flags=get_flags("controller"),
-        version=VERSIONS["controller"],
+        settings=get_settings("controller"),
+        version=get_version("controller"),
     shell:
         "worldmodels controller --round {wildcards.round} --block {wildcards.block}"
         " --workers {threads} --vision {input.vision:q} --memory {input.memory:q}"
         " {params.given} --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

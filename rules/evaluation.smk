@@ -22,9 +22,9 @@ rule evaluate:
         gpu=0,
     params:
         given=get_options("controller", "latents"),
-        flags=get_flags("evaluation"),
-        version=VERSIONS["evaluation"],
+        settings=get_settings("evaluation"),
+        version=get_version("evaluation"),
     shell:
         "worldmodels evaluation --round {wildcards.round} --workers {threads}"
         " --vision {input.vision:q} --memory {input.memory:q}"
-        " {params.given} --out {output:q} --log {log:q} {params.flags}"
+        " {params.given} --out {output:q} --log {log:q} --settings {params.settings:q}"

@@ -6,17 +6,6 @@ The amounts are worked out in worldmodels/experiment/jobs.py.
 from worldmodels.experiment import jobs, site
 from worldmodels.runtime.devices import within_quota
 
-# The rule of each stage that drives, learns or reports.
-RULES = {
-    "rollouts": "rollouts_shard",
-    "vision": "train_vision",
-    "latents": "encode_shard",
-    "memory": "train_memory",
-    "controller": "evolve_block",
-    "evaluation": "evaluate",
-    "report": "report",
-}
-
 
 def get_data_place(wildcards):
     """Return the run and the round of the episodes that a job reads or makes.
@@ -74,7 +63,8 @@ def growing(amount, most):
 
 def get_given_cores(stage, run, round):
     """Return the cores of a stage: those of --set-threads, or as the rule says."""
-    given = workflow.resource_settings.overwrite_threads.get(RULES[stage])
+    rule_name = STAGES[stage].rules[0]
+    given = workflow.resource_settings.overwrite_threads.get(rule_name)
     number = getattr(given, "raw", given)
     return number if isinstance(number, int) else count_cores(stage, run, round)
 
@@ -83,7 +73,7 @@ def refuse_impossible_jobs():
     """End with one sentence where a stage cannot end within the site's limits."""
     for run in RUNS.values():
         for round in run.rounds:
-            cores = {stage: get_given_cores(stage, run, round) for stage in RULES}
+            cores = {stage: get_given_cores(stage, run, round) for stage in jobs.STAGES}
             try:
                 jobs.check(run, round, cores, CONFIG.site)
             except UserError as error:

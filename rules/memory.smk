@@ -19,11 +19,12 @@ rule encode_shard:
         runtime=get_minutes("latents"),
         gpu=0,
     params:
-        flags=get_flags("latents"),
-        version=VERSIONS["latents"],
+        settings=get_settings("latents"),
+        version=get_version("latents"),
     shell:
         "worldmodels latents --round {wildcards.round} --vision {input.vision:q}"
-        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} {params.flags}"
+        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q}"
+        " --settings {params.settings:q}"
 
 
 use rule encode_shard as encode_earlier_shard with:
@@ -58,9 +59,9 @@ rule train_memory:
     params:
         given=get_options("latents", "start"),
         checkpoint=f"{paths.CHECKPOINTS}/memory.ckpt",
-        flags=get_flags("memory"),
-        version=VERSIONS["memory"],
+        settings=get_settings("memory"),
+        version=get_version("memory"),
     shell:
         "worldmodels memory --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

@@ -22,7 +22,7 @@ rule pretrained:
         runtime=growing(10, CONFIG.site.max_minutes),
     params:
         given=get_options("controller", "latents"),
-        version=VERSIONS["export"],
+        version=get_version("export"),
     shell:
         "worldmodels export --vision {input.vision:q} --memory {input.memory:q}"
         " {params.given} --out {output:q} --log {log:q}"

@@ -22,7 +22,7 @@ rule report:
     params:
         stores=lambda wildcards, input: as_words(input.stores),
         given=get_options("temperatures"),
-        version=VERSIONS["report"],
+        version=get_version("report"),
     shell:
         "worldmodels report {params.stores} {params.given} --out {output.page:q}"
         " --log {log:q}"

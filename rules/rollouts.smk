@@ -23,9 +23,9 @@ rule rollouts_shard:
         gpu=0,
     params:
         driver=get_options("vision", "memory", "controller"),
-        flags=get_flags("rollouts"),
-        version=VERSIONS["rollouts"],
+        settings=get_settings("rollouts"),
+        version=get_version("rollouts"),
     shell:
         "worldmodels rollouts --round {wildcards.round} --shard {wildcards.shard}"
         " --workers {threads} {params.driver} --out {output:q} --log {log:q}"
-        " {params.flags}"
+        " --settings {params.settings:q}"

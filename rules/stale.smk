@@ -8,17 +8,11 @@ method of it is private: pyproject.toml bounds Snakemake's version.
 from snakemake.settings.enums import RerunTrigger
 
 from worldmodels.experiment import stale_stores
-from worldmodels.experiment.flags import recorded, sections_of
+from worldmodels.experiment.stages import recorded, sections_of
 
+# The stage of each rule that makes a store.
 STAGE_OF = {
-    "rollouts_shard": "rollouts",
-    "train_vision": "vision",
-    "encode_shard": "latents",
-    "encode_earlier_shard": "latents",
-    "train_memory": "memory",
-    "evolve_block": "controller",
-    "evaluate": "evaluation",
-    "pretrained": "export",
+    name: stage for stage in (*OF_A_ROUND, "export") for name in STAGES[stage].rules
 }
 
 
@@ -30,14 +24,14 @@ def get_expected(job):
         for name in places
         if name in job.wildcards.keys()
     }
-    if stage != "export":
+    if stage in OF_A_ROUND:
         run, round = get_place(job.wildcards)
         sections = sections_of(stage, run.config.run, run.settings(round))
         config |= recorded(stage, round, *sections)
     return stale_stores.Expected(
         path=str(job.output[0]),
         made_by=job.rule.name,
-        version=VERSIONS[stage],
+        version=get_version(stage),
         config=config,
         inputs=[str(path) for path in job.input],
     )

@@ -24,6 +24,6 @@ rule temperatures:
         runtime=growing(10, CONFIG.site.max_minutes),
     params:
         stores=lambda wildcards, input: as_words(input),
-        version=VERSIONS["temperatures"],
+        version=get_version("temperatures"),
     shell:
         "worldmodels temperatures {params.stores} --out {output.summary:q} --log {log:q}"

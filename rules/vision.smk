@@ -21,9 +21,9 @@ rule train_vision:
     params:
         given=get_options("rollouts", "start"),
         checkpoint=f"{paths.CHECKPOINTS}/vision.ckpt",
-        flags=get_flags("vision"),
-        version=VERSIONS["vision"],
+        settings=get_settings("vision"),
+        version=get_version("vision"),
     shell:
         "worldmodels vision --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

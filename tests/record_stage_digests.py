@@ -6,8 +6,8 @@ results have changed: their artifacts are then built again.
 
 from support.stage_digests import RECORD, record
 
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 
 if __name__ == "__main__":
-    record(VERSIONS)
+    record(STAGES)
     print(f"recorded in {RECORD}")

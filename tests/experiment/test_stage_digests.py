@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.stage_digests import Sources, recorded
 
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 
 FILES = {
     "stages/vision.py": (
@@ -35,7 +35,7 @@ def sources() -> Sources:
     return Sources()
 
 
-@pytest.mark.parametrize("stage", VERSIONS)
+@pytest.mark.parametrize("stage", STAGES)
 def test_the_source_of_a_stage_is_as_recorded_with_its_version(sources, stage):
     changed = sources.changed(stage, recorded())
     assert not changed, (

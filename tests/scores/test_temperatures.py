@@ -1,7 +1,6 @@
 """The sweep of temperatures: who learns where, and the table against a calculation."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,7 +43,7 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
             "train_in": "dream", "temperature": temperature, "warm_start": False,
         }  # fmt: skip
         before = config.rounds[1]
-        expected = replace(before, controller=replace(before.controller, **dreaming))
+        expected = before.changed(controller=dreaming)
         assert last == expected
         for name in ("rollouts", "vision", "latents", "memory"):
             assert run.home(name) == "small"
@@ -188,7 +187,7 @@ def test_controllers_of_two_temperatures_by_the_real_stages(tmp_path):
     made = dream_stores.make(tmp_path)
     found = []
     for temperature in (1.3, 0.2):
-        settings = replace(dream_stores.SETTINGS, temperature=temperature)
+        settings = dream_stores.SETTINGS.changed(temperature=temperature)
         place = tmp_path / str(temperature)
         block = dream_stores.evolve(made, place, settings=settings)
         found.append(dream_stores.evaluate(made, [block], place / "evaluation.zarr"))

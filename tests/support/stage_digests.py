@@ -8,7 +8,7 @@ may change freely.
 import ast
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def recorded() -> dict[str, str]:
     return json.loads(RECORD.read_text())
 
 
-def record(stages: Mapping[str, int]) -> None:
+def record(stages: Iterable[str]) -> None:
     """Record the digests of all modules that stages depend on."""
     sources = Sources()
     depended = sorted({module for stage in stages for module in sources.of(stage)})

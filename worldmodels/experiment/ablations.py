@@ -7,7 +7,6 @@ it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from worldmodels.experiment import paths
@@ -45,10 +44,9 @@ def runs(config: Config) -> Iterator[PipelineRun]:
     """Yield the runs of all ablations, one a seed, each of one round."""
     for name, change in ABLATIONS.items():
         for seed in config.ablation_seeds:
-            ablated = replace(
-                config,
+            ablated = config.changed(
                 experiment=folder(config.experiment, name, seed),
-                run=replace(config.run, seed=seed),
+                run=config.run.changed(seed=seed),
                 rounds=(_changed(config.rounds[0], change),),
                 ablation_seeds=(),
                 temperatures=(),
@@ -67,6 +65,5 @@ def evaluations(config: Config, name: str) -> list[str]:
 
 def _changed(settings: Round, change: Change) -> Round:
     """Return the settings of the paper's system with one change."""
-    system = replace(settings, controller=replace(settings.controller, **_SYSTEM))
-    section = replace(getattr(system, change.stage), **change.settings)
-    return replace(system, **{change.stage: section})
+    system = settings.changed(controller=_SYSTEM)
+    return system.changed(**{change.stage: change.settings})

@@ -56,7 +56,7 @@ def minutes(stage: str, settings: Round, data: Data, cores: int) -> int:
 
 def seconds(stage: str, settings: Round, data: Data, cores: int) -> float:
     """Return the seconds that a stage's work takes, without its start."""
-    return _STAGES[stage](settings, data) * _CORES / max(cores, 1)
+    return STAGES[stage](settings, data) * _CORES / max(cores, 1)
 
 
 def _rollouts(settings: Round, data: Data) -> float:
@@ -120,7 +120,7 @@ def _evaluation(settings: Round, data: Data) -> float:
     steps = settings.evaluation.episodes * settings.environment.max_steps
     each = 2 * (_PLAYED + _agent(settings)) + _dreamt(settings)
     tracks = 0.0
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         each += _SIMULATED + _agent(settings)
         tracks = settings.evaluation.episodes * 20 * _TRACK  # gymnasium paints its own
     return steps * each + tracks
@@ -145,7 +145,7 @@ def _dreamt(settings: Round) -> float:
     return 5e-6 + _DREAMT * sizes.memory(settings).multiplies
 
 
-_STAGES: dict[str, Callable[[Round, Data], float]] = {
+STAGES: dict[str, Callable[[Round, Data], float]] = {
     "rollouts": _rollouts,
     "vision": _vision,
     "latents": _latents,

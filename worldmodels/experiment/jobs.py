@@ -5,13 +5,15 @@ reads. No JAX is imported here: the Snakefile reads it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from worldmodels.experiment import durations, needs, paths, site
 from worldmodels.experiment.needs import Data, Need
 from worldmodels.experiment.runs import PipelineRun
 from worldmodels.experiment.settings import Round, Site, uses_simulator
 from worldmodels.runtime.errors import UserError
+
+# The stages whose jobs ask for what their settings need; other rules ask for constants.
+STAGES = tuple(needs.STAGES)
 
 _NETWORK_CORES = 2  # of a job that trains or applies a network, and of the report
 
@@ -43,13 +45,13 @@ def data(stage: str, run: PipelineRun, round: int) -> Data:
     """
     if stage in ("rollouts", "latents"):
         own = run.settings(round).rollouts
-        read = {round: replace(own, episodes=own.episodes_per_shard)}
+        read = {round: own.changed(episodes=own.episodes_per_shard)}
     elif stage == "report":
         read = {number: run.settings(number).rollouts for number in run.rounds}
     else:
         rounds = (*paths.earlier_rounds(run, round), round)
         read = {number: run.settings(number).rollouts for number in rounds}
-    return needs.planned(read, run.settings(round).environment.environment)
+    return needs.planned(read, run.settings(round).environment.name)
 
 
 def need(stage: str, run: PipelineRun, round: int, cores: int) -> Need:

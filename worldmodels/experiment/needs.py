@@ -84,7 +84,7 @@ def memory(stage: str, run: Run, settings: Round, data: Data, cores: int) -> Nee
         cores: the number on which it drives or learns.
     """
     numbers = 8 if run.dtype == "float64" else 4
-    need = _STAGES[stage](settings, data, cores, numbers)
+    need = STAGES[stage](settings, data, cores, numbers)
     return {name: _MARGIN * part for name, part in need.items()}
 
 
@@ -190,7 +190,7 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     count, steps = settings.evaluation.episodes, settings.environment.max_steps
     kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
     need = _joined(_pool(settings, cores), _agent(settings, numbers))
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         need[""] += _STARTED_SIMULATOR - _STARTED
         kept += _tracks(count, count, cores)
     return _joined(need, {"evaluation.episodes": kept})
@@ -278,7 +278,7 @@ def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
     }
 
 
-_STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
+STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
     "rollouts": _rollouts,
     "vision": _vision,
     "latents": _latents,

@@ -38,13 +38,13 @@ def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict
                 "them back"
             )
     for overlay in overlays:
-        found = _laid_over(found, read(overlay))
+        found = laid_over(found, read(overlay))
     for entry in entries:
-        found = _laid_over(found, _read_entry(entry))
+        found = laid_over(found, _read_entry(entry))
     return found
 
 
-def _laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the values of `overlay`; an empty section changes none."""
     result = dict(base)
     for key, value in overlay.items():
@@ -52,7 +52,7 @@ def _laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
             if value is None:
                 continue
             if isinstance(value, Mapping):
-                value = _laid_over(base[key], value)
+                value = laid_over(base[key], value)
         result[key] = value
     return result
 

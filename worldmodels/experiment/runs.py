@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from worldmodels.experiment.config import Config
 from worldmodels.experiment.settings import Round
-
-_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
+from worldmodels.experiment.stages import OF_A_ROUND
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class PipelineRun:
 
     def home(self, stage: str) -> str:
         """Return the folder below `results/` of the artifacts of a stage to use."""
-        own = _STAGES.index(stage) >= _STAGES.index(self.first)
+        own = OF_A_ROUND.index(stage) >= OF_A_ROUND.index(self.first)
         return self.folder if own else self.lender
 
 
 def main_run(config: Config) -> PipelineRun:
     """Return the run of the experiment itself, which makes everything."""
-    return PipelineRun(config, _STAGES[0], config.experiment)
+    return PipelineRun(config, OF_A_ROUND[0], config.experiment)
 
 
 def by_folder(runs: Iterable[PipelineRun]) -> dict[str, PipelineRun]:

@@ -13,7 +13,7 @@ from worldmodels.experiment.settings import Round, Site
 from worldmodels.runtime.errors import UserError
 
 # The stages that start again at each try, and the setting that makes them shorter.
-_ATOMIC = {
+ATOMIC = {
     "rollouts": "rollouts.episodes_per_shard",
     "latents": "rollouts.episodes_per_shard",
     "evaluation": "evaluation.episodes",
@@ -56,11 +56,11 @@ def check(
             f"{site.max_mem_mb}; lower {needs.largest(need)}, or raise that limit"
         )
     minutes = durations.seconds(stage, settings, data, cores) / 60
-    if site.max_minutes and stage in _ATOMIC and minutes > site.max_minutes:
+    if site.max_minutes and stage in ATOMIC and minutes > site.max_minutes:
         raise UserError(
             f"{stage} takes about {minutes:.0f} minutes on {cores} cores, starts again "
             f"when it is cut off, and site.max_minutes is {site.max_minutes}; lower "
-            f"{_ATOMIC[stage]}, or raise that limit"
+            f"{ATOMIC[stage]}, or raise that limit"
         )
 
 

@@ -87,4 +87,4 @@ def controller(settings: Round) -> Size:
 
 def action_size(settings: Round) -> int:
     """Return how many numbers an action of the game has."""
-    return len(game_of(settings.environment.environment).actions)
+    return len(game_of(settings.environment.name).actions)

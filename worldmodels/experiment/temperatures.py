@@ -8,7 +8,6 @@ Snakefile reads it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from worldmodels.experiment import paths
 from worldmodels.experiment.config import Config
@@ -32,8 +31,7 @@ def runs(config: Config) -> Iterator[PipelineRun]:
         place = folder(config, temperature)
         if place == config.experiment:
             continue
-        changed = replace(
-            config,
+        changed = config.changed(
             experiment=place,
             rounds=(*config.rounds[:-1], _at(config, temperature)),
             ablation_seeds=(),
@@ -53,6 +51,5 @@ def evaluations(config: Config) -> list[str]:
 
 def _at(config: Config, temperature: float) -> Round:
     """Return the last round's settings with a C that learns at a temperature."""
-    last = config.rounds[-1]
     dreaming = {"train_in": "dream", "temperature": temperature, "warm_start": False}
-    return replace(last, controller=replace(last.controller, **dreaming))
+    return config.rounds[-1].changed(controller=dreaming)
