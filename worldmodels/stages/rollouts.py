@@ -10,7 +10,6 @@ holds as many episodes, and which ones they are depends on the settings alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,8 @@ import numpy as np
 from worldmodels.environments.games import IMPORTED, game_of
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -80,7 +78,7 @@ def run(
             f"rollouts.policy is imported and {out} is not there; make it of your own "
             f"episodes with `worldmodels import-rollouts FOLDER --out {out.parent}`"
         )
-    config = flags.recorded(STAGE, round, shared, environment, settings) | {
+    config = recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "shard": shard,
     }
@@ -91,7 +89,11 @@ def run(
         check_places((shard + 1) * count)
     with (
         publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+            out,
+            STAGE,
+            config=config,
+            inputs=inputs,
+            stage_version=STAGES[STAGE].version,
         ) as store,
         Progress(STAGE, count, log) as progress,
     ):
@@ -215,5 +217,5 @@ def _world(
         policy, lambda e: carries(np.array([e.seed])), environment.slots
     )
     # The episodes' own limit is the only one.
-    with pool_of(replace(environment, max_steps=steps), workers) as pool:
+    with pool_of(environment.changed(max_steps=steps), workers) as pool:
         yield partial(run_episodes, pool, driver, record=True)

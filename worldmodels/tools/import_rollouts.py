@@ -17,7 +17,7 @@ import numpy as np
 from worldmodels.environments.frames import SIZE, preprocess
 from worldmodels.environments.games import IMPORTED, Game, imported
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
@@ -216,7 +216,7 @@ def _write(
     # Names of the episodes: nothing is drawn with them.
     seeds = episode_seeds(Purpose.ROLLOUT, 0, 0, start, size)
     with publication.create(
-        path, _KIND, config=config, inputs={}, stage_version=VERSIONS[_KIND]
+        path, _KIND, config=config, inputs={}, stage_version=STAGES[_KIND].version
     ) as store:
         shelf = EpisodeShelf(store, size, steps)
         for place, episode in enumerate(episodes):

@@ -5,7 +5,6 @@ import shlex
 from dataclasses import fields, replace
 
 import pytest
-
 from worldmodels.experiment.flags import (
     STAGE_SECTIONS,
     add_flags,
@@ -14,6 +13,7 @@ from worldmodels.experiment.flags import (
     recorded,
     sections_of,
 )
+
 from worldmodels.experiment.settings import (
     Controller,
     Environment,
@@ -32,7 +32,7 @@ STAGES = tuple(STAGE_SECTIONS)
 RUN = Run(seed=3, dtype="float64", debug=True)
 ROUND = Round(
     environment=Environment(backend="gymnasium", max_steps=77, slots=5),
-    rollouts=Rollouts(40, 20, 66, 30, "brownian", 0.25),
+    rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
     memory=Memory(
         17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
@@ -46,7 +46,6 @@ ROUND = Round(
         rollouts=2,
         common_tracks=False,
         temperature=0.3,
-        death="threshold",
         generations=50,
         generations_per_block=10,
         sigma=1e-3,
@@ -78,7 +77,6 @@ USERS = {
     ("controller", "warm_start"): set(),
     ("controller", "generations"): set(),
     ("controller", "temperature"): set(),  # the dream's alone
-    ("controller", "death"): set(),
 } | {("environment", f.name): DRIVING for f in fields(Environment)}
 USERS["environment", "backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 # Whose episodes have a limit of their own.
@@ -163,9 +161,7 @@ def test_a_dream_has_a_temperature_and_no_environment_drives_it():
     in_dream, in_game = (flags("controller", RUN, r, 0) for r in (dreamt, ROUND))
     assert "--train-in=dream" in in_dream
     assert "--temperature=0.3" in in_dream
-    assert "--death=threshold" in in_dream
     assert "--temperature" not in in_game
-    assert "--death=" not in in_game
     for name in ("--backend", "--slots"):
         assert name not in in_dream
         assert name in in_game
