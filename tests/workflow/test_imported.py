@@ -25,7 +25,7 @@ def test_v_and_m_learn_from_a_persons_episodes_and_dream(real_project):
     """From a folder of npz files to a film, by the commands that a person types."""
     names = {name: 5 + n for n, name in enumerate("abcd")}
     arrays = {
-        name: recorded.episode(steps, steps, 40, 50, actions=2)
+        name: recorded.episode(steps, steps, 40, 50, actions=3)
         for name, steps in names.items()
     }
     folder = recorded.write(real_project.folder / "npz", **arrays)
@@ -45,7 +45,7 @@ def test_v_and_m_learn_from_a_persons_episodes_and_dream(real_project):
     kept = [open_artifact(path).provenance for path in sorted(shards.iterdir())]
     assert before == kept
     memory = open_artifact(made / "memory.zarr", "memory")
-    assert memory.config["action_size"] == 2
+    assert memory.config["action_size"] == 3
     latents = open_artifact(made / "latents/shard-001.zarr", "latents")
     np.testing.assert_array_equal(
         latents.read("actions", 1)[: names["d"]], arrays["d"]["action"]

@@ -86,16 +86,16 @@ def run(
             "that, or cut the episode"
         )
     game = _game(source, survey, low, high, steps or longest)
-    shards = -(-len(survey.lengths) // episodes_per_shard)
+    starts = range(0, len(survey.lengths), episodes_per_shard)
     episodes = source.episodes()
     with Progress("import-rollouts", len(survey.lengths), None) as progress:
-        for shard in range(shards):
-            part = slice(shard * episodes_per_shard, (shard + 1) * episodes_per_shard)
-            config = _config(game, survey.digests[part], shard, crop)
-            some = islice(episodes, config["episodes_per_shard"])
+        for shard, start in enumerate(starts):
+            digests = survey.digests[start : start + episodes_per_shard]
+            config = _config(game, digests, shard, crop)
+            some = islice(episodes, len(digests))
             place = out / f"shard-{shard:03d}.zarr"
-            _write(place, config, game, some, part.start, progress)
-    _tell(out, survey, shards, episodes_per_shard, game)
+            _write(place, config, game, some, start, progress)
+    _tell(out, survey, len(starts), episodes_per_shard, game)
 
 
 def _source(folders: Sequence[Path], minari: str | None) -> Source:
@@ -154,20 +154,34 @@ def _game(
     high: Sequence[float] | None,
     steps: int,
 ) -> Game:
-    """Return the game that the episodes are of: their bounds given, known or found."""
-    bounds = []
-    for name, given, known, seen in (
-        ("low", low, source.low, survey.low),
-        ("high", high, source.high, survey.high),
-    ):
-        values = given if given is not None else seen if known is None else known
-        bounds.append(np.asarray(values, np.float32))
-        if bounds[-1].shape != seen.shape:
-            raise UserError(
-                f"--{name} has {count(len(bounds[-1]), 'number')}; an action of these "
-                f"episodes has {len(seen)}"
-            )
-    for number, (least, most) in enumerate(zip(*bounds, strict=True)):
+    """Return the game that the episodes are of."""
+    bounds = (
+        _bound("low", low, source.low, survey.low),
+        _bound("high", high, source.high, survey.high),
+    )
+    _check_bounds(*bounds, survey)
+    return imported(*bounds, steps)
+
+
+def _bound(
+    name: str,
+    given: Sequence[float] | None,
+    known: np.ndarray | None,
+    seen: np.ndarray,
+) -> np.ndarray:
+    """Return a bound of the actions: as it is given, else known, else seen, [A]."""
+    if given is None:
+        return np.asarray(seen if known is None else known, np.float32)
+    if len(given) != len(seen):
+        raise UserError(
+            f"--{name} has {count(len(given), 'number')}; an action of these episodes "
+            f"has {len(seen)}"
+        )
+    return np.asarray(given, np.float32)
+
+
+def _check_bounds(low: np.ndarray, high: np.ndarray, survey: Survey) -> None:
+    for number, (least, most) in enumerate(zip(low, high, strict=True)):
         if not least < most:
             raise UserError(
                 f"number a{number} of the actions has the bounds {least:g} and "
@@ -178,7 +192,6 @@ def _game(
                 f"number a{number} of the actions goes from {survey.low[number]:g} to "
                 f"{survey.high[number]:g}, beyond its bounds {least:g} and {most:g}"
             )
-    return imported(*bounds, steps)
 
 
 def _config(
