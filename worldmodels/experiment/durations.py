@@ -14,6 +14,7 @@ from collections.abc import Callable
 from worldmodels.environments.games import game_of
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
+from worldmodels.experiment.section import of_the_paper
 from worldmodels.experiment.settings import Round, uses_simulator
 
 _CORES = 2  # that the rates were measured on
@@ -37,7 +38,7 @@ _CUBE = 50e-12  # of the search's eigenvectors, D^3 of these: 29 ms a generation
 _OPENED = 0.02  # of a store
 _PAGE = 600.0  # of a round of the report: 60 were measured, films included
 
-_PAPER = Round()
+_PAPER = of_the_paper(Round)
 
 
 def minutes(stage: str, settings: Round, data: Data, cores: int) -> int:
