@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from worldmodels.report import training
 from worldmodels.report.page import escape
+from worldmodels.report.rounds import RoundStores
 
 # (stage, title, what it does) from left to right.
 _STAGES = (
@@ -21,6 +23,32 @@ _COLOURS = {
 _PLAIN = ("#f6f7f9", "#aab1bc")
 _WIDTH, _BOX, _GAP = 1000, 142, 28
 _TOP, _HEIGHT = 46, 92
+
+
+def facts(round: RoundStores) -> dict[str, list[str]]:
+    """Return up to two short lines a stage, of what is known of the round."""
+    lines: dict[str, list[str]] = {}
+    if round.episodes is not None:
+        length, _ = round.episodes
+        learnt = round.learnt_from("vision") | round.learnt_from("memory")
+        earlier = sum(learnt.values()) - learnt.get(round.number, 0)
+        more = f"and {earlier:,} earlier ones" if earlier else ""
+        frames = f"{length.sum():,} frames"
+        lines["rollouts"] = [f"{len(length):,} episodes", more or frames]
+    for kind in ("vision", "memory"):
+        if store := round.one(kind):
+            parameters = f"{training.parameters(store):,} parameters"
+            lines[kind] = [parameters, training.updates(store)]
+    if stores := round.stores.get("latents"):
+        lines["latents"] = [f"{stores[0].config['latent_size']} numbers each"]
+    if stores := round.stores.get("controller"):
+        generations = sum(s.array("mean").shape[0] for s in stores)
+        size = stores[0].array("mean").shape[1]
+        lines["controller"] = [f"{size:,} parameters", f"{generations:,} generations"]
+    if round.scores is not None:
+        agent = round.scores.agent
+        lines["evaluation"] = [f"{agent.count} drives", f"mean {agent.mean:.1f}"]
+    return lines
 
 
 def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:

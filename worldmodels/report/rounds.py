@@ -9,7 +9,7 @@ import numpy as np
 
 from worldmodels.environments.games import CARRACING, Game, game_of
 from worldmodels.pictures import grids
-from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.report.membership import check_drivers, check_round
 from worldmodels.runtime.randomness import rounds_of
 from worldmodels.scores.statistics import Summary, summarise
@@ -20,9 +20,8 @@ from worldmodels.training import excerpts
 from worldmodels.training.excerpts import Driven, Excerpt
 
 _ONE = ("vision", "memory", "evaluation")  # store a round
-_KINDS = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
-
-Stores = dict[str, list[Artifact]]
+# Whose stores a report is of, in the order of the pipeline.
+STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
 
 
 class Scores(NamedTuple):
@@ -36,7 +35,7 @@ class Scores(NamedTuple):
     gap: Summary | None = None  # the dream's less the game's, seed by seed
 
 
-class Cost(NamedTuple):
+class StageCost(NamedTuple):
     """What a stage took in a round."""
 
     stores: int
@@ -47,14 +46,14 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundStores:
     """The stores of one round by kind, each in the order of its parts.
 
     Latents may be of earlier rounds' rollouts too, seen by this round's V.
     """
 
     number: int
-    stores: Stores
+    stores: Mapping[str, list[Artifact]]
     given: Mapping[str, Artifact] = field(default_factory=dict)  # all, by provenance
 
     def __post_init__(self):
@@ -116,10 +115,10 @@ class Round:
         length = np.concatenate([s.read("length") for s in stores])
         return length, np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
 
-    def cost(self, stage: str) -> Cost | None:
+    def cost(self, stage: str) -> StageCost | None:
         """Return what a stage took, also of rollouts that only V's store tells of."""
         if stores := self.stores.get(stage):
-            return Cost(
+            return StageCost(
                 len(stores),
                 sum(store.attributes["wall_seconds"] for store in stores),
                 sum(store.size() for store in stores),
@@ -130,7 +129,9 @@ class Round:
             return None
         told = self.driven
         seed = str(told.config.get("seed"))
-        return Cost(told.shards, told.wall_seconds, told.bytes, [seed], told.compute)
+        return StageCost(
+            told.shards, told.wall_seconds, told.bytes, [seed], told.compute
+        )
 
     def settings(self, stage: str) -> Mapping[str, Any]:
         """Return the settings that a stage of the round was given, if it is known."""
@@ -154,14 +155,16 @@ class Round:
         return game_of(next(filter(None, names), CARRACING.name))
 
     @cached_property
-    def eyes(self) -> Eyes | None:
+    def vision(self) -> FittedVision | None:
+        """V, if its store is given."""
         store = self.one("vision")
-        return None if store is None else Eyes(*networks.load_vision(store))
+        return None if store is None else FittedVision(*networks.load_vision(store))
 
     @cached_property
-    def mind(self) -> Mind | None:
+    def memory(self) -> FittedMemory | None:
+        """M, if its store is given."""
         store = self.one("memory")
-        return None if store is None else Mind(*networks.load_memory(store))
+        return None if store is None else FittedMemory(*networks.load_memory(store))
 
     @cached_property
     def scores(self) -> Scores | None:
@@ -225,12 +228,12 @@ def whole_clip(name: str, frames: np.ndarray, actions: np.ndarray) -> Clip:
     return Clip(name, frames, actions, overview)
 
 
-def rollout_clips(round: Round) -> list[Clip]:
+def rollout_clips(round: RoundStores) -> list[Clip]:
     """Return some episodes of a round's rollouts, the first with its beginning."""
     return [Clip(e.name, e.frames, e.actions, e.overview) for e in round.excerpts]
 
 
-def group(stores: Sequence[Artifact]) -> list[Round]:
+def group(stores: Sequence[Artifact]) -> list[RoundStores]:
     """Return the rounds that `stores`, of any kind and in any order, belong to.
 
     Raises:
@@ -239,20 +242,22 @@ def group(stores: Sequence[Artifact]) -> list[Round]:
     """
     for store in stores:
         check_recorded(store)
-        if store.kind not in _KINDS:
+        if store.kind not in STAGES:
             raise ArtifactError(
                 f"{store.path} is of kind {store.kind}, which no report is about; give "
-                "the stores of a run: " + ", ".join(_KINDS)
+                "the stores of a run: " + ", ".join(STAGES)
             )
     check_distinct([s for s in stores if s.kind not in _ONE])
-    rounds: dict[int, Stores] = {}
+    rounds: dict[int, dict[str, list[Artifact]]] = {}
     for store in sorted(stores, key=_place):
         kinds = rounds.setdefault(store.config["round"], {})
         kinds.setdefault(store.kind, []).append(store)
     given = {store.provenance: store for store in stores}
     for number, kinds in rounds.items():
         check_drivers(kinds.get("rollouts", []), rounds.get(number - 1, {}))
-    return [Round(number, kinds, given) for number, kinds in sorted(rounds.items())]
+    return [
+        RoundStores(number, kinds, given) for number, kinds in sorted(rounds.items())
+    ]
 
 
 def _place(store: Artifact) -> int:

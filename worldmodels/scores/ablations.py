@@ -1,66 +1,97 @@
-"""Stage ablations: what every ablation scores, from the evaluations of its trainings.
+"""What ablations score, from the evaluations of their trainings.
 
-The tracks are the same for all trainings, so their returns are no independent trials of
-a recipe: a training counts as one, by its mean return.
+The test episodes are the same for all trainings, so their returns are no independent
+trials of a recipe: a training counts as one, by its mean return.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.runtime.progress import Progress
 from worldmodels.scores import tables
-from worldmodels.scores.statistics import Trainings, over_trainings
-from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.scores.statistics import MeanOfSeeds, over_seeds
+from worldmodels.stores.artifact import Artifact
 from worldmodels.stores.lineage import check_tracks
 
-Scores = dict[str, dict[int, Artifact]]  # evaluations by ablation and seed
+Evaluations = dict[str, dict[int, Artifact]]  # by ablation and seed
 
 
-def run(
-    *, ablation: Sequence[Sequence[str]], out: Path, log: Path | None = None
-) -> None:
-    """Write the table to `out`, and the same as JSON beside it; print the table.
+class AblationScores(NamedTuple):
+    """What one ablation scores over S trainings, on N test episodes each."""
 
-    Args:
-        ablation: for each a name, then its evaluation stores, one a training seed. The
-            others are compared with the first.
+    returns: np.ndarray  # [S, N]
+    means: np.ndarray  # [S], of each training
+    mean: MeanOfSeeds
+    difference: MeanOfSeeds | None  # from the reference, seed by seed; its own: None
+
+
+class Comparison(NamedTuple):
+    """All ablations on the same seeds; the first is the reference of the others."""
+
+    seeds: list[int]
+    scores: dict[str, AblationScores]
+
+    @property
+    def reference(self) -> str:
+        """The ablation that the others are compared with."""
+        return next(iter(self.scores))
+
+    @property
+    def episodes(self) -> int:
+        """Test episodes of each training."""
+        return self.scores[self.reference].returns.shape[1]
+
+
+def by_seed(name: str, stores: Sequence[Artifact]) -> dict[int, Artifact]:
+    """Return the evaluations of one ablation by their trainings' seeds, ascending.
 
     Raises:
-        UserError: for a bad store, or for other seeds or tracks than the first has.
+        UserError: for none, or two of one seed.
     """
-    tables.prepare(out)
-    scores: Scores = {}
-    with Progress("ablations", len(ablation), log) as progress:
-        for name, *stores in ablation:
-            scores[name] = _by_seed(name, [Path(store) for store in stores])
-            progress.update(1)
-    if len(scores) < len(ablation):
-        raise UserError("two ablations have the same name; give each its own")
-    _check(scores)
-    summary = summarise(scores)
-    tables.publish(out, text(summary), summary)
-
-
-def _by_seed(name: str, paths: Sequence[Path]) -> dict[int, Artifact]:
-    stores = [open_artifact(path, "evaluation") for path in paths]
-    by_seed = {store.config["seed"]: store for store in stores}
-    if not stores or len(by_seed) < len(stores):
+    found = {store.config["seed"]: store for store in stores}
+    if not stores or len(found) < len(stores):
         raise UserError(
             f"ablation {name} has evaluations of the seeds "
             f"{[store.config['seed'] for store in stores]}; give one store for each "
             "of one or more seeds"
         )
-    return dict(sorted(by_seed.items()))
+    return dict(sorted(found.items()))
 
 
-def _check(scores: Scores) -> None:
+def compare(evaluations: Evaluations) -> Comparison:
+    """Compare all ablations with the first.
+
+    A difference pairs the trainings of a seed, which share what was not ablated.
+
+    Raises:
+        UserError: for other seeds or test episodes than the first has.
+    """
+    _check(evaluations)
+    returns = {
+        name: np.stack([store.read("agent/returns") for store in stores.values()])
+        for name, stores in evaluations.items()
+    }
+    reference, *_ = returns
+    means = {name: r.mean(axis=1, dtype=np.float64) for name, r in returns.items()}
+    base = means[reference]
+    scores = {
+        name: AblationScores(
+            returns[name],
+            means[name],
+            over_seeds(means[name]),
+            None if name == reference else over_seeds(means[name] - base),
+        )
+        for name in returns
+    }
+    return Comparison(list(evaluations[reference]), scores)
+
+
+def _check(evaluations: Evaluations) -> None:
     """Refuse what cannot be compared."""
-    reference, first = next(iter(scores.items()))
-    for name, stores in scores.items():
+    reference, first = next(iter(evaluations.items()))
+    for name, stores in evaluations.items():
         if stores.keys() != first.keys():
             raise UserError(
                 f"ablation {name} has the seeds {list(stores)} and {reference} has "
@@ -70,72 +101,59 @@ def _check(scores: Scores) -> None:
             check_tracks(store, next(iter(first.values())))
 
 
-def summarise(scores: Scores) -> dict[str, Any]:
-    """Return what is said of each ablation, as JSON values.
-
-    A difference pairs the trainings of a seed, which share what was not ablated.
-    """
-    returns = {
-        name: np.stack([store.read("agent/returns") for store in stores.values()])
-        for name, stores in scores.items()
-    }
-    reference, *_ = returns
-    seeds = list(scores[reference])
-    base = returns[reference].mean(axis=1, dtype=np.float64)
-    rows = {}
-    for name, values in returns.items():
-        means = values.mean(axis=1, dtype=np.float64)
-        rows[name] = _facts(over_trainings(means)) | {
-            "mean_of_seed": dict(zip(map(str, seeds), means.tolist(), strict=True)),
-            "returns": values.tolist(),
-        }
-        if name != reference:
-            rows[name]["difference"] = _facts(over_trainings(means - base))
+def data(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON values."""
     return {
-        "reference": reference,
-        "seeds": seeds,
-        "tracks": returns[reference].shape[1],
+        "reference": found.reference,
+        "seeds": found.seeds,
+        "tracks": found.episodes,
         "interval": "95 %, Student's t over the means of the seeds",
-        "ablations": rows,
+        "ablations": {name: _row(found.seeds, s) for name, s in found.scores.items()},
     }
 
 
-def _facts(found: Trainings) -> dict[str, Any]:
-    return {"mean": found.mean, "interval": found.interval}
+def _row(seeds: Sequence[int], scores: AblationScores) -> dict[str, Any]:
+    by_seed = dict(zip(map(str, seeds), scores.means.tolist(), strict=True))
+    row = scores.mean._asdict() | {
+        "mean_of_seed": by_seed,
+        "returns": scores.returns.tolist(),
+    }
+    if scores.difference is not None:
+        row["difference"] = scores.difference._asdict()
+    return row
 
 
-def text(summary: dict[str, Any]) -> str:
-    """Return the summary as a table to read."""
-    seeds, reference = summary["seeds"], summary["reference"]
+def text(found: Comparison) -> str:
+    """Return a comparison as a table to read."""
     rows = [
         ["ablation", "mean return", "95 % interval"]
-        + [f"seed {seed}" for seed in seeds]
-        + [f"minus {reference}", "95 % interval"]
+        + [f"seed {seed}" for seed in found.seeds]
+        + [f"minus {found.reference}", "95 % interval"]
     ]
-    for name, row in summary["ablations"].items():
-        means = [f"{mean:.1f}" for mean in row["mean_of_seed"].values()]
-        rows.append([name, *_words(row), *means, *_words(row.get("difference"))])
+    for name, scores in found.scores.items():
+        means = [f"{mean:.1f}" for mean in scores.means]
+        rows.append([name, *_words(scores.mean), *means, *_words(scores.difference)])
     if len(rows) == 2:
         rows = [row[:-2] for row in rows]
-    return "\n".join([*tables.aligned(rows), "", *_legend(summary)]) + "\n"
+    return "\n".join([*tables.aligned(rows), "", *_legend(found)]) + "\n"
 
 
-def _words(facts: dict[str, Any] | None) -> list[str]:
-    if facts is None:
+def _words(mean: MeanOfSeeds | None) -> list[str]:
+    if mean is None:
         return ["", ""]
-    interval = facts["interval"]
+    interval = mean.interval
     spread = "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f}"
-    return [f"{facts['mean']:.1f}", spread]
+    return [f"{mean.mean:.1f}", spread]
 
 
-def _legend(summary: dict[str, Any]) -> list[str]:
-    trainings = len(summary["seeds"])
+def _legend(found: Comparison) -> list[str]:
+    trainings = len(found.seeds)
     lines = [
         f"Mean over {trainings} training{'s' * (trainings > 1)} of each, one a seed, "
-        f"and {summary['tracks']} unseen tracks, the same for all.",
+        f"and {found.episodes} unseen tracks, the same for all.",
         "Interval: Student's t over the means of the seeds; of other trainings on "
         "these tracks.",
     ]
-    if len(summary["ablations"]) > 1:
-        lines.append(f"A difference from {summary['reference']} is taken seed by seed.")
+    if len(found.scores) > 1:
+        lines.append(f"A difference from {found.reference} is taken seed by seed.")
     return lines
