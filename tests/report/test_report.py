@@ -230,7 +230,7 @@ def test_a_game_of_survival_is_told_as_one(survival, tmp_path):
     assert len(Elements(text).named("video")) == 3 + 2
     assert "not exactly the drive" not in text
     words = re.sub(r"data:[^\"]*", "", text).split('id="provenance"')[0]
-    for foreign in ("track", "simulator", "steer", "paper's CMA", "gymnasium"):
+    for foreign in ("track", "simulator", "steer", "original's CMA", "gymnasium"):
         assert foreign not in words, foreign
 
 

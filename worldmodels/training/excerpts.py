@@ -15,7 +15,7 @@ from worldmodels.pictures import grids
 from worldmodels.runtime.randomness import generator_for, rounds_of
 from worldmodels.stores import layouts, metadata
 from worldmodels.stores.artifact import Artifact, ArtifactError, Settings
-from worldmodels.training.datasets import HELD_OUT, Episodes, held_out_order
+from worldmodels.training.datasets import HELD_OUT, StoredEpisodes, held_out_order
 
 COLUMNS = 12  # frames that show a whole episode
 _EPISODES = 4
@@ -79,7 +79,7 @@ def draw(shards: Sequence[Artifact], seed: int) -> Sample:
     It begins with the first episode that is held out from M in a run of this seed, if
     any is: its film then shows what M never learnt from.
     """
-    episodes = Episodes(shards)
+    episodes = StoredEpisodes(shards)
     round = int(rounds_of(episodes.seed[:1])[0])
     order = held_out_order(episodes.seed, round, generator_for(seed, round, HELD_OUT))
     others = [n for n in range(len(episodes)) if n != order[0]]
