@@ -31,7 +31,7 @@ def test_dream_of_a_step_is_the_mixture_mean_after_the_step_before(stores):
     v, m = models(stores)
     frames = stores.rollouts[0].read("frames", 1)
     actions = stores.rollouts[0].read("actions", 1)
-    seen, dreamt = imagery.watch(v, m, frames, actions)
+    seen, dreamt = imagery.one_step_ahead(v, m, frames, actions)
     mu, _ = imagery.encode(v, frames)
     assert np.ptp(seen) > 20
     assert np.abs(seen - decode(v, mu)).max() <= 0.51

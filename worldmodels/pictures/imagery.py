@@ -126,7 +126,7 @@ def traversal(
     return images.reshape(len(dimensions), count, *images.shape[1:])
 
 
-def watch(
+def one_step_ahead(
     v: FittedVision, m: FittedMemory, frames: np.ndarray, actions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return V's reconstruction of a drive and M's prediction of it one step ahead.

@@ -73,7 +73,7 @@ def _write_mp4(
     if max_bytes_per_second:
         kilobits = max(1, max_bytes_per_second * 8 // 1000)
         options += ["-maxrate", f"{kilobits}k", "-bufsize", f"{2 * kilobits}k"]
-        # Several threads share out a bound rate by who is first: no film twice.
+        # With several threads a bound rate is shared by chance: no film is made twice.
         options += ["-threads", "1"]
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source]
     command = [*ffmpeg, *options, "-movflags", "+faststart", f"file:{fresh}"]

@@ -143,17 +143,17 @@ def _ends(episode: FilmedEpisode, dreamt: DreamFilm, mortal: bool) -> str:
     # Where dreamers can die, only the step that kills pays nothing.
     died = mortal and dreamt.rewards[-1] == 0
     step = len(dreamt.actions)
-    told = f"the dreamer dies in step {step}" if died else "nobody dies in the dream"
-    return f"The game {ended}; {told}."
+    end = f"the dreamer dies in step {step}" if died else "nobody dies in the dream"
+    return f"The game {ended}; {end}."
 
 
 def _dream(
-    round: RoundStores, actor: Actor, mind: Any, episode: FilmedEpisode, steps: int
+    round: RoundStores, actor: Actor, given: Any, episode: FilmedEpisode, steps: int
 ) -> DreamFilm:
     """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
     starts = Starts(*imagery.encode(round.vision, episode.frames[:1]))
     dream = Dream(*round.memory, starts, _tau(round))
-    seen = imagery.dream_rollout(round.vision, dream, actor, mind, episode.seed, steps)
+    seen = imagery.dream_rollout(round.vision, dream, actor, given, episode.seed, steps)
     return DreamFilm(*seen, game=round.game)
 
 

@@ -32,7 +32,7 @@ def chapters(round: RoundStores) -> str:
     if not store.names("held_out"):
         parts.append(
             "<p>M was scored on no episode that it had not learnt from: set "
-            "memory.held_out, to 0.05 for example, to be told how far its dreams can "
+            "memory.held_out, to 0.05 for example, to learn how far its dreams can "
             "be relied on.</p>\n"
         )
     else:
@@ -247,9 +247,9 @@ def _sight_readings(round: RoundStores) -> Readings:
     ]
     if store.names("held_out/reward"):
         unexplained = float(store.read("held_out/reward/unexplained"))
-        told = "the more, the less a dream pays for what the game pays for"
+        meaning = "the more, the less a dream pays for what the game pays for"
         rows.append(
-            ("rewards' variance not predicted", f"{100 * unexplained:.1f} %", told)
+            ("rewards' variance not predicted", f"{100 * unexplained:.1f} %", meaning)
         )
     return rows
 

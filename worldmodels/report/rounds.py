@@ -17,7 +17,7 @@ from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, check_recorded
 from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
-from worldmodels.training.excerpts import Driven, Excerpt
+from worldmodels.training.excerpts import Excerpt, RolloutFacts
 
 _ONE = ("vision", "memory", "evaluation")  # store a round
 # Whose stores a report is of, in the order of the pipeline.
@@ -36,7 +36,7 @@ class Scores(NamedTuple):
 
 
 class StageCost(NamedTuple):
-    """What a stage took in a round."""
+    """The time, space and hardware that a stage took in a round."""
 
     stores: int
     wall_seconds: float
@@ -72,19 +72,19 @@ class RoundStores:
     def learnt_from(self, kind: str) -> dict[int, int]:
         """Return how many episodes of each round V or M learnt from.
 
-        Empty where it was left as it was, or where the given stores do not tell.
+        Empty for a network that was not trained, or where the given stores do not say.
         """
         store = self.one(kind)
         if store is None or not store.config["epochs"]:
             return {}
         if kind == "memory":
             return _episodes(self._inputs([store], "latents"))
-        told = self._kept[1] or excerpts.record(self._inputs([store], "rollouts"))
-        return {driven.round: driven.episodes for driven in told}
+        found = self._kept[1] or excerpts.facts(self._inputs([store], "rollouts"))
+        return {facts.round: facts.episodes for facts in found}
 
     @cached_property
-    def _kept(self) -> tuple[list[Excerpt], list[Driven]]:
-        """What V's store keeps of the rollouts."""
+    def _kept(self) -> tuple[list[Excerpt], list[RolloutFacts]]:
+        """The parts of the rollouts that V's store keeps, and their facts."""
         store = self.one("vision")
         return ([], []) if store is None else excerpts.read(store)
 
@@ -97,10 +97,11 @@ class RoundStores:
         return excerpts.excerpts(excerpts.draw(given, given[0].config["seed"]))
 
     @cached_property
-    def driven(self) -> Driven | None:
+    def rollout_facts(self) -> RolloutFacts | None:
         """Settings and cost of the round's own rollouts, if they are known."""
-        told = [*excerpts.record(self.stores.get("rollouts", [])), *self._kept[1]]
-        return next((driven for driven in told if driven.round == self.number), None)
+        given = excerpts.facts(self.stores.get("rollouts", []))
+        known = (f for f in [*given, *self._kept[1]] if f.round == self.number)
+        return next(known, None)
 
     @cached_property
     def episodes(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,7 +117,7 @@ class RoundStores:
         return length, np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
 
     def cost(self, stage: str) -> StageCost | None:
-        """Return what a stage took, also of rollouts that only V's store tells of."""
+        """Return what a stage took, from V's store where the rollouts are not given."""
         if stores := self.stores.get(stage):
             return StageCost(
                 len(stores),
@@ -125,18 +126,18 @@ class RoundStores:
                 sorted({str(s.attributes["seed"]) for s in stores} - {"None"}),
                 sorted({s.attributes["compute"] for s in stores}),
             )
-        if stage != "rollouts" or self.driven is None:
+        if stage != "rollouts" or self.rollout_facts is None:
             return None
-        told = self.driven
-        seed = str(told.config.get("seed"))
+        facts = self.rollout_facts
+        seed = str(facts.config.get("seed"))
         return StageCost(
-            told.shards, told.wall_seconds, told.bytes, [seed], told.compute
+            facts.shards, facts.wall_seconds, facts.bytes, [seed], facts.compute
         )
 
     def settings(self, stage: str) -> Mapping[str, Any]:
         """Return the settings that a stage of the round was given, if it is known."""
         if stage == "rollouts":
-            return {} if self.driven is None else self.driven.config
+            return {} if self.rollout_facts is None else self.rollout_facts.config
         stores = self.stores.get(stage)
         return stores[0].config if stores else {}
 
@@ -172,19 +173,19 @@ class RoundStores:
         store = self.one("evaluation")
         if store is None:
             return None
-        agent, random = (store.read(f"{who}/returns") for who in ("agent", "random"))
-        told = Scores(summarise(agent), summarise(random), None, None)
+        agent, random = (store.read(f"{name}/returns") for name in ("agent", "random"))
+        scores = Scores(summarise(agent), summarise(random), None, None)
         if store.names("simulator"):
             returns = store.read("simulator/returns")
-            told = told._replace(
+            scores = scores._replace(
                 simulator=summarise(returns), difference=summarise(returns - agent)
             )
         if store.names("dream"):
             returns = store.read("dream/returns")
-            told = told._replace(
+            scores = scores._replace(
                 dream=summarise(returns), gap=summarise(returns - agent)
             )
-        return told
+        return scores
 
     @property
     def temperature(self) -> float | None:
@@ -195,7 +196,7 @@ class RoundStores:
         return blocks[0].config["temperature"]
 
     def place(self, kind: str) -> str | None:
-        """Return where `kind`, rollouts or controller, was played, as words."""
+        """Return in words where the rollouts or the controller (`kind`) were played."""
         config = self.settings(kind)
         if not config:
             return None

@@ -58,7 +58,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
 def film(drive: TestDrive, round: RoundStores, max_bytes: int) -> Picture:
     """Return the drive as an mp4 of about `max_bytes` at most."""
     frames, actions, rewards = drive.recording
-    seen, dreamt = imagery.watch(round.vision, round.memory, frames, actions)
+    seen, dreamt = imagery.one_step_ahead(round.vision, round.memory, frames, actions)
     drawing = DriveFilm(frames, seen, dreamt, actions, rewards, drive.game)
     return films.picture([drawing], _alt(drive), _caption(drive), max_bytes)
 

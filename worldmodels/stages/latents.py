@@ -15,7 +15,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.neighbours import check_game
 from worldmodels.stores.publication import Writer
-from worldmodels.training.encoding import Encoder
+from worldmodels.training.encoding import ParallelEncoder
 
 STAGE = "latents"
 _FRAMES = 256  # encoded in one call, at most; all calls but an episode's last alike
@@ -77,7 +77,7 @@ def _encode_episodes(
     lengths = episodes.read("length").tolist()
     with (
         Progress(STAGE, sum(lengths), log) as progress,
-        Encoder(model, params) as encode,
+        ParallelEncoder(model, params) as encode,
     ):
         for episode, length in enumerate(lengths):
             frames = episodes.read("frames", episode)

@@ -129,6 +129,6 @@ def _film(agent: Agent, weights: Weights, recording: Recording) -> DriveFilm:
     v = FittedVision(agent.vision, weights.vision)
     m = FittedMemory(agent.memory, weights.memory)
     frames, actions, rewards = recording
-    seen, dreamt = imagery.watch(v, m, frames, actions)
+    seen, dreamt = imagery.one_step_ahead(v, m, frames, actions)
     game = agent.controller.game
     return DriveFilm(frames, seen, dreamt, actions, rewards, game)
