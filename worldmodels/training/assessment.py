@@ -1,6 +1,6 @@
 """How well M predicts episodes that it never learnt from.
 
-Each episode is observed from its beginning, `REACH` steps at a time: there M's next step
+M observes each episode from its beginning, `REACH` steps at a time. There its next step
 is scored as in training, on a sample z of V's posterior. From every such place but the
 first, where M has seen nothing yet, M also dreams on under the recorded actions, and is
 scored on what really came 1, 5, 10 and 50 steps later.
