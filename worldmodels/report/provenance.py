@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from worldmodels.experiment.stages import OF_A_ROUND
 from worldmodels.report import page
-from worldmodels.report.rounds import STAGES, RoundStores, StageCost
+from worldmodels.report.rounds import RoundStores, StageCost
 from worldmodels.runtime.wording import duration, size
 
 # What a column or a heading states already.
@@ -20,7 +21,7 @@ def section(rounds: Sequence[RoundStores]) -> str:
     parts.append(page.table(("library", "version", "stages"), _versions(rounds)))
     parts.append("<h3>Resolved settings</h3>\n")
     for round in reversed(rounds):
-        for stage in STAGES:
+        for stage in OF_A_ROUND:
             if config := round.settings(stage):
                 settings = page.table((), _settings(config))
                 parts.append(page.details(f"Round {round.number}: {stage}", settings))
@@ -29,7 +30,9 @@ def section(rounds: Sequence[RoundStores]) -> str:
 
 def costs(rounds: Sequence[RoundStores]) -> list[tuple[RoundStores, str, StageCost]]:
     """Return what each stage took in each round, as far as it is known."""
-    found = [(round, stage, round.cost(stage)) for round in rounds for stage in STAGES]
+    found = [
+        (round, stage, round.cost(stage)) for round in rounds for stage in OF_A_ROUND
+    ]
     return [(round, stage, cost) for round, stage, cost in found if cost is not None]
 
 

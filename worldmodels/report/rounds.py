@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import CARRACING, Game, game_of
+from worldmodels.experiment.stages import OF_A_ROUND
 from worldmodels.pictures import grids
 from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.report.membership import check_drivers, check_round
@@ -20,8 +21,6 @@ from worldmodels.training import excerpts
 from worldmodels.training.excerpts import Excerpt, RolloutFacts
 
 _ONE = ("vision", "memory", "evaluation")  # store a round
-# Whose stores a report is of, in the order of the pipeline.
-STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
 
 
 class Scores(NamedTuple):
@@ -243,10 +242,10 @@ def group(stores: Sequence[Artifact]) -> list[RoundStores]:
     """
     for store in stores:
         check_recorded(store)
-        if store.kind not in STAGES:
+        if store.kind not in OF_A_ROUND:
             raise ArtifactError(
                 f"{store.path} is of kind {store.kind}, which no report is about; give "
-                "the stores of a run: " + ", ".join(STAGES)
+                "the stores of a run: " + ", ".join(OF_A_ROUND)
             )
     check_distinct([s for s in stores if s.kind not in _ONE])
     rounds: dict[int, dict[str, list[Artifact]]] = {}

@@ -89,7 +89,7 @@ def _driver(
 
 def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
     world = driver.environment
-    spec = EnvironmentSpec(world.environment, world.max_steps)
+    spec = EnvironmentSpec(world.name, world.max_steps)
     steps = world.max_steps if steps is None else min(steps, world.max_steps)
     if steps < 1 or seed < 0:
         raise UserError(

@@ -56,7 +56,7 @@ class StoredEpisodes:
         return self._joined(("frames",), episodes)
 
     def sequences(self, episodes: np.ndarray, steps: int) -> Items:
-        """Return whole episodes for `memory_loss.loss`: [K, steps + 1, Z], ...
+        """Return whole episodes [K, steps + 1, Z] ... as `memory_loss.loss` takes them.
 
         Every entry is padded to so many steps, or cut where it is longer.
         """
