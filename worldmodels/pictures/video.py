@@ -27,7 +27,9 @@ def write(
     frames_per_second: float,
     max_bytes_per_second: int | None = None,
 ) -> None:
-    """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file, or into none.
+    """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file.
+
+    The file appears when it is complete, or not at all.
 
     Args:
         max_bytes_per_second: bound on an mp4's rate, for a file that must stay small.
@@ -46,7 +48,7 @@ def write(
 
 
 def prepare(path: Path) -> None:
-    """Refuse a film, before it is drawn, that could not be written.
+    """Refuse a film that could not be written, before it is drawn.
 
     Raises:
         UserError: for another suffix, or a place that may not be replaced or written.

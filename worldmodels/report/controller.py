@@ -1,4 +1,4 @@
-"""What the report says of C: how it was evolved."""
+"""The chapter on C: how it was evolved."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -13,7 +13,8 @@ _COLOURS = {
     "controller": ("#fdf3e3", "#b7791f"),
 }
 _PLAIN = ("#f6f7f9", "#aab1bc")
-_WIDTH, _BOX, _GAP = 1000, 142, 28
+_LEFT, _BOX, _GAP = 4, 142, 28
+_WIDTH = 2 * _LEFT + len(OF_A_ROUND) * (_BOX + _GAP) - _GAP + 6
 _TOP, _HEIGHT = 46, 92
 
 
@@ -48,7 +49,7 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
 
     `place` is what agents are scored on, in the singular.
     """
-    parts, left = [], 4
+    parts, left = [], _LEFT
     for stage in OF_A_ROUND:
         words = STAGES[stage].caption.format(place=place)
         lines = words, *facts.get(stage, ())
@@ -56,8 +57,8 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
         if stage != OF_A_ROUND[-1]:
             parts.append(_arrow((left + _BOX, 92), (left + _BOX + _GAP, 92)))
         left += _BOX + _GAP
-    first = 4 + _BOX / 2
-    controller = 4 + 4 * (_BOX + _GAP) + _BOX / 2
+    first = _LEFT + _BOX / 2
+    controller = first + OF_A_ROUND.index("controller") * (_BOX + _GAP)
     parts.append(
         f'<path d="M{controller} {_TOP} V22 H{first} V{_TOP - 7}" class="flow" '
         'stroke-dasharray="5 4"/>'
@@ -66,7 +67,7 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
     )
     parts.append(_agent(192))
     return (
-        f'<svg viewBox="0 0 {_WIDTH + 6} 340" role="img" '
+        f'<svg viewBox="0 0 {_WIDTH} 340" role="img" '
         'aria-labelledby="pipeline-title pipeline-text">'
         '<title id="pipeline-title">The pipeline and the agent</title>'
         '<desc id="pipeline-text">Rollouts train the vision model V; V turns every '

@@ -1,4 +1,4 @@
-"""What the report shows of M's dream: films of it beside the game, in step."""
+"""The chapter on M's dream: films of it beside the game, in step."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What the report says of the score: C on unseen seeds, beside the random policy."""
+"""The chapter on the score: C on unseen seeds, beside the random policy."""
 
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture

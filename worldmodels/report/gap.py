@@ -1,8 +1,8 @@
-"""The gap between M's dream and the game: how wide it is, and where it comes from.
+"""The gap between M's dream and the game: its size and its causes.
 
-The score of the same controller in both says how wide. M's figures on episodes that it
-never learnt from say why: whether it foresees the deaths that come, and those only, and
-how fast it loses sight of the game when it feeds on its own samples.
+Its size is the difference between the scores of the same controller in both. Its causes
+show on episodes that M never learnt from: whether M foresees the deaths that come, and
+those only, and how its likelihood falls while it feeds on its own samples.
 """
 
 import matplotlib
@@ -23,9 +23,9 @@ Readings = list[tuple[str, str, str]]  # what, how much, what it tells
 
 
 def chapters(round: RoundStores) -> str:
-    """Show the score in the dream, M's figures, and all of them in one table.
+    """Show the score in the dream, M's mistakes, and all numbers in one table.
 
-    What is not known, because C never dreamt or M was scored on nothing, is left out.
+    What is unknown, because C never dreamt or no episode was held out, is left out.
     """
     store = round.one("memory")
     parts = [_scores(round)] if _dreamt(round) else []

@@ -1,4 +1,4 @@
-"""What the report says of M: its loss, and its dreams below real frames."""
+"""The chapter on M: its loss, and its dreams below real frames."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the report says of where its numbers come from: cost, versions, settings."""
+"""Where the report's numbers come from: cost, versions, settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

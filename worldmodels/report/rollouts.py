@@ -1,4 +1,4 @@
-"""What the report says of the rollouts: how they were driven, and frames of some."""
+"""The chapter on rollouts: how they were driven, and frames of some."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the report says of controllers that learnt at different temperatures."""
+"""The chapter on controllers that learnt at different temperatures."""
 
 from worldmodels.report import figures, page
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM

@@ -1,4 +1,4 @@
-"""What the chapters of V and of M share: sizes, curves and how they were trained."""
+"""What the chapters on V and M share: sizes, curves and how they were trained."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the report says of V: its losses, reconstructions, prior and latent space."""
+"""The chapter on V: its losses, reconstructions, prior and latent space."""
 
 from collections.abc import Sequence
 

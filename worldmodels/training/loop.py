@@ -1,7 +1,7 @@
 """The one training loop of V and M: batches in, state out, checkpoints, stop on NaN.
 
-`updates` makes the jitted function that applies several minibatches in one call: one
-call a minibatch maps hundreds of megabytes anew each time on a CPU. `fit` calls it over
+`updates` makes the jitted function that applies several minibatches in one call: with a
+call a minibatch, a CPU would map hundreds of megabytes anew each time. `fit` calls it over
 all batches and is where the side effects of a training are.
 """
 
@@ -34,7 +34,7 @@ class TrainState(NamedTuple):
     params: Any
     opt_state: Any
     step: jax.Array
-    carry: Any = ()  # of the loss: what M remembers of the episodes it is amid
+    carry: Any = ()  # of the loss: M's state in episodes that go on in the next batch
 
 
 def initial(
@@ -46,7 +46,7 @@ def initial(
 
 
 def separate(loss: Callable[[Any, Any, jax.Array], tuple[jax.Array, Metrics]]) -> Loss:
-    """Return the `Loss` of one whose batches have nothing to do with each other."""
+    """Return a `Loss` that carries nothing from one batch to the next."""
 
     def carrying(params, batch, key, carry):
         value, metrics = loss(params, batch, key)
@@ -111,7 +111,7 @@ def fit(
 ) -> tuple[TrainState, dict[str, np.ndarray]]:
     """Train on all batches, from the checkpoint on when there is one.
 
-    A signal to stop is heard after the next call of `update`, which is saved first.
+    A signal to stop takes effect after the next call of `update`, once that is saved.
 
     Args:
         state: where to start when there is no checkpoint.
@@ -164,7 +164,7 @@ def _tested(
     once = source.of_one_epoch()
     once.check(title)
     batches = next(once.groups(0, 1))
-    # A copy: `update` takes the state that it is given apart.
+    # A copy: `update` donates the state that it is given.
     _, metrics = update(jax.tree.map(jnp.copy, state), batches, key)
     return {name: np.asarray(values) for name, values in metrics.items()}
 
