@@ -1,8 +1,8 @@
 """The one training loop of V and M: batches in, state out, checkpoints, stop on NaN.
 
 `updates` makes the jitted function that applies several minibatches in one call: with a
-call a minibatch, a CPU would map hundreds of megabytes anew each time. `fit` calls it over
-all batches and is where the side effects of a training are.
+call a minibatch, a CPU would map hundreds of megabytes anew each time. `fit` calls it
+over all batches and has all side effects of a training.
 """
 
 import time
