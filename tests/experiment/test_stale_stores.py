@@ -65,15 +65,6 @@ def test_imported_rollouts_are_whatever_was_imported(tmp_path):
     assert "(policy is imported there and white here)" in refusal(driven)
 
 
-def test_what_an_earlier_version_did_not_record_is_what_it_did(asked):
-    drawn, threshold = (
-        dataclasses.replace(asked, config=CONFIG | {"death": death})
-        for death in ("drawn", "threshold")
-    )
-    stale_stores.refuse([drawn])
-    assert "(death is drawn there and threshold here)" in refusal(threshold)
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -88,6 +79,14 @@ def test_what_differs_is_named_and_what_to_do(asked, change, why):
     sentence = refusal(dataclasses.replace(asked, **change))
     assert f"({why})" in sentence
     assert "delete it, or give --forcerun train_vision to" in sentence
+
+
+def test_a_store_older_than_a_setting_did_what_was_done_before_it(asked):
+    newer = dataclasses.replace(asked, before={"cell": "lstm"})
+    same = dataclasses.replace(newer, config=CONFIG | {"cell": "lstm"})
+    stale_stores.refuse([same])
+    other = dataclasses.replace(newer, config=CONFIG | {"cell": "gru"})
+    assert "cell is lstm there and gru here" in refusal(other)
 
 
 def test_an_input_that_was_made_anew_is_named(asked, tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from worldmodels.environments.processes.episodes import EpisodeResult
-from worldmodels.experiment.earlier_stores import evaluation_policy, rollouts_policy
-from worldmodels.experiment.settings import Rollouts
+from worldmodels.experiment.settings import Environment, Evaluation, Rollouts, Run
+from worldmodels.experiment.stages import policy_of, recorded
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, Purpose, episode_seeds
 from worldmodels.stages import rollouts
@@ -83,11 +83,14 @@ def test_more_episodes_than_have_further_seeds_are_refused():
         rollouts.check_places(rollouts.APART + 1)
 
 
-def test_what_earlier_versions_call_held_is_not_the_released_code_s():
-    old = {"policy": "held", "steps": 20}
-    assert rollouts_policy(old) == "held_uniform"
-    assert rollouts_policy(old | {"min_steps": 0}) == "held"
-    assert rollouts_policy({"policy": "white"}) == "white"
-    for version, name in ((2, "held_uniform"), (3, "held")):
-        evaluation = {"stage_version": version, "config": {"random_policy": "held"}}
-        assert evaluation_policy(evaluation) == name
+def test_what_stores_call_held_is_not_the_released_code_s():
+    """Those of earlier versions are of `held_uniform`, and stay current for it alone."""
+    kept = {}
+    for name in ("held", "held_uniform", "white"):
+        given = Run(), Environment(), Rollouts(policy=name)
+        kept[name] = recorded("rollouts", 0, *given)["policy"]
+        given = Run(), Environment(), Evaluation(random_policy=name)
+        assert recorded("evaluation", 0, *given)["random_policy"] == kept[name]
+        assert policy_of(kept[name]) == name
+    assert kept["held_uniform"] == "held"
+    assert len(set(kept.values())) == 3

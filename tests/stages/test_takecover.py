@@ -53,6 +53,7 @@ def made(tmp_path_factory):
         *LEARNT,
         "--set=controller.inputs=z_c_h",
         "--set=controller.bias=false",
+        "--set=controller.sample_z=true",
         "--set=controller.initial_steps=12",
     ]
     block = commands.block(folder / "controller/block-0000.zarr", networks, *options)

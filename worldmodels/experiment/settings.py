@@ -118,6 +118,7 @@ class Rollouts(Section):
         unit="steps",
         paper=0,
         takecover=101,
+        before=0,
         **_STEPS,
     )
     policy: _Policy = setting(
@@ -304,6 +305,7 @@ class Controller(Section):
         "of a dreamer: with M's probability, or where that is above 1 / (1 + "
         "memory.death_weight)",
         takecover="threshold",
+        before="drawn",
     )
     generations: int = setting(
         30, "G", unit="generations", paper=1800, low=1, high=_MAX_PASSES

@@ -70,7 +70,7 @@ _TABLE = (
         name="rollouts",
         rules=("rollouts_shard",),
         summary="drive one shard of episodes, at random or with a controller",
-        version=3,
+        version=2,
         sections=(Run, Environment, Rollouts),
         unused=(
             "debug",
@@ -154,7 +154,7 @@ _TABLE = (
         name="evaluation",
         rules=("evaluate",),
         summary="score the selected controller on unseen tracks",
-        version=3,
+        version=2,
         sections=(Run, Environment, Evaluation),
         unused=("debug", "environment.backend"),  # whose score is gymnasium's
         title="evaluation",
@@ -193,6 +193,9 @@ OF_A_ROUND = tuple(stage.name for stage in _TABLE if stage.sections)
 _SECTIONS = {field.annotation: name for name, field in Round.model_fields.items()}
 # In a store the game is the setting `environment`.
 _RECORDED_NAMES = {"environment.name": "environment"}
+# In a store "held" is what earlier versions did by that name: it is held_uniform now.
+_RECORDED_POLICIES = {"held_uniform": "held", "held": "held_released"}
+_POLICIES = {recorded: name for name, recorded in _RECORDED_POLICIES.items()}
 
 
 def settings_of(stage: str) -> dict[str, Any]:
@@ -232,7 +235,15 @@ def used(stage: str, round: int, *sections: Section) -> dict[str, Any]:
 def recorded(stage: str, round: int, *sections: Section) -> dict[str, Any]:
     """Return the settings that `stage` uses as its store records them: by key alone."""
     values = used(stage, round, *sections)
+    for name in ("rollouts.policy", "evaluation.random_policy"):
+        if name in values:
+            values[name] = _RECORDED_POLICIES.get(values[name], values[name])
     return {recorded_name(name): value for name, value in values.items()}
+
+
+def policy_of(recorded: str) -> str:
+    """Return the random policy that a store's word for one means."""
+    return _POLICIES.get(recorded, recorded)
 
 
 def recorded_name(name: str) -> str:
@@ -263,5 +274,10 @@ def before(stage: str) -> dict[str, Any]:
     }
 
 
+def section_name(kind: type[Section]) -> str:
+    """Return the name of a section in the configuration; "": its keys stand alone."""
+    return _SECTIONS.get(kind, "")
+
+
 def _name(kind: type[Section], key: str) -> str:
-    return f"{_SECTIONS[kind]}.{key}" if kind in _SECTIONS else key
+    return f"{section_name(kind)}.{key}".removeprefix(".")

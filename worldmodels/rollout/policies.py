@@ -144,8 +144,8 @@ class HeldUniformCarry(NamedTuple):
 class HeldUniform:
     """A uniform action, held for 1 to 10 steps, each equally likely; then the next.
 
-    An action lasts 5.5 steps on average. Stores of rollouts of stage version 2 and of
-    evaluations of version 2, and those before, call this policy "held".
+    An action lasts 5.5 steps on average. In stores this policy is called "held", as it
+    was in earlier versions, and the released code's "held_released".
     """
 
     game: Game = CARRACING

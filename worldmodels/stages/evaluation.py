@@ -3,20 +3,19 @@
 The score is the real game's. Beside it stand the simulator's, on the very same tracks,
 where there is a simulator, and of a controller that learnt in M's dream its score
 there: in the dreams of the same seeds, at the temperature that it learnt at.
-Test tracks are the same for every agent and round, and no other stage drives them: the
-best of many is chosen on other tracks, so that the score is not chosen too.
+Test tracks are the same for every agent and round, and no other stage drives them:
+the best of many on tracks that were already seen is luck.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from worldmodels.experiment.settings import Environment, Evaluation, Run
 from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
-from worldmodels.models.dream import Dream
 from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
 from worldmodels.rollout.pools import pool_of
@@ -81,13 +80,7 @@ def run(
         out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
-            dream = arenas.open_dream(
-                inputs["memory"],
-                inputs["latents"],
-                config["temperature"],
-                config["death"],
-            )
-            _in_dream(plan, dream, store)
+            _in_dream(plan, inputs, config, store)
         _in_game(plan, settings.random_policy, workers, store, log)
         if agent.controller.game.simulated:
             steps = environment.max_steps
@@ -112,7 +105,11 @@ def _inputs(
     return inputs
 
 
-def _in_dream(plan: Plan, dream: Dream, store: Writer) -> None:
+def _in_dream(
+    plan: Plan, inputs: Inputs, config: Mapping[str, Any], store: Writer
+) -> None:
+    rules = config["temperature"], config["death"]
+    dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
     agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
     dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
     scoring.write(store, "dream", dreamt)

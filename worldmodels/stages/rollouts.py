@@ -21,7 +21,7 @@ from worldmodels.environments.games import IMPORTED, game_of
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import STAGES, policy_of, recorded
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -182,7 +182,9 @@ def _inputs(
 def _driver(config: dict, inputs: dict) -> tuple[Policy, Carries]:
     """Return the policy, and what gives its carry [B, ...] at the start of episodes."""
     if not inputs:
-        policy = random_policy(config["policy"], game_of(config["environment"]))
+        policy = random_policy(
+            policy_of(config["policy"]), game_of(config["environment"])
+        )
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(

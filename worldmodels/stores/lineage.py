@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels.experiment.earlier_stores import EARLIER
+from worldmodels.experiment import stages
 from worldmodels.stores.artifact import Artifact, ArtifactError
 
 
@@ -147,7 +147,7 @@ def check_goes_on(
     """
     check_input(previous, "vision", vision)
     check_input(previous, "memory", memory)
-    recorded = EARLIER | previous.config
+    recorded = {**stages.before("controller"), **previous.config}
     for name in config.keys() & recorded.keys() - {"block"}:
         before, now = recorded[name], config[name]
         if before != (list(now) if isinstance(now, tuple) else now):
