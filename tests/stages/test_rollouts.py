@@ -84,7 +84,7 @@ def test_more_episodes_than_have_further_seeds_are_refused():
 
 
 def test_what_stores_call_held_is_not_the_released_code_s():
-    """Those of earlier versions are of `held_uniform`, and stay current for it alone."""
+    """Those of earlier versions are `held_uniform`, and stay current for it alone."""
     kept = {}
     for name in ("held", "held_uniform", "white"):
         given = Run(), Environment(), Rollouts(policy=name)
