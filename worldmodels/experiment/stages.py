@@ -37,6 +37,7 @@ class Stage:
 
     Attributes:
         name: of its command, its module and its kind of store.
+        rules: the workflow's rules that run it.
         summary: what it does, for the help of the command line.
         version: of its result.
         sections: whose settings it uses; a stage of the rounds has some.
@@ -48,6 +49,7 @@ class Stage:
     """
 
     name: str
+    rules: tuple[str, ...]
     summary: str
     version: int
     sections: tuple[type[Section], ...] = ()
@@ -66,6 +68,7 @@ _SLOTS_OF_THE_SIMULATOR = Idle(
 _TABLE = (
     Stage(
         name="rollouts",
+        rules=("rollouts_shard",),
         summary="drive one shard of episodes, at random or with a controller",
         version=2,
         sections=(Run, Environment, Rollouts),
@@ -91,6 +94,7 @@ _TABLE = (
     ),
     Stage(
         name="vision",
+        rules=("train_vision",),
         summary="train V, the variational autoencoder, on rollouts",
         version=1,
         sections=(Run, Vision),
@@ -100,6 +104,7 @@ _TABLE = (
     ),
     Stage(
         name="latents",
+        rules=("encode_shard", "encode_earlier_shard"),
         summary="encode one rollout store with V",
         version=1,
         sections=(Run,),
@@ -109,6 +114,7 @@ _TABLE = (
     ),
     Stage(
         name="memory",
+        rules=("train_memory",),
         summary="train M, the mixture-density recurrent network, on latents",
         version=3,
         sections=(Run, Memory),
@@ -124,6 +130,7 @@ _TABLE = (
     ),
     Stage(
         name="controller",
+        rules=("evolve_block",),
         summary="evolve C, the controller, for one block of generations",
         version=3,
         sections=(Run, Environment, Controller),
@@ -145,6 +152,7 @@ _TABLE = (
     ),
     Stage(
         name="evaluation",
+        rules=("evaluate",),
         summary="score the selected controller on unseen tracks",
         version=2,
         sections=(Run, Environment, Evaluation),
@@ -154,21 +162,25 @@ _TABLE = (
     ),
     Stage(
         name="report",
+        rules=("report",),
         summary="make one HTML file of what all the given stores hold",
         version=4,
     ),
     Stage(
         name="ablations",
+        rules=("ablations",),
         summary="compare the evaluations of ablations, over several trainings each",
         version=1,
     ),
     Stage(
         name="temperatures",
+        rules=("temperatures",),
         summary="compare the evaluations of controllers of several temperatures",
         version=1,
     ),
     Stage(
         name="export",
+        rules=("pretrained",),
         summary="put one round's agent into a single small store, to be shipped",
         version=1,
     ),

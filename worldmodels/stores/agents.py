@@ -1,4 +1,4 @@
-"""Who drives for a tool: the agent of a run's stores, or a pretrained one."""
+"""Agents for tools: from the stores of a run, or a pretrained one."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """What the store of each kind holds: its settings, and its arrays by name.
 
-An array's axes have letters, as everywhere: one letter is one length in all of a store,
-and where the settings name it, that one. What is not listed here, such as weights, is
-compared with its model where it is loaded (`trained`).
+The axes of arrays have letters. A letter has one length in a whole store, and where a
+setting gives that length, it is the setting's. Arrays that are not listed here, such as
+weights, are compared with their model when they are loaded (`networks`).
 """
 
 import math
