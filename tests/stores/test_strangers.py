@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from support import commands, damage, dream_stores, small_store, synthetic
 
-from worldmodels.report.rounds import group
-from worldmodels.runtime.errors import UserError
 from worldmodels.experiment.settings import Run
 from worldmodels.experiment.stage_settings import as_json
+from worldmodels.report.rounds import group
+from worldmodels.runtime.errors import UserError
 from worldmodels.stores import neighbours
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.lineage import check_all_inputs
