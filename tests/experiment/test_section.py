@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from worldmodels.experiment import config_file, stage_settings, stages
+from worldmodels.experiment.config import Everything
 from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import (
     Section,
@@ -16,7 +17,7 @@ from worldmodels.experiment.section import (
     read,
     setting,
 )
-from worldmodels.experiment.settings import Everything, Memory, Run
+from worldmodels.experiment.settings import Memory, Run
 from worldmodels.experiment.values import Number, list_of
 from worldmodels.runtime.errors import UserError
 
