@@ -4,6 +4,10 @@ A field says what the setting is, its default, which is that of the laptop's run
 bounds, its unit and the paper's value. From here come config.yaml, its JSON schema, the
 help of the commands and every check of a value. No JAX is imported here: the Snakefile
 reads it.
+
+To add a setting, add its field, with `before` if stores of its stage are older than it;
+then run `worldmodels settings > config.yaml` and `worldmodels settings --schema >
+config.schema.json`.
 """
 
 from typing import Annotated, Literal
