@@ -15,6 +15,7 @@ from worldmodels.tools import dream, drive, inspect
 
 pytestmark = pytest.mark.slow
 
+CELL = ["--set=memory.cell=gru", "--set=memory.epochs=2"]
 UNITS, LATENT, ACTION = 8, 4, 3  # see commands.MEMORY
 
 
@@ -24,13 +25,18 @@ def made(learnt, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("gru")
     mind = folder / "memory.zarr"
     files = ["--latents", *learnt.latents, "--checkpoint", folder / "m.ckpt"]
-    options = ["--cell=gru", "--reward-head=true", "--held-out=0.3", "--epochs=2"]
+    options = [
+        *CELL,
+        "--set=memory.reward_head=true",
+        "--set=memory.held_out=0.3",
+        "--set=memory.epochs=2",
+    ]
     commands.run("memory", *commands.MEMORY, *options, *files, "--out", mind)
     networks = SimpleNamespace(**vars(learnt) | {"folder": folder, "memory": mind})
     (folder / "controller").mkdir()
     block = folder / "controller/block-0000.zarr"
     commands.block(block, networks, run=commands.call)
-    dreams = ["--train-in=dream", "--latents", *learnt.latents]
+    dreams = ["--set=controller.train_in=dream", "--latents", *learnt.latents]
     dreamt = folder / "dreamt.zarr"
     commands.block(dreamt, networks, *dreams, run=commands.call)
     out = folder / "evaluation.zarr"
@@ -59,7 +65,13 @@ def test_c_reads_h_wherever_it_learns(made):
 
 
 def test_c_cannot_read_the_c_of_a_gru(made, tmp_path):
-    files = ["--vision", made.vision, "--memory", made.memory, "--inputs=z_c_h"]
+    files = [
+        "--vision",
+        made.vision,
+        "--memory",
+        made.memory,
+        "--set=controller.inputs=z_c_h",
+    ]
     files += ["--out", tmp_path / "x.zarr", "--checkpoint", tmp_path / "x.ckpt"]
     sentence = commands.call_refused(
         "controller", *commands.CONTROLLER, *commands.ENVIRONMENT, *files
@@ -70,7 +82,7 @@ def test_c_cannot_read_the_c_of_a_gru(made, tmp_path):
 def test_m_does_not_start_from_one_of_another_cell(made, learnt, tmp_path):
     files = ["--latents", *learnt.latents, "--start", learnt.memory]
     files += ["--out", tmp_path / "x.zarr", "--checkpoint", tmp_path / "x.ckpt"]
-    sentence = commands.call_refused("memory", *commands.MEMORY, "--cell=gru", *files)
+    sentence = commands.call_refused("memory", *commands.MEMORY, *CELL, *files)
     assert "has cell lstm and this training has gru" in sentence
 
 

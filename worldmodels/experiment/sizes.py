@@ -1,14 +1,15 @@
 """How large V, M and C of given settings are: parameters, multiply-adds, activations.
 
-Counted from the settings alone, without JAX: a workflow plans with them before
-anything runs. Tests compare the counts with the networks themselves.
+They are counted from the settings alone, for planning before anything runs. Tests
+compare the counts with the networks themselves. No JAX is imported here: the Snakefile
+reads it.
 """
 
 from itertools import pairwise
 from typing import NamedTuple
 
 from worldmodels.environments.games import game_of
-from worldmodels.experiment.settings import Round, section_dict
+from worldmodels.experiment.settings import Round
 from worldmodels.models.cells import registry
 from worldmodels.models.cells.registry import CellSize
 
@@ -25,7 +26,7 @@ class Size(NamedTuple):
 
     parameters: int
     multiplies: int  # multiply-adds of one frame, or of one step
-    activations: int  # numbers that its layers make of one frame, patches included
+    activations: int  # numbers that its layers make for one frame, with patches
 
 
 def encoder(settings: Round) -> Size:
@@ -64,12 +65,9 @@ def decoder(settings: Round) -> Size:
 
 
 def memory(settings: Round) -> Size:
-    """Return the size of M; its activations are those that gradients need, a step."""
-    memory, latent, recurrent = (
-        settings.memory,
-        settings.vision.latent_size,
-        cell(settings),
-    )
+    """Return the size of M; its activations are those that a step's gradient needs."""
+    memory, latent = settings.memory, settings.vision.latent_size
+    recurrent = cell(settings)
     outputs = 3 * memory.mixtures * latent + memory.death_head + memory.reward_head
     heads = recurrent.output * outputs
     return Size(
@@ -85,7 +83,7 @@ def cell(settings: Round) -> CellSize:
         settings.memory,
         settings.vision.latent_size + action_size(settings),
     )
-    own = registry.options(section_dict(memory))
+    own = registry.options(memory.model_dump())
     return registry.size(memory.cell, inputs, memory.hidden_size, **own)
 
 
@@ -110,4 +108,4 @@ def controller(settings: Round) -> Size:
 
 def action_size(settings: Round) -> int:
     """Return how many numbers an action of the game has."""
-    return len(game_of(settings.environment.environment).actions)
+    return len(game_of(settings.environment.name).actions)

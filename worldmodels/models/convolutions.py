@@ -73,8 +73,8 @@ def transposed_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 @jax.custom_vjp
 def cpu_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Do what `convolution` does."""
-    # This form has no backward pass, which would need the patches again: then they
-    # would always pay.
+    # The value alone. With gradients `_convolution_forward` takes patches everywhere:
+    # the backward pass uses them again.
     if len(x[0]) <= SMALL:
         return gather(x, kernel)
     if kernel.size <= SMALL_KERNEL:

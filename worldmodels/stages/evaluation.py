@@ -3,19 +3,18 @@
 The score is the real game's. Beside it stand the simulator's, on the very same tracks,
 where there is a simulator, and of a controller that learnt in M's dream its score
 there: in the dreams of the same seeds, at the temperature that it learnt at.
-Test tracks are the same for every agent and round, and no other stage drives them
-(faults 5 of the public implementations: the best of many, on tracks already seen).
+Test tracks are the same for every agent and round, and no other stage drives them:
+the best of many on tracks that were already seen is luck.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Environment, Evaluation, Run
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
@@ -69,20 +68,19 @@ def run(
     """
     inputs = _inputs(vision, memory, controller, latents)
     learnt = inputs["controller"][0].config
-    config = flags.recorded(STAGE, round, shared, environment, settings) | {
-        "round": round
-    }
+    config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
+        config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     plan = Plan(agent, weights, best, seeds, environment)
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
-            _in_dream(plan, inputs, config["temperature"], store)
+            _in_dream(plan, inputs, config, store)
         _in_game(plan, settings.random_policy, workers, store, log)
         if agent.controller.game.simulated:
             steps = environment.max_steps
@@ -107,8 +105,11 @@ def _inputs(
     return inputs
 
 
-def _in_dream(plan: Plan, inputs: Inputs, temperature: float, store: Writer) -> None:
-    dream = arenas.open_dream(inputs["memory"], inputs["latents"], temperature)
+def _in_dream(
+    plan: Plan, inputs: Inputs, config: Mapping[str, Any], store: Writer
+) -> None:
+    rules = config["temperature"], config["death"]
+    dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
     agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
     dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
     scoring.write(store, "dream", dreamt)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.environments.games import Game
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 from worldmodels.rollout import scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.rollout.pools import pool_of
@@ -22,7 +22,7 @@ from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.scores import tables
 from worldmodels.scores.statistics import summarise
-from worldmodels.stores import agents, publication
+from worldmodels.stores import agents, networks, publication
 from worldmodels.stores.agents import Driver
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.publication import Writer
@@ -137,7 +137,7 @@ def _store(
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],
-        "environment": world.environment,
+        "environment": world.name,
         "max_steps": world.max_steps,
         "slots": world.slots,
         "episodes": episodes,
@@ -146,12 +146,13 @@ def _store(
     if "dream" in _backends(backend, driver):
         learnt = agent.config["controller"]
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
+        config["death"] = networks.death_rule(learnt)
     return publication.create(
         out,
         _KIND,
         config=config,
         inputs={"agent": agent},
-        stage_version=VERSIONS[_KIND],
+        stage_version=STAGES[_KIND].version,
     )
 
 

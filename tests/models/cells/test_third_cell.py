@@ -1,6 +1,5 @@
 """A cell that only a test knows goes through M's loss, a dream and an agent's step."""
 
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -164,13 +163,13 @@ def test_a_population_dreams_with_it_as_a_loop_does(model, params, controller):
 
 
 def test_a_workflow_plans_with_its_size(params):
-    settings = Round()
-    settings = replace(
-        settings,
-        vision=replace(settings.vision, latent_size=Z),
-        memory=replace(settings.memory, cell="toy", hidden_size=N, mixtures=2),
-        controller=replace(settings.controller, inputs="z_r_h"),
-    )
+    settings = Round().changed(vision={"latent_size": Z}, memory={"mixtures": 2})
+    # Past the checks, which know the names of the package's own cells.
+    changed = {
+        "memory": settings.memory.model_copy(update={"cell": "toy", "hidden_size": N}),
+        "controller": settings.controller.model_copy(update={"inputs": "z_r_h"}),
+    }
+    settings = settings.model_copy(update=changed)
     # Without the settings of its own it has 2 slots.
     kernel, output = (Z + A + N + 2) * N, N + 2
     heads = (output + 1) * 3 * 2 * Z
