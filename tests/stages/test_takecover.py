@@ -197,5 +197,6 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
     )
     files = ["--vision", eyes.path, "--memory", mind.path]  # of the other game
     files += ["--checkpoint", tmp_path / "c.ckpt", "--workers=2"]
+    files += ["--set=controller.initial_steps=0"]
     sentence = commands.call_refused("controller", *GAME, *LEARNT, *files, *out)
     assert "reads actions of 3 numbers and those of takecover have 1" in sentence
