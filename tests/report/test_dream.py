@@ -70,7 +70,7 @@ def test_controlled_film_dreams_what_c_does(played):
     episode = dream._episode(round)
     controller = Controller(synthetic.LATENT, synthetic.FEATURES)
     weights = round.one("evaluation").read("controller")
-    actor = Controlled(controller, round.mind.model)
+    actor = Controlled(controller, round.memory[0])
     film = dream._dream(round, actor, weights, episode, 9)
 
     act = jax.jit(controller.act)
