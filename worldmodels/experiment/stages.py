@@ -164,7 +164,7 @@ _TABLE = (
         name="report",
         rules=("report",),
         summary="make one HTML file of what all the given stores hold",
-        version=4,
+        version=5,
     ),
     Stage(
         name="ablations",
