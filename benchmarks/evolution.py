@@ -18,8 +18,7 @@ import cma
 import jax
 import numpy as np
 
-from worldmodels.search import cma_es
-from worldmodels.search.cma_es import Evolution
+from worldmodels.search.cma_es import CMAES
 
 CYCLES = 3  # decompositions a round
 
@@ -42,18 +41,18 @@ def pycma_round(population: int, dimension: int, generations: int) -> Callable:
     return run
 
 
-def our_round(es: Evolution, dtype: type, generations: int) -> Callable:
+def our_round(es: CMAES, dtype: type, generations: int) -> Callable:
     """Return a function that runs one round of ours, host round trip included."""
     key = jax.random.key(1)
-    state = cma_es.initial(es, np.zeros(es.dimension, dtype))
+    state = es.initial(np.zeros(es.dimension, dtype))
 
     def run() -> None:
         nonlocal state
         for _ in range(generations):
             ask_key = jax.random.fold_in(key, state.generation)
-            candidates, state = cma_es.ask(es, ask_key, state)
+            candidates, state = es.ask(ask_key, state)
             fitness = -((np.asarray(candidates) - 1) ** 2).sum(-1)
-            state = cma_es.tell(es, state, candidates, fitness)
+            state = es.tell(state, candidates, fitness)
         jax.block_until_ready(state)
 
     return run
@@ -79,7 +78,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=867)
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    es = Evolution(args.population, args.dimension, 0.1)
+    es = CMAES(args.population, args.dimension, 0.1)
     gap = es.generations_between_decompositions
     generations = CYCLES * gap
     seconds = measure(

@@ -42,6 +42,7 @@ ROUND = Round(
         sample_z=False,
         hidden_size=40,
         bias=False,
+        strategy="sep_cma_es",
         population=6,
         rollouts=2,
         common_tracks=False,

@@ -23,6 +23,7 @@ from worldmodels.experiment.settings import (
     Vision,
     section_dict,
 )
+from worldmodels.search.names import CMA_ES
 
 Section = TypeVar("Section")
 
@@ -75,6 +76,8 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         dream = values["train_in"] == "dream"
         for name in ("backend", "slots") if dream else ("temperature",):
             del values[name]
+        if values["strategy"] == CMA_ES:
+            del values["strategy"]  # as before there was a choice: old blocks go on
     if values.get("death_head") is False:
         del values["death_weight"]
     if values.get("backend") == "simulator":

@@ -12,6 +12,7 @@ from typing import Any
 from worldmodels.environments.games import GAMES, game_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
+from worldmodels.search.names import CMA_ES, STRATEGIES
 
 _RANDOM_POLICIES = ("network", "brownian", "white", "held")
 
@@ -216,7 +217,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Controller:
-    """C, the linear controller, and CMA-ES that evolves it."""
+    """C, the linear controller, and the search for its parameters."""
 
     inputs: str = _setting(
         "z_h",
@@ -231,6 +232,11 @@ class Controller:
         high=_MAX_WIDTH,
     )
     bias: bool = _setting(True, "add a bias in C (paper true, takecover false)")
+    strategy: str = _setting(
+        CMA_ES,
+        "the search: cma_es, above 2000 parameters sep_cma_es (paper cma_es)",
+        choices=STRATEGIES,
+    )
     population: int = _setting(
         64, "candidates a generation P (paper 64)", low=4, high=_MAX_BATCH
     )
@@ -259,7 +265,7 @@ class Controller:
         25, "generations in one store", low=1, high=_MAX_PASSES
     )
     sigma: float = _setting(
-        0.1, "first step size of CMA-ES (paper 0.1)", above=0.0, high=_MAX_RATE
+        0.1, "first step size of the search (paper 0.1)", above=0.0, high=_MAX_RATE
     )
     initial_mean: float = _setting(
         0.0, "every parameter of the first mean (paper 0)", low=-1e6, high=1e6
@@ -275,7 +281,7 @@ class Controller:
     )
     select_every: int = _setting(
         25,
-        "generations between tests of the CMA mean (paper 25)",
+        "generations between tests of the mean (paper 25)",
         low=1,
         high=_MAX_PASSES,
     )
