@@ -13,13 +13,7 @@ from worldmodels.stages import controller
 from worldmodels.stores.checkpoint import Checkpoint
 
 FOUR = 4  # generations, in one block or in two
-SEARCHES = [
-    "snes",
-    *(
-        pytest.param(name, marks=pytest.mark.slow)
-        for name in ("sep_cma_es", "open_es", "pgpe", "simulated_annealing")
-    ),
-]
+SEARCHES = ("snes", "sep_cma_es", "open_es", "pgpe", "simulated_annealing")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +50,7 @@ def assert_same_search(one, other):
         np.testing.assert_array_equal(last.read(name), again.read(name), err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", SEARCHES)
 def test_blocks_and_a_stop_leave_the_search_as_it_was(stores, tmp_path, strategy):
     """One block of four, two of two, and one that was stopped in its third."""
