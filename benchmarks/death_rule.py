@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.models.dream import death_threshold
-from worldmodels.rollout import in_dream, in_simulator, scoring
+from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
-from worldmodels.rollout.pools import pool_of
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
 from worldmodels.scores.statistics import Summary, summarise
-from worldmodels.search import cma_es
-from worldmodels.search.cma_es import Evolution
+from worldmodels.search.cma_es import CMAES
+from worldmodels.search.optimiser import check_fitness
 from worldmodels.stores import agents
 from worldmodels.stores.agents import Driver
 from worldmodels.stores.artifact import open_artifact
@@ -36,34 +35,29 @@ RULES = ("drawn", "threshold")
 
 def evolved(driver: Driver, settings: dict, seed: int, count: int) -> np.ndarray:
     """Return the best tested CMA mean [D] of so many generations in the dream."""
-    mesh, linear = in_simulator.devices(), driver.agent.controller
-    steps = driver.environment.max_steps
-    es = Evolution(settings["population"], linear.parameter_count, settings["sigma"])
-    state = cma_es.initial(es, np.zeros(linear.parameter_count, np.float32))
+    size, steps = driver.agent.controller.parameter_count, driver.environment.max_steps
+    score = arenas.dreams(driver.agent, driver.dream)
+    search = CMAES(settings["population"], size, settings["sigma"])
+    state = search.initial(np.zeros(size, np.float32))
     tests = episode_seeds(Purpose.SELECTION, seed, 0, 0, settings["selection_episodes"])
     best, best_score = None, -np.inf
     with Progress("generations", count, None) as progress:
         for generation in range(count):
             key = key_for(seed, 0, "controller population", generation)
-            population, state = cma_es.ask(es, key, state)
+            population, state = search.ask(key, state)
             population = np.asarray(population)
             r = settings["rollouts"]
             seeds = episode_seeds(Purpose.TRAINING, seed, 0, generation * r, r)
-            scores = in_dream.returns(
-                mesh, driver.dream, linear, population, seeds, steps
-            )
-            fitness = scores.mean(axis=1)
-            cma_es.check_fitness(fitness, f"generation {generation}")
-            state = cma_es.tell(es, state, population, fitness)
+            fitness = score(population, seeds, steps).mean(axis=1)
+            check_fitness(fitness, f"generation {generation}")
+            state = search.tell(state, population, fitness)
             shown = {"mean": float(fitness.mean())}
             if (generation + 1) % settings["select_every"] == 0:
                 mean = np.asarray(state.mean)
-                score = in_dream.returns(
-                    mesh, driver.dream, linear, mean[None], tests, steps
-                ).mean()
-                shown["tested"] = float(score)
-                if score > best_score:
-                    best, best_score = mean, score
+                tested = float(score(mean[None], tests, steps).mean())
+                shown["tested"] = tested
+                if tested > best_score:
+                    best, best_score = mean, tested
             progress.update(1, **shown)
     return best
 
@@ -73,8 +67,12 @@ def scored(driver: Driver, controller: np.ndarray, episodes: int) -> dict:
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
     agent, world = driver.agent, driver.environment
     policy = AgentSlots(agent, driver.weights, controller[None], world.slots)
-    dreamt = scoring.let_dream(agent, driver.dream, controller, seeds, world.max_steps)
-    with pool_of(world, None) as pool, Progress("game", episodes, None) as progress:
+    dreams = arenas.dreams(agent, driver.dream)
+    dreamt = scoring.score_one(dreams, controller, seeds, world.max_steps)
+    with (
+        arenas.pool_of(world, None) as pool,
+        Progress("game", episodes, None) as progress,
+    ):
         played = scoring.drive(pool, policy, seeds, world.max_steps, progress)
     return {"game": played["returns"], "dream": dreamt["returns"]}
 

@@ -35,6 +35,7 @@ from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.models.memory import Memory, Mixture
 from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.grouping import returns
 from worldmodels.runtime import devices
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
@@ -162,7 +163,12 @@ def measure(
     works = {
         "products": products(mesh, dream, rows, steps),
         "dream": partial(
-            in_dream.returns, mesh, dream, linear, population, seeds, steps
+            returns,
+            partial(in_dream.play, mesh, dream, linear),
+            population,
+            seeds,
+            steps,
+            seed_by_seed=True,
         ),
         "plain": plain(mesh, dream, linear, jnp.asarray(population), seeds, steps),
     }

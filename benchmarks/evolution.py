@@ -1,11 +1,14 @@
 """One generation of CMA-ES, ask and tell, beside pycma: 64 candidates, 867 parameters.
 
     python benchmarks/evolution.py [--rounds 5] [--population 64] [--dimension 867]
+    python benchmarks/evolution.py --strategies cma_es,sep_cma_es,snes --dimension 3000
 
 Both decompose the covariance every third generation (pycma's default, and ours), so a
 round is several such cycles; rounds alternate and the median counts. pycma works in
 double precision, ours in the single precision that the pipeline uses; ours in double
-is in the table too. The last line is JSON.
+is in the table too. With `--strategies` these searches are compared with each other
+instead, in single precision: by processor time too, as a busy machine has little else.
+The last line is JSON.
 """
 
 import argparse
@@ -18,8 +21,9 @@ import cma
 import jax
 import numpy as np
 
-from worldmodels.search import cma_es
-from worldmodels.search.cma_es import Evolution
+from worldmodels.search.cma_es import CMAES
+from worldmodels.search.optimiser import Optimiser
+from worldmodels.search.strategies import by_name
 
 CYCLES = 3  # decompositions a round
 
@@ -42,18 +46,18 @@ def pycma_round(population: int, dimension: int, generations: int) -> Callable:
     return run
 
 
-def our_round(es: Evolution, dtype: type, generations: int) -> Callable:
+def our_round(es: Optimiser, dtype: type, generations: int) -> Callable:
     """Return a function that runs one round of ours, host round trip included."""
     key = jax.random.key(1)
-    state = cma_es.initial(es, np.zeros(es.dimension, dtype))
+    state = es.initial(np.zeros(es.dimension, dtype))
 
     def run() -> None:
         nonlocal state
         for _ in range(generations):
-            ask_key = jax.random.fold_in(key, state.generation)
-            candidates, state = cma_es.ask(es, ask_key, state)
+            ask_key = jax.random.fold_in(key, es.generation(state))
+            candidates, state = es.ask(ask_key, state)
             fitness = -((np.asarray(candidates) - 1) ** 2).sum(-1)
-            state = cma_es.tell(es, state, candidates, fitness)
+            state = es.tell(state, candidates, fitness)
         jax.block_until_ready(state)
 
     return run
@@ -72,14 +76,41 @@ def measure(rounds: dict[str, Callable], repeats: int) -> dict[str, list[float]]
     return seconds
 
 
+def compare(names: list[str], args: argparse.Namespace) -> None:
+    """Print the cost of a generation of each search, compiled before."""
+    result = {"population": args.population, "dimension": args.dimension}
+    print("| ask + tell | ms | ms of processor time |")
+    print("| --- | --- | --- |")
+    for name in names:
+        es = by_name(name, args.population, args.dimension, 0.1)
+        # Whole cycles, where there are decompositions.
+        gap = getattr(es, "generations_between_decompositions", 1)
+        run = our_round(es, np.float32, gap)
+        run()
+        wall, cpu = [], []
+        for _ in range(args.rounds):
+            starts = time.perf_counter(), time.process_time()
+            run()
+            wall.append(1000 * (time.perf_counter() - starts[0]) / gap)
+            cpu.append(1000 * (time.process_time() - starts[1]) / gap)
+        ms = statistics.median(wall), statistics.median(cpu)
+        print(f"| {name} | {ms[0]:.1f} | {ms[1]:.1f} |", flush=True)
+        result[name] = [round(value, 2) for value in ms]
+    print(json.dumps(result | {"backend": jax.default_backend()}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--population", type=int, default=64)
     parser.add_argument("--dimension", type=int, default=867)
+    parser.add_argument("--strategies", help="names with commas; default: beside pycma")
     args = parser.parse_args()
+    if args.strategies:
+        compare(args.strategies.split(","), args)
+        return
     jax.config.update("jax_enable_x64", True)
-    es = Evolution(args.population, args.dimension, 0.1)
+    es = CMAES(args.population, args.dimension, 0.1)
     gap = es.generations_between_decompositions
     generations = CYCLES * gap
     seconds = measure(

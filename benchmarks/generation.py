@@ -37,7 +37,7 @@ from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE
-from worldmodels.rollout import in_gymnasium, in_simulator
+from worldmodels.rollout import arenas, in_simulator
 from worldmodels.rollout.in_simulator import CARS_A_CORE, Cars
 from worldmodels.runtime import devices
 from worldmodels.runtime.randomness import seed_words
@@ -122,9 +122,8 @@ def reference(
     """Return what drives as many of the candidates as there are slots."""
     few = population[np.arange(pool.slots) % len(population)]
     seeds = np.zeros(1, np.int64)
-    return partial(
-        in_gymnasium.returns, pool, agent, weights, few, seeds, REFERENCE_STEPS
-    )
+    score = arenas.gymnasium(pool, agent, weights)
+    return partial(score, few, seeds, REFERENCE_STEPS)
 
 
 def rate(work: Callable[[], Any], steps: int) -> float:
@@ -142,9 +141,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     population = 0.1 * rng.standard_normal(shape).astype(np.float32)
     cars, steps = args.population * args.rollouts, max(1, int(args.steps * args.part))
     seeds = np.arange(args.rollouts)
-    driven = partial(
-        in_simulator.returns, mesh, agent, weights, population, seeds, steps
-    )
+    driven = partial(arenas.simulator(agent, weights), population, seeds, steps)
     with EnvironmentPool(EnvironmentSpec(), REFERENCE_SLOTS) as pool:
         works = {
             "driven": (driven, cars * steps),

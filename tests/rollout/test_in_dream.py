@@ -1,6 +1,7 @@
 """A population's dreams in one program against a plain loop over each dream."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from support.small_dream import CONTROLLER
 from worldmodels.models.dream import Dream
 from worldmodels.models.memory import Memory
 from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.grouping import returns
 from worldmodels.rollout.in_dream import Controlled, Recorded
 from worldmodels.runtime.randomness import (
     Purpose,
@@ -51,9 +53,14 @@ def population():
     return small_dream.population(3)
 
 
+def scored(mesh, world, population, seeds, steps):
+    play = partial(in_dream.play, mesh, world, CONTROLLER)
+    return returns(play, population, seeds, steps, seed_by_seed=True)
+
+
 @pytest.fixture(scope="module")
 def scores(mesh, world, population):
-    return in_dream.returns(mesh, world, CONTROLLER, population, SEEDS, STEPS)
+    return scored(mesh, world, population, SEEDS, STEPS)
 
 
 dream_step = jax.jit(lambda world, *args: world.step(*args))
@@ -92,17 +99,13 @@ def test_a_population_dreams_as_a_loop_over_its_dreams(scores, world, population
 
 def test_a_dream_is_the_same_whoever_else_dreams(mesh, world, population, scores):
     for candidate in range(3):
-        alone = in_dream.returns(
-            mesh, world, CONTROLLER, population[[candidate]], SEEDS, STEPS
-        )
+        alone = scored(mesh, world, population[[candidate]], SEEDS, STEPS)
         np.testing.assert_array_equal(alone, scores[[candidate]])
 
 
 def test_candidates_meet_the_same_luck(mesh, world, population, scores):
     """Equal candidates have equal dreams of a seed, and unequal ones of two seeds."""
-    twins = in_dream.returns(
-        mesh, world, CONTROLLER, population[[1, 1, 1]], SEEDS, STEPS
-    )
+    twins = scored(mesh, world, population[[1, 1, 1]], SEEDS, STEPS)
     np.testing.assert_array_equal(twins, scores[[1, 1, 1]])
     assert len(np.unique(twins[0])) > 1
 
@@ -110,13 +113,13 @@ def test_candidates_meet_the_same_luck(mesh, world, population, scores):
 def test_devices_share_the_dreamers(mesh, world, population, scores):
     assert mesh.size == 2  # see conftest.py
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
-    alone = in_dream.returns(one, world, CONTROLLER, population, SEEDS, STEPS)
+    alone = scored(one, world, population, SEEDS, STEPS)
     np.testing.assert_array_equal(alone, scores)
 
 
 def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores):
     seeds = np.stack([SEEDS, SEEDS[::-1], np.roll(SEEDS, 1)])
-    own = in_dream.returns(mesh, world, CONTROLLER, population, seeds, STEPS)
+    own = scored(mesh, world, population, seeds, STEPS)
     np.testing.assert_array_equal(own[0], scores[0])
     np.testing.assert_array_equal(own[1], scores[1, ::-1])
     np.testing.assert_array_equal(own[2], np.roll(scores[2], 1))
@@ -124,14 +127,14 @@ def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores
 
 def test_nobody_outlives_the_last_step(mesh, world, population, scores):
     """Of 7 steps, where the living move up every 3."""
-    short = in_dream.returns(mesh, world, CONTROLLER, population, SEEDS, 7)
+    short = scored(mesh, world, population, SEEDS, 7)
     np.testing.assert_array_equal(short, np.minimum(scores, 7))
 
 
 def test_an_action_that_is_not_finite_is_never_scored(mesh, world, population, scores):
     broken = population.copy()
     broken[1, 0] = np.nan
-    found = in_dream.returns(mesh, world, CONTROLLER, broken, SEEDS, STEPS)
+    found = scored(mesh, world, broken, SEEDS, STEPS)
     assert np.isnan(found[1]).all()
     np.testing.assert_array_equal(found[[0, 2]], scores[[0, 2]])
 
@@ -158,7 +161,7 @@ def test_carracings_dream_pays_what_m_predicts(mesh, population):
     """Without a death head everybody dreams to the last step."""
     model = Memory(latent_size=4, hidden_size=8, mixtures=3, reward_head=True)
     world = Dream(model, small_dream.weights(model), small_dream.starts())
-    found = in_dream.returns(mesh, world, CONTROLLER, population[:2], SEEDS[:2], 10)
+    found = scored(mesh, world, population[:2], SEEDS[:2], 10)
     for candidate in range(2):
         for rollout in range(2):
             rewards, _, _ = loop(world, population[candidate], SEEDS[rollout], 10)
@@ -168,7 +171,7 @@ def test_carracings_dream_pays_what_m_predicts(mesh, population):
 
 def test_the_temperature_is_the_dreams(mesh, world, population, scores):
     cold = replace(world, temperature=0.0)
-    found = in_dream.returns(mesh, cold, CONTROLLER, population, SEEDS, STEPS)
+    found = scored(mesh, cold, population, SEEDS, STEPS)
     assert np.isfinite(found).all()
     assert not np.array_equal(found, scores)
     expected = sum(loop(cold, population[0], SEEDS[0], STEPS)[0])

@@ -14,7 +14,7 @@ from worldmodels.models.agent import Agent, AgentPolicy
 from worldmodels.models.controller import Controller
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE
-from worldmodels.rollout import in_simulator
+from worldmodels.rollout import grouping, in_simulator
 from worldmodels.rollout.in_simulator import Cars
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import (
@@ -57,6 +57,11 @@ def mesh():
     return in_simulator.devices()
 
 
+def scored(mesh, agent, weights, population, seeds, steps):
+    play = partial(in_simulator.play, mesh, agent, weights, in_simulator.fresh)
+    return grouping.returns(play, population, seeds, steps)
+
+
 @jax.jit  # op by op, each of some thousand operations would be compiled by itself
 def step(policy, world, mind, car, words, t):
     """Drive one car for one step; return mind, car, action, reward and its end."""
@@ -88,7 +93,7 @@ def loop(agent, weights, controller, world, track, seed, steps):
 def test_a_population_drives_as_a_loop_over_its_cars(
     mesh, agent, weights, population, world
 ):
-    returns = in_simulator.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    returns = scored(mesh, agent, weights, population, SEEDS, STEPS)
     expected = [
         [
             sum(loop(agent, weights, controller, world, track, seed, STEPS)[0])
@@ -105,14 +110,14 @@ def test_a_population_drives_as_a_loop_over_its_cars(
 def test_devices_share_the_cars(mesh, agent, weights, population):
     assert mesh.size == 2  # see conftest.py; 8 cars: 4 each
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
-    alone = in_simulator.returns(one, agent, weights, population, SEEDS, STEPS)
-    shared = in_simulator.returns(mesh, agent, weights, population, SEEDS, STEPS)
+    alone = scored(one, agent, weights, population, SEEDS, STEPS)
+    shared = scored(mesh, agent, weights, population, SEEDS, STEPS)
     np.testing.assert_allclose(shared, alone, atol=1e-3)
 
 
 def test_candidates_may_have_tracks_of_their_own(mesh, agent, weights, population):
     """Seven, so one car fills up; of the shapes that are compiled already."""
-    drive = partial(in_simulator.returns, mesh, agent, weights)
+    drive = partial(scored, mesh, agent, weights)
     candidate = np.array([0, 1, 2, 3, 3, 1, 0])
     track = np.array([0, 1, 1, 0, 1, 0, 1])
     own = drive(population[candidate], SEEDS[track, None], STEPS)
@@ -147,7 +152,7 @@ def test_tracks_that_are_divided_are_driven_as_before(mesh, agent, weights, popu
     seeds = episode_seeds(Purpose.SELECTION, 0, 0, 0, 5)
     one = jax.make_mesh((1,), ("cars",), axis_types=(AxisType.Auto,))
     drive = [agent, weights, population[:1], seeds[::-1], STEPS]
-    alone, divided = (in_simulator.returns(m, *drive) for m in (one, mesh))
+    alone, divided = (scored(m, *drive) for m in (one, mesh))
     np.testing.assert_allclose(divided, alone, atol=1e-3)
     assert len(np.unique(alone)) > 1
 
@@ -175,7 +180,7 @@ def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
 def test_an_action_that_is_not_finite_is_never_scored(mesh, agent, weights, population):
     broken = population.copy()
     broken[1, 0] = np.nan
-    returns = in_simulator.returns(mesh, agent, weights, broken, SEEDS, STEPS)
+    returns = scored(mesh, agent, weights, broken, SEEDS, STEPS)
     assert np.isnan(returns[1]).all()
     assert np.isfinite(returns[[0, 2, 3]]).all()
 
@@ -183,8 +188,8 @@ def test_an_action_that_is_not_finite_is_never_scored(mesh, agent, weights, popu
 def test_episodes_end_where_they_are_told(mesh, agent, weights, population):
     """Every step costs 0.1 and the first pays the tiles that the car stands on."""
     kwargs = dict(mesh=mesh, agent=agent, weights=weights, population=population * 0)
-    short = in_simulator.returns(seeds=SEEDS, steps=3, **kwargs)
-    long = in_simulator.returns(seeds=SEEDS, steps=4, **kwargs)
+    short = scored(seeds=SEEDS, steps=3, **kwargs)
+    long = scored(seeds=SEEDS, steps=4, **kwargs)
     np.testing.assert_allclose(short - long, 0.1, atol=1e-4)
 
 

@@ -12,7 +12,7 @@ from support.dream_stores import EPISODES, SETTINGS, STEPS
 
 from worldmodels.report import overview
 from worldmodels.report.rounds import group
-from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout import arenas
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.scores.statistics import summarise
@@ -47,9 +47,7 @@ def test_the_selected_mean_dreams_of_the_test_seeds(stores, block, scores):
     world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
     agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
     mean, _ = networks.best_controller([block])
-    returns = in_dream.returns(
-        in_simulator.devices(), world, agent.controller, mean[None], seeds, STEPS
-    )
+    returns = arenas.dreams(agent, world)(mean[None], seeds, STEPS)
     np.testing.assert_array_equal(scores.read("dream/returns"), returns[0])
     assert np.ptp(returns) > 0
 
@@ -82,20 +80,18 @@ def test_a_dream_needs_its_latents_before_anything_is_driven(stores, block, tmp_
 
 def test_an_agent_store_dreams_as_it_was_trained_to(stores, block, tmp_path, capsys):
     """With rounded weights, in the dream of the M that it carries."""
-    agent, out = tmp_path / "agent.zarr", tmp_path / "scores.zarr"
+    shipped, out = tmp_path / "agent.zarr", tmp_path / "scores.zarr"
     files = {"vision": stores.vision.path, "memory": stores.memory.path}
-    export.run(controller=[block.path], **files, out=agent)
-    assert "latents" in open_artifact(agent).attributes["inputs"]
-    evaluate.run(pretrained=agent, episodes=EPISODES, backend="dream", out=out)
+    export.run(controller=[block.path], **files, out=shipped)
+    assert "latents" in open_artifact(shipped).attributes["inputs"]
+    evaluate.run(pretrained=shipped, episodes=EPISODES, backend="dream", out=out)
     store = open_artifact(out, "evaluation")
     world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
     world = replace(world, params=jax.tree.map(rounded, world.params))
-    linear = networks.load_agent(stores.vision, stores.memory, block.config)[0]
+    agent = networks.load_agent(stores.vision, stores.memory, block.config)[0]
     mean = rounded(networks.best_controller([block])[0])
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
-    returns = in_dream.returns(
-        in_simulator.devices(), world, linear.controller, mean[None], seeds, STEPS
-    )
+    returns = arenas.dreams(agent, world)(mean[None], seeds, STEPS)
     np.testing.assert_array_equal(store.read("dream/returns"), returns[0])
     assert store.config["temperature"] == SETTINGS.temperature
     lines = capsys.readouterr().out.splitlines()
@@ -119,13 +115,8 @@ def test_the_rule_of_death_goes_with_the_controller(stores, block, tmp_path):
     assert drawn.death_threshold is None
     threshold = -np.log(dream_stores.DEATH_WEIGHT)
     found = [
-        in_dream.returns(
-            in_simulator.devices(),
-            replace(drawn, death_threshold=rule),
-            agent.controller,
-            mean[None],
-            scores.read("dream/seed"),
-            STEPS,
+        arenas.dreams(agent, replace(drawn, death_threshold=rule))(
+            mean[None], scores.read("dream/seed"), STEPS
         )[0]
         for rule in (threshold, None)
     ]

@@ -12,7 +12,7 @@ import scipy.stats
 from support.searches import ellipsoid, generation, rosenbrock, sphere
 
 from worldmodels.search import cma_es
-from worldmodels.search.cma_es import Evolution
+from worldmodels.search.cma_es import CMAES
 
 PYCMA = {"verbose": -9, "AdaptSigma": cma.sigma_adaptation.CMAAdaptSigmaCSA}
 
@@ -48,7 +48,7 @@ def test_constants_are_those_of_pycma(population, dimension):
         expected, rel=1e-12
     )
     np.testing.assert_allclose(ours.weights, theirs.sp.weights, rtol=1e-10, atol=1e-15)
-    gap = Evolution(population, dimension, 0.1).generations_between_decompositions
+    gap = CMAES(population, dimension, 0.1).generations_between_decompositions
     assert gap == max(1, math.ceil(theirs.sm.lazy_update_gap))
 
 
@@ -65,8 +65,8 @@ def test_chi_n_is_the_mean_length_of_a_normal_vector(dimension):
 
 @pytest.mark.parametrize("population", [2, 3, 4])
 def test_the_smallest_populations_run(population):
-    es = Evolution(population, 5, 0.3)
-    state = cma_es.initial(es, jnp.ones(5))
+    es = CMAES(population, 5, 0.3)
+    state = es.initial(jnp.ones(5))
     for _ in range(20):
         state = generation(es, jax.random.key(0), state, sphere)
     assert all(np.isfinite(value).all() for value in state)
@@ -82,9 +82,9 @@ def test_each_step_equals_that_of_pycma(population, dimension):
 
     With seed 19 h_sigma hangs on the generation's number in the first case.
     """
-    es = Evolution(population, dimension, 0.3)
+    es = CMAES(population, dimension, 0.3)
     theirs = pycma(population, dimension * [1.0], 0.3, seed=19)
-    state = cma_es.initial(es, np.ones(dimension))
+    state = es.initial(np.ones(dimension))
     state = state._replace(  # pycma starts at a slightly uneven C
         C=jnp.array(theirs.sm.C), B=jnp.array(theirs.sm.B), D=jnp.array(theirs.sm.D)
     )
@@ -94,7 +94,7 @@ def test_each_step_equals_that_of_pycma(population, dimension):
         losses = ellipsoid(candidates - 0.2)
         theirs.tell(list(candidates), list(losses))
         before = state.path_c
-        state = cma_es.tell(es, state, candidates, -losses)
+        state = es.tell(state, candidates, -losses)
         decay = 1 - cma_es.constants(population, dimension).c_c
         stalls += np.allclose(state.path_c, decay * before)
         np.testing.assert_allclose(state.mean, theirs.mean, rtol=1e-9)
@@ -107,13 +107,13 @@ def test_each_step_equals_that_of_pycma(population, dimension):
 
 
 def test_candidates_have_the_moments_of_the_distribution():
-    es = Evolution(50_000, 4, 0.7)
+    es = CMAES(50_000, 4, 0.7)
     root = np.random.default_rng(0).normal(size=(4, 4))
     C = jnp.asarray(root @ root.T, jnp.float32)
     B, D = cma_es.decompose(C)
     mean = jnp.array([1.0, -2.0, 0.0, 5.0])
-    state = cma_es.initial(es, mean)._replace(C=C, B=B, D=D)
-    candidates, after = cma_es.ask(es, jax.random.key(1), state)
+    state = es.initial(mean)._replace(C=C, B=B, D=D)
+    candidates, after = es.ask(jax.random.key(1), state)
     candidates = np.asarray(candidates, np.float64)
     covariance = 0.7**2 * np.asarray(C)
     # The standard error of a covariance of normals is sqrt((c_ij^2 + c_ii c_jj) / P).
@@ -139,21 +139,19 @@ def test_rank_weights_equal_a_loop_with_ties(levels):
 
 
 def test_the_mean_moves_to_the_larger_fitness():
-    es = Evolution(32, 3, 0.1)
-    state = cma_es.initial(es, np.zeros(3))
-    candidates, state = cma_es.ask(es, jax.random.key(0), state)
-    after = cma_es.tell(es, state, candidates, candidates @ jnp.array([1.0, 0, 0]))
+    es = CMAES(32, 3, 0.1)
+    state = es.initial(np.zeros(3))
+    candidates, state = es.ask(jax.random.key(0), state)
+    after = es.tell(state, candidates, candidates @ jnp.array([1.0, 0, 0]))
     assert after.mean[0] > 0.05
 
 
 def test_only_the_order_of_the_fitness_matters():
-    es = Evolution(16, 10, 0.3)
-    candidates, state = cma_es.ask(
-        es, jax.random.key(0), cma_es.initial(es, jnp.zeros(10))
-    )
+    es = CMAES(16, 10, 0.3)
+    candidates, state = es.ask(jax.random.key(0), es.initial(jnp.zeros(10)))
     fitness = jax.random.permutation(jax.random.key(1), jnp.arange(16.0)) - 8
-    plain = cma_es.tell(es, state, candidates, fitness)
-    cubed = cma_es.tell(es, state, candidates, fitness**3 + 100)
+    plain = es.tell(state, candidates, fitness)
+    cubed = es.tell(state, candidates, fitness**3 + 100)
     assert jax.tree.all(jax.tree.map(np.array_equal, plain, cubed))
 
 
@@ -167,10 +165,10 @@ def test_a_singular_covariance_stays_usable():
 
 
 def test_the_axes_are_renewed_every_few_generations():
-    es = Evolution(8, 60, 0.3)
+    es = CMAES(8, 60, 0.3)
     gap = es.generations_between_decompositions
     assert gap == 2
-    state = cma_es.initial(es, jnp.ones(60))
+    state = es.initial(jnp.ones(60))
     for number in range(1, 2 * gap + 1):
         after = generation(es, jax.random.key(0), state, ellipsoid)
         assert np.array_equal(after.D, state.D) == (number % gap != 0)
@@ -183,15 +181,15 @@ def test_the_axes_are_renewed_every_few_generations():
 
 def ours_until(objective, population, mean, sigma, target, seeds):
     """Return the generations that each seed needs to sample a loss below `target`."""
-    es = Evolution(population, len(mean), sigma)
-    start = cma_es.initial(es, mean)
+    es = CMAES(population, len(mean), sigma)
+    start = es.initial(mean)
 
     def step(carry):
         state, key, _ = carry
         key, ask_key = jax.random.split(key)
-        candidates, state = cma_es.ask(es, ask_key, state)
+        candidates, state = es.ask(ask_key, state)
         losses = objective(candidates)
-        return cma_es.tell(es, state, candidates, -losses), key, losses.min()
+        return es.tell(state, candidates, -losses), key, losses.min()
 
     @jax.jit
     def run(key):
@@ -240,21 +238,21 @@ def test_float32_searches_too():
     [(16, 100), pytest.param(64, 100, marks=pytest.mark.slow)],
 )
 def test_a_flat_fitness_leaves_the_step_size(population, dimension):
-    es = Evolution(population, dimension, 0.5)
+    es = CMAES(population, dimension, 0.5)
     flat = jnp.zeros(population)
 
     @jax.jit
     def run(state, key):
         def step(state, key):
-            candidates, state = cma_es.ask(es, key, state)
-            state = cma_es.tell(es, state, candidates, flat)
+            candidates, state = es.ask(key, state)
+            state = es.tell(state, candidates, flat)
             return state, state.sigma
 
         return jax.lax.scan(step, state, jax.random.split(key, 200))[1]
 
-    start = cma_es.initial(es, jnp.zeros(dimension))
+    start = es.initial(jnp.zeros(dimension))
     for seed in range(3):
-        sigmas = run(start, jax.random.key(seed)) / es.sigma
+        sigmas = run(start, jax.random.key(seed)) / es.sigma_0
         assert 0.2 < sigmas.min() <= sigmas.max() < 5
 
 
@@ -264,15 +262,15 @@ def test_ties_at_the_longest_survival_are_as_good_as_any_order():
     The mean must then move nowhere on average, and sigma neither shrink nor grow faster
     than it does where nobody is tied; each within five standard errors.
     """
-    es, searches = Evolution(16, 5, 0.5), 4000
-    start = cma_es.initial(es, jnp.zeros(5))
+    es, searches = CMAES(16, 5, 0.5), 4000
+    start = es.initial(jnp.zeros(5))
 
     @partial(jax.vmap, in_axes=(0, None))
     def told(key, longest):
         of_candidates, of_luck = jax.random.split(key)
-        candidates, state = cma_es.ask(es, of_candidates, start)
+        candidates, state = es.ask(of_candidates, start)
         survival = 1000 * jax.random.exponential(of_luck, (16,))
-        state = cma_es.tell(es, state, candidates, jnp.minimum(survival, longest))
+        state = es.tell(state, candidates, jnp.minimum(survival, longest))
         return state.mean, jnp.log(state.sigma)
 
     keys = jax.random.split(jax.random.key(0), searches)
@@ -288,8 +286,8 @@ def test_ties_at_the_longest_survival_are_as_good_as_any_order():
 
 def test_a_coarse_fitness_is_climbed():
     """Twelve levels at most, so that most candidates of a generation are tied."""
-    es = Evolution(16, 10, 0.3)
-    state = cma_es.initial(es, jnp.ones(10))
+    es = CMAES(16, 10, 0.3)
+    state = es.initial(jnp.ones(10))
     for _ in range(150):
         state = generation(
             es, jax.random.key(0), state, lambda x: jnp.clip(sphere(x) // 1, 0, 12)

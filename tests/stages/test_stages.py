@@ -244,8 +244,7 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
     """Return what a generation's stored candidates score on its stored tracks."""
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.environments.processes.pool import EnvironmentPool
-    from worldmodels.rollout import in_simulator
-    from worldmodels.rollout.in_gymnasium import returns
+    from worldmodels.rollout import arenas
     from worldmodels.stores import networks
 
     agent, weights = networks.load_agent(
@@ -256,11 +255,10 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
     seeds = block.read("track_seed", generation)
     if seeds.ndim == 2:
         seeds = seeds[order]  # each candidate's own
-    drive = agent, weights, population, seeds, steps
     if backend == "simulator":
-        return in_simulator.returns(in_simulator.devices(), *drive)
+        return arenas.simulator(agent, weights)(population, seeds, steps)
     with EnvironmentPool(EnvironmentSpec(max_steps=24), slots=4, workers=1) as pool:
-        return returns(pool, *drive)
+        return arenas.gymnasium(pool, agent, weights)(population, seeds, steps)
 
 
 def test_the_curriculum_grows_when_the_mean_fitness_improves(made):

@@ -3,8 +3,6 @@
 import jax
 import numpy as np
 
-from worldmodels.search import cma_es
-
 
 def sphere(x):
     return (x**2).sum(-1)
@@ -22,5 +20,5 @@ def rosenbrock(x):
 
 def generation(es, key, state, objective):
     """Tell one generation of minimising `objective`."""
-    population, state = cma_es.ask(es, jax.random.fold_in(key, state.generation), state)
-    return cma_es.tell(es, state, population, -objective(population))
+    population, state = es.ask(jax.random.fold_in(key, es.generation(state)), state)
+    return es.tell(state, population, -objective(population))

@@ -1,7 +1,6 @@
 """C learns in M's dream, and what M dreams is filmed: the stage and the tool."""
 
 import re
-from functools import partial
 from types import SimpleNamespace
 
 import imageio_ffmpeg
@@ -11,7 +10,7 @@ from PIL import Image
 from support import commands, dream_stores, synthetic
 from support.dream_stores import GENERATIONS, SETTINGS, STEPS, evolve
 
-from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout import arenas
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import Purpose, purpose_of
 from worldmodels.stores import networks
@@ -46,7 +45,7 @@ def dreamt_again(stores, block, temperature):
     """Return the dream of a block of generations, scored without the stage."""
     world = networks.load_dream(stores.memory, stores.latents, temperature)
     agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
-    return partial(in_dream.returns, in_simulator.devices(), world, agent.controller)
+    return arenas.dreams(agent, world)
 
 
 def test_dreams_have_seeds_of_the_same_ranges_as_tracks(block):

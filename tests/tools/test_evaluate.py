@@ -10,8 +10,7 @@ from support import commands, synthetic
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.pool import EnvironmentPool
-from worldmodels.rollout import in_simulator
-from worldmodels.rollout.in_gymnasium import returns as drive_in_gymnasium
+from worldmodels.rollout import arenas, in_simulator
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.scores.statistics import summarise
@@ -60,18 +59,11 @@ def test_it_drives_the_test_tracks_with_the_shipped_weights(evaluated, rounded):
     slots, steps = synthetic.SETTINGS.environment.slots, synthetic.STEPS
     spec = EnvironmentSpec(max_steps=steps)
     with EnvironmentPool(spec, slots=slots, workers=1) as pool:
-        real = drive_in_gymnasium(pool, agent, weights, best[None], seeds, steps)
+        real = arenas.gymnasium(pool, agent, weights)(best[None], seeds, steps)
     np.testing.assert_array_equal(store.read("agent/returns"), real[0])
     assert (store.read("agent/length") == steps).all()
-    simulated = in_simulator.returns(
-        in_simulator.devices(),
-        agent,
-        weights,
-        best[None],
-        seeds,
-        steps,
-        in_simulator.exact,
-    )
+    score = arenas.simulator(agent, weights, in_simulator.exact)
+    simulated = score(best[None], seeds, steps)
     np.testing.assert_allclose(store.read("simulator/returns"), simulated[0], atol=1e-3)
 
 

@@ -16,6 +16,7 @@ from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.section import of_the_paper
 from worldmodels.experiment.settings import Round, uses_simulator
+from worldmodels.search.names import FULL_MATRIX
 
 _CORES = 2  # the rates were measured on two
 _START = 600.0  # seconds to import, to compile and to open stores: up to 125 were seen
@@ -94,8 +95,9 @@ def _controller(settings: Round, data: Data) -> float:
     cars, tests = controller.population * controller.rollouts, _tests(settings)
     steps = controller.generations_per_block * cars + tests
     tracks = controller.rollouts if controller.common_tracks else cars
-    search = _CUBE * sizes.controller(settings).parameters ** 3
-    search += tracks * _TRACK
+    search = tracks * _TRACK
+    if controller.strategy in FULL_MATRIX:
+        search += _CUBE * sizes.controller(settings).parameters ** 3
     driven = steps * settings.environment.max_steps * _acted(settings)
     painted = tests * _TRACK
     return driven + painted + controller.generations_per_block * search

@@ -14,6 +14,7 @@ from worldmodels.environments.games import game_of
 from worldmodels.experiment import sizes
 from worldmodels.experiment.settings import Rollouts, Round, Run, uses_simulator
 from worldmodels.experiment.sizes import FRAME_BYTES
+from worldmodels.search.names import matrices
 
 _MB, _GB = 10**6, 10**9
 
@@ -166,8 +167,8 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     # A generation is kept for the store and copied twice for the checkpoint.
     kept = 4 * controller.generations_per_block * (controller.population * size + cars)
     need = {
-        "controller.inputs, controller.hidden_size or memory.hidden_size": (
-            8 * size * size * numbers
+        "controller.strategy, controller.hidden_size or memory.hidden_size": (
+            matrices(controller.strategy, controller.population) * size**2 * numbers
         ),
         "controller.generations_per_block or controller.population": kept * numbers,
     }

@@ -20,6 +20,7 @@ from worldmodels.experiment.values import MAX_RATE, Number, list_of
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
+from worldmodels.search.names import CMA_ES, STRATEGIES
 
 # Far above any use, and below what overflows a size or a counter of 32 bits. Whether a
 # machine's memory holds what is asked for is another question.
@@ -252,7 +253,7 @@ class Memory(Section):
 
 
 class Controller(Section):
-    """C, and CMA-ES that evolves it."""
+    """C, and the search for its parameters."""
 
     inputs: Literal[registry.INPUTS] = setting(
         "z_h", "what C sees; a gru has no c", paper="z_h", takecover="z_c_h"
@@ -267,6 +268,12 @@ class Controller(Section):
         **_WIDTH | {"low": 0},
     )
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
+    strategy: Literal[STRATEGIES] = setting(
+        CMA_ES,
+        "the search; above 2000 parameters sep_cma_es",
+        paper=CMA_ES,
+        before=CMA_ES,
+    )
     population: int = setting(
         64, "in a generation P", unit="candidates", paper=64, low=4, high=_MAX_BATCH
     )
@@ -300,7 +307,7 @@ class Controller(Section):
         10, "in one store, a divisor of generations", unit="generations", **_GENERATIONS
     )
     sigma: Number = setting(
-        0.1, "first step size of CMA-ES, in parameters", paper=0.1, **_RATE
+        0.1, "first step size of the search, in parameters", paper=0.1, **_RATE
     )
     initial_mean: Number = setting(
         0.0, "every parameter of the first mean", paper=0.0, low=-1e6, high=1e6
@@ -316,7 +323,7 @@ class Controller(Section):
         50, "added whenever the mean fitness improves", unit="steps", **_STEPS
     )
     select_every: int = setting(
-        5, "between tests of the CMA mean", unit="generations", paper=25, **_GENERATIONS
+        5, "between tests of the mean", unit="generations", paper=25, **_GENERATIONS
     )
     selection_episodes: int = setting(
         32, "that a mean is tested on", unit="selection tracks", paper=1024, **_TRACKS

@@ -1,7 +1,7 @@
-"""Where candidates are scored: in the game, gymnasium's or the simulator's, or dreams.
+"""Where candidates are scored: in the simulator, in gymnasium or in M's dreams.
 
-Each is a context manager that gives a function of a population [P, D], of seeds, [R] or
-[P, R], and of the steps in an episode at most, which returns returns [P, R].
+Each gives a `Score`: a function of a population [P, D], of seeds, [R] or [P, R], and of
+the steps in an episode at most, which returns the returns [P, R].
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,34 +10,61 @@ from functools import partial
 
 import numpy as np
 
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.carracing.simulator import World
+from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.experiment.settings import Environment, uses_simulator
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.dream import Dream, check_pays
 from worldmodels.rollout import in_dream, in_gymnasium, in_simulator
-from worldmodels.rollout.pools import pool_of
+from worldmodels.rollout.grouping import Score, returns
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError
 from worldmodels.stores.lineage import check_all_inputs
 
-Arena = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+def pool_of(settings: Environment, workers: int | None) -> EnvironmentPool:
+    """Return the pool of environments that the settings ask for, a context manager.
+
+    Args:
+        workers: processes; None is one a core.
+    """
+    spec = EnvironmentSpec(settings.name, settings.max_steps)
+    return EnvironmentPool(spec, slots=settings.slots, workers=workers)
 
 
 @contextmanager
 def game(
     agent: Agent, weights: Weights, environment: Environment, workers: int | None
-) -> Iterator[Arena]:
+) -> Iterator[Score]:
     """Give the game, played where the settings say."""
     if uses_simulator(environment):
-        yield partial(in_simulator.returns, in_simulator.devices(), agent, weights)
+        yield simulator(agent, weights)
         return
     with pool_of(environment, workers) as pool:
-        yield partial(in_gymnasium.returns, pool, agent, weights)
+        yield gymnasium(pool, agent, weights)
 
 
-@contextmanager
-def dreams(agent: Agent, dream: Dream) -> Iterator[Arena]:
-    """Give a dream: a seed is a dream of its own, and V is not needed."""
-    yield partial(in_dream.returns, in_simulator.devices(), dream, agent.controller)
+def gymnasium(pool: EnvironmentPool, agent: Agent, weights: Weights) -> Score:
+    """Return the score in gymnasium's environments."""
+    return partial(returns, partial(in_gymnasium.play, pool, agent, weights))
+
+
+def simulator(
+    agent: Agent,
+    weights: Weights,
+    build: Callable[[np.ndarray], World] = in_simulator.fresh,
+) -> Score:
+    """Return the score in the simulator, on tracks that `build` makes of seeds."""
+    mesh = in_simulator.devices()
+    return partial(returns, partial(in_simulator.play, mesh, agent, weights, build))
+
+
+def dreams(agent: Agent, dream: Dream) -> Score:
+    """Return the score in dreams: a seed is a dream of its own, and V is not needed."""
+    mesh = in_simulator.devices()
+    play = partial(in_dream.play, mesh, dream, agent.controller)
+    return partial(returns, play, seed_by_seed=True)
 
 
 def open_dream(

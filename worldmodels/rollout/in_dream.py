@@ -19,6 +19,7 @@ from worldmodels.models import memory
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, DreamState
 from worldmodels.models.memory import Memory
+from worldmodels.rollout.grouping import Rows, filled, shares
 from worldmodels.rollout.policies import RandomPolicy
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
@@ -53,7 +54,7 @@ class Dreamers(NamedTuple):
     alive: jax.Array  # bool [B]
 
 
-class Record(NamedTuple):
+class DreamtSteps(NamedTuple):
     """T steps of one dream; what follows its end means nothing."""
 
     z: jax.Array  # [T, Z], seen
@@ -102,28 +103,23 @@ class Recorded:
         return jnp.roll(mind, -1, axis=0), mind[0]
 
 
-def returns(
+def play(
     mesh: Mesh,
     dream: Dream,
     controller: Controller,
     population: np.ndarray,
-    seeds: np.ndarray,
+    rows: Rows,
     steps: int,
 ) -> np.ndarray:
-    """Let every candidate [P, D] dream and return its returns, [P, R].
+    """Let N rows dream, each of its seed, and return the returns [N]: a `PlayRows`.
 
     Args:
-        seeds: of dreams that all candidates have, [R] (common random numbers), or of
-            each candidate's own, [P, R].
+        population: candidates [P, D].
         steps: in a dream at most.
     """
-    seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
-    # Rollout by rollout: each device gets a share of every candidate's dreams.
-    candidate = np.tile(np.arange(len(population)), seeds.shape[1])
-    minds = jnp.asarray(population, dream.model.dtype)[candidate]
+    minds = jnp.asarray(population, dream.model.dtype)[rows.candidate]
     actor = Controlled(controller, dream.model)
-    found = totals(mesh, dream, actor, minds, seeds.T.ravel(), steps)
-    return found.reshape(seeds.T.shape).T
+    return totals(mesh, dream, actor, minds, rows.seed, steps)
 
 
 def totals(
@@ -134,18 +130,11 @@ def totals(
     An action that is not finite makes the return NaN: broken weights get no score.
     """
     count = len(seeds)
-    share = -(-count // mesh.size)
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    groups = -(-share // DREAMERS_A_CORE) if on_cpu else 1
-    size = -(-share // groups)
-    # Those that fill up the groups are never alive.
-    place = np.arange(mesh.size * groups * size)
-    row = np.minimum(place, count - 1)
-    minds = jax.tree.map(lambda x: x[row], minds)
-    words = seed_words(np.asarray(seeds)[row])
-    found = _totals(
-        mesh, size, dream, actor, minds, words, place < count, np.int32(steps)
-    )
+    spread = shares(count, mesh, DREAMERS_A_CORE)
+    minds, words = filled((minds, seed_words(np.asarray(seeds))), spread.rows)
+    alive = np.arange(spread.rows) < count  # those that fill up the groups never are
+    steps = np.int32(steps)
+    found = _totals(mesh, spread.size, dream, actor, minds, words, alive, steps)
     return np.asarray(found)[:count]
 
 
@@ -248,18 +237,18 @@ def _act(
 @partial(jax.jit, static_argnums=4)
 def record(
     dream: Dream, actor: Actor, mind: Any, words: jax.Array, steps: int
-) -> Record:
+) -> DreamtSteps:
     """Let one actor dream for `steps` steps and return all of it.
 
     Args:
-        words: of the dream's seed [2]: the dream that `returns` has of it.
+        words: of the dream's seed [2]: the dream that is scored under it.
     """
 
     def step(carry: tuple[Any, DreamState, jax.Array], time: jax.Array):
         mind, state, alive = carry
         key = step_keys(words[None], time[None])[0]
         done = _act(dream, actor, mind, state, key)
-        seen = Record(state.z, done.action, done.reward, alive)
+        seen = DreamtSteps(state.z, done.action, done.reward, alive)
         return (done.mind, done.state, alive & ~done.died), seen
 
     start = dream.reset(episode_keys(words[None], "dream")[0])

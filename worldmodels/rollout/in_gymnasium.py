@@ -16,6 +16,7 @@ from worldmodels.environments.games import CARRACING, Game
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.rollout.grouping import Rows
 from worldmodels.rollout.policies import Policy, random_policy
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
@@ -103,28 +104,25 @@ class AgentSlots(SlotPolicy):
         )
 
 
-def returns(
+def play(
     pool: EnvironmentPool,
     agent: Agent,
     weights: Weights,
     population: np.ndarray,
-    seeds: np.ndarray,
+    rows: Rows,
     steps: int,
 ) -> np.ndarray:
-    """Drive every candidate [P, D] on its tracks and return its returns, [P, R].
+    """Drive an episode a row, N in all, and return their returns [N]: a `PlayRows`.
 
     Args:
-        seeds: of tracks that all candidates drive, [R] (common random numbers), or of
-            each candidate's own, [P, R].
+        population: candidates [P, D].
     """
-    seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
     episodes = [
-        Episode(seed=int(seed), steps=steps, candidate=candidate)
-        for candidate, tracks in enumerate(seeds)
-        for seed in tracks
+        Episode(seed=int(seed), steps=steps, candidate=int(candidate))
+        for candidate, seed in zip(*rows, strict=True)
     ]
     policy = AgentSlots(agent, weights, population, pool.slots)
     totals = np.full(len(episodes), np.nan)
     for result in run(pool, policy, episodes):
         totals[result.index] = result.total_reward
-    return totals.reshape(seeds.shape).astype(np.float32)
+    return totals.astype(np.float32)

@@ -19,6 +19,7 @@ from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.rollout.grouping import Rows, filled, shares
 from worldmodels.rollout.policies import Policy
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
@@ -38,7 +39,7 @@ class Cars(NamedTuple):
     mind: Any  # the policy's state at the start, [B, ...]
 
 
-class Drive(NamedTuple):
+class CarStates(NamedTuple):
     """B cars on their way, after `time` steps."""
 
     car: simulator.State
@@ -49,7 +50,7 @@ class Drive(NamedTuple):
     time: jax.Array  # int32 []
 
 
-class Record(NamedTuple):
+class RecordedSteps(NamedTuple):
     """T steps of B cars; what follows an episode's end means nothing."""
 
     frame: jax.Array  # uint32 [T, B, 64, 64], packed: seen
@@ -100,38 +101,35 @@ def check_complete(world: World, seeds: np.ndarray) -> None:
         )
 
 
-def returns(
+def play(
     mesh: Mesh,
     agent: Agent,
     weights: Weights,
+    build: Callable[[np.ndarray], World],
     population: np.ndarray,
-    seeds: np.ndarray,
+    rows: Rows,
     steps: int,
-    build: Callable[[np.ndarray], World] = fresh,
 ) -> np.ndarray:
-    """Drive every candidate [P, D] on its tracks and return its returns, [P, R].
+    """Drive an episode a row, N in all, and return their returns [N]: a `PlayRows`.
 
     Args:
-        seeds: of tracks that all candidates drive, [R] (common random numbers), or of
-            each candidate's own, [P, R].
         build: `fresh` or `exact`, what makes the tracks of seeds.
+        population: candidates [P, D].
     """
-    seeds = np.broadcast_to(seeds, (len(population), np.shape(seeds)[-1]))
-    distinct, track = np.unique(seeds, return_inverse=True)
-    if len(distinct) == seeds.size:  # each car its own, in the order of the cars
-        distinct, track = seeds.ravel(), np.arange(seeds.size)
-    candidate = np.repeat(np.arange(len(population)), seeds.shape[1])
+    distinct, track = np.unique(rows.seed, return_inverse=True)
+    if len(distinct) == len(rows.seed):  # each car its own, in the order of the cars
+        distinct, track = rows.seed, np.arange(len(rows.seed))
     policy = AgentPolicy(agent, weights)
     population = jnp.asarray(population, agent.vision.dtype)
     cars = Cars(
-        track=jnp.asarray(track.ravel(), jnp.int32),
-        seed=seed_words(seeds.ravel()),
-        limit=jnp.full(seeds.size, steps, jnp.int32),
-        mind=policy.initial(population[candidate]),
+        track=jnp.asarray(track, jnp.int32),
+        seed=seed_words(rows.seed),
+        limit=jnp.full(len(track), steps, jnp.int32),
+        mind=policy.initial(population[rows.candidate]),
     )
     world = build(distinct)
     check_complete(world, distinct)
-    return totals(mesh, policy, world, cars).reshape(seeds.shape)
+    return totals(mesh, policy, world, cars)
 
 
 def episodes(
@@ -161,7 +159,9 @@ def episodes(
             yield _result(first + car, episode, driven, car)
 
 
-def _result(index: int, episode: Episode, driven: "Record", car: int) -> EpisodeResult:
+def _result(
+    index: int, episode: Episode, driven: RecordedSteps, car: int
+) -> EpisodeResult:
     length = int(driven.driving[:, car].sum())
     packed = np.ascontiguousarray(driven.frame[:length, car])
     return EpisodeResult(
@@ -174,17 +174,17 @@ def _result(index: int, episode: Episode, driven: "Record", car: int) -> Episode
     )
 
 
-def start(world: World, cars: Cars) -> Drive:
+def start(world: World, cars: Cars) -> CarStates:
     """Put the cars on their tracks."""
     car = simulator.reset(world, cars.track)
     frame = simulator.observe(world, car)
     total = jnp.zeros(cars.track.shape, jnp.float32)
-    return Drive(car, cars.mind, frame, total, cars.limit > 0, jnp.int32(0))
+    return CarStates(car, cars.mind, frame, total, cars.limit > 0, jnp.int32(0))
 
 
 def advance(
-    world: World, policy: Policy, cars: Cars, drive: Drive
-) -> tuple[Drive, Record]:
+    world: World, policy: Policy, cars: Cars, drive: CarStates
+) -> tuple[CarStates, RecordedSteps]:
     """Drive one step: see, act, remember, move.
 
     An action that is not finite makes the return NaN: broken weights get no score.
@@ -197,7 +197,7 @@ def advance(
     reward = jnp.where(drive.driving, reward, 0)
     terminated = terminated & drive.driving
     time = drive.time + 1
-    after = Drive(
+    after = CarStates(
         car,
         mind,
         simulator.observe(world, car),
@@ -205,18 +205,15 @@ def advance(
         drive.driving & ~terminated & (time < cars.limit),
         time,
     )
-    return after, Record(drive.frame, action, reward, terminated, drive.driving)
+    return after, RecordedSteps(drive.frame, action, reward, terminated, drive.driving)
 
 
 def totals(mesh: Mesh, policy: Policy, world: World, cars: Cars) -> np.ndarray:
     """Drive every car to the end of its episode and return the returns, [B]."""
     count = len(cars.track)
-    share = -(-count // mesh.size)
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    groups = -(-share // CARS_A_CORE) if on_cpu else 1
-    size = -(-share // groups)
-    own, world, cars = _divided(mesh, world, cars, groups * size)
-    return np.asarray(_totals(mesh, size, own, policy, world, cars))[:count]
+    spread = shares(count, mesh, CARS_A_CORE)
+    own, world, cars = _divided(mesh, world, cars, spread.share)
+    return np.asarray(_totals(mesh, spread.size, own, policy, world, cars))[:count]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -227,7 +224,7 @@ def _totals(
         """Drive one device's cars, `size` at a time."""
 
         def drive(cars: Cars) -> jax.Array:
-            def step(drive: Drive) -> Drive:
+            def step(drive: CarStates) -> CarStates:
                 return advance(world, policy, cars, drive)[0]
 
             begin = start(world, cars)
@@ -239,10 +236,12 @@ def _totals(
     return _spread(mesh, own, share, PartitionSpec("cars"))(policy, world, cars)
 
 
-def record(mesh: Mesh, policy: Policy, world: World, cars: Cars, steps: int) -> Record:
+def record(
+    mesh: Mesh, policy: Policy, world: World, cars: Cars, steps: int
+) -> RecordedSteps:
     """Drive every car for `steps` steps and return all that happened, in numpy."""
     count = len(cars.track)
-    own, world, cars = _divided(mesh, world, cars, -(-count // mesh.size))
+    own, world, cars = _divided(mesh, world, cars, shares(count, mesh, count).share)
     records = _record(mesh, steps, own, policy, world, cars)
     return jax.tree.map(lambda x: np.asarray(x)[:, :count], records)
 
@@ -250,9 +249,9 @@ def record(mesh: Mesh, policy: Policy, world: World, cars: Cars, steps: int) -> 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _record(
     mesh: Mesh, steps: int, own: bool, policy: Policy, world: World, cars: Cars
-) -> Record:
-    def share(policy: Policy, world: World, cars: Cars) -> Record:
-        def step(drive: Drive, _) -> tuple[Drive, Record]:
+) -> RecordedSteps:
+    def share(policy: Policy, world: World, cars: Cars) -> RecordedSteps:
+        def step(drive: CarStates, _) -> tuple[CarStates, RecordedSteps]:
             return advance(world, policy, cars, drive)
 
         return jax.lax.scan(step, start(world, cars), None, length=steps)[1]
@@ -273,22 +272,12 @@ def _divided(
     """
     count = len(cars.track)
     own = mesh.size > 1 and np.array_equal(cars.track, np.arange(len(world.count)))
-    cars = _filled(cars, mesh.size * share)
+    cars = filled(cars, mesh.size * share)
     cars = cars._replace(limit=cars.limit.at[count:].set(0))  # these do not drive
     if own:
-        world = _filled(world, mesh.size * share)
+        world = filled(world, mesh.size * share)
         cars = cars._replace(track=jnp.arange(len(cars.track)) % share)
     return own, world, cars
-
-
-def _filled(rows: Any, count: int) -> Any:
-    """Repeat the first row of all arrays at their end, up to `count` rows."""
-    missing = count - len(jax.tree.leaves(rows)[0])
-    if not missing:
-        return rows
-    return jax.tree.map(
-        lambda x: jnp.concatenate([x, jnp.repeat(x[:1], missing, axis=0)]), rows
-    )
 
 
 def _spread(mesh: Mesh, own: bool, share: Callable, out: PartitionSpec) -> Callable:

@@ -1,4 +1,4 @@
-"""Scores: returns on given tracks, of any policy in the game, of an agent anywhere.
+"""Scores on given seeds, of any policy in the game and of one controller anywhere.
 
 What the stage evaluation and the tool evaluate share.
 """
@@ -8,9 +8,7 @@ import numpy as np
 from worldmodels.environments.processes.episodes import Episode, EpisodePolicy
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.environments.processes.pool import EnvironmentPool
-from worldmodels.models.agent import Agent, Weights
-from worldmodels.models.dream import Dream
-from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.grouping import Score
 from worldmodels.runtime.progress import Progress
 from worldmodels.stores.publication import Writer
 
@@ -45,28 +43,11 @@ def drive(
     return drives
 
 
-def simulate(
-    agent: Agent,
-    weights: Weights,
-    controller: np.ndarray,
-    seeds: np.ndarray,
-    steps: int,
+def score_one(
+    score: Score, controller: np.ndarray, seeds: np.ndarray, steps: int
 ) -> dict[str, np.ndarray]:
-    """Return what a controller [D] scores in the simulator, on gymnasium's N tracks."""
-    mesh, exact = in_simulator.devices(), in_simulator.exact
-    returns = in_simulator.returns(
-        mesh, agent, weights, controller[None], seeds, steps, exact
-    )
-    return {"returns": returns[0], "seed": seeds}
-
-
-def let_dream(
-    agent: Agent, dream: Dream, controller: np.ndarray, seeds: np.ndarray, steps: int
-) -> dict[str, np.ndarray]:
-    """Return what a controller [D] scores in the dreams of the game's N seeds."""
-    mesh, linear = in_simulator.devices(), agent.controller
-    returns = in_dream.returns(mesh, dream, linear, controller[None], seeds, steps)
-    return {"returns": returns[0], "seed": seeds}
+    """Return what a controller [D] scores on N seeds, where `score` plays them."""
+    return {"returns": score(controller[None], seeds, steps)[0], "seed": seeds}
 
 
 def write(store: Writer, driver: str, drives: dict[str, np.ndarray]) -> None:

@@ -1,22 +1,26 @@
-"""C's training: CMA-ES, the paper's evolution strategy (appendix A.4), maximising.
+"""C's training: CMA-ES, the paper's evolution strategy (section 2.3), maximising.
 
-Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv 1604.00772), whose equation
-numbers are used below. The updates are evosax's; `_Strategy` and `constants` correct
-what evosax 0.3 has wrong or has left behind:
+Hansen, "The CMA Evolution Strategy: A Tutorial" (arXiv 1604.00772); its equation
+numbers stand at the ends of lines. One generation draws x_k = m + sigma y_k with y_k
+from N(0, C), ranks the x_k by fitness, and moves the mean m, the step size sigma, the
+paths p_sigma and p_c and the covariance C (`_tell`, where all equations are in view).
 
-- tied candidates share a rank, and the weights then no longer sum to one: a flat
-  fitness shrinks sigma to nothing (`rank_weights`);
-- h_sigma counts one generation too many (`_Strategy.h_std`);
+evosax does the arithmetic, and is given the weight of each candidate's rank where it
+expects a fitness: its own way from fitness to weights lets tied candidates share a
+rank, so that the weights no longer sum to one and a flat fitness shrinks sigma to
+nothing. What else evosax 0.3 has wrong or has left behind is corrected here:
+
+- h_sigma counts one generation too many (`_heaviside`);
 - C gets 1e-8 added to its diagonal and its entries clipped at every `ask`, so the
   search depends on the scale of C (`decompose`);
 - c_mu lacks the 1/4 of the tutorial's second version, c_1 the factor for small
   populations, c_sigma and chi_n differ from pycma's (`constants`);
-- sigma starts at 1 unless told otherwise, fitness is minimised, each instance
-  compiles anew, and every `ask` decomposes C.
+- sigma starts at 1 unless it is given, fitness is minimised, each instance compiles
+  anew, and every `ask` decomposes C.
 
 The cost is that of a full covariance: two D x D matrices and one eigendecomposition
-every `generations_between_decompositions`. That takes some 50-100 ms at D = 867 and
-seconds at 3,000: beyond about 2,000 parameters another strategy is the better choice.
+every `generations_between_decompositions`. See `strategies` for more than about 2,000
+parameters, where `sep_cma_es` is the better choice.
 """
 
 import math
@@ -27,19 +31,25 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from evosax.algorithms.distribution_based import cma_es
+from evosax.algorithms.distribution_based import cma_es as evosax
 from jax.typing import ArrayLike
 
-from worldmodels.runtime.errors import UserError
+from worldmodels.search.optimiser import (
+    Arrays,
+    check_size,
+    check_stored,
+    first_mean,
+    ranks,
+)
 
 
-class State(NamedTuple):
+class CMAState(NamedTuple):
     """All that the search knows; stored whole, it resumes exactly.
 
     B and D are those of the last decomposition, not a function of C.
     """
 
-    mean: jax.Array  # [D]
+    mean: jax.Array  # [D], m
     sigma: jax.Array  # [], step size
     path_sigma: jax.Array  # [D], evolution path of the step size
     path_c: jax.Array  # [D], evolution path of the covariance
@@ -50,8 +60,8 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evolution:
-    """One search: P candidates of D parameters, first step size sigma.
+class CMAES:
+    """An `Optimiser`: P candidates of D parameters, first step size sigma.
 
     Raises:
         UserError: for a value that no search can have.
@@ -59,24 +69,12 @@ class Evolution:
 
     population: int
     dimension: int
-    sigma: float  # the paper's: 0.1
+    sigma_0: float  # the paper's: 0.1
+
+    group = "cma"
 
     def __post_init__(self) -> None:
-        if self.population < 2:
-            raise UserError(
-                f"the population is {self.population}; CMA-ES compares candidates and"
-                " needs at least 2 (the paper's: 64)"
-            )
-        if self.dimension < 1:
-            raise UserError(
-                f"the controller has {self.dimension} parameters to evolve; it needs"
-                " at least 1"
-            )
-        if not 0 < self.sigma < math.inf:
-            raise UserError(
-                f"sigma is {self.sigma}; the first step size must be positive and"
-                " finite (the paper's: 0.1)"
-            )
+        check_size(self.population, self.dimension, self.sigma_0)
 
     @property
     def generations_between_decompositions(self) -> int:
@@ -89,70 +87,63 @@ class Evolution:
         rate = params.c_1 + params.c_mu
         return max(1, math.ceil(1 / (10 * self.dimension * rate)))
 
+    def initial(self, mean: ArrayLike) -> CMAState:
+        """Return the state before the first generation, in the dtype of `mean` [D].
 
-def initial(es: Evolution, mean: ArrayLike) -> State:
-    """Return the state before the first generation, in the dtype of `mean` [D].
+        Raises:
+            UserError: when `mean` is not D finite numbers.
+        """
+        mean = first_mean(mean, self.dimension)
+        zeros, eye = jnp.zeros_like(mean), jnp.eye(self.dimension, dtype=mean.dtype)
+        sigma = jnp.array(self.sigma_0, mean.dtype)
+        ones, generation = jnp.ones_like(mean), jnp.zeros((), jnp.int32)
+        return CMAState(mean, sigma, zeros, zeros, eye, eye, ones, generation)
 
-    Raises:
-        UserError: when `mean` is not D finite numbers.
-    """
-    if np.shape(mean) != (es.dimension,) or not np.isfinite(mean).all():
-        raise UserError(
-            f"the search starts at an array of shape {np.shape(mean)}; it must be"
-            f" {es.dimension} finite numbers, one for each parameter of the controller"
-        )
-    mean = jnp.array(mean, jnp.result_type(mean, 0.0))
-    zeros, eye = jnp.zeros_like(mean), jnp.eye(es.dimension, dtype=mean.dtype)
-    sigma = jnp.array(es.sigma, mean.dtype)
-    ones, generation = jnp.ones_like(mean), jnp.zeros((), jnp.int32)
-    return State(mean, sigma, zeros, zeros, eye, eye, ones, generation)
+    def ask(self, key: jax.Array, state: CMAState) -> tuple[jax.Array, CMAState]:
+        """Return candidates [P, D] drawn from N(m, sigma^2 C), and the state."""
+        return _ask((self.population, self.dimension), key, state), state
 
+    def tell(
+        self, state: CMAState, population: ArrayLike, fitness: ArrayLike
+    ) -> CMAState:
+        """Return the next state, given the fitness [P] of `population` [P, D].
 
-def ask(es: Evolution, key: jax.Array, state: State) -> tuple[jax.Array, State]:
-    """Return candidates [P, D] drawn from N(mean, sigma^2 C), and the state."""
-    return _ask((es.population, es.dimension), key, state), state
+        The larger fitness is the better. It must be finite: see `check_fitness`.
+        """
+        gap = self.generations_between_decompositions
+        return _tell(self.population, gap, state, population, fitness)
 
+    def mean(self, state: CMAState) -> jax.Array:
+        """Return m [D], which is what is selected and reported."""
+        return state.mean
 
-def tell(
-    es: Evolution, state: State, population: ArrayLike, fitness: ArrayLike
-) -> State:
-    """Return the next state, given the fitness [P] of `population` [P, D].
+    def sigma(self, state: CMAState) -> jax.Array:
+        """Return the step size []."""
+        return state.sigma
 
-    The larger fitness is the better. It must be finite: see `check_fitness`.
-    """
-    strategy = _strategy(es.population, es.dimension)
-    gap = es.generations_between_decompositions
-    return _tell(strategy, gap, state, population, fitness)
+    def generation(self, state: CMAState) -> int:
+        """Return how many generations the state has been told."""
+        return int(state.generation)
 
+    def to_arrays(self, state: CMAState) -> Arrays:
+        """Return the state as named arrays, for a store."""
+        return {name: np.asarray(value) for name, value in state._asdict().items()}
 
-def check_fitness(fitness: ArrayLike, where: str) -> None:
-    """Refuse a fitness [P] that would spoil the search; call it before `tell`.
+    def from_arrays(self, arrays: Arrays) -> CMAState:
+        """Return the state that `to_arrays` took apart, bit for bit.
 
-    `where` names the generation, for example "generation 12 of round 0".
-
-    Raises:
-        UserError: when a candidate's fitness is NaN or infinite.
-    """
-    fitness = np.asarray(fitness)
-    bad = np.flatnonzero(~np.isfinite(fitness))
-    if not bad.size:
-        return
-    named = ", ".join(f"{i} ({fitness[i]})" for i in bad[:8])
-    more = f" and {bad.size - 8} more" if bad.size > 8 else ""
-    raise UserError(
-        f"the fitness of {bad.size} of {fitness.size} candidates in {where} is not"
-        f" finite: candidate {named}{more}; look for non-finite rewards or weights of"
-        " the vision or memory model, then run again from the last good generation"
-    )
+        Raises:
+            UserError: when an array is missing or the shapes do not belong together.
+        """
+        n = self.dimension
+        shapes = CMAState((n,), (), (n,), (n,), (n, n), (n, n), (n,), ())
+        check_stored(arrays, shapes._asdict())
+        return CMAState(*(jnp.asarray(arrays[name]) for name in CMAState._fields))
 
 
 def rank_weights(weights: jax.Array, fitness: jax.Array) -> jax.Array:
-    """Return each candidate's weight [P]; the best takes `weights[0]`.
-
-    Every rank is used exactly once, ties in the order of the candidates: candidates are
-    exchangeable, so this favours no direction.
-    """
-    return weights[jnp.argsort(jnp.argsort(-fitness, stable=True))]
+    """Return each candidate's weight [P]; the best takes `weights[0]`."""
+    return weights[ranks(fitness)]
 
 
 def decompose(C: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -166,36 +157,8 @@ def decompose(C: jax.Array) -> tuple[jax.Array, jax.Array]:
     return B, jnp.sqrt(jnp.maximum(eigenvalues, floor))
 
 
-def state_to_arrays(state: State) -> dict[str, np.ndarray]:
-    """Return the state as named arrays, for a store."""
-    return {name: np.asarray(value) for name, value in state._asdict().items()}
-
-
-def state_from_arrays(arrays: dict[str, np.ndarray]) -> State:
-    """Return the state that `state_to_arrays` took apart, bit for bit.
-
-    Raises:
-        UserError: when an array is missing or the shapes do not belong together.
-    """
-    missing = [name for name in State._fields if name not in arrays]
-    if missing:
-        raise UserError(
-            f"the stored search lacks {', '.join(missing)}; it cannot be resumed:"
-            " remove it to start the controller's training again"
-        )
-    n = arrays["mean"].size
-    shapes = State((n,), (), (n,), (n,), (n, n), (n, n), (n,), ())
-    for name, shape in shapes._asdict().items():
-        if arrays[name].shape != shape:
-            raise UserError(
-                f"the stored search's {name} has shape {arrays[name].shape} where its"
-                f" mean needs {shape}; it is damaged: remove it to start again"
-            )
-    return State(*(jnp.asarray(arrays[name]) for name in State._fields))
-
-
 @lru_cache
-def constants(population: int, dimension: int) -> cma_es.Params:
+def constants(population: int, dimension: int) -> evosax.Params:
     """Return the strategy's constants, as pycma has them, in double precision.
 
     Scalars are Python floats, so that they take the state's dtype.
@@ -220,8 +183,8 @@ def constants(population: int, dimension: int) -> cma_es.Params:
     c_std = (mu_eff + 2) / (n + mu_eff + 3)
     d_std = 1 + 2 * max(0, math.sqrt((mu_eff - 1) / (n + 1)) - 1) + c_std  # Eq. (55)
     chi_n = math.sqrt(2) * math.exp(math.lgamma((n + 1) / 2) - math.lgamma(n / 2))
-    return cma_es.Params(
-        std_init=math.nan,  # `initial` takes the search's own sigma
+    return evosax.Params(
+        std_init=math.nan,  # `initial` takes the search's own
         std_min=0.0,
         std_max=math.inf,
         weights=raw * scale,
@@ -236,70 +199,63 @@ def constants(population: int, dimension: int) -> cma_es.Params:
     )
 
 
-class _Strategy(cma_es.CMA_ES):
-    """evosax's updates, corrected; see the module's docstring."""
-
-    @property
-    def _default_params(self) -> cma_es.Params:
-        return constants(self.population_size, self.num_dims)
-
-    def h_std(self, norm_p_std, generation_counter, params):
-        """Return h_sigma: false while the step size's path is too long.
-
-        `generation_counter` is that of this generation, from one; evosax adds one more.
-        The bound is pycma's, within 2 % of the tutorial's (1.4 + 2 / (n + 1)) chi_n.
-        """
-        n = self.num_dims
-        settled = 1 - (1 - params.c_std) ** (2 * generation_counter)
-        return norm_p_std**2 / settled < (2 + 4 / (n + 1)) * n
-
-
-@lru_cache
-def _strategy(population: int, dimension: int) -> _Strategy:
-    # One instance a size: it is the static argument that compiled code is found by.
-    # evosax makes arrays here, which must not become tracers of a caller's jit.
-    with jax.ensure_compile_time_eval():
-        return _Strategy(population, jnp.zeros(dimension))
-
-
 @partial(jax.jit, static_argnums=0)
-def _ask(shape: tuple[int, int], key: jax.Array, state: State) -> jax.Array:
+def _ask(shape: tuple[int, int], key: jax.Array, state: CMAState) -> jax.Array:
     z = jax.random.normal(key, shape, state.mean.dtype)  # Eq. (38)
     y = jnp.matmul(z * state.D, state.B.T, precision="highest")  # Eq. (39)
     return state.mean + state.sigma * y  # Eq. (40)
 
 
+# The whitening by C^-1/2 is useless in the reduced precision that GPUs default to.
 @partial(jax.jit, static_argnums=(0, 1))
+@jax.default_matmul_precision("highest")
 def _tell(
-    strategy: _Strategy, gap: int, state: State, population: ArrayLike, fitness
-) -> State:
-    params = strategy.default_params
-    params = params.replace(weights=jnp.array(params.weights, state.mean.dtype))
-    weights = rank_weights(params.weights, jnp.asarray(fitness))
-    population = jnp.asarray(population, state.mean.dtype)
-    # The whitening is useless in the reduced precision that GPUs default to.
-    with jax.default_matmul_precision("highest"):
-        new = strategy._tell(None, population, weights, _to_evosax(state), params)
-    C = (new.C + new.C.T) / 2
-    generation = state.generation + 1
-    B, D = jax.lax.cond(
-        generation % gap == 0, decompose, lambda _: (state.B, state.D), C
-    )
-    return State(new.mean, new.std, new.p_std, new.p_c, C, B, D, generation)
+    size: int, gap: int, state: CMAState, population: ArrayLike, fitness: ArrayLike
+) -> CMAState:
+    m, sigma, p_sigma, p_c, C, B, D, generation = state
+    generation = generation + 1
+    es, c = _updates(size, len(m)), constants(size, len(m))
+    c = c.replace(weights=jnp.array(c.weights, m.dtype))
+    w = rank_weights(c.weights, jnp.asarray(fitness))  # where evosax says "fitness"
+    x = jnp.asarray(population, m.dtype)
+    # y_k = (x_k - m) / sigma;  y_w = sum of w_k y_k over w_k > 0             Eq. (41)
+    # m <- m + c_m sigma y_w                                                  Eq. (42)
+    m, y, y_w = es.update_mean(x, w, m, sigma, c)
+    # p_sigma <- (1 - c_sigma) p_sigma
+    #            + sqrt(c_sigma (2 - c_sigma) mu_eff) C^-1/2 y_w              Eq. (43)
+    p_sigma = es.update_p_std(p_sigma, B @ ((B.T @ y_w) / D), c)
+    length = jnp.linalg.norm(p_sigma)
+    # sigma <- sigma exp(c_sigma / d_sigma (|p_sigma| / chi_n - 1))           Eq. (44)
+    sigma = es.update_std(sigma, length, c)
+    h = _heaviside(length, generation, len(m), c)
+    # p_c <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_eff) y_w                 Eq. (45)
+    p_c = es.update_p_c(p_c, h, y_w, c)
+    # w_k <- w_k n / |C^-1/2 y_k|^2 where w_k < 0                             Eq. (46)
+    # rank_mu = sum of w_k y_k y_k^T
+    rank_mu = es.rank_mu(w, y, (y @ B) * (1 / D) @ B.T)
+    # C <- (1 + c_1 (1 - h) c_c (2 - c_c) - c_1 - c_mu sum of w_k) C
+    #      + c_1 p_c p_c^T + c_mu rank_mu                                     Eq. (47)
+    C = es.update_C(C, es.delta_h_std(h, c), es.rank_one(p_c), rank_mu, c)
+    C = (C + C.T) / 2
+    B, D = jax.lax.cond(generation % gap == 0, decompose, lambda _: (B, D), C)
+    return CMAState(m, sigma, p_sigma, p_c, C, B, D, generation)
 
 
-def _to_evosax(state: State) -> cma_es.State:
-    # Departure: evosax also keeps the best candidate ever seen; we do not, because it
-    # is the luckiest, not the best: the mean is what is selected and reported.
-    return cma_es.State(
-        best_solution=state.mean,
-        best_fitness=math.inf,
-        generation_counter=state.generation,
-        mean=state.mean,
-        std=state.sigma,
-        p_std=state.path_sigma,
-        p_c=state.path_c,
-        C=state.C,
-        B=state.B,
-        D=state.D,
-    )
+def _heaviside(
+    length: jax.Array, generation: jax.Array, n: int, c: evosax.Params
+) -> jax.Array:
+    """Return h_sigma: false while the step size's path, so `length` long, is too long.
+
+    `generation` is this one's number, from one; evosax adds one more. The bound is
+    pycma's, within 2 % of the tutorial's (1.4 + 2 / (n + 1)) chi_n.
+    """
+    settled = 1 - (1 - c.c_std) ** (2 * generation)
+    return length**2 / settled < (2 + 4 / (n + 1)) * n
+
+
+@lru_cache
+def _updates(population: int, dimension: int) -> evosax.CMA_ES:
+    """Return evosax's update rules, of which only the sizes are used."""
+    # evosax makes arrays here, which must not become tracers of a caller's jit.
+    with jax.ensure_compile_time_eval():
+        return evosax.CMA_ES(population, jnp.zeros(dimension))

@@ -1,16 +1,16 @@
-"""Stage controller: a block of generations of CMA-ES (paper, section 2.3 and A.4).
+"""Stage controller: a block of generations of C's search (paper, section 2.3, A.3).
 
 C learns in the game, or in M's dream of it (section 4), and is tested where it learns.
-Every generation has new tracks; within one all candidates drive the same, or each its
-own. Every k-th generation the distribution's mean, which is what is reported and
-used, is tested on selection tracks. In the dream, dreams stand for tracks, by seeds of
-the same ranges. A block starts from the whole state of the block before it, so blocks
-of any size give the same search.
+The search is CMA-ES, or another strategy (`search`). Every generation has new tracks;
+within one all candidates drive the same, or each its own. Every k-th generation the
+distribution's mean, which is what is reported and used, is tested on selection tracks.
+In the dream, dreams stand for tracks, by seeds of the same ranges. A block starts from
+the whole state of the block before it, so blocks of any size give the same search.
 """
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +20,12 @@ from worldmodels.experiment.settings import Controller, Environment, Run
 from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
-from worldmodels.rollout.arenas import Arena
+from worldmodels.rollout.grouping import Score
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
-from worldmodels.search import cma_es
-from worldmodels.search.cma_es import Evolution
+from worldmodels.search.names import CMA_ES
+from worldmodels.search.optimiser import Optimiser, check_fitness
+from worldmodels.search.strategies import by_name
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
@@ -47,38 +48,41 @@ _SELECTION = {
     "selection/returns": ("test", "selection_track"),
     "selection/mean": ("test", "parameter"),
 }
-Records = dict[str, list[np.ndarray]]
+History = dict[str, list[np.ndarray]]  # a row a generation, or a test
 Inputs = dict[str, Artifact | list[Artifact]]
 
 
-class Search(NamedTuple):
-    """All that the next generation depends on."""
+class Standing(NamedTuple):
+    """Where the search stands: all that the next generation depends on."""
 
-    cma: cma_es.State
+    search: Any  # the optimiser's state
     steps: int  # in an episode, at this point of the curriculum
     best: float  # the best mean fitness of a generation so far
 
-    def to_arrays(self) -> dict[str, Any]:
-        """Return the search as nested arrays, for a store or a checkpoint."""
-        curriculum = {"steps": np.array(self.steps), "best": np.array(self.best)}
-        return {"cma": cma_es.state_to_arrays(self.cma)} | curriculum
 
-
-def from_arrays(arrays: dict[str, Any]) -> Search:
-    """Return the search that `Search.to_arrays` was called on."""
-    cma = cma_es.state_from_arrays(arrays["cma"])
-    return Search(cma, int(arrays["steps"]), float(arrays["best"]))
-
-
-class Plan(NamedTuple):
+class Task(NamedTuple):
     """What every generation of a block is done with."""
 
-    es: Evolution
-    drive: Arena
+    optimiser: Optimiser
+    score: Score
     shared: Run
     settings: Controller
     max_steps: int
     round: int
+
+    def to_arrays(self, standing: Standing) -> dict[str, Any]:
+        """Return a standing as nested arrays, for a store or a checkpoint."""
+        search = self.optimiser.to_arrays(standing.search)
+        curriculum = {
+            "steps": np.array(standing.steps),
+            "best": np.array(standing.best),
+        }
+        return {self.optimiser.group: search} | curriculum
+
+    def from_arrays(self, arrays: dict[str, Any]) -> Standing:
+        """Return the standing that `to_arrays` took apart."""
+        search = self.optimiser.from_arrays(arrays.get(self.optimiser.group, {}))
+        return Standing(search, int(arrays["steps"]), float(arrays["best"]))
 
 
 def run(
@@ -98,12 +102,12 @@ def run(
     out: Path,
     log: Path | None,
 ) -> None:
-    """Evolve C for one block of generations and publish a controller store at `out`.
+    """Search for C in one block of generations; publish a controller store at `out`.
 
     Args:
         latents: the stores that M learnt from, at whose first frames dreams begin;
             needed to learn in the dream, and for nothing else.
-        previous: the store of the block before this one; needed but for block 0.
+        previous: the store of the block before this one; for every block but block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
         workers: cores, or environment processes, that drive.
 
@@ -131,8 +135,12 @@ def run(
     else:
         check_eyes(*agents)
     agent, weights = networks.load_agent(*agents, config)
-    dimension = agent.controller.parameter_count
-    es = Evolution(settings.population, dimension, settings.sigma)
+    optimiser = by_name(
+        settings.strategy,
+        settings.population,
+        agent.controller.parameter_count,
+        settings.sigma,
+    )
     identity = [config, input_hashes(inputs), STAGES[STAGE].version]
     with (
         publication.create(
@@ -143,12 +151,12 @@ def run(
             stage_version=STAGES[STAGE].version,
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
-        _arena(agent, weights, environment, settings, inputs, workers) as drive,
+        _scored(agent, weights, environment, settings, inputs, workers) as score,
     ):
-        plan = Plan(es, drive, shared, settings, environment.max_steps, round)
-        search, records = _evolve(plan, _begin(plan, inputs), block, saved, log)
+        task = Task(optimiser, score, shared, settings, environment.max_steps, round)
+        standing, history = _evolve(task, _begin(task, inputs), block, saved, log)
         store.seconds_before = saved.seconds_before
-        _write(store, search, records, plan)
+        _write(store, standing, history, task)
 
 
 def _inputs(
@@ -186,34 +194,40 @@ def _check_previous(previous: Artifact, block: int, settings: Controller) -> Non
             f"of {settings.generations_per_block} goes on from block {block - 1} of "
             "as many: give that one as --previous"
         )
+    strategy = previous.config.get("strategy", CMA_ES)
+    if strategy != settings.strategy:
+        raise ArtifactError(
+            f"{previous.path} was searched with {strategy}, and {settings.strategy} "
+            "cannot go on from it; give the same, or start the search again at block 0"
+        )
 
 
-def _arena(
+def _scored(
     agent: Agent,
     weights: Weights,
     environment: Environment,
     settings: Controller,
     inputs: Inputs,
     workers: int | None,
-) -> AbstractContextManager[Arena]:
-    """Return where candidates are scored, as the settings say."""
+) -> AbstractContextManager[Score]:
+    """Return what scores candidates, where the settings say."""
     if settings.train_in == "environment":
         return arenas.game(agent, weights, environment, workers)
     memory, latents = inputs["memory"], inputs["latents"]
     dream = arenas.open_dream(memory, latents, settings.temperature, settings.death)
-    return arenas.dreams(agent, dream)
+    return nullcontext(arenas.dreams(agent, dream))
 
 
-def _begin(plan: Plan, inputs: Inputs) -> Search:
-    settings, dimension = plan.settings, plan.es.dimension
+def _begin(task: Task, inputs: Inputs) -> Standing:
+    settings, dimension = task.settings, task.optimiser.dimension
     if "previous" in inputs:
-        return from_arrays(inputs["previous"].tree("state"))
+        return task.from_arrays(inputs["previous"].tree("state"))
     if inputs["start"]:
         mean = _first_mean(inputs["start"], dimension)
     else:
-        mean = np.full(dimension, settings.initial_mean, plan.shared.dtype)
-    steps = settings.initial_steps or plan.max_steps
-    return Search(cma_es.initial(plan.es, mean), steps, -np.inf)
+        mean = np.full(dimension, settings.initial_mean, task.shared.dtype)
+    steps = settings.initial_steps or task.max_steps
+    return Standing(task.optimiser.initial(mean), steps, -np.inf)
 
 
 def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
@@ -227,89 +241,94 @@ def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
 
 
 def _evolve(
-    plan: Plan, search: Search, block: int, saved: Checkpoint, log: Path | None
-) -> tuple[Search, Records]:
+    task: Task, standing: Standing, block: int, saved: Checkpoint, log: Path | None
+) -> tuple[Standing, History]:
     """Run the generations of a block that are not in its checkpoint yet."""
-    first = block * plan.settings.generations_per_block
-    last = first + plan.settings.generations_per_block
-    records: Records = {name: [] for name in _GENERATION | _SELECTION}
+    first = block * task.settings.generations_per_block
+    last = first + task.settings.generations_per_block
+    history: History = {name: [] for name in _GENERATION | _SELECTION}
     found = saved.load()
     if found is not None:
-        search = from_arrays(found["search"])
-        records |= {name: list(rows) for name, rows in found["records"].items()}
-    done = int(search.cma.generation)
+        standing = task.from_arrays(found["search"])
+        history |= {name: list(rows) for name, rows in found["records"].items()}
+    done = task.optimiser.generation(standing.search)
     with Progress(STAGE, last, log, initial=done) as progress:
         for generation in range(done, last):
-            search = _generation(plan, search, generation, records)
-            shown = {"mean": records["fitness"][-1].mean(), "sigma": search.cma.sigma}
-            if (generation + 1) % plan.settings.select_every == 0:
-                _select(plan, search, generation + 1, records)
-                shown["tested"] = records["selection/returns"][-1].mean()
-            rows = {name: np.stack(rows) for name, rows in records.items() if rows}
-            saved.save({"search": search.to_arrays(), "records": rows})
+            standing = _generation(task, standing, generation, history)
+            shown = {"mean": history["fitness"][-1].mean()}
+            if history["sigma"]:
+                shown["sigma"] = history["sigma"][-1]
+            if (generation + 1) % task.settings.select_every == 0:
+                _select(task, standing, generation + 1, history)
+                shown["tested"] = history["selection/returns"][-1].mean()
+            rows = {name: np.stack(rows) for name, rows in history.items() if rows}
+            saved.save({"search": task.to_arrays(standing), "records": rows})
             progress.update(1, **{name: float(v) for name, v in shown.items()})
-    return search, records
+    return standing, history
 
 
 def _generation(
-    plan: Plan, search: Search, generation: int, records: Records
-) -> Search:
-    settings = plan.settings
-    key = key_for(plan.shared.seed, plan.round, "controller population", generation)
-    population, cma = cma_es.ask(plan.es, key, search.cma)
+    task: Task, standing: Standing, generation: int, history: History
+) -> Standing:
+    optimiser = task.optimiser
+    key = key_for(task.shared.seed, task.round, "controller population", generation)
+    population, search = optimiser.ask(key, standing.search)
     population = np.asarray(population)
-    seeds = _training_seeds(plan, generation)
-    scores = plan.drive(population, seeds, search.steps)
+    seeds = _training_seeds(task, generation)
+    scores = task.score(population, seeds, standing.steps)
     fitness = scores.mean(axis=1)
-    cma_es.check_fitness(fitness, f"generation {generation}")
-    cma = cma_es.tell(plan.es, cma, population, fitness)
-    records["population"].append(population)
-    records["fitness"].append(scores)
-    records["track_seed"].append(seeds)
-    records["steps"].append(np.int32(search.steps))
-    records["mean"].append(np.asarray(cma.mean))
-    records["sigma"].append(np.asarray(cma.sigma))
-    return _grow(search._replace(cma=cma), float(fitness.mean()), settings, plan)
+    check_fitness(fitness, f"generation {generation}")
+    search = optimiser.tell(search, population, fitness)
+    sigma = optimiser.sigma(search)
+    history["population"].append(population)
+    history["fitness"].append(scores)
+    history["track_seed"].append(seeds)
+    history["steps"].append(np.int32(standing.steps))
+    history["mean"].append(np.asarray(optimiser.mean(search)))
+    if sigma is not None:
+        history["sigma"].append(np.asarray(sigma))
+    return _grow(standing._replace(search=search), float(fitness.mean()), task)
 
 
-def _training_seeds(plan: Plan, generation: int) -> np.ndarray:
+def _training_seeds(task: Task, generation: int) -> np.ndarray:
     """Return the seeds of a generation's tracks: [R] of all, or [P, R] of each."""
-    settings = plan.settings
+    settings = task.settings
     own = () if settings.common_tracks else (settings.population,)
     shape = (*own, settings.rollouts)
     count = math.prod(shape)
     first = generation * count
-    seeds = episode_seeds(Purpose.TRAINING, plan.shared.seed, plan.round, first, count)
+    seeds = episode_seeds(Purpose.TRAINING, task.shared.seed, task.round, first, count)
     return seeds.reshape(shape)
 
 
-def _grow(search: Search, mean: float, settings: Controller, plan: Plan) -> Search:
+def _grow(standing: Standing, mean: float, task: Task) -> Standing:
     """Lengthen the episodes whenever the population's mean fitness improves."""
-    if mean <= search.best:
-        return search
-    steps = min(search.steps + settings.step_increment, plan.max_steps)
-    return search._replace(best=mean, steps=steps)
+    if mean <= standing.best:
+        return standing
+    steps = min(standing.steps + task.settings.step_increment, task.max_steps)
+    return standing._replace(best=mean, steps=steps)
 
 
-def _select(plan: Plan, search: Search, generation: int, records: Records) -> None:
+def _select(task: Task, standing: Standing, generation: int, history: History) -> None:
     """Test the mean of the distribution on whole episodes of the selection tracks."""
-    mean = np.asarray(search.cma.mean)
-    scores = plan.drive(mean[None], _selection_seeds(plan), plan.max_steps)
-    records["selection/generation"].append(np.int32(generation))
-    records["selection/returns"].append(scores[0])
-    records["selection/mean"].append(mean)
+    mean = np.asarray(task.optimiser.mean(standing.search))
+    scores = task.score(mean[None], _selection_seeds(task), task.max_steps)
+    history["selection/generation"].append(np.int32(generation))
+    history["selection/returns"].append(scores[0])
+    history["selection/mean"].append(mean)
 
 
-def _selection_seeds(plan: Plan) -> np.ndarray:
-    count = plan.settings.selection_episodes
-    return episode_seeds(Purpose.SELECTION, plan.shared.seed, plan.round, 0, count)
+def _selection_seeds(task: Task) -> np.ndarray:
+    count = task.settings.selection_episodes
+    return episode_seeds(Purpose.SELECTION, task.shared.seed, task.round, 0, count)
 
 
-def _write(store: Writer, search: Search, records: Records, plan: Plan) -> None:
+def _write(store: Writer, standing: Standing, history: History, task: Task) -> None:
     dimensions = _GENERATION | _SELECTION
-    if not plan.settings.common_tracks:
+    if not task.settings.common_tracks:
         dimensions |= {"track_seed": ("generation", "candidate", "track")}
     for name, along in dimensions.items():
-        store.write(name, np.stack(records[name]), along)
-    store.write("selection/seed", _selection_seeds(plan), ["selection_track"])
-    store.tree("state", search.to_arrays())
+        if name != "sigma" or history[name]:  # a strategy may have no step size
+            store.write(name, np.stack(history[name]), along)
+    store.write("selection/seed", _selection_seeds(task), ["selection_track"])
+    store.tree("state", task.to_arrays(standing))

@@ -3,8 +3,8 @@
 The score is the real game's. Beside it stand the simulator's, on the very same tracks,
 where there is a simulator, and of a controller that learnt in M's dream its score
 there: in the dreams of the same seeds, at the temperature that it learnt at.
-Test tracks are the same for every agent and round, and no other stage drives them:
-the best of many on tracks that were already seen is luck.
+Test tracks are the same for every agent and round, and no other stage drives them: the
+best of many on tracks already seen would score too well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,8 @@ import numpy as np
 from worldmodels.experiment.settings import Environment, Evaluation, Run
 from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
-from worldmodels.rollout import arenas, scoring
+from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
-from worldmodels.rollout.pools import pool_of
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.stores import networks, publication
@@ -31,8 +30,8 @@ STAGE = "evaluation"
 Inputs = dict[str, Artifact | list[Artifact]]
 
 
-class Plan(NamedTuple):
-    """Who is scored on what."""
+class Examination(NamedTuple):
+    """Who is scored, and on what."""
 
     agent: Agent
     weights: Weights
@@ -75,16 +74,17 @@ def run(
     best, generation = networks.best_controller(inputs["controller"])
     agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
-    plan = Plan(agent, weights, best, seeds, environment)
+    examination = Examination(agent, weights, best, seeds, environment)
     with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
-            _in_dream(plan, inputs, config, store)
-        _in_game(plan, settings.random_policy, workers, store, log)
+            _in_dream(examination, inputs, config, store)
+        _in_game(examination, settings.random_policy, workers, store, log)
         if agent.controller.game.simulated:
             steps = environment.max_steps
-            simulated = scoring.simulate(agent, weights, best, seeds, steps)
+            score = arenas.simulator(agent, weights, in_simulator.exact)
+            simulated = scoring.score_one(score, best, seeds, steps)
             scoring.write(store, "simulator", simulated)
         store.write("controller", best, ["parameter"])
         store.write("generation", np.int32(generation))
@@ -106,28 +106,34 @@ def _inputs(
 
 
 def _in_dream(
-    plan: Plan, inputs: Inputs, config: Mapping[str, Any], store: Writer
+    examined: Examination, inputs: Inputs, config: Mapping[str, Any], store: Writer
 ) -> None:
     rules = config["temperature"], config["death"]
     dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
-    agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
-    dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
+    score, steps = arenas.dreams(examined.agent, dream), examined.environment.max_steps
+    dreamt = scoring.score_one(score, examined.controller, examined.seeds, steps)
     scoring.write(store, "dream", dreamt)
 
 
 def _in_game(
-    plan: Plan, random_policy: str, workers: int | None, store: Writer, log: Path | None
+    examined: Examination,
+    random_policy: str,
+    workers: int | None,
+    store: Writer,
+    log: Path | None,
 ) -> None:
-    slots, steps = plan.environment.slots, plan.environment.max_steps
-    game = plan.agent.controller.game
+    slots, steps = examined.environment.slots, examined.environment.max_steps
+    game = examined.agent.controller.game
     drivers = {
-        "agent": AgentSlots(plan.agent, plan.weights, plan.controller[None], slots),
+        "agent": AgentSlots(
+            examined.agent, examined.weights, examined.controller[None], slots
+        ),
         "random": RandomSlots(random_policy, slots, game),
     }
     with (
-        pool_of(plan.environment, workers) as pool,
-        Progress(STAGE, len(drivers) * len(plan.seeds), log) as progress,
+        arenas.pool_of(examined.environment, workers) as pool,
+        Progress(STAGE, len(drivers) * len(examined.seeds), log) as progress,
     ):
         for name, policy in drivers.items():
-            drives = scoring.drive(pool, policy, plan.seeds, steps, progress)
+            drives = scoring.drive(pool, policy, examined.seeds, steps, progress)
             scoring.write(store, name, drives)

@@ -24,9 +24,9 @@ from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_sim
 from worldmodels.experiment.stages import STAGES, policy_of, recorded
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
+from worldmodels.rollout.arenas import pool_of
 from worldmodels.rollout.in_gymnasium import SlotPolicy
 from worldmodels.rollout.policies import Noisy, Policy, random_policy
-from worldmodels.rollout.pools import pool_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import (

@@ -97,6 +97,8 @@ _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
         "state/cma/B": Layout("f", ("D", "D")),
         "state/cma/D": Layout("f", ("D",), 0),
         "state/cma/generation": Layout("i", (), 0),
+        "state/search/mean": Layout("f", ("D",)),  # of another strategy
+        "state/search/generation_counter": Layout("i", (), 0),
         "state/steps": Layout("i", (), 1),
         "state/best": Layout("f", ()),
         **_SELECTION,
@@ -132,7 +134,7 @@ _LENGTHS: Mapping[str, Mapping[str, str]] = {
 }
 _SHORTEST = {"N": 2, "S": 0}  # episodes in an interval; tests in a block; others 1
 # NaN and infinity mean something there: nobody died, or nothing was seen.
-_OPEN = ("held_out/", "state/best")
+_OPEN = ("held_out/", "state/best", "state/search/")
 
 # What stages add to their settings, and the least and the greatest that it can be.
 _ADDED = {

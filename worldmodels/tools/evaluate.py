@@ -14,9 +14,8 @@ import numpy as np
 
 from worldmodels.environments.games import Game
 from worldmodels.experiment.stages import STAGES
-from worldmodels.rollout import scoring
+from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
-from worldmodels.rollout.pools import pool_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
@@ -98,7 +97,7 @@ def _in_gymnasium(
 ) -> Drives:
     agent, weights, controller, _, world, _ = driver
     policy = AgentSlots(agent, weights, controller[None], world.slots)
-    with pool_of(world, workers) as pool:
+    with arenas.pool_of(world, workers) as pool:
         return scoring.drive(pool, policy, seeds, world.max_steps, progress)
 
 
@@ -106,7 +105,8 @@ def _in_simulator(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
 ) -> Drives:
     agent, weights, controller, _, world, _ = driver
-    drives = scoring.simulate(agent, weights, controller, seeds, world.max_steps)
+    score = arenas.simulator(agent, weights, in_simulator.exact)
+    drives = scoring.score_one(score, controller, seeds, world.max_steps)
     progress.update(len(seeds), mean=float(drives["returns"].mean()))
     return drives
 
@@ -115,7 +115,8 @@ def _in_dream(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
 ) -> Drives:
     agent, _, controller, _, world, dream = driver
-    drives = scoring.let_dream(agent, dream, controller, seeds, world.max_steps)
+    score = arenas.dreams(agent, dream)
+    drives = scoring.score_one(score, controller, seeds, world.max_steps)
     progress.update(len(seeds), mean=float(drives["returns"].mean()))
     return drives
 

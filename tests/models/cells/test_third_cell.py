@@ -16,6 +16,7 @@ from worldmodels.models.cells.registry import CELLS
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.rollout import in_dream, in_simulator
+from worldmodels.rollout.grouping import returns
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 from worldmodels.stores import networks
 
@@ -139,8 +140,8 @@ def test_a_population_dreams_with_it_as_a_loop_does(model, params, controller):
     rng = np.random.default_rng(2)
     population = rng.normal(size=(2, controller.parameter_count)).astype(np.float32)
     seeds, steps = np.array([3, 4]), 20
-    mesh = in_simulator.devices()
-    found = in_dream.returns(mesh, world, controller, population, seeds, steps)
+    play = partial(in_dream.play, in_simulator.devices(), world, controller)
+    found = returns(play, population, seeds, steps, seed_by_seed=True)
 
     @jax.jit
     def step(state, flat, words, t):

@@ -1,0 +1,106 @@
+"""The stage controller with other searches than CMA-ES: blocks, checkpoints, stores."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import dream_stores
+from support.dream_stores import SETTINGS, evolve
+
+from worldmodels.runtime.errors import UserError
+from worldmodels.search import cma_es
+from worldmodels.stages import controller
+from worldmodels.stores.checkpoint import Checkpoint
+
+FOUR = 4  # generations, in one block or in two
+SEARCHES = ("snes", "sep_cma_es", "open_es", "pgpe", "simulated_annealing")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    return dream_stores.make(tmp_path_factory.mktemp("experiment"))
+
+
+def settings(strategy: str, in_block: int):
+    return replace(
+        SETTINGS,
+        strategy=strategy,
+        generations=FOUR,
+        generations_per_block=in_block,
+        sigma=0.5,
+    )
+
+
+def searched(stores, folder, strategy, in_block):
+    """Return the blocks of a search of four generations."""
+    folder.mkdir()
+    chosen = settings(strategy, in_block)
+    blocks = range(FOUR // in_block)
+    return [evolve(stores, folder, block, settings=chosen) for block in blocks]
+
+
+def assert_same_search(one, other):
+    """Compare all that two searches recorded and hold at their ends, bit for bit."""
+    for name in ("population", "fitness", "mean", "sigma", "selection/returns"):
+        joined = [np.concatenate([b.read(name) for b in s]) for s in (one, other)]
+        np.testing.assert_array_equal(*joined, err_msg=name)
+    last, again = one[-1], other[-1]
+    assert last.names("state") == again.names("state")
+    for name in last.names("state"):
+        np.testing.assert_array_equal(last.read(name), again.read(name), err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", SEARCHES)
+def test_blocks_and_a_stop_leave_the_search_as_it_was(stores, tmp_path, strategy):
+    """One block of four, two of two, and one that was stopped in its third."""
+    whole = searched(stores, tmp_path / "whole", strategy, FOUR)
+    assert np.ptp(whole[0].read("fitness")) > 0
+    assert_same_search(whole, searched(stores, tmp_path / "halves", strategy, 2))
+    save, saved = Checkpoint.save, []
+
+    def stopped(self, state):
+        save(self, state)
+        saved.append(state)
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            searched(stores, tmp_path / "stopped", strategy, FOUR)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "stopped" / "block-0000.ckpt").rename(
+        tmp_path / "again" / "block-0000.ckpt"
+    )
+    again = evolve(stores, tmp_path / "again", settings=settings(strategy, FOUR))
+    assert_same_search(whole, [again])
+    assert whole[0].config["strategy"] == strategy
+
+
+def test_a_store_of_cma_es_is_as_it_was_before_there_was_a_choice(stores, tmp_path):
+    """So that blocks of then go on, and nothing is built again for a default."""
+    block = evolve(stores, tmp_path)
+    assert "strategy" not in block.config
+    assert {name.removeprefix("state/") for name in block.names("state")} == {
+        "steps",
+        "best",
+        *(f"cma/{name}" for name in cma_es.CMAState._fields),
+    }
+    with pytest.raises(UserError, match=r"searched with cma_es, and snes cannot go on"):
+        evolve(stores, tmp_path, block=1, settings=replace(SETTINGS, strategy="snes"))
+
+
+@pytest.mark.slow
+def test_a_search_without_a_step_size_records_none(stores, tmp_path):
+    (block,) = searched(stores, tmp_path / "one", "gradientless_descent", FOUR)
+    assert "sigma" not in block.names()
+    assert np.isfinite(block.read("mean")).all()
+
+
+def test_an_impossible_size_is_refused_before_the_work(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(controller, "_scored", pytest.fail)
+    odd = replace(SETTINGS, strategy="pgpe", population=5)
+    with pytest.raises(UserError, match=r"make controller[.]population even"):
+        evolve(stores, tmp_path, settings=odd)
+    assert not list(tmp_path.glob("*"))
