@@ -18,7 +18,7 @@ FLOORS = (
     ("training", "scores", "pictures"),
     ("report", "play"),
     ("stages", "tools", "studies"),
-    ("cli", "commands", "parsing"),
+    ("cli", "commands", "parsing", "api"),
 )
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 

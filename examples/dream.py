@@ -1,0 +1,35 @@
+"""A dream of M, filmed beside the real drive that it began in.
+
+    python examples/dream.py [AGENT] [STEPS] [FILM]
+
+AGENT is the folder of a run or an agent store, by default the shipped CarRacing agent.
+It drives; then M dreams on from a frame of that drive under the same actions. Left, what
+happened; right, what M expected: the same at first, then less and less.
+"""
+
+import sys
+
+import numpy as np
+
+import worldmodels
+
+BEFORE = 50  # steps: until then the camera zooms in
+
+
+def main(agent: str | None = None, steps: int = 200, out: str = "dream.gif") -> None:
+    """Drive, dream the same again and film both."""
+    driver = worldmodels.load_agent(agent) if agent else worldmodels.load_agent()
+    drive = worldmodels.drive(driver, seed=7, steps=BEFORE + steps)
+    frames, actions = drive.frames[BEFORE:], drive.actions[BEFORE:]
+    dream = worldmodels.dream(driver, frames[0], actions=actions, temperature=0.5)
+
+    real = frames[: len(dream.frames)]
+    away = np.abs(real.astype(int) - dream.frames).mean(axis=(1, 2, 3))
+    for step in range(0, len(away), max(1, len(away) // 5)):
+        print(f"step {step}: {away[step]:.1f} grey levels of 255 apart")
+    worldmodels.film(out, np.concatenate([real, dream.frames], axis=2))
+    print(f"film: {out}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2], *map(int, sys.argv[2:3]), *sys.argv[3:4])
