@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-import settings_reference
+import settings_reference  # noqa: E402 (what it needs is on the path only now)
 
 project = "worldmodels"
 author = "The worldmodels authors"

@@ -3,8 +3,8 @@
     python examples/dream.py [AGENT] [STEPS] [FILM]
 
 AGENT is the folder of a run or an agent store, by default the shipped CarRacing agent.
-It drives; then M dreams on from a frame of that drive under the same actions. Left, what
-happened; right, what M expected: the same at first, then less and less.
+It drives; then M dreams on from a frame of that drive under the same actions. Left:
+what happened. Right: what M expected, which is like it at first, then less and less.
 """
 
 import sys

@@ -29,7 +29,7 @@ _API = (
     "open_store",
     "simulator",
 )
-__all__ = ["__version__", *_API]  # noqa: PLE0604
+__all__ = ["__version__", *_API]
 
 
 def __getattr__(name: str) -> Any:

@@ -58,14 +58,14 @@ def smooth(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
 def draw_rollouts(run) -> None:
     """Four random drives, a row each."""
     shard = run.rollouts[0]
-    rows = [spread(shard.read("frames", episode)) for episode in (3, 7, 12, 20)]
+    rows = [spread(shard.read("frames", episode)) for episode in (7, 12, 20, 33)]
     save("tutorial-rollouts.png", grids.grid(np.stack(rows)))
 
 
 def draw_vision(run) -> None:
     """What V keeps of frames, and what it learnt by."""
     vision = worldmodels.load_vision(run.vision)
-    frames = spread(run.rollouts[0].read("frames", 7))
+    frames = spread(run.rollouts[0].read("frames", 12))
     images = worldmodels.decode(vision, worldmodels.encode(vision, frames)[0])
     z = np.random.default_rng(0).normal(size=(COLUMNS, vision.model.latent_size))
     drawn = worldmodels.decode(vision, z.astype(np.float32))
@@ -106,7 +106,9 @@ def draw_evaluation(run) -> None:
         edges = np.arange(-100, 1000, 25)
         for who, colour in (("random", "#9aa1ab"), ("agent", INK)):
             returns = run.evaluation.read(f"{who}/returns")
-            axes.hist(returns, edges, color=colour, label=f"{who}: {returns.mean():.0f}")
+            axes.hist(
+                returns, edges, color=colour, label=f"{who}: {returns.mean():.0f}"
+            )
         axes.legend(frameon=False)
         axes.set_title("returns on the test tracks", loc="left", fontsize=9)
         axes.spines["top"].set_visible(False)
