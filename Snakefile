@@ -7,10 +7,10 @@
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
     snakemake pretrained                          the last round's agent in one store
-    snakemake ablations                           what each part of the system is worth,
-        or one alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
+    snakemake ablations                           what each part of the system is worth;
+        one ablation alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
     snakemake temperatures                        a controller for each of `temperatures`,
-        in the dream that it learnt in and in the game
+        scored in the dream that it learnt in and in the game
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -23,23 +23,44 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# A stage takes the place of its shell. A shell would end at once when a cluster stops its
-# job, and the stage would be killed before it has saved what it learnt.
+# `exec` puts the stage in the place of its shell. When a cluster stops a job, a shell
+# would end at once, and the stage would be killed before it saves its checkpoint.
 shell.prefix("set -euo pipefail; exec ")
+
+
+##### configuration, and what all rules share #####
 
 
 include: "rules/common.smk"
 include: "rules/jobs.smk"
+
+
+##### the stages of a round, in order #####
+
+
 include: "rules/rollouts.smk"
 include: "rules/vision.smk"
 include: "rules/memory.smk"
 include: "rules/controller.smk"
 include: "rules/evaluation.smk"
+
+
+##### what is made of all rounds, and comparisons #####
+
+
 include: "rules/report.smk"
 include: "rules/pretrained.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+
+
+##### refusal of results that other settings made #####
+
+
 include: "rules/stale.smk"
+
+
+##### targets #####
 
 
 rule all:
@@ -52,44 +73,47 @@ rule all:
 rule rollouts:
     """The episodes of all rounds."""
     input:
-        [shards(SHARD, EXPERIMENT, round) for round in ROUNDS],
+        [paths.rollouts(MAIN, round) for round in ROUNDS],
 
 
 rule vision:
     """V of all rounds."""
     input:
-        expand(VISION, run=EXPERIMENT, round=ROUNDS),
+        [paths.vision(MAIN, round) for round in ROUNDS],
 
 
 rule latents:
     """The latents of all rounds."""
     input:
-        [all_latents(EXPERIMENT, round) for round in ROUNDS],
+        [paths.memory_data(MAIN, round) for round in ROUNDS],
 
 
 rule memory:
     """M of all rounds."""
     input:
-        expand(MEMORY, run=EXPERIMENT, round=ROUNDS),
+        [paths.memory(MAIN, round) for round in ROUNDS],
 
 
 rule controller:
     """C of all rounds: every block of generations."""
     input:
-        [blocks(EXPERIMENT, round) for round in ROUNDS],
+        [paths.blocks(MAIN, round) for round in ROUNDS],
 
 
 rule evaluation:
     """The score of all rounds' agents on unseen tracks."""
     input:
-        expand(EVALUATION, run=EXPERIMENT, round=ROUNDS),
+        [paths.evaluation(MAIN, round) for round in ROUNDS],
+
+
+##### at the end #####
 
 
 onsuccess:
     for job in workflow.dag.jobs:
-        # With --touch there may be none.
+        # With --touch the summary may be missing.
         if job.output.get("summary") and Path(job.output.summary).exists():
             print(Path(job.output.summary).read_text(), flush=True)
-    # Not when a store is published: Snakemake may yet delete that.
-    for checkpoint in spent_checkpoints(workflow.dag.jobs):
+    # Not at once when a store is published: Snakemake may yet delete the store.
+    for checkpoint in get_spent_checkpoints(workflow.dag.jobs):
         checkpoint.unlink(missing_ok=True)

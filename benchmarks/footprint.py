@@ -90,7 +90,11 @@ def main() -> None:
 def measure(folder: Path) -> list[tuple[str, float, float]]:
     """Return (stage, peak memory in GB, disk in GB) of each stage."""
     real, eyes = folder / "real.zarr", folder / "vision.zarr"
-    drive = [f"--episodes-per-shard={_REAL}", f"--steps={_STEPS}", "--slots=8"]
+    drive = [
+        f"--set=rollouts.episodes_per_shard={_REAL}",
+        f"--set=rollouts.steps={_STEPS}",
+        "--set=environment.slots=8",
+    ]
     peak = measured("rollouts", *drive, "--out", real)
     shards = multiply(real, folder)
     disk = sum(open_artifact(shard).size() for shard in shards) / 1e9
@@ -98,7 +102,11 @@ def measure(folder: Path) -> list[tuple[str, float, float]]:
     rows.append(("rollouts (1000, on disk)", 0.0, disk))
     files = ["--rollouts", real, "--checkpoint", folder / "v.ckpt", "--out", eyes]
     rows.append(
-        ("vision, on 8 episodes", measured("vision", "--epochs=1", *files), size(eyes))
+        (
+            "vision, on 8 episodes",
+            measured("vision", "--set=vision.epochs=1", *files),
+            size(eyes),
+        )
     )
     files = ["--rollouts", *shards, "--checkpoint", folder / "w.ckpt"]
     peak = measured("vision", *files, "--out", folder / "unfinished", limit=_LIMIT)
@@ -114,7 +122,7 @@ def measure(folder: Path) -> list[tuple[str, float, float]]:
     rows.append(
         (
             "memory, 2 epochs",
-            measured("memory", "--epochs=2", *files),
+            measured("memory", "--set=memory.epochs=2", *files),
             size(out),
         )
     )

@@ -52,7 +52,7 @@ DEATH_WEIGHT = 10.0
 
 
 def random_batch(case: Case) -> dict[str, np.ndarray]:
-    """Return rows of episodes of 200 steps, as `objective.loss` takes them."""
+    """Return rows of episodes of 200 steps, as `memory_loss.loss` takes them."""
     rng = np.random.default_rng(0)
     shape, latents = (case.sequences, case.steps), case.model.latent_size
     ends = np.broadcast_to(np.arange(1, case.steps + 1) % 200 == 0, shape)

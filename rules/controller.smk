@@ -1,39 +1,40 @@
-"""Controller: C, evolved by CMA-ES in blocks of generations, each from the one before."""
+"""Controller: C, evolved in blocks of generations, each from the block before."""
 
 
 rule evolve_block:
     input:
-        vision=used("vision", VISION),
-        memory=used("memory", MEMORY),
-        latents=dream_starts,
-        previous=previous_block,
-        start=start_blocks,
+        vision=get_vision,
+        memory=get_memory,
+        latents=get_dream_starts,
+        previous=get_previous_block,
+        start=get_controller_start,
     output:
-        directory(BLOCK),
+        directory(paths.BLOCK),
     log:
-        f"{LOGS}/controller-{{block}}.log",
+        f"{paths.LOGS}/controller-{{block}}.log",
     benchmark:
-        f"{BENCHMARKS}/controller-{{block}}.tsv"
+        f"{paths.BENCHMARKS}/controller-{{block}}.tsv"
     conda:
         CONDA
-    threads: learning_cores
+    threads: get_cores("controller")
     resources:
-        mem_mb=memory_of("controller"),
-        runtime=minutes_of("controller"),
+        mem_mb=get_megabytes("controller"),
+        runtime=get_minutes("controller"),
         gpu=0,
     params:
-        given=options("latents", "previous", "start"),
-        # One for all blocks: the last of a block stays until the next has used its store.
-        # With "input" Snakemake does not compare it with where earlier versions of the
-        # workflow had one a block; it would make their blocks anew.
+        given=get_options("latents", "previous", "start"),
+        # All blocks share one checkpoint, which stays until the next block has used the
+        # store of this one. Earlier versions of the workflow had one a block, `before`.
+        # Snakemake does not compare a param that takes `input`; else it would make the
+        # blocks of those versions again.
         checkpoint=lambda wildcards, input: (
-            f"{CHECKPOINTS}/controller.ckpt".format(**wildcards)
+            f"{paths.CHECKPOINTS}/controller.ckpt".format(**wildcards)
         ),
-        before=f"{CHECKPOINTS}/controller-{{block}}.ckpt",
-        flags=stage_flags("controller"),
-        version=VERSIONS["controller"],
+        before=f"{paths.CHECKPOINTS}/controller-{{block}}.ckpt",
+        settings=get_settings("controller"),
+        version=get_version("controller"),
     shell:
         "worldmodels controller --round {wildcards.round} --block {wildcards.block}"
         " --workers {threads} --vision {input.vision:q} --memory {input.memory:q}"
         " {params.given} --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

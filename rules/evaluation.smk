@@ -3,28 +3,28 @@
 
 rule evaluate:
     input:
-        vision=used("vision", VISION),
-        memory=used("memory", MEMORY),
-        controller=lambda wildcards: blocks(wildcards.run, wildcards.round),
-        latents=dream_starts,
+        vision=get_vision,
+        memory=get_memory,
+        controller=get_blocks,
+        latents=get_dream_starts,
     output:
-        directory(EVALUATION),
+        directory(paths.EVALUATION),
     log:
-        f"{LOGS}/evaluation.log",
+        f"{paths.LOGS}/evaluation.log",
     benchmark:
-        f"{BENCHMARKS}/evaluation.tsv"
+        f"{paths.BENCHMARKS}/evaluation.tsv"
     conda:
         CONDA
-    threads: slots
+    threads: get_cores("evaluation")
     resources:
-        mem_mb=memory_of("evaluation"),
-        runtime=minutes_of("evaluation"),
+        mem_mb=get_megabytes("evaluation"),
+        runtime=get_minutes("evaluation"),
         gpu=0,
     params:
-        given=options("controller", "latents"),
-        flags=stage_flags("evaluation"),
-        version=VERSIONS["evaluation"],
+        given=get_options("controller", "latents"),
+        settings=get_settings("evaluation"),
+        version=get_version("evaluation"),
     shell:
         "worldmodels evaluation --round {wildcards.round} --workers {threads}"
         " --vision {input.vision:q} --memory {input.memory:q}"
-        " {params.given} --out {output:q} --log {log:q} {params.flags}"
+        " {params.given} --out {output:q} --log {log:q} --settings {params.settings:q}"

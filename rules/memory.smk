@@ -1,70 +1,67 @@
-"""Memory: V's latents of every frame, and M, trained on their sequences."""
+"""Memory: the latents of every frame, encoded by V, and M, trained on their sequences."""
 
 
 rule encode_shard:
     input:
-        vision=VISION,
-        rollouts=SHARD,
+        vision=paths.VISION,
+        rollouts=paths.ROLLOUTS,
     output:
-        directory(LATENTS),
+        directory(paths.LATENTS),
     log:
-        f"{LOGS}/latents-{{shard}}.log",
+        f"{paths.LOGS}/latents-{{shard}}.log",
     benchmark:
-        f"{BENCHMARKS}/latents-{{shard}}.tsv"
+        f"{paths.BENCHMARKS}/latents-{{shard}}.tsv"
     conda:
         CONDA
-    threads: 2
+    threads: get_cores("latents")
     resources:
-        mem_mb=memory_of("latents"),
-        runtime=minutes_of("latents"),
+        mem_mb=get_megabytes("latents"),
+        runtime=get_minutes("latents"),
         gpu=0,
     params:
-        flags=stage_flags("latents"),
-        version=VERSIONS["latents"],
+        settings=get_settings("latents"),
+        version=get_version("latents"),
     shell:
         "worldmodels latents --round {wildcards.round} --vision {input.vision:q}"
-        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q} {params.flags}"
+        " --rollouts {input.rollouts:q} --out {output:q} --log {log:q}"
+        " --settings {params.settings:q}"
 
 
 use rule encode_shard as encode_earlier_shard with:
     input:
-        vision=VISION,
-        rollouts=lambda wildcards: SHARD.format(
-            run=wildcards.run, round=wildcards.source, shard=wildcards.shard
-        ),
+        vision=paths.VISION,
+        rollouts=get_earlier_rollouts,
     output:
-        directory(EARLIER),
+        directory(paths.EARLIER_LATENTS),
     log:
-        f"{LOGS}/latents-round-{{source}}-{{shard}}.log",
+        f"{paths.LOGS}/latents-round-{{source}}-{{shard}}.log",
     benchmark:
-        f"{BENCHMARKS}/latents-round-{{source}}-{{shard}}.tsv"
+        f"{paths.BENCHMARKS}/latents-round-{{source}}-{{shard}}.tsv"
 
 
 rule train_memory:
     input:
-        latents=lambda wildcards: all_latents(
-            RUNS[wildcards.run].home("latents"), wildcards.round
-        ),
-        start=start("memory", MEMORY),
+        latents=get_memory_data,
+        start=get_memory_start,
     output:
-        directory(MEMORY),
+        directory(paths.MEMORY),
     log:
-        f"{LOGS}/memory.log",
+        f"{paths.LOGS}/memory.log",
     benchmark:
-        f"{BENCHMARKS}/memory.tsv"
+        f"{paths.BENCHMARKS}/memory.tsv"
     conda:
         CONDA
-    threads: 2
+    threads: get_cores("memory")
     resources:
-        mem_mb=memory_of("memory"),
-        runtime=minutes_of("memory"),
+        mem_mb=get_megabytes("memory"),
+        runtime=get_minutes("memory"),
         gpu=0,
     params:
-        given=options("latents", "start"),
-        checkpoint=f"{CHECKPOINTS}/memory.ckpt",
-        flags=stage_flags("memory"),
-        version=VERSIONS["memory"],
+        given=get_options("latents", "start"),
+        checkpoint=f"{paths.CHECKPOINTS}/memory.ckpt",
+        settings=get_settings("memory"),
+        version=get_version("memory"),
     shell:
         "worldmodels memory --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

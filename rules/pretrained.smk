@@ -1,15 +1,15 @@
-"""Pretrained: the agent of the last round in one small store, to be shipped."""
+"""Pretrained: the agent of the last round in one small store, for others to use."""
 
 
 rule pretrained:
-    """The agent of the last round, to drive without anything else: pretrained.zarr."""
+    """The agent of the last round in one store that needs no other: pretrained.zarr."""
     input:
-        vision=VISION.format(run=EXPERIMENT, round=ROUNDS[-1]),
-        memory=MEMORY.format(run=EXPERIMENT, round=ROUNDS[-1]),
-        controller=blocks(EXPERIMENT, ROUNDS[-1]),
-        latents=dream_latents(EXPERIMENT, ROUNDS[-1]),
+        vision=paths.vision(MAIN, LAST),
+        memory=paths.memory(MAIN, LAST),
+        controller=paths.blocks(MAIN, LAST),
+        latents=paths.dream_starts(MAIN, LAST),
     output:
-        directory(PRETRAINED),
+        directory(paths.PRETRAINED.format(run=EXPERIMENT)),
     log:
         f"{RESULTS}/logs/pretrained.log",
     benchmark:
@@ -21,8 +21,8 @@ rule pretrained:
         mem_mb=growing(2000, CONFIG.site.max_mem_mb),
         runtime=growing(10, CONFIG.site.max_minutes),
     params:
-        given=options("controller", "latents"),
-        version=VERSIONS["export"],
+        given=get_options("controller", "latents"),
+        version=get_version("export"),
     shell:
         "worldmodels export --vision {input.vision:q} --memory {input.memory:q}"
         " {params.given} --out {output:q} --log {log:q}"

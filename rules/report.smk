@@ -1,28 +1,28 @@
-"""Report: one page about every round, and its summary in a few lines."""
+"""Report: one page on all rounds, and its summary in a few lines."""
 
 
 rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
-        stores=artifacts(EXPERIMENT),
-        temperatures=SWEEP,
+        stores=paths.report_stores(MAIN),
+        temperatures=temperatures.evaluations(CONFIG),
     output:
-        page=REPORT,
-        summary=SUMMARY,
+        page=paths.REPORT.format(run=EXPERIMENT),
+        summary=paths.SUMMARY.format(run=EXPERIMENT),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
     conda:
         CONDA
-    threads: 2
+    threads: get_cores("report")
     resources:
-        mem_mb=memory_of("report"),
-        runtime=minutes_of("report"),
+        mem_mb=get_megabytes("report"),
+        runtime=get_minutes("report"),
     params:
-        stores=lambda wildcards, input: listed(input.stores),
-        given=options("temperatures"),
-        version=VERSIONS["report"],
+        stores=lambda wildcards, input: as_words(input.stores),
+        given=get_options("temperatures"),
+        version=get_version("report"),
     shell:
         "worldmodels report {params.stores} {params.given} --out {output.page:q}"
         " --log {log:q}"

@@ -1,31 +1,31 @@
-"""Rollouts: episodes driven at random (round 0) or by the controller of the round before.
+"""Rollouts: episodes driven at random (round 0) or by the agent of the round before.
 
-V and the latents alone read them, and with `rollouts.keep: false` they are deleted when
-those stand: everything after does without.
+Only V and the latents read them. With `rollouts.keep: false` they are deleted once V and
+the latents are made; no later stage needs them.
 """
 
 
 rule rollouts_shard:
     input:
-        unpack(driver),
+        unpack(get_driver),
     output:
-        kept(directory(SHARD)),
+        kept(directory(paths.ROLLOUTS)),
     log:
-        f"{LOGS}/rollouts-{{shard}}.log",
+        f"{paths.LOGS}/rollouts-{{shard}}.log",
     benchmark:
-        f"{BENCHMARKS}/rollouts-{{shard}}.tsv"
+        f"{paths.BENCHMARKS}/rollouts-{{shard}}.tsv"
     conda:
         CONDA
-    threads: driving_cores
+    threads: get_cores("rollouts")
     resources:
-        mem_mb=memory_of("rollouts"),
-        runtime=minutes_of("rollouts"),
+        mem_mb=get_megabytes("rollouts"),
+        runtime=get_minutes("rollouts"),
         gpu=0,
     params:
-        driver=options("vision", "memory", "controller"),
-        flags=stage_flags("rollouts"),
-        version=VERSIONS["rollouts"],
+        driver=get_options("vision", "memory", "controller"),
+        settings=get_settings("rollouts"),
+        version=get_version("rollouts"),
     shell:
         "worldmodels rollouts --round {wildcards.round} --shard {wildcards.shard}"
         " --workers {threads} {params.driver} --out {output:q} --log {log:q}"
-        " {params.flags}"
+        " --settings {params.settings:q}"

@@ -1,73 +1,69 @@
-"""Stale results: stores that Snakemake takes for what is asked for, and are not.
+"""Stale results: stores that Snakemake would keep, but that other settings made.
 
-Snakemake has no place between the plan and the first job where "Nothing to be done"
-passes too, so its planning is wrapped. That is private: pyproject.toml bounds Snakemake's
-version.
+They are refused after the plan is made and before the first job, even when the plan is
+"Nothing to be done". Snakemake has no hook there, so its planning is wrapped. That
+method of it is private: pyproject.toml bounds Snakemake's version.
 """
 
 from snakemake.settings.enums import RerunTrigger
 
 from worldmodels.experiment import stale_stores
-from worldmodels.experiment.flags import recorded, sections_of
+from worldmodels.experiment.stages import recorded, sections_of
 
+# The stage of each rule that makes a store.
 STAGE_OF = {
-    "rollouts_shard": "rollouts",
-    "train_vision": "vision",
-    "encode_shard": "latents",
-    "encode_earlier_shard": "latents",
-    "train_memory": "memory",
-    "evolve_block": "controller",
-    "evaluate": "evaluation",
-    "pretrained": "export",
+    name: stage for stage in (*OF_A_ROUND, "export") for name in STAGES[stage].rules
 }
 
 
-def asked(job):
-    """Return what the store of a job is to be."""
+def get_expected(job):
+    """Return what the store of a job must record to be current."""
     stage, places = STAGE_OF[job.rule.name], ("round", "shard", "block")
     config = {
         name: int(job.wildcards.get(name))
         for name in places
         if name in job.wildcards.keys()
     }
-    if stage != "export":
-        run, round = RUNS[job.wildcards.run].config.run, config["round"]
-        sections = sections_of(stage, run, settings(job.wildcards.run, round))
+    if stage in OF_A_ROUND:
+        run, round = get_place(job.wildcards)
+        sections = sections_of(stage, run.config.run, run.settings(round))
         config |= recorded(stage, round, *sections)
-    return stale_stores.Asked(
+    return stale_stores.Expected(
         path=str(job.output[0]),
         made_by=job.rule.name,
-        version=VERSIONS[stage],
+        version=get_version(stage),
         config=config,
         inputs=[str(path) for path in job.input],
     )
 
 
 def refuse_stale():
-    """End where a store that is to stay is not what is asked for.
+    """End with one sentence where a store that stays records other settings.
 
-    What is to be made again may be anything; but `--touch` makes nothing. Who asks for
-    `--rerun-triggers mtime` wants to keep what was made with other settings.
+    A store that is made again may record anything; `--touch` makes none again. With
+    `--rerun-triggers mtime` all stores pass: it asks to keep what other settings made.
     """
     if RerunTrigger.PARAMS not in workflow.rerun_triggers:
         return
     dag = workflow.dag
     stay = [job for job in dag.jobs if workflow.touch or not dag.needrun(job)]
     try:
-        stale_stores.refuse(asked(job) for job in stay if job.rule.name in STAGE_OF)
+        stale_stores.refuse(
+            get_expected(job) for job in stay if job.rule.name in STAGE_OF
+        )
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
-def planned(plan):
-    """Return `plan` with what must be known of its result before a job is run."""
+def check_after(build_dag):
+    """Return Snakemake's planning with a check for stale stores at its end."""
 
     def build():
-        plan()
+        build_dag()
         if workflow.is_main_process and workflow.executor_plugin:
             refuse_stale()
 
     return build
 
 
-workflow._build_dag = planned(workflow._build_dag)
+workflow._build_dag = check_after(workflow._build_dag)

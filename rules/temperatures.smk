@@ -1,14 +1,14 @@
-"""Temperatures: a controller for each learns in the dream and is scored there and awake.
+"""Temperatures: one C for each, which learns in the dream and is scored there and awake.
 
-V, M and the latents are the experiment's own, of its last round; so is the controller
-that learns in the very same way (see `used` in common.smk).
+V, M and the latents are those of the experiment's last round. So is the C of a
+temperature, if the last round's C learns in that very way.
 """
 
 
 rule temperatures:
     """What the controller of each temperature scores: temperatures/table.txt."""
     input:
-        swept,
+        get_temperature_scores,
     output:
         summary=f"{RESULTS}/temperatures/table.txt",
         data=f"{RESULTS}/temperatures/table.json",
@@ -23,7 +23,7 @@ rule temperatures:
         mem_mb=growing(1000, CONFIG.site.max_mem_mb),
         runtime=growing(10, CONFIG.site.max_minutes),
     params:
-        stores=lambda wildcards, input: listed(input),
-        version=VERSIONS["temperatures"],
+        stores=lambda wildcards, input: as_words(input),
+        version=get_version("temperatures"),
     shell:
         "worldmodels temperatures {params.stores} --out {output.summary:q} --log {log:q}"

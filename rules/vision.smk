@@ -3,27 +3,27 @@
 
 rule train_vision:
     input:
-        rollouts=all_rollouts,
-        start=start("vision", VISION),
+        rollouts=get_vision_data,
+        start=get_vision_start,
     output:
-        directory(VISION),
+        directory(paths.VISION),
     log:
-        f"{LOGS}/vision.log",
+        f"{paths.LOGS}/vision.log",
     benchmark:
-        f"{BENCHMARKS}/vision.tsv"
+        f"{paths.BENCHMARKS}/vision.tsv"
     conda:
         CONDA
-    threads: 2
+    threads: get_cores("vision")
     resources:
-        mem_mb=memory_of("vision"),
-        runtime=minutes_of("vision"),
+        mem_mb=get_megabytes("vision"),
+        runtime=get_minutes("vision"),
         gpu=0,
     params:
-        given=options("rollouts", "start"),
-        checkpoint=f"{CHECKPOINTS}/vision.ckpt",
-        flags=stage_flags("vision"),
-        version=VERSIONS["vision"],
+        given=get_options("rollouts", "start"),
+        checkpoint=f"{paths.CHECKPOINTS}/vision.ckpt",
+        settings=get_settings("vision"),
+        version=get_version("vision"),
     shell:
         "worldmodels vision --round {wildcards.round} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q}"
-        " --log {log:q} {params.flags}"
+        " --log {log:q} --settings {params.settings:q}"

@@ -1,12 +1,14 @@
 """The packages stand on floors: no import goes upwards, and none in a circle."""
 
 import ast
-from collections.abc import Iterator
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from support.commands import REPOSITORY
+from support.sources import imports, modules
 
 # From the ground up; packages of one floor may use each other, if in no circle.
 FLOORS = (
@@ -23,28 +25,8 @@ FLOORS = (
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 
 
-def modules(root: Path) -> dict[str, Path]:
-    """Return the files of a package by their modules' names."""
-    found = {}
-    for path in root.rglob("*.py"):
-        parts = path.relative_to(root.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports(path: Path, known: dict[str, Path], outside=False) -> Iterator[str]:
-    """Yield the modules of `known` that a file imports.
-
-    Args:
-        outside: whether to leave out those within functions.
-    """
-    tree = ast.parse(path.read_text())
-    for node in tree.body if outside else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module in known:
-            inside = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from {name if name in known else node.module for name in inside}
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def package_of(module: str) -> str:
@@ -58,7 +40,7 @@ def upwards(root: Path) -> list[str]:
     return [
         f"{module} imports {imported}"
         for module, path in known.items()
-        for imported in imports(path, known)
+        for imported in imports(parsed(path), known)
         if FLOOR.get(package_of(imported), 0) > FLOOR.get(package_of(module), 99)
     ]
 
@@ -77,7 +59,7 @@ def packages(root: Path) -> dict[str, set[str]]:
     known, edges = modules(root), {}
     for module, path in known.items():
         own = package_of(module)
-        found = {package_of(name) for name in imports(path, known)}
+        found = {package_of(name) for name in imports(parsed(path), known)}
         edges.setdefault(own, set()).update(found - {own, ""})
     return edges
 
@@ -100,10 +82,16 @@ def test_packages_import_each_other_in_no_circle():
 def test_modules_import_each_other_in_no_circle():
     known = modules(ROOT)
     edges = {
-        module: set(imports(path, known, outside=True)) - {module}
+        module: set(imports(parsed(path), known, outside=True)) - {module}
         for module, path in known.items()
     }
     assert not circle(edges)
+
+
+def test_no_jax_where_only_what_was_asked_for_is_read():
+    names = [n for n in modules(ROOT) if n.startswith("worldmodels.experiment")]
+    code = f"import sys, {', '.join(names)}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("inside", ["", "def late():\n    "])

@@ -14,14 +14,18 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from worldmodels.commands import FILES, SHIPPED, TOOLS, parser
+from worldmodels.arguments import FILES, SHIPPED
+from worldmodels.commands import TOOLS, parser
 from worldmodels.experiment.checkout import PACKAGE
-from worldmodels.experiment.flags import STAGE_SECTIONS, check_together, from_flags
+from worldmodels.experiment.settings import Environment, Run
+from worldmodels.experiment.stage_settings import from_words
 from worldmodels.runtime import streams
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.logs import record
 from worldmodels.runtime.printable import printable
 
+# The arguments of a stage's `run` that its sections are; its own is `settings`.
+_ARGUMENTS = {Run: "shared", Environment: "environment"}
 _ANYWHERE = 64  # workers, on however few cores
 
 
@@ -115,19 +119,14 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     if stage not in FILES:
         return {name: value for name, value in options.items() if name != "command"}
     names = [name.replace("-", "_") for name in (*FILES[stage], "out", "log", "round")]
-    sections = {
-        {"Run": "shared", "Environment": "environment"}.get(
-            kind.__name__, "settings"
-        ): from_flags(kind, stage, parsed)
-        for kind in STAGE_SECTIONS[stage]
-    }
-    check_together(stage, *sections.values())
     given = {name: options[name] for name in names}
+    sections = from_words(stage, given["round"], options["settings"], options["set"])
     from worldmodels.stages import capacity  # heavy: it opens stores
 
-    capacity.check(stage, list(sections.values()), given)
-    _prepare(sections["shared"].dtype, options)
-    return given | sections
+    capacity.check(stage, sections, given)
+    named = {_ARGUMENTS.get(type(s), "settings"): s for s in sections}
+    _prepare(named["shared"].dtype, options)
+    return given | named
 
 
 def _prepare(dtype: str, options: dict[str, Any]) -> None:

@@ -1,16 +1,30 @@
 """The arguments of every command: the stages', which the rules give, and the tools'."""
 
 import argparse
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import worldmodels
+from worldmodels.arguments import (
+    FILES,
+    FOUND,
+    MANY,
+    ONE,
+    PRETRAINED,
+    SEED,
+    SEVERAL,
+    SHIPPED,
+    STEPS,
+    WORKERS,
+    numbers,
+)
 from worldmodels.experiment.checkout import PACKAGE
-from worldmodels.experiment.flags import add_flags
 from worldmodels.experiment.settings import Controller
-from worldmodels.parsing import Parser, at_least_0, whole_number
-from worldmodels.runtime.path_lists import NamedPaths, Paths
-from worldmodels.runtime.randomness import MAX_EPISODE_SEED, MAX_EPISODES, MAX_ROUNDS
+from worldmodels.experiment.stage_settings import listed
+from worldmodels.experiment.stages import STAGES
+from worldmodels.parsing import Parser, at_least_0
+from worldmodels.runtime.path_lists import NamedPaths
+from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -21,112 +35,10 @@ where it was when the same command is given again. In a list of stores @FILE sta
 the paths in a file, one a line.
 """
 
-_COMMANDS = {
-    "rollouts": "drive one shard of episodes, at random or with a controller",
-    "vision": "train V, the variational autoencoder, on rollouts",
-    "latents": "encode one rollout store with V",
-    "memory": "train M, the mixture-density recurrent network, on latents",
-    "controller": "evolve C, the controller, for one block of generations",
-    "evaluation": "score the selected controller on unseen tracks",
-    "report": "make one HTML file of what all the given stores hold",
-    "ablations": "compare the evaluations of ablations, over several trainings each",
-    "temperatures": "compare the evaluations of controllers of several temperatures",
-    "inspect": "print what a store holds and where it came from",
-    "export": "put one round's agent into a single small store, to be shipped",
-    "drive": "film a trained agent on a track",
-    "dream": "film what M dreams, under any actions and at any temperature",
-    "evaluate": "score a pretrained agent on unseen tracks",
-}
+_SETTINGS = """\
+Those that change its result, with their defaults; give others with --set.
 
-# Whose modules are in `tools`, those of the others in `stages`.
-TOOLS = ("inspect", "drive", "dream", "evaluate")
-
-_ONE = {"type": Path}
-# A list of stores, or @FILE with a path a line.
-_SEVERAL = {"nargs": "+", "action": Paths}
-_MANY = {"default": [], **_SEVERAL}
-
-
-def _from(least: int, most: int) -> dict[str, Any]:
-    return {"type": whole_number(least, most), "metavar": "N"}
-
-
-_PLACE = _from(0, MAX_EPISODES - 1)  # of a store in its round, each has some episodes
-_STEPS = {"help": "at most (default: whole)", **_from(1, 2**31 - 1)}
-_SEED = {"default": 0, **_from(0, MAX_EPISODE_SEED)}
-_WORKERS = {
-    "help": "cores, or environment processes, that drive (default: one a core)",
-    **_from(1, 4096),
-}
-_FOUND = {"help": "default: found in the rounds of the experiment", **_ONE}
-_CHECKPOINT = {
-    "help": "file to go on from after a kill; to be deleted once the store is there",
-    "required": True,
-    **_ONE,
-}
-_PAUSE = {
-    "help": "seconds between checkpoints (default: %(default)s)",
-    "type": at_least_0,
-    "metavar": "X",
-    "default": 30.0,
-}
-_LATENTS = {
-    "help": "latents stores, at whose first frames dreams begin (for C in a dream)",
-    **_MANY,
-}
-# Beside the package, where a checkout has it.
-SHIPPED = PACKAGE.parent / "pretrained/carracing.zarr"
-PRETRAINED = {
-    "help": "an agent store (without PATH: pretrained/carracing.zarr of the checkout)",
-    "nargs": "?",
-    "const": SHIPPED,
-    "metavar": "PATH",
-    **_ONE,
-}
-
-# What each command reads and writes, beside its settings.
-FILES: dict[str, dict[str, dict[str, Any]]] = {
-    "rollouts": {
-        "shard": {"help": "number of this store in its round", "default": 0, **_PLACE},
-        "vision": {"help": "V of the round before (from round 1 on)", **_ONE},
-        "memory": {"help": "M of the round before (from round 1 on)", **_ONE},
-        "controller": {"help": "blocks of the round before (from round 1)", **_MANY},
-        "workers": _WORKERS,
-    },
-    "vision": {
-        "rollouts": {"help": "rollout stores", **_MANY, "required": True},
-        "start": {"help": "vision store whose weights to start from", **_ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
-    },
-    "latents": {
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "rollouts": {"help": "rollout store", **_ONE, "required": True},
-    },
-    "memory": {
-        "latents": {"help": "latents stores", **_MANY, "required": True},
-        "start": {"help": "memory store whose weights to start from", **_ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
-    },
-    "controller": {
-        "block": {"help": "number of this block", "default": 0, **_PLACE},
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "memory": {"help": "memory store", **_ONE, "required": True},
-        "latents": _LATENTS,
-        "previous": {"help": "the block before (from block 1 on)", **_ONE},
-        "start": {"help": "blocks whose best mean to start from (block 0)", **_MANY},
-        "workers": _WORKERS,
-        "checkpoint": _CHECKPOINT,
-    },
-    "evaluation": {
-        "vision": {"help": "vision store", **_ONE, "required": True},
-        "memory": {"help": "memory store", **_ONE, "required": True},
-        "controller": {"help": "all blocks", **_MANY, "required": True},
-        "latents": _LATENTS,
-        "workers": _WORKERS,
-    },
-}
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,15 +52,19 @@ def parser() -> argparse.ArgumentParser:
         version=f"worldmodels {worldmodels.__version__} from {PACKAGE}",
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in _COMMANDS.items():
+    summaries = {name: stage.summary for name, stage in STAGES.items()}
+    summaries |= {name: tool.summary for name, tool in TOOLS.items()}
+    for name, summary in summaries.items():
         command = commands.add_parser(
             name, help=summary, description=_sentence(summary)
         )
         files = command.add_argument_group("Files")
         if name in FILES:
             _add_stage(command, files, name)
+        elif name in TOOLS:
+            TOOLS[name].add(files)
         else:
-            _OTHERS[name](files)
+            _OTHER_STAGES[name](files)
     return whole
 
 
@@ -159,24 +75,35 @@ def _sentence(text: str) -> str:
 def _add_stage(command, files, stage: str) -> None:
     for name, options in FILES[stage].items():
         files.add_argument(f"--{name}", **options)
-    files.add_argument("--out", help="the store to make", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--out", help="the store to make", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
     files.add_argument(
-        "--round", help="number of the round", default=0, **_from(0, MAX_ROUNDS - 1)
+        "--round", help="number of the round", default=0, **numbers(0, MAX_ROUNDS - 1)
     )
-    add_flags(command, stage)
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    given = command.add_argument_group("Settings", _SETTINGS + listed(stage))
+    given.add_argument(
+        "--set",
+        help="a setting and its value, in YAML; give this once for each",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+    )
+    given.add_argument(
+        "--settings", help="all at once, as rules pass them", metavar="JSON"
+    )
 
 
 def _add_report(files) -> None:
-    files.add_argument("stores", help="stores of any kind and round", **_SEVERAL)
+    files.add_argument("stores", help="stores of any kind and round", **SEVERAL)
     files.add_argument(
         "--temperatures",
         help="evaluations of controllers that learnt in the last round's dream, one a "
         "temperature",
-        **_MANY,
+        **MANY,
     )
-    files.add_argument("--out", help="index.html to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--out", help="index.html to write", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
 
 
 def _add_ablations(files) -> None:
@@ -189,34 +116,34 @@ def _add_ablations(files) -> None:
         required=True,
         metavar=("NAME", "STORE"),
     )
-    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--out", help="table.txt to write", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
 
 
 def _add_temperatures(files) -> None:
     files.add_argument(
         "stores",
         help="evaluations of controllers that learnt in the dream, one a temperature",
-        **_SEVERAL,
+        **SEVERAL,
     )
-    files.add_argument("--out", help="table.txt to write", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--out", help="table.txt to write", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
 
 
 def _add_inspect(files) -> None:
-    files.add_argument("store", help="a store of any kind", **_ONE)
-    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **_ONE)
+    files.add_argument("store", help="a store of any kind", **ONE)
+    files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **ONE)
 
 
 def _add_agent(files, required: bool) -> None:
     files.add_argument(
         "--controller",
         help="controller stores, or a folder of them; the best tested mean of all",
-        **_MANY,
+        **MANY,
         required=required,
     )
-    files.add_argument("--vision", **_FOUND)
-    files.add_argument("--memory", **_FOUND)
+    files.add_argument("--vision", **FOUND)
+    files.add_argument("--memory", **FOUND)
 
 
 def _add_export(files) -> None:
@@ -225,33 +152,33 @@ def _add_export(files) -> None:
         "--latents",
         help="of C that learnt in the dream: all that M learnt from (default: found in "
         "the rounds of its run)",
-        **_MANY,
+        **MANY,
     )
-    files.add_argument("--out", help="the store to make", required=True, **_ONE)
-    files.add_argument("--log", help="file to append progress to", **_ONE)
+    files.add_argument("--out", help="the store to make", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
 
 
 def _add_drive(files) -> None:
     _add_agent(files, required=False)
     files.add_argument("--pretrained", **PRETRAINED)
-    files.add_argument("--seed", help="of the track", **_SEED)
-    files.add_argument("--steps", **_STEPS)
-    files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **_ONE)
+    files.add_argument("--seed", help="of the track", **SEED)
+    files.add_argument("--steps", **STEPS)
+    files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **ONE)
 
 
 def _add_dream(files) -> None:
-    files.add_argument("--memory", help="memory store", required=True, **_ONE)
-    files.add_argument("--vision", **_FOUND)
+    files.add_argument("--memory", help="memory store", required=True, **ONE)
+    files.add_argument("--vision", **FOUND)
     files.add_argument(
         "--latents",
         help="all that M learnt from (default: found in the rounds of its run)",
-        **_MANY,
+        **MANY,
     )
     files.add_argument(
         "--controller",
         help="controller stores, or a folder of them, whose best tested mean acts "
         "(default: random actions, held for a few steps each)",
-        **_MANY,
+        **MANY,
     )
     files.add_argument(
         "--actions",
@@ -264,11 +191,11 @@ def _add_dream(files) -> None:
         help="of the dream; 1: as uncertain as M is (default: %(default)s)",
         type=at_least_0,
         metavar="X",
-        default=Controller.temperature,
+        default=Controller().temperature,
     )
-    files.add_argument("--seed", help="of the dream", **_SEED)
-    files.add_argument("--steps", **_STEPS)
-    files.add_argument("--out", help="dream.mp4 or dream.gif", required=True, **_ONE)
+    files.add_argument("--seed", help="of the dream", **SEED)
+    files.add_argument("--steps", **STEPS)
+    files.add_argument("--out", help="dream.mp4 or dream.gif", required=True, **ONE)
 
 
 def _add_evaluate(files) -> None:
@@ -277,7 +204,7 @@ def _add_evaluate(files) -> None:
         "--episodes",
         help="unseen tracks (default: %(default)s)",
         default=100,
-        **_from(2, MAX_EPISODES),
+        **numbers(2, MAX_EPISODES),
     )
     files.add_argument(
         "--backend",
@@ -286,17 +213,37 @@ def _add_evaluate(files) -> None:
         choices=("gymnasium", "simulator", "dream", "all"),
         default="all",
     )
-    files.add_argument("--workers", **_WORKERS)
-    files.add_argument("--out", help="evaluation store to make", **_ONE)
+    files.add_argument("--workers", **WORKERS)
+    files.add_argument("--out", help="evaluation store to make", **ONE)
 
 
-_OTHERS = {
+def _add_settings(files) -> None:
+    files.add_argument(
+        "--schema", help="print its JSON schema instead", action="store_true"
+    )
+
+
+class Tool(NamedTuple):
+    """A command that a person runs; its module is in `tools`."""
+
+    summary: str
+    add: Callable[[Any], None]  # adds its arguments
+
+
+TOOLS = {
+    "inspect": Tool("print what a store holds and where it came from", _add_inspect),
+    "drive": Tool("film a trained agent on a track", _add_drive),
+    "dream": Tool(
+        "film what M dreams, under any actions and at any temperature", _add_dream
+    ),
+    "evaluate": Tool("score a pretrained agent on unseen tracks", _add_evaluate),
+    "settings": Tool("print config.yaml: every setting, its default", _add_settings),
+}
+
+# Of the stages that have no settings.
+_OTHER_STAGES = {
     "report": _add_report,
     "ablations": _add_ablations,
     "temperatures": _add_temperatures,
-    "inspect": _add_inspect,
     "export": _add_export,
-    "drive": _add_drive,
-    "dream": _add_dream,
-    "evaluate": _add_evaluate,
 }

@@ -1,21 +1,16 @@
 """The minutes that stages are allowed, against those that were measured."""
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from support.commands import REPOSITORY
+from support.presets import PAPER
 
 from worldmodels.experiment import durations
 from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
-from worldmodels.experiment.settings import Round
 
-PAPER = Round()
 DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]
-GYMNASIUM = replace(
-    PAPER, environment=replace(PAPER.environment, backend="gymnasium", slots=64)
-)
+GYMNASIUM = PAPER.changed(environment={"backend": "gymnasium", "slots": 64})
 EVERYTHING, SHARD = Data(10_000, 1000, 1000), Data(250, 1000, 1000)
 SMALL = Data(64, 300, 300)
 
@@ -49,7 +44,7 @@ def test_more_cores_take_less_and_larger_networks_more():
         return durations.seconds("controller", settings, EVERYTHING, cores)
 
     assert minutes(cores=16) == pytest.approx(minutes() / 8)
-    narrow = replace(PAPER, vision=replace(PAPER.vision, channels=(8, 16, 32, 64)))
+    narrow = PAPER.changed(vision={"channels": (8, 16, 32, 64)})
     assert minutes(narrow) < minutes() / 2
-    dream = replace(PAPER.controller, train_in="dream")
-    assert minutes(replace(PAPER, controller=dream)) < minutes() / 10
+    dream = PAPER.changed(controller={"train_in": "dream"})
+    assert minutes(dream) < minutes() / 10

@@ -1,11 +1,10 @@
 """The memory that stages need, against what was measured and what machines have."""
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from snakemake.utils import update_config
 from support.commands import REPOSITORY
+from support.presets import PAPER
 
 from worldmodels.environments import frames
 from worldmodels.experiment import needs, sizes
@@ -15,17 +14,15 @@ from worldmodels.experiment.settings import Round, Run
 from worldmodels.rollout import in_dream, in_simulator
 from worldmodels.stages import latents, memory, vision
 
-PAPER = Round()
 DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]
-PLAYED = replace(
-    PAPER,
-    environment=replace(PAPER.environment, backend="gymnasium", slots=8),
-    rollouts=replace(PAPER.rollouts, episodes_per_shard=8),
+PLAYED = PAPER.changed(
+    environment={"backend": "gymnasium", "slots": 8},
+    rollouts={"episodes_per_shard": 8},
 )
 
 
 def changed(section: str, settings: Round = PAPER, **values) -> Round:
-    return replace(settings, **{section: replace(getattr(settings, section), **values)})
+    return settings.changed(**{section: values})
 
 
 DREAMER = changed(
@@ -134,7 +131,7 @@ def test_every_stage_of_a_preset_fits(preset, cores, gb):
             need = needs.memory(stage, config.run, settings, data, cores)
             assert needs.total(need) < gb * 1e9, (number, stage, need)
         own = settings.rollouts
-        shard = replace(own, episodes=own.episodes_per_shard)
+        shard = own.changed(episodes=own.episodes_per_shard)
         data = needs.planned({number: shard}, settings.environment.environment)
         for stage in ("rollouts", "latents"):
             need = needs.memory(stage, config.run, settings, data, cores)
@@ -210,7 +207,7 @@ def test_latents_need_no_more_on_more_cores():
 
 
 def test_the_data_of_several_rounds_is_counted_together():
-    first, later = (replace(PAPER.rollouts, episodes=n, steps=n) for n in (100, 300))
+    first, later = (PAPER.rollouts.changed(episodes=n, steps=n) for n in (100, 300))
     assert needs.planned({0: first, 1: later}, "carracing") == Data(400, 300, 250)
-    longer = replace(first, steps=2100)
+    longer = first.changed(steps=2100)
     assert needs.planned({0: longer}, "takecover").mean < 2100

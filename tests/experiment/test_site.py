@@ -1,15 +1,14 @@
 """What jobs ask for within a site's limits, and what cannot end within them."""
 
-from dataclasses import replace
-
 import pytest
+from support.presets import PAPER
 
 from worldmodels.experiment import site
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.settings import Round, Site
 from worldmodels.runtime.errors import UserError
 
-PAPER, WHOLE = Round(), Data(250, 1000, 1000)
+WHOLE = Data(250, 1000, 1000)
 NEED = {"": 1e9, "memory.window": 2e9}
 
 
@@ -44,10 +43,8 @@ def test_memory_above_the_most_is_refused():
 
 @pytest.mark.parametrize("stage", ["rollouts", "latents", "evaluation"])
 def test_what_begins_anew_each_time_is_not_cut_off_knowingly(stage):
-    large = replace(
-        PAPER,
-        rollouts=replace(PAPER.rollouts, episodes_per_shard=10**6),
-        evaluation=replace(PAPER.evaluation, episodes=10**6),
+    large = PAPER.changed(
+        rollouts={"episodes_per_shard": 10**5}, evaluation={"episodes": 10**5}
     )
     data = Data(10**6, 1000, 1000)
     sentence = refusal(stage, data, Site(max_minutes=60), large)

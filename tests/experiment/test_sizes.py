@@ -1,26 +1,24 @@
 """Counted sizes against the networks' own parameters."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import pytest
+from support.presets import PAPER
 
 from worldmodels.environments.games import game_of
 from worldmodels.experiment import sizes
-from worldmodels.experiment.settings import Round
 from worldmodels.models import memory, vision
 from worldmodels.models.controller import Controller
 
-PAPER = Round()
-TAKECOVER = replace(
-    PAPER,
-    environment=replace(PAPER.environment, environment="takecover"),
-    vision=replace(
-        PAPER.vision, latent_size=7, channels=(3, 5, 6, 9), decoder_channels=(8, 4, 2)
-    ),
-    memory=replace(PAPER.memory, hidden_size=12, mixtures=3, death_head=True),
-    controller=replace(PAPER.controller, inputs="z_c_h", hidden_size=4, bias=False),
+TAKECOVER = PAPER.changed(
+    environment={"name": "takecover"},
+    vision={
+        "latent_size": 7,
+        "channels": (3, 5, 6, 9),
+        "decoder_channels": (8, 4, 2),
+    },
+    memory={"hidden_size": 12, "mixtures": 3, "death_head": True},
+    controller={"inputs": "z_c_h", "hidden_size": 4, "bias": False},
 )
 
 
@@ -53,7 +51,7 @@ def test_parameters_are_those_of_the_networks(settings):
     evolved = Controller(
         latent_size=settings.vision.latent_size,
         memory_size=settings.memory.hidden_size,
-        game=game_of(settings.environment.environment),
+        game=game_of(settings.environment.name),
         inputs=settings.controller.inputs,
         hidden_size=settings.controller.hidden_size,
         bias=settings.controller.bias,
@@ -71,10 +69,7 @@ def test_the_papers_are_known():
 
 def test_multiplies_of_the_first_layer_by_hand():
     """31 x 31 places, patches of 4 x 4 x 3, as many channels as there are."""
-    narrow, wide = (
-        replace(PAPER, vision=replace(PAPER.vision, channels=(n, 1, 1, 1)))
-        for n in (1, 2)
-    )
+    narrow, wide = (PAPER.changed(vision={"channels": (n, 1, 1, 1)}) for n in (1, 2))
     grown = sizes.encoder(wide).multiplies - sizes.encoder(narrow).multiplies
     # Each channel is also read by the second layer: 14 x 14 places, 4 x 4 patches.
     assert grown == 31 * 31 * 48 + 14 * 14 * 16

@@ -1,4 +1,4 @@
-"""What stores record is compared with what is asked for; only descriptions are read."""
+"""What stores record is compared with what is expected; only descriptions are read."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import pytest
 from support import small_store
 
 from worldmodels.experiment import stale_stores
-from worldmodels.experiment.stale_stores import Asked
+from worldmodels.experiment.stale_stores import Expected
 from worldmodels.runtime.errors import UserError
 
 CONFIG = {"seed": 0, "channels": [4, 4, 8, 8], "round": 0}
@@ -34,14 +34,14 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def asked(made, tmp_path) -> Asked:
-    """What v is: just what is asked for."""
+def asked(made, tmp_path) -> Expected:
+    """What is expected of v, as it is."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     inputs = [str(tmp_path / f"{n}.zarr") for n in range(2)]
-    return Asked(str(tmp_path / "v.zarr"), "train_vision", 3, CONFIG, inputs)
+    return Expected(str(tmp_path / "v.zarr"), "train_vision", 3, CONFIG, inputs)
 
 
-def refusal(*asked: Asked) -> str:
+def refusal(*asked: Expected) -> str:
     with pytest.raises(UserError) as refused:
         stale_stores.refuse(asked)
     sentence = str(refused.value)
@@ -67,7 +67,7 @@ def test_what_is_asked_for_passes(asked):
 def test_what_differs_is_named_and_what_to_do(asked, change, why):
     sentence = refusal(dataclasses.replace(asked, **change))
     assert f"({why})" in sentence
-    assert "delete it, or give --forcerun train_vision" in sentence
+    assert "delete it, or give --forcerun train_vision to" in sentence
 
 
 def test_an_input_that_was_made_anew_is_named(asked, tmp_path):
@@ -105,7 +105,7 @@ def test_what_is_no_store_is_let_pass(tmp_path):
     os.mkfifo(tmp_path / "pipe/zarr.json")
     (tmp_path / "file").touch()
     stale_stores.refuse(
-        Asked(str(path), "train_vision", 1, {"seed": 0}, [])
+        Expected(str(path), "train_vision", 1, {"seed": 0}, [])
         for path in [*tmp_path.iterdir(), tmp_path / "missing"]
     )
 

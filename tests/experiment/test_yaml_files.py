@@ -44,8 +44,8 @@ ALIASES = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))
 MERGES = "\n".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 28))
 CHAIN = "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 100))
 GIANTS = {
-    "aliases": (f"a0: &a0 [1]\n{ALIASES}", "values come of its aliases"),
-    "merge keys": (f"a0: &a0 {{x: 1}}\n{MERGES}", "values come of its aliases"),
+    "aliases": (f"a0: &a0 [1]\n{ALIASES}", "aliases make more than"),
+    "merge keys": (f"a0: &a0 {{x: 1}}\n{MERGES}", "aliases make more than"),
     "a chain": (f"a0: &a0 [1]\n{CHAIN}", "levels"),
     "depth": ("a: " + "[" * 5000, "levels"),
     "itself": ("a: &a [*a]", "alias of itself"),

@@ -2,7 +2,6 @@
 
 import base64
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -180,8 +179,7 @@ def test_page_tells_both_scores_and_their_paired_difference(page, rounds):
 
 def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
     for backend, place in [("simulator", "the simulator"), ("gymnasium", "gymnasium")]:
-        environment = replace(synthetic.SETTINGS.environment, backend=backend)
-        settings = replace(synthetic.SETTINGS, environment=environment)
+        settings = synthetic.SETTINGS.changed(environment={"backend": backend})
         monkeypatch.setattr(synthetic, "SETTINGS", settings)
         (round,) = group(make_training(tmp_path / backend))
         told = chapters.rollouts(round, rollout_clips(round))
@@ -200,10 +198,8 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
 def survival(tmp_path, monkeypatch):
     """The stores of a round of TakeCover."""
     pytest.importorskip("vizdoom", reason="pip install --editable '.[doom]'")
-    environment = replace(
-        synthetic.SETTINGS.environment, environment="takecover", backend="gymnasium"
-    )
-    settings = replace(synthetic.SETTINGS, environment=environment)
+    game = {"name": "takecover", "backend": "gymnasium"}
+    settings = synthetic.SETTINGS.changed(environment=game)
     monkeypatch.setattr(synthetic, "SETTINGS", settings)
     monkeypatch.setattr(synthetic, "ACTION", 1)
     drives = {

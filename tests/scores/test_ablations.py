@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 from support import synthetic
 
-from worldmodels.experiment.ablations import ABLATIONS, folder, trainings
+from worldmodels.experiment.ablations import ABLATIONS, folder
+from worldmodels.experiment.ablations import runs as ablation_runs
 from worldmodels.experiment.config import load
-from worldmodels.experiment.runs import by_folder, whole
+from worldmodels.experiment.runs import by_folder, main_run
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import over_trainings
 from worldmodels.stages import ablations
@@ -26,7 +27,7 @@ CONFIG = {
 
 def test_the_experiment_is_a_run_of_its_own():
     config = load(CONFIG)
-    runs = by_folder([whole(config), *trainings(config)])
+    runs = by_folder([main_run(config), *ablation_runs(config)])
     assert len(runs) == 1 + 2 * len(ABLATIONS)
     assert runs["small"].config == config
     for stage in ("rollouts", "memory", "evaluation"):
@@ -45,7 +46,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_changes_one_thing_and_shares_what_comes_before(name):
-    runs = by_folder(trainings(load(CONFIG)))
+    runs = by_folder(ablation_runs(load(CONFIG)))
     base, run = (runs[folder("small", n, 4)] for n in ("baseline", name))
     (before,), (after,) = base.config.rounds, run.config.rounds
     changed = {
@@ -67,7 +68,7 @@ def test_an_ablation_changes_one_thing_and_shares_what_comes_before(name):
 
 
 def test_the_baseline_is_the_papers_system_in_the_configurations_first_round():
-    runs = by_folder(trainings(load(CONFIG)))
+    runs = by_folder(ablation_runs(load(CONFIG)))
     (settings,) = runs["small/ablations/baseline/seed-2"].config.rounds
     assert settings.memory.epochs == 3
     assert settings.controller.population == 8

@@ -1,7 +1,6 @@
 """The sweep of temperatures: who learns where, and the table against a calculation."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ from support import dream_stores
 
 from worldmodels import cli
 from worldmodels.experiment.config import load
-from worldmodels.experiment.runs import by_folder, whole
-from worldmodels.experiment.temperatures import folder, trainings
+from worldmodels.experiment.runs import by_folder, main_run
+from worldmodels.experiment.temperatures import folder
+from worldmodels.experiment.temperatures import runs as temperature_runs
 from worldmodels.report import overview
 from worldmodels.report.rounds import group
 from worldmodels.runtime.errors import UserError
@@ -32,7 +32,7 @@ OWN = {"train_in": "dream", "temperature": 0.5}
 
 def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
     config = load(CONFIG)
-    runs = by_folder(trainings(config))
+    runs = by_folder(temperature_runs(config))
     places = [f"small/temperatures/{t}" for t in ("0.0", "0.5", "1.15")]
     assert [folder(config, t) for t in config.temperatures] == places == list(runs)
     for temperature, run in zip(config.temperatures, runs.values(), strict=True):
@@ -43,7 +43,7 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
             "train_in": "dream", "temperature": temperature, "warm_start": False,
         }  # fmt: skip
         before = config.rounds[1]
-        expected = replace(before, controller=replace(before.controller, **dreaming))
+        expected = before.changed(controller=dreaming)
         assert last == expected
         for name in ("rollouts", "vision", "latents", "memory"):
             assert run.home(name) == "small"
@@ -63,13 +63,13 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
 def test_the_experiments_own_controller_is_taken_where_it_is_the_same(change, shared):
     config = load({**CONFIG, "controller": OWN | change})
     assert (folder(config, 0.5) == "small") == shared
-    assert len(list(trainings(config))) == 3 - shared
+    assert len(list(temperature_runs(config))) == 3 - shared
 
 
 def test_without_temperatures_there_is_the_experiment_alone():
     config = load({})
     assert config.temperatures == ()
-    assert list(by_folder([whole(config), *trainings(config)])) == ["default"]
+    assert list(by_folder([main_run(config), *temperature_runs(config)])) == ["default"]
 
 
 RETURNS = {
@@ -187,7 +187,7 @@ def test_controllers_of_two_temperatures_by_the_real_stages(tmp_path):
     made = dream_stores.make(tmp_path)
     found = []
     for temperature in (1.3, 0.2):
-        settings = replace(dream_stores.SETTINGS, temperature=temperature)
+        settings = dream_stores.SETTINGS.changed(temperature=temperature)
         place = tmp_path / str(temperature)
         block = dream_stores.evolve(made, place, settings=settings)
         found.append(dream_stores.evaluate(made, [block], place / "evaluation.zarr"))

@@ -39,12 +39,21 @@ def test_each_stage_names_what_it_needs_what_there_is_and_what_decides(
     latents = ["--latents", *(a.path for a in stores.latents)]
     blocks = ["--controller", *(a.path for a in stores.controller)]
     said = {
-        "rollouts": (["--steps=50000"], "rollouts.steps"),
-        "vision": (["--batch-size=9999", *rollouts, *saved], "batch_size"),
+        "rollouts": (["--set=rollouts.steps=50000"], "rollouts.steps"),
+        "vision": (["--set=vision.batch_size=9999", *rollouts, *saved], "batch_size"),
         "latents": (["--vision", stores.vision.path, *rollouts[:2]], "vision.channels"),
-        "memory": (["--hidden-size=4000", *latents, *saved], "memory.hidden_size"),
-        "controller": (["--population=60000", *networks, *saved], "population"),
-        "evaluation": (["--episodes=9999", *networks, *blocks], "episodes"),
+        "memory": (
+            ["--set=memory.hidden_size=4000", *latents, *saved],
+            "memory.hidden_size",
+        ),
+        "controller": (
+            ["--set=controller.population=60000", *networks, *saved],
+            "population",
+        ),
+        "evaluation": (
+            ["--set=evaluation.episodes=9999", *networks, *blocks],
+            "episodes",
+        ),
     }
     for stage, (arguments, named) in said.items():
         sentence = refused(tmp_path, stage, *arguments)

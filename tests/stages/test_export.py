@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 from support import synthetic
+from support.presets import PAPER
 
 from worldmodels import cli
-from worldmodels.experiment.flags import recorded, sections_of
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.settings import Run
+from worldmodels.experiment.stages import recorded, sections_of
 from worldmodels.models import memory, vision
 from worldmodels.models.controller import Controller
 from worldmodels.runtime.errors import UserError
@@ -127,7 +128,7 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
 
 def test_it_is_small_at_the_papers_sizes(tmp_path):
     """All of V, M and C with random weights; even uncompressed it is 9.5 MB."""
-    run, settings = Run(), Round()
+    run, settings = Run(), PAPER
 
     def create(stage: str, more: dict, inputs: dict):
         config = recorded(stage, 0, *sections_of(stage, run, settings))

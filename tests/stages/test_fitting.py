@@ -24,7 +24,9 @@ def test_histories_hold_every_update(learnt):
 def test_an_untrained_memory_has_its_initial_weights(learnt, tmp_path):
     out = tmp_path / "untrained.zarr"
     files = ["--latents", *learnt.latents, "--checkpoint", tmp_path / "u.ckpt"]
-    commands.call("memory", *commands.MEMORY, "--epochs=0", *files, "--out", out)
+    commands.call(
+        "memory", *commands.MEMORY, "--set=memory.epochs=0", *files, "--out", out
+    )
     store = open_artifact(out, "memory")
     model = networks.memory_model(store.config)
     expected = memory.initial(key_for(0, 0, "memory weights"), model)
@@ -37,13 +39,13 @@ def test_warm_start_begins_with_the_weights_of_the_round_before(learnt, tmp_path
     out = tmp_path / "warm.zarr"
     files = ["--rollouts", learnt.shards[0], "--start", learnt.vision]
     files += ["--checkpoint", tmp_path / "warm.ckpt", "--out", out]
-    sizes = [*commands.VISION, "--epochs=0"]  # and stays with them
+    sizes = [*commands.VISION, "--set=vision.epochs=0"]  # and stays with them
     commands.call("vision", "--round=1", *sizes, *files)
     before = open_artifact(learnt.vision).tree("params")
     after = open_artifact(out)
     jax.tree.map(np.testing.assert_array_equal, after.tree("params"), before)
     assert after.array("history/loss").shape == (1,)
-    larger = [s for s in sizes if "latent" not in s] + ["--latent-size=5"]
+    larger = [s for s in sizes if "latent" not in s] + ["--set=vision.latent_size=5"]
     sentence = commands.call_refused("vision", "--round=1", *larger, *files)
     assert "latent_size" in sentence
 
@@ -52,7 +54,12 @@ def test_warm_start_begins_with_the_weights_of_the_round_before(learnt, tmp_path
 def test_double_precision_reaches_every_parameter(learnt, tmp_path):
     out = tmp_path / "double.zarr"
     files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "d.ckpt"]
-    sizes = [*commands.VISION, "--epochs=1", "--dtype=float64", "--debug=true"]
+    sizes = [
+        *commands.VISION,
+        "--set=vision.epochs=1",
+        "--set=dtype=float64",
+        "--set=debug=true",
+    ]
     commands.run("vision", *sizes, *files, "--out", out)
     store = open_artifact(out)
     assert {store.array(n).dtype for n in store.names("params")} == {np.dtype("f8")}
@@ -65,7 +72,7 @@ def test_a_whole_round_in_double_precision_drives_the_next(learnt, tmp_path):
     """V, M and C alone: the simulator and its frames are what they always are."""
 
     def double(stage, *arguments):
-        commands.run(stage, *arguments, "--dtype=float64")
+        commands.run(stage, *arguments, "--set=dtype=float64")
 
     made = commands.networks(tmp_path, learnt.shards, double)
     block = commands.block(tmp_path / "block.zarr", made, run=double)
@@ -82,14 +89,18 @@ def test_a_whole_round_in_double_precision_drives_the_next(learnt, tmp_path):
 
 def test_a_batch_larger_than_the_data_is_refused(learnt, tmp_path):
     files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "x.ckpt"]
-    sizes = ["--batch-size=1000", "--epochs=1"]
+    sizes = ["--set=vision.batch_size=1000", "--set=vision.epochs=1"]
     out = tmp_path / "x.zarr"
     assert "batch" in commands.call_refused("vision", *sizes, *files, "--out", out)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(learnt, tmp_path):
     files = ["--rollouts", learnt.shards[0], "--checkpoint", tmp_path / "nan.ckpt"]
-    sizes = [*commands.VISION, "--epochs=5", "--learning-rate=1000"]
+    sizes = [
+        *commands.VISION,
+        "--set=vision.epochs=5",
+        "--set=vision.learning_rate=1000",
+    ]
     out = tmp_path / "nan.zarr"
     sentence = commands.call_refused("vision", *sizes, *files, "--out", out)
     assert "the loss of vision is" in sentence

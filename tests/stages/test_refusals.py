@@ -13,11 +13,11 @@ from worldmodels.stores.artifact import open_artifact
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--epochs=ten"], "--epochs is 'ten'"),
-        (["--epochs=-1"], "at least 0"),
-        (["--learning-rate=-1"], "above 0"),
-        (["--dtype=float16"], "one of float32, float64"),
-        (["--channels=4,x"], "a list of 4"),
+        (["--set=vision.epochs=ten"], "vision.epochs is 'ten'"),
+        (["--set=vision.epochs=-1"], "at least 0"),
+        (["--set=vision.learning_rate=-1"], "above 0"),
+        (["--set=dtype=float16"], "one of float32, float64"),
+        (["--set=vision.channels=[4,x]"], "a list of 4"),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
@@ -29,13 +29,14 @@ def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
     ("arguments", "words"),
     [
         (
-            ["--generations-per-block=10"],
-            "--generations-per-block is 10; it must be a multiple of --select-every, "
-            "which is 25",
+            ["--set=controller.generations_per_block=12"],
+            "controller.generations_per_block is 12; it must be a multiple of "
+            "controller.select_every, which is 5",
         ),
         (
-            ["--initial-steps=2000"],
-            "--initial-steps is 2000; it must be at most --max-steps, which is 1000",
+            ["--set=controller.initial_steps=2000"],
+            "controller.initial_steps is 2000; it must be at most "
+            "environment.max_steps, which is 1000",
         ),
     ],
 )
@@ -48,11 +49,18 @@ def test_settings_that_do_not_go_together_are_refused(tmp_path, arguments, words
 
 def test_a_block_goes_on_from_the_one_before_it(stores, tmp_path):
     given = ["--vision", stores.vision.path, "--memory", stores.memory.path]
-    given += ["--previous", stores.controller[0].path, "--select-every=2"]
+    given += [
+        "--previous",
+        stores.controller[0].path,
+        "--set=controller.select_every=2",
+    ]
     given += ["--checkpoint", tmp_path / "c", "--out", tmp_path / "b", "--workers=2"]
     size = stores.controller[0].config["generations_per_block"]
     for block, generations in ((2, size), (1, 2 * size)):
-        sizes = [f"--block={block}", f"--generations-per-block={generations}"]
+        sizes = [
+            f"--block={block}",
+            f"--set=controller.generations_per_block={generations}",
+        ]
         sentence = commands.call_refused("controller", *given, *sizes)
         assert f"is block 0 of {size} generations" in sentence
         assert "give that one as --previous" in sentence
@@ -88,7 +96,9 @@ def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
     shutil.copytree(learnt.latents[0], damaged)
     damage(damaged / "mu" / "c.0.0.0")
     files = ["--latents", damaged, "--checkpoint", tmp_path / "c", "--out", out]
-    sentence = commands.call_refused("memory", *commands.MEMORY, "--epochs=1", *files)
+    sentence = commands.call_refused(
+        "memory", *commands.MEMORY, "--set=memory.epochs=1", *files
+    )
     assert str(damaged) in sentence
     assert "run its stage again" in sentence
     assert not out.exists()
@@ -97,8 +107,12 @@ def test_a_damaged_store_is_refused_by_the_stage_that_reads_it(
 def test_a_full_disk_ends_a_stage_with_one_sentence(small_disk):
     (small_disk / "filler").write_bytes(bytes(900_000))
     out = small_disk / "rollouts.zarr"
-    sizes = ["--episodes-per-shard=8", "--steps=24", *commands.POOL]
-    sizes += ["--backend=gymnasium"]  # which starts faster
+    sizes = [
+        "--set=rollouts.episodes_per_shard=8",
+        "--set=rollouts.steps=24",
+        *commands.POOL,
+    ]
+    sizes += ["--set=environment.backend=gymnasium"]  # which starts faster
     assert "the disk is full" in commands.refused("rollouts", *sizes, "--out", out)
     (small_disk / "filler").unlink()
     commands.call("rollouts", *sizes, "--out", out)

@@ -79,8 +79,8 @@ def read_checkpoint(path: Path):
 @pytest.mark.parametrize("stage", ["vision", "memory"])
 def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
     sizes, source = {
-        "vision": ([*commands.VISION, "--epochs=40"], "rollouts"),
-        "memory": ([*commands.MEMORY, "--epochs=200"], "latents"),
+        "vision": ([*commands.VISION, "--set=vision.epochs=40"], "rollouts"),
+        "memory": ([*commands.MEMORY, "--set=memory.epochs=200"], "latents"),
     }[stage]
     words = [*sizes, f"--{source}", inputs[source], "--checkpoint-seconds=0"]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
@@ -98,7 +98,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
 def test_a_lost_store_is_published_again_without_its_training(learnt, tmp_path):
     """Snakemake deletes what a killed driver did not count as done."""
     out, log = tmp_path / "memory.zarr", tmp_path / "log"
-    words = [*commands.MEMORY, "--epochs=2", "--latents", *learnt.latents]
+    words = [*commands.MEMORY, "--set=memory.epochs=2", "--latents", *learnt.latents]
     words += ["--checkpoint", tmp_path / "m.ckpt", "--out", out]
     commands.call("memory", *words)
     shutil.copytree(out, tmp_path / "first.zarr")
@@ -112,7 +112,12 @@ def test_a_lost_store_is_published_again_without_its_training(learnt, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_training_goes_on_where_it_was(tmp_path, inputs, number):
     out, log, checkpoint = (tmp_path / name for name in ("out", "log", "c.ckpt"))
-    words = [*commands.MEMORY, "--epochs=200000", "--latents", inputs["latents"]]
+    words = [
+        *commands.MEMORY,
+        "--set=memory.epochs=200000",
+        "--latents",
+        inputs["latents"],
+    ]
     words += ["--checkpoint", checkpoint, "--out", out, "--log", log]
     process = subprocess.Popen(
         commands.command("memory", *words, "--checkpoint-seconds=3600"),
@@ -135,7 +140,11 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path, inputs, number):
 @pytest.mark.slow
 def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
     # Enough of them that the simulator is not done before it is killed.
-    sizes = [*commands.CONTROLLER, "--generations-per-block=8", *commands.ENVIRONMENT]
+    sizes = [
+        *commands.CONTROLLER,
+        "--set=controller.generations_per_block=8",
+        *commands.ENVIRONMENT,
+    ]
     words = [*sizes, "--vision", inputs["vision"], "--memory", inputs["memory"]]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"
@@ -162,7 +171,7 @@ def test_a_killed_shard_is_driven_again_and_is_the_same(
     whole = inputs["rollouts"]
     if backend == "gymnasium":
         whole = commands.rollouts(tmp_path, backend=backend, run=commands.call)
-    sizes = [f"--backend={backend}", *commands.ROLLOUTS]
+    sizes = [f"--set=environment.backend={backend}", *commands.ROLLOUTS]
     out = tmp_path / "shard.zarr"
     partial = tmp_path / ".shard.zarr.partial"
     words = commands.command("rollouts", *sizes, "--out", out)
@@ -176,18 +185,34 @@ def test_a_killed_shard_is_driven_again_and_is_the_same(
 @pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, inputs):
     checkpoint, out = tmp_path / "c.ckpt", tmp_path / "out"
-    words = [*commands.MEMORY, "--epochs=200", "--latents", inputs["latents"]]
+    words = [
+        *commands.MEMORY,
+        "--set=memory.epochs=200",
+        "--latents",
+        inputs["latents"],
+    ]
     words += ["--checkpoint-seconds=0", "--checkpoint", checkpoint, "--out", out]
     kill_when(lambda: steps_saved(checkpoint) >= 4, commands.command("memory", *words))
     log = tmp_path / "log"
-    commands.run("memory", *words, "--learning-rate=0.01", "--epochs=1", "--log", log)
+    commands.run(
+        "memory",
+        *words,
+        "--set=memory.learning_rate=0.01",
+        "--set=memory.epochs=1",
+        "--log",
+        log,
+    )
     assert open_artifact(out).array("history/nll").shape == (2,)
 
 
 def test_workers_end_with_a_killed_stage(tmp_path):
     """No process of the stage's is left behind to simulate for nobody."""
-    sizes = ["--episodes-per-shard=400", "--steps=20", *commands.POOL]
-    sizes += ["--backend=gymnasium"]
+    sizes = [
+        "--set=rollouts.episodes_per_shard=400",
+        "--set=rollouts.steps=20",
+        *commands.POOL,
+    ]
+    sizes += ["--set=environment.backend=gymnasium"]
     out = tmp_path / "shard.zarr"
     words = commands.command("rollouts", *sizes, "--out", out)
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)

@@ -32,7 +32,10 @@ def on_gymnasium(learnt, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("gymnasium")
     files = vars(learnt) | {"folder": folder}
     files["shards"] = [commands.rollouts(folder, 1, "gymnasium", commands.call)]
-    options = ["--backend=gymnasium", "--common-tracks=false"]
+    options = [
+        "--set=environment.backend=gymnasium",
+        "--set=controller.common_tracks=false",
+    ]
     block = commands.block(folder / "block.zarr", learnt, *options, run=commands.call)
     files["blocks"] = [block]
     out = folder / "evaluation.zarr"
@@ -159,8 +162,19 @@ def simulate(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_a_shard_does_not_depend_on_the_others(pipeline, backend, tmp_path):
     """Half of its episodes in a store of their own are the same episodes."""
     out = tmp_path / "half.zarr"
-    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.POOL]
-    commands.call("rollouts", "--shard=3", f"--backend={backend}", *sizes, "--out", out)
+    sizes = [
+        "--set=rollouts.episodes_per_shard=2",
+        "--set=rollouts.steps=20",
+        *commands.POOL,
+    ]
+    commands.call(
+        "rollouts",
+        "--shard=3",
+        f"--set=environment.backend={backend}",
+        *sizes,
+        "--out",
+        out,
+    )
     half, whole = open_artifact(out), open_artifact(pipeline.shards[-1])
     for name in whole.names():
         np.testing.assert_array_equal(half.read(name), whole.read(name)[2:], name)
@@ -205,7 +219,9 @@ def test_a_block_goes_on_with_the_whole_state_of_the_one_before(made):
     np.testing.assert_array_equal(second.read("selection/generation"), [4, 5, 6])
     # One block of six generations is the same search, bit for bit.
     whole = made.folder / "whole.zarr"
-    commands.block(whole, made, "--generations-per-block=6", run=commands.call)
+    commands.block(
+        whole, made, "--set=controller.generations_per_block=6", run=commands.call
+    )
     together = open_artifact(whole, "controller")
     for name in ("population", "fitness", "mean", "sigma", "steps"):
         parts = np.concatenate([first.read(name), second.read(name)])
@@ -286,8 +302,16 @@ def test_a_later_round_is_driven_by_the_controller_of_the_round_before(
     out = tmp_path / "round-1.zarr"
     files = ["--vision", pipeline.vision, "--memory", pipeline.memory]
     files += ["--controller", *pipeline.blocks, "--out", out]
-    sizes = ["--episodes-per-shard=2", "--steps=20", *commands.POOL]
-    options = ["--round=1", f"--backend={backend}", "--action-noise=0.2"]
+    sizes = [
+        "--set=rollouts.episodes_per_shard=2",
+        "--set=rollouts.steps=20",
+        *commands.POOL,
+    ]
+    options = [
+        "--round=1",
+        f"--set=environment.backend={backend}",
+        "--set=rollouts.action_noise=0.2",
+    ]
     commands.call("rollouts", *options, *sizes, *files)
     store = open_artifact(out, "rollouts")
     assert store.config["action_noise"] == 0.2

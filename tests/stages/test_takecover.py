@@ -20,14 +20,23 @@ from worldmodels.tools import drive, evaluate
 pytestmark = pytest.mark.slow
 
 STEPS = 180  # some of the episodes end before, by death
-GAME = ["--environment=takecover", f"--max-steps={STEPS}"]
-LEARNT = ["--environment=takecover", "--backend=gymnasium"]  # where it is learnt
+GAME = ["--set=environment.name=takecover", f"--set=environment.max_steps={STEPS}"]
+LEARNT = [
+    "--set=environment.name=takecover",
+    "--set=environment.backend=gymnasium",
+]  # where it is learnt
 
 
 def rollouts(folder, *options, run=commands.call):
     out = folder / "rollouts-0.zarr"
-    files = [*commands.POOL, *LEARNT, "--episodes-per-shard=6", "--out", out]
-    run("rollouts", *files, f"--steps={STEPS}", *options)
+    files = [
+        *commands.POOL,
+        *LEARNT,
+        "--set=rollouts.episodes_per_shard=6",
+        "--out",
+        out,
+    ]
+    run("rollouts", *files, f"--set=rollouts.steps={STEPS}", *options)
     return out
 
 
@@ -35,14 +44,25 @@ def rollouts(folder, *options, run=commands.call):
 def made(tmp_path_factory):
     """Every stage once, those that play by their commands, and the agent of them."""
     folder = tmp_path_factory.mktemp("takecover")
-    shard = rollouts(folder, "--policy=held", run=commands.run)
+    shard = rollouts(folder, "--set=rollouts.policy=held", run=commands.run)
     networks = commands.networks(folder, [shard], commands.call)
     (folder / "controller").mkdir()
-    options = [*GAME, *LEARNT, "--inputs=z_c_h", "--bias=false", "--initial-steps=12"]
+    options = [
+        *GAME,
+        *LEARNT,
+        "--set=controller.inputs=z_c_h",
+        "--set=controller.bias=false",
+        "--set=controller.initial_steps=12",
+    ]
     block = commands.block(folder / "controller/block-0000.zarr", networks, *options)
     scores = folder / "evaluation.zarr"
     files = ["--vision", networks.vision, "--memory", networks.memory]
-    files += ["--controller", block, "--random-policy=held", "--episodes=3"]
+    files += [
+        "--controller",
+        block,
+        "--set=evaluation.random_policy=held",
+        "--set=evaluation.episodes=3",
+    ]
     commands.run("evaluation", *commands.ENVIRONMENT, *GAME, *files, "--out", scores)
     agent = folder / "agent.zarr"
     export.run(controller=[block.parent], out=agent)
@@ -131,8 +151,15 @@ def test_the_agent_is_filmed(made, tmp_path, capsys):
 def test_the_next_rounds_rollouts_are_the_controllers(made, tmp_path):
     """Round 1: driven by round 0's agent, with noise within the game's bounds."""
     agent = ["--vision", made.networks.vision, "--memory", made.networks.memory]
-    agent += ["--controller", made.block, "--round=1", "--action-noise=2.0"]
-    store = open_artifact(rollouts(tmp_path, *agent, "--steps=20"), "rollouts")
+    agent += [
+        "--controller",
+        made.block,
+        "--round=1",
+        "--set=rollouts.action_noise=2.0",
+    ]
+    store = open_artifact(
+        rollouts(tmp_path, *agent, "--set=rollouts.steps=20"), "rollouts"
+    )
     actions = store.read("actions")
     assert (np.abs(actions) <= 1).all()
     assert (np.abs(actions) == 1).any()
@@ -140,7 +167,7 @@ def test_the_next_rounds_rollouts_are_the_controllers(made, tmp_path):
 
 def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
     out = ["--out", tmp_path / "x.zarr"]
-    sentence = commands.refused("rollouts", "--environment=takecover", *out)
+    sentence = commands.refused("rollouts", "--set=environment.name=takecover", *out)
     assert "takecover has none: it must be gymnasium" in sentence
     rng = np.random.default_rng(0)
     eyes, mind = (

@@ -181,7 +181,7 @@ def test_a_link_to_a_folder_is_followed(tmp_path):
 def test_a_stage_refuses_before_its_work(tmp_path, learnt):
     with_files(tmp_path / "out")
     files = ["--latents", *learnt.latents, "--checkpoint", tmp_path / "m.ckpt"]
-    sizes = [*commands.MEMORY, "--epochs=1000000", "--out", tmp_path / "out"]
+    sizes = [*commands.MEMORY, "--set=memory.epochs=1000000", "--out", tmp_path / "out"]
     assert "holds other files" in commands.call_refused("memory", *sizes, *files)
     assert sorted(os.listdir(tmp_path)) == ["out"]
 

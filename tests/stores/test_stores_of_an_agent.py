@@ -1,7 +1,6 @@
 """Which stores belong to an agent: all latents of its M, the blocks of one search."""
 
 import shutil
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,9 +178,9 @@ def second(tmp_path_factory):
     folder = tmp_path_factory.mktemp("experiment")
     first, rng = synthetic.make_round(folder), np.random.default_rng(1)
     settings, place = synthetic.SETTINGS, folder / "round-1"
-    learning = replace(settings.controller, train_in="dream", temperature=1.3)
+    learning = {"train_in": "dream", "temperature": 1.3}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "SETTINGS", replace(settings, controller=learning))
+        patch.setattr(synthetic, "SETTINGS", settings.changed(controller=learning))
         rollouts = synthetic.make_rollouts(place, 1, 0, rng)
         eyes = synthetic.make_vision(place, 1, [rollouts, *first.rollouts], rng)
         latents = synthetic.make_latents(place, 1, rollouts, eyes, rng)

@@ -17,7 +17,11 @@ from worldmodels.stores import neighbours
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.lineage import check_all_inputs
 
-RUN = ["--workers=2", "--select-every=2"]
+RUN = [
+    "--workers=2",
+    "--set=controller.select_every=2",
+    "--set=controller.initial_steps=0",
+]
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +90,11 @@ def going_on(stores, *options):
     settings = synthetic.SETTINGS.controller
     return [
         "--block=1", "--previous", stores.controller[0].path, *RUN,
-        f"--population={settings.population}", f"--rollouts={settings.rollouts}",
-        f"--generations-per-block={settings.generations_per_block}",
-        f"--selection-episodes={settings.selection_episodes}",
-        f"--max-steps={synthetic.STEPS}", *options,
+        f"--set=controller.population={settings.population}",
+        f"--set=controller.rollouts={settings.rollouts}",
+        f"--set=controller.generations_per_block={settings.generations_per_block}",
+        f"--set=controller.selection_episodes={settings.selection_episodes}",
+        f"--set=environment.max_steps={synthetic.STEPS}", *options,
     ]  # fmt: skip
 
 
@@ -102,10 +107,10 @@ def test_a_search_goes_on_as_it_began(stores, others, refused):
         refused("controller", first, given[kind], *going_on(stores), *files)
     files = [word for k, s in own.items() for word in (f"--{k}", s.path)]
     for option, before, now in [
-        ("--population=6", "population 5", "has 6"),
-        ("--sigma=0.2", "sigma 0.1", "has 0.2"),
-        ("--seed=3", "seed 0", "has 3"),
-        ("--max-steps=11", "max_steps 12", "has 11"),
+        ("--set=controller.population=6", "population 5", "has 6"),
+        ("--set=controller.sigma=0.2", "sigma 0.1", "has 0.2"),
+        ("--set=seed=3", "seed 0", "has 3"),
+        ("--set=environment.max_steps=11", "max_steps 12", "has 11"),
     ]:
         sentence = refused(
             "controller", first, first, *going_on(stores, option), *files
@@ -115,13 +120,22 @@ def test_a_search_goes_on_as_it_began(stores, others, refused):
 
 def test_a_search_starts_from_one_search_of_its_size(stores, others, refused):
     files = ["--vision", stores.vision.path, "--memory", stores.memory.path, *RUN]
-    files += ["--generations-per-block=2", "--max-steps=12"]
+    files += [
+        "--set=controller.generations_per_block=2",
+        "--set=environment.max_steps=12",
+    ]
     mixed = [stores.controller[0], others.controller[1]]
     starts = ["--start", *(block.path for block in mixed)]
     refused("controller", *mixed, *files, *starts)
     own = ["--start", *(block.path for block in stores.controller)]
     sentence = refused(
-        "controller", mixed[0], mixed[0], *files, *own, "--inputs=z", "--slots=2"
+        "controller",
+        mixed[0],
+        mixed[0],
+        *files,
+        *own,
+        "--set=controller.inputs=z",
+        "--set=environment.slots=2",
     )
     assert "has controllers of 75 parameters and this search those of 27" in sentence
 
@@ -129,7 +143,10 @@ def test_a_search_starts_from_one_search_of_its_size(stores, others, refused):
 def test_m_s_latents_are_v_s_wherever_that_can_be_seen(stores, others, refused):
     """No input of the stage says so: they are found beside M."""
     files = ["--vision", others.vision.path, "--memory", stores.memory.path, *RUN]
-    options = ["--generations-per-block=2", "--max-steps=12"]
+    options = [
+        "--set=controller.generations_per_block=2",
+        "--set=environment.max_steps=12",
+    ]
     refused("controller", stores.memory, others.vision, *files, *options)
     neighbours.check_eyes(stores.vision, stores.memory)
 

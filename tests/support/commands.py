@@ -19,25 +19,29 @@ REPOSITORY = Path(__file__).parents[2]
 # One size for every test: the agents of these runs learn nothing, and each shape of the
 # simulator is compiled once for all tests. So shards have as many tracks as selection
 # and evaluation. Two workers, as conftest.py has two devices.
-POOL = ["--slots=4", "--workers=2"]
-ENVIRONMENT = ["--max-steps=24", *POOL]
-ROLLOUTS = ["--episodes-per-shard=4", "--steps=20", *POOL]
+POOL = ["--set=environment.slots=4", "--workers=2"]
+ENVIRONMENT = ["--set=environment.max_steps=24", *POOL]
+ROLLOUTS = ["--set=rollouts.episodes_per_shard=4", "--set=rollouts.steps=20", *POOL]
 VISION = [
-    "--latent-size=4",
-    "--channels=4,4,8,8",
-    "--decoder-channels=8,4,4",
+    "--set=vision.latent_size=4",
+    "--set=vision.channels=[4,4,8,8]",
+    "--set=vision.decoder_channels=[8,4,4]",
     # Eight batches an epoch and a shard, all in one call: one program for any epochs.
-    "--batch-size=10",
+    "--set=vision.batch_size=10",
 ]
-MEMORY = ["--hidden-size=8", "--mixtures=2", "--batch-size=2"]
+MEMORY = [
+    "--set=memory.hidden_size=8",
+    "--set=memory.mixtures=2",
+    "--set=memory.batch_size=2",
+]
 CONTROLLER = [
-    "--population=4",
-    "--rollouts=2",
-    "--generations-per-block=3",
-    "--select-every=1",
-    "--selection-episodes=4",
-    "--initial-steps=12",
-    "--step-increment=6",
+    "--set=controller.population=4",
+    "--set=controller.rollouts=2",
+    "--set=controller.generations_per_block=3",
+    "--set=controller.select_every=1",
+    "--set=controller.selection_episodes=4",
+    "--set=controller.initial_steps=12",
+    "--set=controller.step_increment=6",
 ]
 
 
@@ -90,7 +94,7 @@ def rollouts(
 ) -> Path:
     """Make one rollout store of four episodes."""
     out = folder / f"rollouts-{shard}.zarr"
-    where = [f"--shard={shard}", f"--backend={backend}"]
+    where = [f"--shard={shard}", f"--set=environment.backend={backend}"]
     run("rollouts", *where, *ROLLOUTS, "--out", out)
     return out
 
@@ -99,7 +103,7 @@ def vision(folder: Path, shards: list[Path], run: Run = run) -> Path:
     """Train a small V."""
     out = folder / "vision.zarr"
     files = ["--rollouts", *shards, "--checkpoint", folder / "v.ckpt", "--out", out]
-    run("vision", *VISION, "--epochs=1", *files)
+    run("vision", *VISION, "--set=vision.epochs=1", *files)
     return out
 
 
@@ -114,7 +118,7 @@ def memory(folder: Path, shards: list[Path], run: Run = run) -> Path:
     """Train a small M."""
     out = folder / "memory.zarr"
     files = ["--latents", *shards, "--checkpoint", folder / "m.ckpt", "--out", out]
-    run("memory", *MEMORY, "--epochs=2", *files)
+    run("memory", *MEMORY, "--set=memory.epochs=2", *files)
     return out
 
 
@@ -142,5 +146,5 @@ def evaluation(
     """Score the best of some blocks on as many tracks as it was selected on."""
     files = ["--vision", made.vision, "--memory", made.memory]
     files += ["--controller", *blocks, "--out", out]
-    run("evaluation", *ENVIRONMENT, "--episodes=4", *files)
+    run("evaluation", *ENVIRONMENT, "--set=evaluation.episodes=4", *files)
     return out

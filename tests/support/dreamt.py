@@ -102,11 +102,10 @@ def make(folder: Path, game: str) -> Round:
     """Make the stores of a round of a game, but its latents and scores in the dream."""
     settings = synthetic.SETTINGS
     backend = "simulator" if game == "carracing" else "gymnasium"
-    settings = replace(
-        settings,
-        environment=replace(settings.environment, environment=game, backend=backend),
-        memory=replace(settings.memory, death_head=True),
-        controller=replace(settings.controller, train_in="dream", temperature=TAU),
+    settings = settings.changed(
+        environment={"name": game, "backend": backend},
+        memory={"death_head": True},
+        controller={"train_in": "dream", "temperature": TAU},
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "SETTINGS", settings)

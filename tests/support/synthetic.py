@@ -4,15 +4,16 @@ Sizes are small, values are random, layout and attributes are those of the stage
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
 
+from support.presets import PAPER
 from worldmodels.environments.games import game_of
-from worldmodels.experiment.flags import recorded, sections_of
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.settings import Run
+from worldmodels.experiment.stages import recorded, sections_of
 from worldmodels.models import memory, vision
 from worldmodels.models.controller import Controller
 from worldmodels.runtime.randomness import Purpose, episode_seeds
@@ -25,29 +26,24 @@ GENERATIONS, POPULATION, ROLLOUTS, SELECTION = 4, 5, 2, 3
 TRACKS = 6
 UPDATES = 30
 
-_BASE = Round()
-SETTINGS = Round(
-    environment=replace(_BASE.environment, max_steps=STEPS, slots=2),
-    rollouts=replace(
-        _BASE.rollouts, episodes=6, episodes_per_shard=EPISODES, steps=STEPS
-    ),
-    vision=replace(
-        _BASE.vision,
-        latent_size=LATENT,
-        channels=(8, 8, 8, 8),
-        decoder_channels=(8, 8, 8),
-    ),
-    memory=replace(_BASE.memory, hidden_size=HIDDEN, mixtures=2),
-    controller=replace(
-        _BASE.controller,
-        population=POPULATION,
-        rollouts=ROLLOUTS,
-        generations=2 * GENERATIONS,
-        generations_per_block=GENERATIONS,
-        select_every=2,
-        selection_episodes=SELECTION,
-    ),
-    evaluation=replace(_BASE.evaluation, episodes=TRACKS),
+SETTINGS = PAPER.changed(
+    environment={"max_steps": STEPS, "slots": 2},
+    rollouts={"episodes": 6, "episodes_per_shard": EPISODES, "steps": STEPS},
+    vision={
+        "latent_size": LATENT,
+        "channels": (8, 8, 8, 8),
+        "decoder_channels": (8, 8, 8),
+    },
+    memory={"hidden_size": HIDDEN, "mixtures": 2},
+    controller={
+        "population": POPULATION,
+        "rollouts": ROLLOUTS,
+        "generations": 2 * GENERATIONS,
+        "generations_per_block": GENERATIONS,
+        "select_every": 2,
+        "selection_episodes": SELECTION,
+    },
+    evaluation={"episodes": TRACKS},
 )
 
 
@@ -89,7 +85,7 @@ def make_round(folder: Path, number: int = 0, drives: dict | None = None) -> Sto
 
 def game():
     """Return the game that is played; ACTION is the size of its actions."""
-    return game_of(SETTINGS.environment.environment)
+    return game_of(SETTINGS.environment.name)
 
 
 def _config(stage: str, number: int, **more) -> dict:

@@ -102,10 +102,22 @@ def test_dreams_begin_at_first_frames_a_thousand_at_most(stores, monkeypatch):
 def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path):
     """M with a reward head, trained on real drives; its dream pays what it predicts."""
     mind, files = tmp_path / "memory.zarr", ["--checkpoint", tmp_path / "m.ckpt"]
-    run = [*commands.MEMORY, "--epochs=1", "--reward-head=true", *files, "--out", mind]
+    run = [
+        *commands.MEMORY,
+        "--set=memory.epochs=1",
+        "--set=memory.reward_head=true",
+        *files,
+        "--out",
+        mind,
+    ]
     commands.run("memory", "--latents", *learnt.latents, *run)
     made = SimpleNamespace(vision=learnt.vision, memory=mind)
-    dreams = ["--train-in=dream", "--temperature=1", "--latents", *learnt.latents]
+    dreams = [
+        "--set=controller.train_in=dream",
+        "--set=controller.temperature=1",
+        "--latents",
+        *learnt.latents,
+    ]
     block = open_artifact(commands.block(tmp_path / "block.zarr", made, *dreams))
     fitness = block.read("fitness")
     assert np.isfinite(fitness).all()

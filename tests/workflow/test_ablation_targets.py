@@ -82,22 +82,25 @@ def test_all_share_v_and_m_of_a_seed(jobs_to_run):
 
 def test_each_job_has_the_settings_of_its_ablation(jobs_to_run):
     jobs = jobs_to_run(CHANGE, targets=["ablations"])
-    flags = {job.output[0]: job.params.get("flags", "") for job in jobs}
+    settings = {
+        job.output[0]: json.loads(job.params.get("settings", "{}")) for job in jobs
+    }
     ablated = {
-        "z": "--inputs=z ",
-        "mean_z": "--sample-z=false ",
-        "separate_tracks": "--common-tracks=false ",
+        "z": ("inputs", "z"),
+        "mean_z": ("sample_z", False),
+        "separate_tracks": ("common_tracks", False),
     }
     for seed in SEEDS:
         for name in ABLATIONS:
             for block in training(name, seed, "controller/block-0001"):
-                given = {n for n, flag in ablated.items() if flag in flags[block]}
+                chosen = settings[block]["controller"]
+                given = {n for n, (k, value) in ablated.items() if chosen[k] == value}
                 assert given == ablated.keys() & {name}
-                assert f"--seed={seed} " in flags[block]
+                assert settings[block]["seed"] == seed
         (path,) = training("untrained_memory", seed, "memory")
-        assert "--epochs=0 " in flags[path]
+        assert settings[path]["memory"]["epochs"] == 0
         (path,) = training("baseline", seed, "memory")
-        assert "--epochs=0 " not in flags[path]
+        assert settings[path]["memory"]["epochs"] > 0
 
 
 def test_another_seed_only_adds_its_trainings(project):

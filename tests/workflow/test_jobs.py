@@ -93,21 +93,6 @@ def test_accumulated_rollouts_teach_v_and_m_and_begin_dreams(jobs_to_run):
         assert of[f"round-1/{user}"].latents == latents
 
 
-def test_latents_of_a_v_that_stays_are_not_made_again(jobs_to_run):
-    """From round 1 on: round 2 uses what rounds 1 and 0 encoded with that very V."""
-    stays = {"vision": {"epochs": 0, "warm_start": True}}
-    rounds = [{}, {"vision": {"warm_start": True}}, stays]
-    change = {"rollouts": {"accumulate": True}, "rounds": rounds}
-    of = {artifact(job): job.input for job in jobs_to_run(change)}
-    place, shards = "results/small/round-", ("shard-000", "shard-001")
-    assert of["round-2/memory"].latents == [
-        f"{place}{name}{shard}.zarr"
-        for name in ("2/latents/", "1/latents/round-0-", "1/latents/")
-        for shard in shards
-    ]
-    assert not any("round-2/latents/round-" in name for name in of)
-
-
 def test_the_report_is_given_every_store_once(jobs_to_run):
     """Those that a later round's V made of earlier rollouts too, but no rollouts."""
     jobs = jobs_to_run({"seed": 1, "rollouts": {"accumulate": True}})

@@ -13,8 +13,8 @@ import pytest
 from support.projects import CONFIG, planned, with_stub
 
 from worldmodels.commands import parser
-from worldmodels.experiment.flags import STAGE_SECTIONS, from_flags, recorded
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stage_settings import from_words
+from worldmodels.experiment.stages import STAGES, recorded
 
 REPORT = Path("results/small/report")
 STORES = 18  # of the small run
@@ -42,13 +42,13 @@ def described(tmp_path_factory):
 def describe(job, given) -> None:
     """Write what the stage that is called with the arguments `given` would record."""
     stage = given.command
-    sections = [from_flags(kind, stage, given) for kind in STAGE_SECTIONS[stage]]
+    sections = from_words(stage, given.round, given.settings, given.set)
     places = {
         name: int(value) for name, value in job.wildcards.items() if value.isdigit()
     }
     attributes = {
         "kind": stage,
-        "stage_version": VERSIONS[stage],
+        "stage_version": STAGES[stage].version,
         "config": recorded(stage, given.round, *sections) | places,
         "inputs": {"any": [str(path) for path in job.input]},
         "provenance": str(job.output[0]),

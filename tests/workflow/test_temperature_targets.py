@@ -1,5 +1,6 @@
 """The sweep of temperatures as a target: what it makes, takes and shares."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -50,8 +51,9 @@ def test_all_learn_in_the_dream_of_the_last_rounds_m(dreaming):
         assert list(job.input.latents) == shards
         if job.rule.name == "evolve_block":
             tau = Path(job.wildcards.run).name
-            assert f"--temperature={tau} " in job.params.flags
-            assert "--train-in=dream " in job.params.flags
+            settings = json.loads(job.params.settings)["controller"]
+            assert settings["temperature"] == float(tau)
+            assert settings["train_in"] == "dream"
 
 
 def test_none_starts_from_the_round_before(dreaming):

@@ -31,7 +31,7 @@ def test_other_words_of_a_rule_make_nothing_anew(upgraded):
     assert status == 0, output
     assert "Nothing to be done" in output
     version = rules / "vision.smk"
-    text = version.read_text().replace('VERSIONS["vision"]', '1 + VERSIONS["vision"]')
+    text = version.read_text().replace('version("vision")', '1 + version("vision")')
     version.write_text(text)
     _, output = upgraded.run("-n", *words)
     assert "rule train_vision" in output

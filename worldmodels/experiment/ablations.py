@@ -1,16 +1,17 @@
-"""Ablations: the system of the paper with one change each, and who makes what.
+"""Ablations: the system of the paper with one change each, and what each run makes.
 
-Every ablation is trained once a seed. A training of the baseline makes everything; an
-ablation of the same seed begins at the stage that it changes and takes what comes
-before from the baseline. No JAX is imported here: the Snakefile reads it.
+Every ablation has one run a seed. The run of the baseline makes everything. The run of
+another ablation begins at the stage that it changes, and uses what the baseline's run
+of the same seed made before that stage. No JAX is imported here: the Snakefile reads
+it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
+from worldmodels.experiment import paths
 from worldmodels.experiment.config import Config
-from worldmodels.experiment.runs import Training
+from worldmodels.experiment.runs import PipelineRun
 from worldmodels.experiment.settings import Round
 
 
@@ -21,7 +22,7 @@ class Change(NamedTuple):
     settings: dict[str, Any]
 
 
-# C sees z and h, z is sampled, and a generation's candidates drive the same tracks.
+# C sees z and h, z is sampled, and a generation has one set of tracks.
 _SYSTEM = {"inputs": "z_h", "sample_z": True, "common_tracks": True}
 _BASELINE = "baseline"
 
@@ -35,27 +36,34 @@ ABLATIONS = {
 
 
 def folder(experiment: str, name: str, seed: int) -> str:
-    """Return the folder below `results/` of an ablation's training."""
+    """Return the folder below `results/` of the run of an ablation and a seed."""
     return f"{experiment}/ablations/{name}/seed-{seed}"
 
 
-def trainings(config: Config) -> Iterator[Training]:
-    """Yield each training of each ablation."""
+def runs(config: Config) -> Iterator[PipelineRun]:
+    """Yield the runs of all ablations, one a seed, each of one round."""
     for name, change in ABLATIONS.items():
         for seed in config.ablation_seeds:
-            ablated = replace(
-                config,
+            ablated = config.changed(
                 experiment=folder(config.experiment, name, seed),
-                run=replace(config.run, seed=seed),
+                run=config.run.changed(seed=seed),
                 rounds=(_changed(config.rounds[0], change),),
                 ablation_seeds=(),
                 temperatures=(),
             )
             lender = folder(config.experiment, _BASELINE, seed)
-            yield Training(ablated, change.stage, lender)
+            yield PipelineRun(ablated, change.stage, lender)
+
+
+def evaluations(config: Config, name: str) -> list[str]:
+    """Return the paths of the scores of an ablation, one a seed."""
+    return [
+        paths.EVALUATION.format(run=folder(config.experiment, name, seed), round=0)
+        for seed in config.ablation_seeds
+    ]
 
 
 def _changed(settings: Round, change: Change) -> Round:
-    system = replace(settings, controller=replace(settings.controller, **_SYSTEM))
-    section = replace(getattr(system, change.stage), **change.settings)
-    return replace(system, **{change.stage: section})
+    """Return the settings of the paper's system with one change."""
+    system = settings.changed(controller=_SYSTEM)
+    return system.changed(**{change.stage: change.settings})

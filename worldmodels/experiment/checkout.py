@@ -1,9 +1,9 @@
 """The code that jobs run is the code that lies beside the Snakefile.
 
-`pip install .` without `--editable` installs a copy. The Snakefile would then read the
-settings and versions of the checkout and its jobs run the copy: an edited stage would
-count as built again, with the code from before the edit. No JAX is imported here: the
-Snakefile reads it.
+`pip install .` without `--editable` installs a copy of the package. Snakemake would
+then plan with the checkout while its jobs run the copy. A stage that was edited would
+run again with the code from before the edit, and its result would count as new. No JAX
+is imported here: the Snakefile reads it.
 """
 
 import re
@@ -19,11 +19,11 @@ PACKAGE = Path(worldmodels.__file__).resolve().parent
 
 
 def refuse_another(here: Path) -> None:
-    """Refuse to plan jobs of a checkout that another package's code would run.
+    """Refuse to plan jobs that would run the code of another package.
 
     Args:
-        here: the package beside the Snakefile; where there is none, as in a copy of the
-            rules alone, any will do.
+        here: the package beside the Snakefile. Where there is none, as in a copy of the
+            rules alone, the jobs may run any package.
 
     Raises:
         UserError: naming the package that would run.
@@ -41,13 +41,13 @@ def refuse_another(here: Path) -> None:
     if there != here:
         raise UserError(
             f"{command}, which the jobs run, uses the package in "
-            f"{there or 'an unknown place'}, not that in {here}, so that an edit here "
-            f"would change nothing; {install}"
+            f"{there or 'an unknown place'}, not that in {here}: what is edited here "
+            f"would not run; {install}"
         )
 
 
 def _package_of(command: str) -> Path | None:
-    """Return the folder of the package that a command says it uses, if it says so."""
+    """Return the folder of the package that a command reports; None: it does not."""
     try:
         answer = subprocess.run(
             [command, "--version"], capture_output=True, text=True, timeout=60

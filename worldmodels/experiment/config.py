@@ -1,27 +1,18 @@
-"""Configuration: YAML in, one clear sentence out when it is wrong.
+"""Configuration: a merged mapping in, a resolved experiment out, or one clear sentence.
 
-`config.yaml` holds every key. `load` turns the merged mapping into a `Config` or raises
-a `UserError` that names the key, the value and what is allowed. No JAX is imported
-here: the Snakefile reads it.
+`load` raises a `UserError` that names the key, the value and what is allowed. No JAX is
+imported here: the Snakefile reads it.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from worldmodels.experiment.allowed import checked
-from worldmodels.experiment.settings import (
-    Controller,
-    Environment,
-    Round,
-    Run,
-    Site,
-    uses_simulator,
-)
+from worldmodels.experiment import together
+from worldmodels.experiment.overlays import laid_over
+from worldmodels.experiment.section import read
+from worldmodels.experiment.settings import Everything, Round, Run, Site
 from worldmodels.runtime.errors import UserError
-from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 
 
 @dataclass(frozen=True)
@@ -44,29 +35,10 @@ class Config:
     temperatures: tuple[float, ...]
     site: Site
 
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with other values."""
+        return replace(self, **values)
 
-SECTIONS = {f.name: f.type for f in fields(Round)}
-
-# In YAML the task is `environment.name`; a flag needs a word that stands alone.
-_YAML_NAMES = {(Environment, "environment"): "name"}
-
-_TOGETHER = (
-    ("rollouts.episodes", "a multiple of", "rollouts.episodes_per_shard"),
-    ("controller.generations", "a multiple of", "controller.generations_per_block"),
-    # So that every block ends with a tested mean.
-    ("controller.generations_per_block", "a multiple of", "controller.select_every"),
-    ("rollouts.steps", "at most", "environment.max_steps"),
-    ("controller.initial_steps", "at most", "environment.max_steps"),
-    ("memory.batch_size", "at most", "rollouts.episodes"),
-    ("memory.batch_size", "at most", "memory.buffer_episodes"),
-)
-
-# Each is a store, a job and a log file, all of which are known before the first runs.
-_MAX_STORES = 100_000
-_STORES = (
-    ("rollouts.episodes", "rollouts.episodes_per_shard"),
-    ("controller.generations", "controller.generations_per_block"),
-)
 
 # What a network's shapes depend on, and so what a warm start must find unchanged.
 _SHAPES = {
@@ -96,210 +68,57 @@ def load(mapping: Mapping[str, Any]) -> Config:
     Raises:
         UserError: for an unknown key, a wrong type or an impossible value.
     """
-    mapping = _mapping(mapping, "the configuration")
-    run_keys = [f.name for f in fields(Run)]
-    _refuse_unknown(
-        mapping,
-        [
-            "experiment",
-            "rounds",
-            "ablations",
-            "temperatures",
-            "site",
-            *run_keys,
-            *SECTIONS,
-        ],
-        "",
-    )
-    experiment = _experiment(mapping.get("experiment", "default"))
-    run = _section(Run, {k: mapping[k] for k in run_keys if k in mapping}, "")
-    base = _sections(mapping, "")
-    for name, kind in SECTIONS.items():
-        # Before the rounds, so that an error here is not reported as a round's.
-        _section(kind, base[name], f"{name}.")
-    rounds = tuple(
-        _round(base, overrides, f"rounds[{number}].")
-        for number, overrides in enumerate(_overrides(mapping.get("rounds", 1)))
-    )
-    for number, settings in enumerate(rounds):
-        _check_round(settings, f"round {number}: ")
-        if number:
-            _check_game(settings, rounds[0], f"round {number}: ")
-            _check_keep(settings, rounds[0], f"round {number}: ")
-            _check_warm_start(settings, rounds[number - 1], f"round {number}: ")
-    seeds = _ablation_seeds(mapping.get("ablations"))
-    temperatures = _temperatures(mapping.get("temperatures", []))
-    if temperatures:
-        reason = f"temperatures is {list(temperatures)}"
-        _check_pays(rounds[-1], f"round {len(rounds) - 1}: {reason}")
-    site = _section(Site, _mapping(mapping.get("site"), "site"), "site.")
-    return Config(experiment, run, rounds, seeds, temperatures, site)
-
-
-def _experiment(name: Any) -> str:
-    if isinstance(name, (int, float, date)):  # `on` and `yes` are truth values
-        raise UserError(
-            f"experiment is {name}, which YAML takes for a number, a date or a truth "
-            'value; put the name in quotes, such as experiment: "2024" (on the command '
-            "line --config 'experiment=\"2024\"')"
+    # Before the rounds, so that an error here is not reported as a round's.
+    whole = read(Everything, mapping)
+    base = _part(Round, whole)
+    overrides = whole.rounds
+    if isinstance(overrides, int):
+        rounds = (base,) * overrides
+    else:
+        sections = {name: mapping.get(name) for name in Round.model_fields}
+        rounds = tuple(
+            _round(base, sections, changed, f"rounds[{number}].")
+            for number, changed in enumerate(overrides)
         )
-    # It becomes part of paths in shell commands and of Snakemake's patterns.
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
-        raise UserError(
-            f"experiment is {name!r}; it must be a folder's name of letters, digits, "
-            "_, - and ."
-        )
-    return name
-
-
-def _ablation_seeds(section: Any) -> tuple[int, ...]:
-    section = _mapping(section, "ablations")
-    _refuse_unknown(section, ["seeds"], "ablations.")
-    seeds = section.get("seeds", [1, 2, 3])
-    if (
-        not isinstance(seeds, list)
-        or not seeds
-        or any(type(s) is not int or not 0 <= s <= MAX_SEED for s in seeds)
-        or len(set(seeds)) < len(seeds)
-    ):
-        raise UserError(
-            f"ablations.seeds is {seeds!r}; it must be a list of different whole "
-            f"numbers from 0 to {MAX_SEED}"
-        )
-    return tuple(seeds)
-
-
-def _temperatures(values: Any) -> tuple[float, ...]:
-    (setting,) = (f for f in fields(Controller) if f.name == "temperature")
-    if not isinstance(values, list):
-        raise UserError(f"temperatures is {values!r}; it must be a list of numbers")
-    found = tuple(
-        checked(setting, value, f"temperatures[{n}]") for n, value in enumerate(values)
-    )
-    if len(set(found)) < len(found):
-        raise UserError(f"temperatures is {values!r}; they must be different")
-    return found
-
-
-def _overrides(rounds: Any) -> list[Mapping[str, Any]]:
-    if type(rounds) is int and 1 <= rounds <= MAX_ROUNDS:
-        return [{}] * rounds
-    if isinstance(rounds, list) and 1 <= len(rounds) <= MAX_ROUNDS:
-        return [_mapping(r, f"rounds[{n}]") for n, r in enumerate(rounds)]
-    raise UserError(
-        f"rounds is {rounds!r}; it must be a whole number from 1 to {MAX_ROUNDS}, or a "
-        "list with a mapping of overrides for each round"
+    for number in range(len(rounds)):
+        _check_round(number, rounds)
+    if temperatures := whole.temperatures:
+        memory, last = rounds[-1].memory, len(rounds) - 1
+        reason = f"round {last}: temperatures is {list(temperatures)}"
+        together.check_pays(memory.death_head, memory.reward_head, reason)
+    return Config(
+        experiment=whole.experiment,
+        run=_part(Run, whole),
+        rounds=rounds,
+        ablation_seeds=whole.ablations.seeds,
+        temperatures=temperatures,
+        site=whole.site,
     )
 
 
-def _sections(mapping: Mapping, where: str) -> dict[str, Mapping[str, Any]]:
-    return {name: _mapping(mapping.get(name), where + name) for name in SECTIONS}
+def _part(kind: type, whole: Everything) -> Any:
+    return kind(**{name: getattr(whole, name) for name in kind.model_fields})
 
 
-def _round(base: Mapping, overrides: Mapping, where: str) -> Round:
-    _refuse_unknown(overrides, list(SECTIONS), where)
-    changed = _sections(overrides, where)
-    return Round(
-        **{
-            name: _section(kind, {**base[name], **changed[name]}, f"{where}{name}.")
-            for name, kind in SECTIONS.items()
-        }
-    )
+def _round(base: Round, sections: Mapping, overrides: Any, where: str) -> Round:
+    """Return the settings of one round: the sections with its overrides laid over."""
+    if not overrides and (overrides is None or isinstance(overrides, Mapping)):
+        return base
+    if isinstance(overrides, Mapping):
+        overrides = laid_over(sections, overrides)
+    return read(Round, overrides, where)
 
 
-def _section(kind: type, values: Mapping[str, Any], where: str) -> Any:
-    known = {_YAML_NAMES.get((kind, f.name), f.name): f for f in fields(kind)}
-    _refuse_unknown(values, list(known), where)
-    return kind(
-        **{known[k].name: checked(known[k], v, where + k) for k, v in values.items()}
-    )
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if value is None:  # a key with nothing, or only comments, below it
-        return {}
-    if not isinstance(value, Mapping):
-        raise UserError(f"{where} is {value!r}; it must be a mapping of keys to values")
-    return value
-
-
-def _refuse_unknown(values: Mapping, known: list[str], where: str) -> None:
-    for key, value in values.items():
-        if key not in known:
-            raise UserError(
-                f"{where}{key} (here {value!r}) is not a known key; allowed are "
-                + ", ".join(sorted(known))
-            )
-
-
-def check_together(
-    values: Mapping[str, Any], spelt: Callable[[str], str] = str
-) -> None:
-    """Refuse values that are possible one by one and impossible together.
-
-    Args:
-        values: by section and key, as "memory.batch_size"; what is not among them is
-            not compared.
-        spelt: returns such a name as the user wrote it.
-
-    Raises:
-        UserError: naming both.
-    """
-    for small, relation, large in _TOGETHER:
-        if not {small, large} <= values.keys():
-            continue
-        low, high = values[small], values[large]
-        if low % high if relation == "a multiple of" else low > high:
-            raise UserError(
-                f"{spelt(small)} is {low}; it must be {relation} {spelt(large)}, "
-                f"which is {high}"
-            )
-
-
-def _check_round(settings: Round, where: str) -> None:
-    sections = {name: getattr(settings, name) for name in SECTIONS}
-    values = {
-        f"{name}.{f.name}": getattr(section, f.name)
-        for name, section in sections.items()
-        for f in fields(section)
-    }
+def _check_round(number: int, rounds: tuple[Round, ...]) -> None:
+    settings, where = rounds[number], f"round {number}: "
     try:
-        check_together(values)
-        uses_simulator(settings.environment)
+        together.check(together.values_of(settings))
     except UserError as error:
         raise UserError(f"{where}{error}") from None
-    _check_stores(values, where)
-    controller = settings.controller
-    if controller.train_in == "dream":
-        _check_pays(settings, f"{where}controller.train_in is dream")
-    drivers = 1 if controller.common_tracks else controller.population
-    tracks = controller.generations * max(
-        controller.rollouts * drivers, controller.selection_episodes
-    )
-    if tracks > MAX_EPISODES:
-        raise UserError(
-            f"{where}controller.generations is {controller.generations}; all "
-            f"generations together may drive {MAX_EPISODES} tracks, not {tracks}"
-        )
-
-
-def _check_stores(values: Mapping[str, Any], where: str) -> None:
-    for whole, part in _STORES:
-        count = values[whole] // values[part]
-        if count > _MAX_STORES:
-            raise UserError(
-                f"{where}{whole} is {values[whole]}, which makes {count} stores of "
-                f"{part} {values[part]}; raise that, for at most {_MAX_STORES} stores"
-            )
-
-
-def _check_pays(settings: Round, reason: str) -> None:
-    """Refuse an M in whose dream nobody can learn, which is asked for by `reason`."""
-    if not (settings.memory.death_head or settings.memory.reward_head):
-        raise UserError(
-            f"{reason}; M must then predict what a step is worth: set "
-            "memory.death_head or memory.reward_head to true"
-        )
+    if number:
+        _check_game(settings, rounds[0], where)
+        _check_keep(settings, rounds[0], where)
+        _check_warm_start(settings, rounds[number - 1], where)
 
 
 def _value(settings: Round, name: str) -> Any:
@@ -309,7 +128,7 @@ def _value(settings: Round, name: str) -> Any:
 
 def _check_game(now: Round, first: Round, where: str) -> None:
     """Refuse a game that the agent of the round before does not play."""
-    game, before = now.environment.environment, first.environment.environment
+    game, before = now.environment.name, first.environment.name
     if game != before:
         raise UserError(
             f"{where}environment.name is {game}; it must be {before}, as in round 0"

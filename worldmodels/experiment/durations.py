@@ -1,11 +1,11 @@
 """How many minutes each stage takes, from its settings and the size of its data.
 
-A cluster ends a job at its time limit. One that is too short costs a try, which a
-resumable stage goes on from; one that is too long keeps a job waiting, as no gap in
-the queue is long enough. So times are generous, but not without measure: twice what the
-unit rates below give, which were measured on two busy cores (the README's tables say
-where) and rounded up. On a GPU stages take less.
-No JAX is imported here: the Snakefile reads it.
+A cluster ends a job at its time limit. A limit that is too short costs one try, and a
+resumable stage continues in the next. A limit that is too long keeps the job waiting in
+the queue. So the minutes allowed are generous, but bounded: twice what the rates below
+give. The rates were measured on two busy cores and rounded up; the documentation's
+tables of cost say where. On a GPU stages take less. No JAX is imported here: the
+Snakefile reads it.
 """
 
 import math
@@ -16,36 +16,39 @@ from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.settings import Round, uses_simulator
 
-_CORES = 2  # that the rates were measured on
+_CORES = 2  # the rates were measured on two
 _START = 600.0  # seconds to import, to compile and to open stores: up to 125 were seen
 _GENEROUS = 2.0
 
-# Seconds on two cores, of the paper's networks where networks are in them.
+# Seconds on two cores; where a network takes part, with the paper's.
 _ENCODER = 310e-6  # of a frame: 3,249 frames/s beside driving
-_DECODED = 1000e-6  # of a frame in V's training, by its products: 491 frames/s in all,
-_PIXELS = 1500e-6  # and by its pixels: 606 frames/s at a quarter of the width
-_MULTIPLY = 72e-12  # of a multiply-add forwards in M's training: 120 us of 512 units,
-# where 256 units took 40e-12 (1.7 s an update of 1e5 steps)
-_STEP = 100e-6  # of a time step in M's training, whatever its batch has
+# A frame of V's training: a part that grows with the multiply-adds of its networks, and
+# one that does not. Measured: 491 frames/s, and 606 frames/s at a quarter of the width.
+_DECODED = 1000e-6
+_PIXELS = 1500e-6
+# A multiply-add of the forward pass in M's training: measured 120 us a step of 512
+# units; 256 units took 40e-12 (1.7 s an update of 1e5 steps).
+_MULTIPLY = 72e-12
+_STEP = 100e-6  # of a time step in M's training, for batches of any size
 _DREAMT = 22e-12  # of a multiply-add in a dream: 29,452 steps/s of 512 units
-_SIMULATED = 50e-6  # of a car's step: 13,547 steps/s of the default's networks
+_SIMULATED = 50e-6  # of a car's step: 13,547 steps/s with the default's networks
 _RECORDED = 220e-6  # of a step that is recorded and stored: 4.6 episodes/s of 1,000
 _PLAYED = 1500e-6  # of a step in gymnasium or ViZDoom: 690 steps/s
-_STORED = 100e-6  # of a frame that is read and encoded, beside the encoder
-_TRACK = 17e-3  # of a track that is painted: 33 ms of one core
-_CUBE = 50e-12  # of the search's eigenvectors, D^3 of these: 29 ms a generation
-_OPENED = 0.02  # of a store
-_PAGE = 600.0  # of a round of the report: 60 were measured, films included
+_STORED = 100e-6  # of a frame that is read and encoded, without the encoder
+_TRACK = 17e-3  # of painting a track: 33 ms of one core
+_CUBE = 50e-12  # times D^3, for the search's eigenvectors: 29 ms a generation
+_OPENED = 0.02  # of opening a store
+_PAGE = 600.0  # of a round of the report: 60 were measured, with films
 
 _PAPER = Round()
 
 
 def minutes(stage: str, settings: Round, data: Data, cores: int) -> int:
-    """Return the minutes to allow a stage: generous, see above.
+    """Return the minutes to allow a stage.
 
     Args:
-        data: what it reads; of rollouts: what it makes, one shard.
-        cores: that it drives or learns on.
+        data: the episodes that it reads; for rollouts: those that it makes, one shard.
+        cores: the number on which it drives or learns.
     """
     work = _GENEROUS * seconds(stage, settings, data, cores)
     return math.ceil((_START + work) / 60)
@@ -53,11 +56,11 @@ def minutes(stage: str, settings: Round, data: Data, cores: int) -> int:
 
 def seconds(stage: str, settings: Round, data: Data, cores: int) -> float:
     """Return the seconds that a stage's work takes, without its start."""
-    return _STAGES[stage](settings, data) * _CORES / max(cores, 1)
+    return STAGES[stage](settings, data) * _CORES / max(cores, 1)
 
 
 def _rollouts(settings: Round, data: Data) -> float:
-    """Return the seconds of one shard, whoever drives it."""
+    """Return the seconds of one shard; a random policy takes less."""
     steps = settings.rollouts.episodes_per_shard * data.mean
     driven = _RECORDED if uses_simulator(settings.environment) else _PLAYED
     return steps * (driven + _agent(settings))
@@ -105,7 +108,7 @@ def _tests(settings: Round) -> int:
 
 
 def _acted(settings: Round) -> float:
-    """Return the seconds of one step of the game, or of the dream, that C learns in."""
+    """Return the seconds of one step of the game or dream in which C learns."""
     if settings.controller.train_in == "dream":
         return _dreamt(settings)
     driven = _SIMULATED if uses_simulator(settings.environment) else _PLAYED
@@ -113,13 +116,13 @@ def _acted(settings: Round) -> float:
 
 
 def _evaluation(settings: Round, data: Data) -> float:
-    """Return the seconds of the agent, the random policy, the simulator and dreams."""
+    """Return the seconds of driving the agent everywhere and the random policy."""
     steps = settings.evaluation.episodes * settings.environment.max_steps
     each = 2 * (_PLAYED + _agent(settings)) + _dreamt(settings)
     tracks = 0.0
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         each += _SIMULATED + _agent(settings)
-        tracks = settings.evaluation.episodes * 20 * _TRACK  # gymnasium's very own
+        tracks = settings.evaluation.episodes * 20 * _TRACK  # gymnasium paints its own
     return steps * each + tracks
 
 
@@ -134,7 +137,7 @@ def _encoder(settings: Round) -> float:
 
 
 def _agent(settings: Round) -> float:
-    """Return the seconds in which an agent sees a frame, acts and remembers."""
+    """Return the seconds of one step of an agent: V, C and M."""
     return _encoder(settings) + _dreamt(settings)
 
 
@@ -142,7 +145,7 @@ def _dreamt(settings: Round) -> float:
     return 5e-6 + _DREAMT * sizes.memory(settings).multiplies
 
 
-_STAGES: dict[str, Callable[[Round, Data], float]] = {
+STAGES: dict[str, Callable[[Round, Data], float]] = {
     "rollouts": _rollouts,
     "vision": _vision,
     "latents": _latents,

@@ -1,10 +1,10 @@
 """How much memory each stage needs, from its settings and the size of its data.
 
-A stage is refused before it starts when that cannot be had, and a cluster's job asks
-for it. Each part of a need stands beside the settings that decide it. The facts at the
-top were measured (resident memory at its peak; `benchmarks/footprint.py` and the README
-have more), and needs are rounded up: between the measured and twice as much.
-No JAX is imported here: the Snakefile reads it.
+A stage is refused before it starts if its process may not have that much, and a
+cluster's job asks for it. Each part of a need is named by the settings that decide it.
+The constants were measured as peaks of resident memory (`benchmarks/footprint.py`).
+Needs are rounded up: they lie between the measured peak and twice as much. No JAX is
+imported here: the Snakefile reads it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,45 +17,45 @@ from worldmodels.experiment.sizes import FRAME_BYTES
 
 _MB, _GB = 10**6, 10**9
 
-# What a stage holds before it reads anything: Python, JAX and its compiler.
+# What a stage holds before it reads anything: Python, JAX and JAX's compiler.
 _STARTED = 0.5 * _GB  # M's smallest training peaks at 0.46 GB, V's encoding at 0.38
-_STARTED_VISION = 0.9 * _GB  # V's training, whose program takes long to compile
+_STARTED_VISION = 0.9 * _GB  # V's training, whose program is large
 _STARTED_SIMULATOR = 0.8 * _GB
 _REPORT = 1.0 * _GB
 
 _WORKER = 0.14 * _GB  # a process with gymnasium or ViZDoom in it
-_TRACK = 3.3 * _MB  # its tables in the simulator
-_TRACK_MADE = 3.3 * _MB  # and what is held besides while it is painted
-_CAR = 4096 * 4  # the car, the tiles that it has visited, and its keys
-_PACKED = 4  # bytes of a pixel that is recorded in the simulator
+_TRACK = 3.3 * _MB  # the tables of a track in the simulator
+_TRACK_MADE = 3.3 * _MB  # held beside them while the track is painted
+_CAR = 4096 * 4  # a car, the tiles that it has visited, and its keys
+_PACKED = 4  # bytes of a recorded pixel in the simulator
 _RECORDED = 32  # cars that are recorded together
-_TOGETHER = {"environment": 32, "dream": 128}  # that a core takes at a time
-_ENCODED = 256  # frames that become latents at a time, on however many cores
-_GATHERED = 4096  # frames that are shuffled out of a buffer at once
+_TOGETHER = {"environment": 32, "dream": 128}  # agents that a core steps at a time
+_ENCODED = 256  # frames that are encoded at a time, on any number of cores
+_GATHERED = 4096  # frames that are taken out of a buffer at once
 _GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
 _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
 _METRICS = 6  # numbers that an update leaves in the history
-_ORDERED = 8  # bytes that an episode in an epoch takes in a training's plan,
-_PLACED = 80  # and where episodes are placed in M's rows
-_REPORTED = 40  # episodes' worth of frames that a round of the report holds
-# Steps of an episode that can end early, in the mean: of random players, as those who
-# walk from wall to wall, and of one as good as the paper's.
+_ORDERED = 8  # bytes that an episode takes in the order of an epoch,
+_PLACED = 80  # and in the plan of M's rows
+_REPORTED = 40  # episodes whose frames a round of the report holds
+# Mean steps of an episode that can end early: of a random policy that walks from wall
+# to wall, and of an agent as good as the paper's.
 _MEAN_STEPS = {"takecover": (600, 1100)}
 _MARGIN = 1.15
 
-Need = dict[str, float]  # bytes, by the settings that decide them; "": none
+Need = dict[str, float]  # bytes by the settings that decide them; "": no setting does
 
 
 class Data(NamedTuple):
     """The episodes that a stage reads."""
 
     episodes: int
-    longest: int  # steps that an episode may have
-    mean: float  # steps that an episode has
+    longest: int  # steps an episode may have
+    mean: float  # steps an episode has in the mean
 
 
 def planned(rollouts: Mapping[int, Rollouts], game: str) -> Data:
-    """Return the data that the rollouts of some rounds, by their numbers, will be."""
+    """Return the episodes that some rounds will make, by the rounds' numbers."""
     longest = max(section.steps for section in rollouts.values())
     random, learnt = _MEAN_STEPS.get(game, (longest, longest))
     episodes = sum(section.episodes for section in rollouts.values())
@@ -77,14 +77,14 @@ def largest(need: Need) -> str:
 
 
 def memory(stage: str, run: Run, settings: Round, data: Data, cores: int) -> Need:
-    """Return the memory that a stage needs at its peak, with its worker processes.
+    """Return the peak memory of a stage with its worker processes.
 
     Args:
-        data: what it reads; of rollouts: what it makes, one shard.
-        cores: that it drives or learns on.
+        data: the episodes that it reads; for rollouts: those that it makes, one shard.
+        cores: the number on which it drives or learns.
     """
     numbers = 8 if run.dtype == "float64" else 4
-    need = _STAGES[stage](settings, data, cores, numbers)
+    need = STAGES[stage](settings, data, cores, numbers)
     return {name: _MARGIN * part for name, part in need.items()}
 
 
@@ -96,7 +96,7 @@ def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         tracks = _tracks(count, count, cores)
         need = {"": _STARTED_SIMULATOR + tracks, "rollouts.steps": frames}
     else:
-        # A finished episode is copied, and once more to its full length.
+        # A finished episode is copied, and then copied again to its full length.
         frames = (settings.environment.slots + 2) * data.mean * FRAME_BYTES
         need = _pool(settings, cores) | {"rollouts.steps": frames}
     kept = settings.rollouts.episodes_per_shard * steps
@@ -129,7 +129,7 @@ def _latents(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     one = data.longest * (3 * FRAME_BYTES + 20 * settings.vision.latent_size)
     kept = 2 * data.episodes * data.longest * (4 * sizes.action_size(settings) + 5)
     need = {"": _STARTED, "rollouts.steps": one, "rollouts.episodes_per_shard": kept}
-    return _joined(need, _sight(settings, min(_ENCODED, data.longest), numbers))
+    return _joined(need, _encoding(settings, min(_ENCODED, data.longest), numbers))
 
 
 def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
@@ -144,7 +144,7 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         planned = _PLACED * memory.epochs * data.episodes
     else:
         updates = memory.epochs * data.episodes / memory.batch_size
-        # Gathered and cut into batches, the episodes of a buffer are there twice more.
+        # The episodes of a buffer are copied when gathered and when cut into batches.
         held = (held + 2 * min(data.episodes, memory.buffer_episodes)) * data.longest
         planned = _ORDERED * memory.epochs * data.episodes
     batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
@@ -163,7 +163,7 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     controller, size = settings.controller, sizes.controller(settings).parameters
     cars = controller.population * controller.rollouts
     tracks = controller.rollouts if controller.common_tracks else cars
-    # A generation is kept for the store, and for the checkpoint copied twice.
+    # A generation is kept for the store and copied twice for the checkpoint.
     kept = 4 * controller.generations_per_block * (controller.population * size + cars)
     need = {
         "controller.inputs, controller.hidden_size or memory.hidden_size": (
@@ -190,7 +190,7 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     count, steps = settings.evaluation.episodes, settings.environment.max_steps
     kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
     need = _joined(_pool(settings, cores), _agent(settings, numbers))
-    if game_of(settings.environment.environment).simulated:
+    if game_of(settings.environment.name).simulated:
         need[""] += _STARTED_SIMULATOR - _STARTED
         kept += _tracks(count, count, cores)
     return _joined(need, {"evaluation.episodes": kept})
@@ -202,73 +202,73 @@ def _report(settings: Round, data: Data, cores: int, numbers: int) -> Need:
 
 
 def _joined(*needs: Need) -> Need:
-    """Return several needs at once, their parts added by name."""
+    """Return the sum of several needs, by name."""
     names = dict.fromkeys(name for need in needs for name in need)
     return {name: sum(need.get(name, 0.0) for need in needs) for name in names}
 
 
 def _buffers(data: Data, size: int) -> int:
-    """Return the episodes in memory: one buffer of all, or two that take turns."""
+    """Return the episodes in memory: one buffer of all, or two buffers in turns."""
     return data.episodes if size >= data.episodes else min(2 * size, data.episodes)
 
 
 def _history(updates: float) -> float:
-    """Return the bytes of a training's curves, which checkpoints copy twice."""
+    """Return the bytes of a training's curves, which a checkpoint copies twice."""
     return 3 * 4 * _METRICS * updates
 
 
 def _tracks(count: int, cars: int, cores: int) -> float:
-    """Return the bytes of tracks that so many cars drive on.
+    """Return the bytes of `count` tracks on which `cars` cars drive.
 
-    A core has the tables of its cars' tracks: of all, where a track has many cars.
+    Each core holds the tracks of its cars: all tracks, if a track has several cars.
     """
     copies = 1 if count == cars else cores
     return count * (copies * _TRACK + _TRACK_MADE)
 
 
 def _agent(settings: Round, numbers: int) -> Need:
-    """Return the weights of V and M, and C's and M's state in every slot."""
+    """Return the need of an agent: V's and M's weights, and the state of each slot."""
     parts = sizes.encoder(settings), sizes.decoder(settings), sizes.memory(settings)
     weights = 3 * sum(part.parameters for part in parts) * numbers
-    one = _mind(settings) * numbers + 2 * FRAME_BYTES
+    one = _own(settings) * numbers + 2 * FRAME_BYTES
     return {
         "vision.channels, vision.latent_size or memory.hidden_size": weights,
         "environment.slots": settings.environment.slots * one,
     }
 
 
-def _mind(settings: Round) -> int:
-    """Return the numbers that one agent has of its own: C, z, h and c."""
+def _own(settings: Round) -> int:
+    """Return how many numbers belong to one agent alone: C, z, h and c."""
     of_memory = settings.vision.latent_size + 2 * settings.memory.hidden_size
     return sizes.controller(settings).parameters + of_memory
 
 
 def _pool(settings: Round, cores: int) -> Need:
-    """Return what driving in gymnasium takes, the worker processes included."""
+    """Return the need of driving in gymnasium, with its worker processes."""
     workers = min(cores, settings.environment.slots)
     return {"": _STARTED, "the number of workers (cores)": workers * _WORKER}
 
 
-def _sight(settings: Round, frames: int, numbers: int) -> Need:
-    """Return what V's encoder makes of so many frames at a time."""
+def _encoding(settings: Round, frames: int, numbers: int) -> Need:
+    """Return the need of V's encoder for `frames` frames at a time."""
     made = frames * sizes.encoder(settings).activations * numbers
     return {"vision.channels": made}
 
 
 def _simulator(settings: Round, cars: int, cores: int, numbers: int) -> Need:
-    """Return what driving cars in the simulator takes, without their tracks."""
-    one = 2 * _mind(settings) * numbers + _CAR
-    seen = _sight(settings, min(cars, _TOGETHER["environment"] * cores), numbers)
+    """Return the need of driving cars in the simulator, without their tracks."""
+    one = 2 * _own(settings) * numbers + _CAR
+    seen = _encoding(settings, min(cars, _TOGETHER["environment"] * cores), numbers)
     many = {"controller.population or controller.rollouts": cars * one}
     return _joined({"": _STARTED_SIMULATOR}, many, seen)
 
 
 def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
-    """Return what dreaming takes, on all cores."""
+    """Return the need of dreaming on all cores."""
     units, memory = settings.memory.hidden_size, settings.memory
     gates = 4 * units + 6 * memory.mixtures * settings.vision.latent_size
     together = min(cars, _TOGETHER["dream"] * cores) * gates
-    one = 3 * _mind(settings) + 8
+    one = 3 * _own(settings) + 8
     dreamers = max(cars, settings.controller.selection_episodes)
     weights = 3 * sizes.memory(settings).parameters
     return {
@@ -278,7 +278,7 @@ def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
     }
 
 
-_STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
+STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
     "rollouts": _rollouts,
     "vision": _vision,
     "latents": _latents,

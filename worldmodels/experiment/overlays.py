@@ -1,10 +1,10 @@
-"""What is asked of a run: config.yaml, the overlays on it, the command line on both.
+"""The merged configuration: config.yaml, then the overlays, then the command line.
 
-Snakemake's own reading takes config.yaml from the folder that it is called in, replaces
-a section by an empty one and reads nested values of `--config` as text; so they are
-read here. It also reads the overlays before the Snakefile, and does not name one that
-it cannot read: the profiles have the command line looked through first. No JAX is
-imported here: the Snakefile reads it.
+They are read here because Snakemake reads them otherwise: it takes config.yaml from the
+folder that it is called in, an empty section of an overlay removes the whole section,
+and nested values of `--config` stay text. Snakemake also opens the overlays before the
+Snakefile, and its error does not name the file; the profiles check them first. No JAX
+is imported here: the Snakefile reads it.
 """
 
 import argparse
@@ -19,39 +19,40 @@ from worldmodels.runtime.errors import UserError
 
 
 def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict:
-    """Return the configuration that is asked for; later ones win, key by key.
+    """Return the merged configuration; the later value of a key wins.
 
     Args:
         base: the YAML file that holds every key.
-        overlays: YAML files of what is to be different.
-        entries: of the command line, KEY=VALUE, whose value is YAML.
+        overlays: YAML files that hold the changed keys.
+        entries: KEY=VALUE of the command line; the value is YAML.
 
     Raises:
-        UserError: naming what cannot be read, or what is empty in the base.
+        UserError: naming the file or entry that cannot be read, or the empty key of
+            `base`.
     """
     found = read(base)
     for key, value in found.items():
         if value is None:
             raise UserError(
-                f"{base}: {key} is empty; this file is what overlays change: put its "
-                "values back"
+                f"{base}: {key} is empty; overlays change the values of this file: put "
+                "them back"
             )
     for overlay in overlays:
-        found = _laid_over(found, read(overlay))
+        found = laid_over(found, read(overlay))
     for entry in entries:
-        found = _laid_over(found, _read_entry(entry))
+        found = laid_over(found, _read_entry(entry))
     return found
 
 
-def _laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with what `overlay` says; an empty section says nothing."""
+def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `overlay`; an empty section changes none."""
     result = dict(base)
     for key, value in overlay.items():
         if isinstance(base.get(key), Mapping):
             if value is None:
                 continue
             if isinstance(value, Mapping):
-                value = _laid_over(base[key], value)
+                value = laid_over(base[key], value)
         result[key] = value
     return result
 
@@ -74,9 +75,9 @@ def _read_entry(entry: str) -> dict[str, Any]:
 
 
 def refuse_unreadable(arguments: Sequence[str] | None = None) -> None:
-    """End the program with a sentence where Snakemake's command line cannot be read.
+    """End the program with one sentence if an overlay or a `--config` cannot be read.
 
-    The profiles call it, before Snakemake opens the files that are named there.
+    The profiles call it before Snakemake opens the files that its command line names.
     """
     given = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     given.add_argument("--configfile", "--configfiles", nargs="+", default=[])
@@ -85,7 +86,7 @@ def refuse_unreadable(arguments: Sequence[str] | None = None) -> None:
     try:
         known, _ = given.parse_known_args(arguments)
     except argparse.ArgumentError:
-        return  # Snakemake says so itself
+        return  # Snakemake refuses it itself
     try:
         for number, name in enumerate(known.configfile):
             _refuse_file(name, first=number == 0)
@@ -96,7 +97,7 @@ def refuse_unreadable(arguments: Sequence[str] | None = None) -> None:
 
 
 def _refuse_file(name: str, first: bool) -> None:
-    """Refuse an overlay; what follows the first may be meant as something to make."""
+    """Refuse an overlay that cannot be read; after the first it may be a target."""
     try:
         read(Path(name))
     except UserError as error:

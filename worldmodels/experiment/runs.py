@@ -1,43 +1,58 @@
-"""The trainings that a configuration asks for, and which of them makes what.
+"""The runs of the pipeline that a configuration asks for, and which of them makes what.
 
-The experiment itself is one; ablations and temperatures are others. Each begins at its
-first stage of its own and takes what comes before from another. No JAX is imported
-here: the Snakefile reads it.
+The experiment itself is one run; each seed of an ablation and each temperature is one
+more. A run makes everything from its first own stage on, and uses what another run made
+before that stage. No JAX is imported here: the Snakefile reads it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from worldmodels.experiment.config import Config
-
-_STAGES = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
+from worldmodels.experiment.settings import Round
+from worldmodels.experiment.stages import OF_A_ROUND
 
 
 @dataclass(frozen=True)
-class Training:
+class PipelineRun:
     """One run of the pipeline.
 
     Attributes:
         config: its settings; `config.experiment` is its folder below `results/`.
-        first: the first stage whose artifacts are its own.
-        lender: the folder of the run that made what comes before.
+        first: the first stage whose artifacts the run makes itself.
+        lender: the folder of the run whose artifacts of the stages before it uses. The
+            settings of those stages are the same in both.
     """
 
     config: Config
     first: str
     lender: str
 
+    @property
+    def folder(self) -> str:
+        """The folder of this run below `results/`."""
+        return self.config.experiment
+
+    @property
+    def rounds(self) -> range:
+        """The numbers of its rounds."""
+        return range(len(self.config.rounds))
+
+    def settings(self, round: int) -> Round:
+        """Return the settings of a round."""
+        return self.config.rounds[round]
+
     def home(self, stage: str) -> str:
-        """Return the folder below `results/` of the artifacts of `stage` to use."""
-        own = _STAGES.index(stage) >= _STAGES.index(self.first)
-        return self.config.experiment if own else self.lender
+        """Return the folder below `results/` of the artifacts of a stage to use."""
+        own = OF_A_ROUND.index(stage) >= OF_A_ROUND.index(self.first)
+        return self.folder if own else self.lender
 
 
-def whole(config: Config) -> Training:
-    """Return the experiment itself, which makes everything."""
-    return Training(config, _STAGES[0], config.experiment)
+def main_run(config: Config) -> PipelineRun:
+    """Return the run of the experiment itself, which makes everything."""
+    return PipelineRun(config, OF_A_ROUND[0], config.experiment)
 
 
-def by_folder(trainings: Iterable[Training]) -> dict[str, Training]:
-    """Return trainings by their folders below `results/`."""
-    return {training.config.experiment: training for training in trainings}
+def by_folder(runs: Iterable[PipelineRun]) -> dict[str, PipelineRun]:
+    """Return runs by their folders below `results/`."""
+    return {run.folder: run for run in runs}

@@ -1,19 +1,27 @@
-"""The settings of every stage: one frozen dataclass each, one field a line.
+"""The settings: one frozen section a stage, one field a setting, and its only place.
 
-Each field carries its unit, the paper's value and what is allowed; the configuration
-file and the command line are both checked against these. No JAX is imported here: the
-Snakefile reads it.
+A field says what the setting is, its default, which is that of the laptop's run, its
+bounds, its unit and the paper's value. From here come config.yaml, its JSON schema, the
+help of the commands and every check of a value. No JAX is imported here: the Snakefile
+reads it.
 """
 
-import dataclasses
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
 
 from worldmodels.environments.games import GAMES, game_of
+from worldmodels.experiment.section import Section, group, setting
+from worldmodels.experiment.values import (
+    Folder,
+    Number,
+    Rounds,
+    Seeds,
+    different,
+    list_of,
+)
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
-
-_RANDOM_POLICIES = ("network", "brownian", "white", "held")
 
 # Far above any use, and below what overflows a size or a counter of 32 bits. Whether a
 # machine's memory holds what is asked for is another question.
@@ -25,303 +33,376 @@ _MAX_TRACKS = 100_000
 _MAX_RATE = 1000.0
 _MAX_WEIGHT = 1e9
 
+# The bounds of one field each, by their meaning.
+_STEPS = {"low": 0, "high": _MAX_STEPS}
+_WIDTH = {"low": 1, "high": _MAX_WIDTH}
+_BATCH = {"low": 1, "high": _MAX_BATCH}
+_RATE = {"above": 0.0, "high": _MAX_RATE}
 
-def _setting(default, help, *, low=None, high=None, choices=None, above=None) -> Any:
-    """Return a field whose value is one of `choices` or lies in [low, high], > above.
-
-    Of a tuple the bounds hold for each entry.
-    """
-    bounds = {"low": low, "high": high, "choices": choices, "above": above}
-    return field(default=default, metadata={"help": help, **bounds})
+_Game = Literal[tuple(GAMES)]
+_RandomPolicy = Literal["network", "brownian", "white", "held"]
+_Width = Annotated[int, Field(ge=1, le=_MAX_WIDTH)]
+_Temperature = Annotated[Number, Field(ge=0.0, le=_MAX_RATE)]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Section):
     """What every stage shares."""
 
-    seed: int = _setting(0, "decides every random choice", low=0, high=MAX_SEED)
-    dtype: str = _setting(
+    seed: int = setting(
+        0, "decides every random choice", remark="not given", low=0, high=MAX_SEED
+    )
+    dtype: Literal["float32", "float64"] = setting(
         "float32",
         "precision of V, M and C; float64 is for debugging",
-        choices=("float32", "float64"),
+        paper="float32",
     )
-    debug: bool = _setting(False, "store the gradient norm of every parameter")
+    debug: bool = setting(False, "store the gradient norm of every parameter")
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(Section):
     """The world that is driven."""
 
-    environment: str = _setting("carracing", "the game", choices=tuple(GAMES))
-    backend: str = _setting(
+    name: _Game = setting(
+        "carracing",
+        "the game",
+        remark="both; takecover needs pip install --editable '.[doom]'",
+    )
+    backend: Literal["simulator", "gymnasium"] = setting(
         "simulator",
-        "where episodes are played to learn from, of takecover gymnasium alone; "
-        "scores are taken on gymnasium",
-        choices=("simulator", "gymnasium"),
+        "where V, M and C learn to drive, takecover in gymnasium alone; scores are "
+        "gymnasium's",
+        remark="gym, v0",
     )
-    max_steps: int = _setting(
+    max_steps: int = setting(
         1000,
-        "steps in a whole episode (paper 1000, takecover 2100)",
-        low=2,
-        high=_MAX_STEPS,
+        "in a whole episode",
+        unit="steps",
+        paper=1000,
+        takecover=2100,
+        **_STEPS | {"low": 2},
     )
-    slots: int = _setting(
+    slots: int = setting(
         16,
-        "gymnasium environments stepped together; the agent's batch there",
-        low=1,
-        high=_MAX_WIDTH,
+        "stepped together; the agent's batch there",
+        unit="gymnasium environments",
+        paper=64,
+        **_WIDTH,
     )
 
 
-@dataclass(frozen=True)
-class Rollouts:
+class Rollouts(Section):
     """Episodes from which V and M learn."""
 
-    episodes: int = _setting(10000, "episodes (paper 10000)", low=1, high=MAX_EPISODES)
-    episodes_per_shard: int = _setting(
-        250, "episodes in one store", low=1, high=_MAX_TRACKS
+    episodes: int = setting(
+        64, "", unit="episodes", paper=10000, low=1, high=MAX_EPISODES
     )
-    steps: int = _setting(
-        1000, "steps in an episode at most (paper 1000)", low=2, high=_MAX_STEPS
-    )
-    policy: str = _setting(
-        "network",
-        "random policy of round 0 (paper network, takecover held)",
-        choices=_RANDOM_POLICIES,
-    )
-    action_noise: float = _setting(
-        0.0,
-        "std of the noise on a controller's actions, from round 1 on",
-        low=0.0,
-        high=_MAX_RATE,
-    )
-    accumulate: bool = _setting(
-        False, "V and M also learn from the rollouts of the rounds before (paper false)"
-    )
-    keep: bool = _setting(
-        True, "keep the episodes on disk after V and the latents are made of them"
-    )
-
-
-@dataclass(frozen=True)
-class Vision:
-    """V, the variational autoencoder."""
-
-    latent_size: int = _setting(
-        32, "latent dimensions Z (paper 32)", low=1, high=_MAX_WIDTH
-    )
-    channels: tuple[int, ...] = _setting(
-        (32, 64, 128, 256),
-        "encoder channels (paper 32,64,128,256)",
-        low=1,
-        high=_MAX_WIDTH,
-    )
-    decoder_channels: tuple[int, ...] = _setting(
-        (128, 64, 32), "decoder channels (paper 128,64,32)", low=1, high=_MAX_WIDTH
-    )
-    batch_size: int = _setting(
-        100, "frames in a minibatch (paper 100)", low=1, high=_MAX_BATCH
-    )
-    epochs: int = _setting(
-        10,
-        "passes over all frames, 0: V stays as it starts (paper 10)",
-        low=0,
-        high=_MAX_PASSES,
-    )
-    learning_rate: float = _setting(
-        1e-4, "of Adam (paper 1e-4)", above=0.0, high=_MAX_RATE
-    )
-    kl_tolerance: float = _setting(
-        0.5,
-        "nats per latent dimension below which KL is free (paper 0.5)",
-        low=0.0,
-        high=_MAX_RATE,
-    )
-    buffer_episodes: int = _setting(
+    episodes_per_shard: int = setting(
         64,
-        "whole episodes shuffled together in memory, 12 MB each at 1000",
-        low=1,
-        high=MAX_EPISODES,
-    )
-    warm_start: bool = _setting(False, "start from the V of the round before")
-
-
-@dataclass(frozen=True)
-class Memory:
-    """M, the mixture-density recurrent network."""
-
-    hidden_size: int = _setting(256, "LSTM units N (paper 256)", low=1, high=_MAX_WIDTH)
-    mixtures: int = _setting(
-        5, "Gaussians per latent dimension K (paper 5)", low=1, high=_MAX_WIDTH
-    )
-    death_head: bool = _setting(
-        False, "predict death (paper true for TakeCover, whose dream ends by it)"
-    )
-    death_weight: float = _setting(
-        10.0,
-        "of a step with death in the loss, beside 1 of others (paper 10)",
-        above=0.0,
-        high=_MAX_WEIGHT,
-    )
-    reward_head: bool = _setting(
-        False, "predict the reward, for dreams of CarRacing (paper false)"
-    )
-    batch_size: int = _setting(
-        100,
-        "episodes in a minibatch, or rows of episodes (paper 100)",
-        low=1,
-        high=_MAX_BATCH,
-    )
-    window: int = _setting(
-        0,
-        "steps of a row in a minibatch, 0: whole episodes (paper 0, TakeCover 500)",
-        low=0,
-        high=_MAX_STEPS,
-    )
-    epochs: int = _setting(
-        40,
-        "passes over all episodes, 0: initial weights (paper 40, 4000 updates)",
-        low=0,
-        high=_MAX_PASSES,
-    )
-    learning_rate: float = _setting(
-        1e-3, "of Adam, at first (paper 1e-3)", above=0.0, high=_MAX_RATE
-    )
-    final_learning_rate: float = _setting(
-        1e-5, "of Adam, in the limit (paper 1e-5)", above=0.0, high=_MAX_RATE
-    )
-    decay: float = _setting(
-        1.0,
-        "factor per update on the rate's distance to its limit (paper 1, none)",
-        above=0.0,
-        high=1.0,
-    )
-    gradient_clip: float = _setting(
-        1.0, "largest absolute gradient value (paper 1)", above=0.0, high=_MAX_WEIGHT
-    )
-    buffer_episodes: int = _setting(
-        1000,
-        "whole episodes of latents in memory, 0.13 MB each at 1000",
-        low=1,
-        high=MAX_EPISODES,
-    )
-    held_out: float = _setting(
-        0.0,
-        "share of the episodes kept from M, on which it is scored (paper: none)",
-        low=0.0,
-        high=0.5,
-    )
-    warm_start: bool = _setting(False, "start from the M of the round before")
-
-
-@dataclass(frozen=True)
-class Controller:
-    """C, the linear controller, and CMA-ES that evolves it."""
-
-    inputs: str = _setting(
-        "z_h",
-        "what C sees (paper z_h, takecover z_c_h)",
-        choices=("z", "z_h", "z_c_h"),
-    )
-    sample_z: bool = _setting(True, "sample z, not its mean (paper true)")
-    hidden_size: int = _setting(
-        0,
-        "tanh units between input and action (paper 0; its ablation 40)",
-        low=0,
-        high=_MAX_WIDTH,
-    )
-    bias: bool = _setting(True, "add a bias in C (paper true, takecover false)")
-    population: int = _setting(
-        64, "candidates a generation P (paper 64)", low=4, high=_MAX_BATCH
-    )
-    rollouts: int = _setting(
-        16, "tracks each candidate drives R (paper 16)", low=1, high=_MAX_BATCH
-    )
-    common_tracks: bool = _setting(
-        True, "all candidates of a generation drive the same tracks (paper false)"
-    )
-    train_in: str = _setting(
-        "environment",
-        "where C learns: in the game, or in M's dream of it (paper environment, "
-        "takecover dream)",
-        choices=("environment", "dream"),
-    )
-    temperature: float = _setting(
-        1.15,
-        "tau of the dream, 1: as uncertain as M is (paper 1.15)",
-        low=0.0,
-        high=_MAX_RATE,
-    )
-    generations: int = _setting(
-        1800, "generations G (paper 1800)", low=1, high=_MAX_PASSES
-    )
-    generations_per_block: int = _setting(
-        25, "generations in one store", low=1, high=_MAX_PASSES
-    )
-    sigma: float = _setting(
-        0.1, "first step size of CMA-ES (paper 0.1)", above=0.0, high=_MAX_RATE
-    )
-    initial_mean: float = _setting(
-        0.0, "every parameter of the first mean (paper 0)", low=-1e6, high=1e6
-    )
-    initial_steps: int = _setting(
-        0,
-        "steps in an episode at first; 0: whole episodes (paper 0)",
-        low=0,
-        high=_MAX_STEPS,
-    )
-    step_increment: int = _setting(
-        100, "steps added whenever the mean fitness improves", low=0, high=_MAX_STEPS
-    )
-    select_every: int = _setting(
-        25,
-        "generations between tests of the CMA mean (paper 25)",
-        low=1,
-        high=_MAX_PASSES,
-    )
-    selection_episodes: int = _setting(
-        100,
-        "selection tracks that a mean is tested on (paper 1024)",
+        "in one store, a divisor of episodes",
+        unit="episodes",
         low=1,
         high=_MAX_TRACKS,
     )
-    warm_start: bool = _setting(False, "start from the C of the round before")
+    steps: int = setting(
+        300,
+        "in an episode at most",
+        unit="steps",
+        paper=1000,
+        takecover=2100,
+        **_STEPS | {"low": 2},
+    )
+    policy: _RandomPolicy = setting(
+        "network", "drives round 0", paper="network", takecover="held"
+    )
+    action_noise: Number = setting(
+        0.0,
+        "std of the noise on a controller's actions, rounds >= 1",
+        paper=0.0,
+        low=0.0,
+        high=_MAX_RATE,
+    )
+    accumulate: bool = setting(
+        False, "V, M also learn from earlier rounds'", paper=False
+    )
+    keep: bool = setting(
+        True, "false frees their disk once V and the latents stand, see the README"
+    )
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Vision(Section):
+    """V, the variational autoencoder."""
+
+    latent_size: int = setting(
+        32, "Z", unit="latent dimensions", paper=32, takecover=64, **_WIDTH
+    )
+    channels: list_of(_Width, 4) = setting(
+        (8, 16, 32, 64), "of the encoder", unit="channels", paper=(32, 64, 128, 256)
+    )
+    decoder_channels: list_of(_Width, 3) = setting(
+        (64, 32, 16), "of the decoder", unit="channels", paper=(128, 64, 32)
+    )
+    batch_size: int = setting(100, "in a minibatch", unit="frames", paper=100, **_BATCH)
+    epochs: int = setting(
+        3,
+        "over all frames; 0: V stays as it starts",
+        unit="passes",
+        paper=10,
+        remark="the text says 1",
+        low=0,
+        high=_MAX_PASSES,
+    )
+    learning_rate: Number = setting(0.001, "of Adam, per update", paper=1e-4, **_RATE)
+    kl_tolerance: Number = setting(
+        0.5,
+        "below which KL is free",
+        unit="nats per latent dimension",
+        paper=0.5,
+        low=0.0,
+        high=_MAX_RATE,
+    )
+    buffer_episodes: int = setting(
+        64,
+        "shuffled in memory, 12 MB per 1000 steps",
+        unit="whole episodes",
+        remark="all",
+        low=1,
+        high=MAX_EPISODES,
+    )
+    warm_start: bool = setting(False, "start from the V of the round before")
+
+
+class Memory(Section):
+    """M, the mixture-density LSTM."""
+
+    hidden_size: int = setting(
+        64, "N", unit="LSTM units", paper=256, takecover=512, **_WIDTH
+    )
+    mixtures: int = setting(
+        5, "K", unit="Gaussians per latent dimension", paper=5, **_WIDTH
+    )
+    death_head: bool = setting(False, "predict death", paper=False, takecover=True)
+    death_weight: Number = setting(
+        10.0,
+        "of a step with death in the loss, beside 1 of others",
+        takecover=10.0,
+        above=0.0,
+        high=_MAX_WEIGHT,
+    )
+    reward_head: bool = setting(False, "predict the reward", paper=False)
+    batch_size: int = setting(
+        16,
+        "in a minibatch, or rows of them, at most rollouts.episodes",
+        unit="episodes",
+        paper=100,
+        **_BATCH,
+    )
+    window: int = setting(
+        0,
+        "of a row in a minibatch; 0: whole episodes",
+        unit="steps",
+        paper=0,
+        takecover=500,
+        **_STEPS,
+    )
+    epochs: int = setting(
+        60,
+        "over all episodes; 0: initial weights",
+        unit="passes",
+        paper=40,
+        takecover=400,
+        remark="that is 4000 updates; the text says 20 passes",
+        low=0,
+        high=_MAX_PASSES,
+    )
+    learning_rate: Number = setting(
+        0.001, "of Adam, per update, at first", paper=1e-3, **_RATE
+    )
+    final_learning_rate: Number = setting(
+        1e-5, "of Adam, per update, in the limit", paper=1e-5, **_RATE
+    )
+    decay: Number = setting(
+        1.0,
+        "factor per update on the rate's distance to its limit; 1: none",
+        paper=1.0,
+        takecover=0.99999,
+        above=0.0,
+        high=1.0,
+    )
+    gradient_clip: Number = setting(
+        1.0, "largest absolute gradient value", paper=1.0, above=0.0, high=_MAX_WEIGHT
+    )
+    buffer_episodes: int = setting(
+        1000,
+        "of latents in memory, 0.13 MB per 1000 steps",
+        unit="episodes",
+        remark="all",
+        low=1,
+        high=MAX_EPISODES,
+    )
+    held_out: Number = setting(
+        0.0,
+        "share of the episodes kept from M, on which it is scored",
+        low=0.0,
+        high=0.5,
+    )
+    warm_start: bool = setting(False, "start from the M of the round before")
+
+
+class Controller(Section):
+    """C, and CMA-ES that evolves it."""
+
+    inputs: Literal["z", "z_h", "z_c_h"] = setting(
+        "z_h", "what C sees", paper="z_h", takecover="z_c_h"
+    )
+    sample_z: bool = setting(False, "sample z, or take its mean", paper=True)
+    hidden_size: int = setting(
+        0,
+        "between input and action",
+        unit="tanh units",
+        paper=0,
+        remark="its ablation 40",
+        low=0,
+        high=_MAX_WIDTH,
+    )
+    bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
+    population: int = setting(
+        64, "in a generation P", unit="candidates", paper=64, low=4, high=_MAX_BATCH
+    )
+    rollouts: int = setting(
+        4, "that each candidate drives R", unit="tracks", paper=16, **_BATCH
+    )
+    common_tracks: bool = setting(
+        True, "all candidates of a generation drive the same tracks", paper=False
+    )
+    train_in: Literal["environment", "dream"] = setting(
+        "environment",
+        "learn in the game, or in M's dream, which needs a head of M that pays",
+        paper="environment",
+        takecover="dream",
+    )
+    temperature: Number = setting(
+        1.15,
+        "tau of the dream, at least 0; 1: as uncertain as M is",
+        takecover=1.15,
+        low=0.0,
+        high=_MAX_RATE,
+    )
+    generations: int = setting(
+        30, "G", unit="generations", paper=1800, low=1, high=_MAX_PASSES
+    )
+    generations_per_block: int = setting(
+        10,
+        "in one store, a divisor of generations",
+        unit="generations",
+        low=1,
+        high=_MAX_PASSES,
+    )
+    sigma: Number = setting(
+        0.1, "first step size of CMA-ES, in parameters", paper=0.1, **_RATE
+    )
+    initial_mean: Number = setting(
+        0.0, "every parameter of the first mean", paper=0.0, low=-1e6, high=1e6
+    )
+    initial_steps: int = setting(
+        200,
+        "in an episode at first; 0: whole episodes",
+        unit="steps",
+        paper=0,
+        **_STEPS,
+    )
+    step_increment: int = setting(
+        50, "added whenever the mean fitness improves", unit="steps", **_STEPS
+    )
+    select_every: int = setting(
+        5,
+        "between tests of the CMA mean",
+        unit="generations",
+        paper=25,
+        low=1,
+        high=_MAX_PASSES,
+    )
+    selection_episodes: int = setting(
+        32,
+        "that a mean is tested on",
+        unit="selection tracks",
+        paper=1024,
+        low=1,
+        high=_MAX_TRACKS,
+    )
+    warm_start: bool = setting(False, "start from the C of the round before")
+
+
+class Evaluation(Section):
     """The score on unseen tracks."""
 
-    episodes: int = _setting(100, "unseen tracks (paper 100)", low=2, high=_MAX_TRACKS)
-    random_policy: str = _setting(
-        "network",
-        "the random policy that is scored beside the agent",
-        choices=_RANDOM_POLICIES,
+    episodes: int = setting(
+        32, "", unit="unseen tracks", paper=100, low=2, high=_MAX_TRACKS
+    )
+    random_policy: _RandomPolicy = setting(
+        "network", "scored beside the agent", paper="network", takecover="held"
     )
 
 
-@dataclass(frozen=True)
-class Site:
-    """The most that a job may ask of the machines; no result depends on it."""
+class Ablations(Section):
+    """The same with one change each, by `snakemake ablations`."""
 
-    max_minutes: int = _setting(
-        4320, "minutes that a job may ask for, 0: no limit", low=0, high=10**6
-    )
-    max_mem_mb: int = _setting(
-        0, "MB of memory that a job may ask for, 0: no limit", low=0, high=10**9
+    seeds: Seeds = setting(
+        (1, 2, 3), "one training of every ablation for each", remark="not given"
     )
 
 
-@dataclass(frozen=True)
-class Round:
+class Site(Section):
+    """The most that a job may ask of a cluster; no result depends on it."""
+
+    max_minutes: int = setting(
+        4320, "that a job may ask for; 0: no limit", unit="minutes", low=0, high=10**6
+    )
+    max_mem_mb: int = setting(
+        0, "of memory that a job may ask for; 0: no limit", unit="MB", low=0, high=10**9
+    )
+
+
+class Named(Section):
+    """What an experiment is called."""
+
+    experiment: Folder = Field(
+        "default", description="name: everything goes to results/<experiment>/"
+    )
+
+
+class Start(Run, Named):
+    """What stands before the sections in config.yaml."""
+
+    rounds: Rounds = setting(
+        1,
+        "in turn, or a list with one mapping of overrides a round",
+        unit="rounds",
+        paper=1,
+    )
+
+
+class Round(Section):
     """All settings of one round of the pipeline."""
 
-    environment: Environment = Environment()
-    rollouts: Rollouts = Rollouts()
-    vision: Vision = Vision()
-    memory: Memory = Memory()
-    controller: Controller = Controller()
-    evaluation: Evaluation = Evaluation()
+    environment: Environment = group(Environment)
+    rollouts: Rollouts = group(Rollouts)
+    vision: Vision = group(Vision)
+    memory: Memory = group(Memory)
+    controller: Controller = group(Controller)
+    evaluation: Evaluation = group(Evaluation)
+
+
+class Everything(Round, Start):
+    """All that config.yaml holds."""
+
+    ablations: Ablations = group(Ablations)
+    temperatures: Annotated[list_of(_Temperature), AfterValidator(different)] = setting(
+        (),
+        "tau of dreams, at least 0, in which a controller each learns, by `snakemake "
+        "temperatures`",
+        takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
+    )
+    site: Site = group(Site)
 
 
 def uses_simulator(environment: Environment) -> bool:
@@ -332,17 +413,9 @@ def uses_simulator(environment: Environment) -> bool:
     """
     if environment.backend != "simulator":
         return False
-    if not game_of(environment.environment).simulated:
+    if not game_of(environment.name).simulated:
         raise UserError(
-            f"environment.backend is simulator; {environment.environment} has none: it "
+            f"environment.backend is simulator; {environment.name} has none: it "
             "must be gymnasium"
         )
     return True
-
-
-def section_dict(section: Any) -> dict[str, Any]:
-    """Return a section as plain JSON values, for an artifact's attributes."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in dataclasses.asdict(section).items()
-    }

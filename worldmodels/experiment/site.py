@@ -1,7 +1,7 @@
-"""What a job asks a cluster for: what its stage needs, within what the site allows.
+"""What a job asks a cluster for: the need of its stage, within the site's limits.
 
-A stage that can go on where it was may be cut off by the site's limit: the next try
-goes on. What begins anew each time, or needs more memory than there is, is refused
+A resumable stage may run into the site's time limit: its next try continues. A stage
+that starts again at each try, or that needs more memory than the site has, is refused
 before anything runs. No JAX is imported here: the Snakefile reads it.
 """
 
@@ -12,29 +12,33 @@ from worldmodels.experiment.needs import Data, Need
 from worldmodels.experiment.settings import Round, Site
 from worldmodels.runtime.errors import UserError
 
-# The stages that begin anew when they are cut off, and what makes them shorter.
-_ATOMIC = {
+# The stages that start again at each try, and the setting that makes them shorter.
+ATOMIC = {
     "rollouts": "rollouts.episodes_per_shard",
     "latents": "rollouts.episodes_per_shard",
     "evaluation": "evaluation.episodes",
 }
-_DOUBLED = 2  # times, at most
-_DRIVER_MB = 500  # of the Snakemake that starts a stage inside its job
+_DOUBLINGS = 2  # at most
+_DRIVER_MB = 500  # of the Snakemake that starts a stage in its job
 
 
 def megabytes(need: Need, site: Site, attempt: int) -> int:
-    """Return the MB to ask for at a try: twice as many at each."""
+    """Return the MB to ask for at a try, twice as many at each, within the limit."""
     asked = _whole(need) + _DRIVER_MB
     return growing(asked, site.max_mem_mb, attempt)
 
 
 def growing(amount: int, most: int, attempt: int) -> int:
-    """Return an amount, twice as much at each try, but `most`; 0: no limit.
+    """Return the amount to ask for at a try: twice as much at each, at most `most`.
 
-    After three tries it grows no more: many tries are cut off for other reasons, and a
-    job that asks for more than any node has waits for ever.
+    It grows for three tries only. Most further tries end for other reasons, and a job
+    that asks for more than any node has waits for ever.
+
+    Args:
+        most: the limit; 0: none.
+        attempt: the number of the try, from 1.
     """
-    asked = amount * 2 ** min(attempt - 1, _DOUBLED)
+    asked = amount * 2 ** min(attempt - 1, _DOUBLINGS)
     return min(asked, most) if most else asked
 
 
@@ -52,11 +56,11 @@ def check(
             f"{site.max_mem_mb}; lower {needs.largest(need)}, or raise that limit"
         )
     minutes = durations.seconds(stage, settings, data, cores) / 60
-    if site.max_minutes and stage in _ATOMIC and minutes > site.max_minutes:
+    if site.max_minutes and stage in ATOMIC and minutes > site.max_minutes:
         raise UserError(
-            f"{stage} takes about {minutes:.0f} minutes on {cores} cores, cannot go on "
-            f"where it was and site.max_minutes is {site.max_minutes}; lower "
-            f"{_ATOMIC[stage]}, or raise that limit"
+            f"{stage} takes about {minutes:.0f} minutes on {cores} cores, starts again "
+            f"when it is cut off, and site.max_minutes is {site.max_minutes}; lower "
+            f"{ATOMIC[stage]}, or raise that limit"
         )
 
 

@@ -1,7 +1,8 @@
 """How large V, M and C of given settings are: parameters, multiply-adds, activations.
 
-Counted from the settings alone, without JAX: a workflow plans with them before
-anything runs. Tests compare the counts with the networks themselves.
+They are counted from the settings alone, for planning before anything runs. Tests
+compare the counts with the networks themselves. No JAX is imported here: the Snakefile
+reads it.
 """
 
 from itertools import pairwise
@@ -23,7 +24,7 @@ class Size(NamedTuple):
 
     parameters: int
     multiplies: int  # multiply-adds of one frame, or of one step
-    activations: int  # numbers that its layers make of one frame, patches included
+    activations: int  # numbers that its layers make for one frame, with patches
 
 
 def encoder(settings: Round) -> Size:
@@ -62,7 +63,7 @@ def decoder(settings: Round) -> Size:
 
 
 def memory(settings: Round) -> Size:
-    """Return the size of M; its activations are those that gradients need, a step."""
+    """Return the size of M; its activations are those that a step's gradient needs."""
     memory, latent = settings.memory, settings.vision.latent_size
     units, inputs = memory.hidden_size, latent + action_size(settings)
     outputs = 3 * memory.mixtures * latent + memory.death_head + memory.reward_head
@@ -86,4 +87,4 @@ def controller(settings: Round) -> Size:
 
 def action_size(settings: Round) -> int:
     """Return how many numbers an action of the game has."""
-    return len(game_of(settings.environment.environment).actions)
+    return len(game_of(settings.environment.name).actions)

@@ -1,18 +1,267 @@
-"""The stages: one module a rule, each reads artifacts, computes and publishes one.
+"""The stages: one table of what is true of each, which everything else reads.
 
-Only `worldmodels.cli` imports them. A stage's version is raised by hand when its result
-changes with its code; the rule passes it on, so that the artifacts are built again.
+A stage's version is raised by hand when its result changes with its code; the rule
+passes it on, so that the artifacts are built again. No JAX is imported here: the
+Snakefile reads it.
 """
 
-VERSIONS = {
-    "rollouts": 2,
-    "vision": 1,
-    "latents": 1,
-    "memory": 3,
-    "controller": 3,
-    "evaluation": 2,
-    "report": 4,
-    "ablations": 1,
-    "temperatures": 1,
-    "export": 1,
-}
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from worldmodels.experiment.section import Section, facts
+from worldmodels.experiment.settings import (
+    Controller,
+    Environment,
+    Evaluation,
+    Memory,
+    Rollouts,
+    Round,
+    Run,
+    Vision,
+)
+
+Values = Mapping[str, Any]  # by name, as "memory.hidden_size"; those of Run as "seed"
+
+
+class Idle(NamedTuple):
+    """Settings that do not change the result under some circumstances."""
+
+    names: tuple[str, ...]
+    when: Callable[[Values, int], bool]  # of the stage's settings and its round
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: of its command, its module and its kind of store.
+        rules: the workflow's rules that run it.
+        summary: what it does, for the help of the command line.
+        version: of its result.
+        sections: whose settings it uses; a stage of the rounds has some.
+        unused: the settings among them that never change its result: those that choose
+            which artifacts are asked for (raising them adds artifacts and changes
+            none), an input or what is kept, and those that it has no use for.
+        idle: settings that do not change its result at times.
+        title, caption: how the report's picture names it.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    summary: str
+    version: int
+    sections: tuple[type[Section], ...] = ()
+    unused: tuple[str, ...] = ()
+    idle: tuple[Idle, ...] = ()
+    title: str = ""
+    caption: str = ""
+
+
+# The simulator steps all cars at once.
+_SLOTS_OF_THE_SIMULATOR = Idle(
+    ("environment.slots",),
+    lambda values, round: values["environment.backend"] == "simulator",
+)
+
+_TABLE = (
+    Stage(
+        name="rollouts",
+        rules=("rollouts_shard",),
+        summary="drive one shard of episodes, at random or with a controller",
+        version=2,
+        sections=(Run, Environment, Rollouts),
+        unused=(
+            "debug",
+            "environment.max_steps",  # `steps` are no more
+            "rollouts.episodes",
+            "rollouts.accumulate",
+            "rollouts.keep",
+        ),
+        idle=(
+            # Round 0 drives at random, where an episode is the same in any slot; later
+            # rounds drive with a controller.
+            Idle(
+                ("rollouts.action_noise", "dtype", "environment.slots"),
+                lambda values, round: round == 0,
+            ),
+            Idle(("rollouts.policy",), lambda values, round: round > 0),
+            _SLOTS_OF_THE_SIMULATOR,
+        ),
+        title="rollouts",
+        caption="drive and record",
+    ),
+    Stage(
+        name="vision",
+        rules=("train_vision",),
+        summary="train V, the variational autoencoder, on rollouts",
+        version=1,
+        sections=(Run, Vision),
+        unused=("vision.warm_start",),
+        title="vision V",
+        caption="frame to z",
+    ),
+    Stage(
+        name="latents",
+        rules=("encode_shard", "encode_earlier_shard"),
+        summary="encode one rollout store with V",
+        version=1,
+        sections=(Run,),
+        unused=("seed", "debug"),
+        title="latents",
+        caption="every frame's z",
+    ),
+    Stage(
+        name="memory",
+        rules=("train_memory",),
+        summary="train M, the mixture-density recurrent network, on latents",
+        version=3,
+        sections=(Run, Memory),
+        unused=("memory.warm_start",),
+        idle=(
+            Idle(
+                ("memory.death_weight",),
+                lambda values, round: not values["memory.death_head"],
+            ),
+        ),
+        title="memory M",
+        caption="predict next z",
+    ),
+    Stage(
+        name="controller",
+        rules=("evolve_block",),
+        summary="evolve C, the controller, for one block of generations",
+        version=3,
+        sections=(Run, Environment, Controller),
+        unused=("debug", "controller.generations", "controller.warm_start"),
+        idle=(
+            # No environment drives a dream, and an environment has no temperature.
+            Idle(
+                ("environment.backend", "environment.slots"),
+                lambda values, round: values["controller.train_in"] == "dream",
+            ),
+            Idle(
+                ("controller.temperature",),
+                lambda values, round: values["controller.train_in"] != "dream",
+            ),
+            _SLOTS_OF_THE_SIMULATOR,
+        ),
+        title="controller C",
+        caption="evolve the driver",
+    ),
+    Stage(
+        name="evaluation",
+        rules=("evaluate",),
+        summary="score the selected controller on unseen tracks",
+        version=2,
+        sections=(Run, Environment, Evaluation),
+        unused=("debug", "environment.backend"),  # whose score is gymnasium's
+        title="evaluation",
+        caption="unseen {place}s",
+    ),
+    Stage(
+        name="report",
+        rules=("report",),
+        summary="make one HTML file of what all the given stores hold",
+        version=4,
+    ),
+    Stage(
+        name="ablations",
+        rules=("ablations",),
+        summary="compare the evaluations of ablations, over several trainings each",
+        version=1,
+    ),
+    Stage(
+        name="temperatures",
+        rules=("temperatures",),
+        summary="compare the evaluations of controllers of several temperatures",
+        version=1,
+    ),
+    Stage(
+        name="export",
+        rules=("pretrained",),
+        summary="put one round's agent into a single small store, to be shipped",
+        version=1,
+    ),
+)
+
+STAGES = {stage.name: stage for stage in _TABLE}
+# The stages of each round, in their order.
+OF_A_ROUND = tuple(stage.name for stage in _TABLE if stage.sections)
+
+_SECTIONS = {field.annotation: name for name, field in Round.model_fields.items()}
+# In a store the game is the setting `environment`.
+_RECORDED_NAMES = {"environment.name": "environment"}
+
+
+def settings_of(stage: str) -> dict[str, Any]:
+    """Return the fields of the settings that may change a stage's result, by name."""
+    row = STAGES[stage]
+    return {
+        name: field
+        for kind in row.sections
+        for key, field in kind.model_fields.items()
+        if (name := _name(kind, key)) not in row.unused
+    }
+
+
+def sections_of(stage: str, run: Run, settings: Round) -> list[Section]:
+    """Return the sections whose settings `stage` uses."""
+    given = {type(s): s for s in (run, *dict(settings).values())}
+    return [given[kind] for kind in STAGES[stage].sections]
+
+
+def used(stage: str, round: int, *sections: Section) -> dict[str, Any]:
+    """Return exactly the settings that `stage` uses in a round, by name, JSON values.
+
+    Those of sections that are not given are left out.
+    """
+    row, values = STAGES[stage], {}
+    for section in sections:
+        values |= {
+            _name(type(section), key): value
+            for key, value in section.model_dump(mode="json").items()
+        }
+    idle = {
+        name for some in row.idle if some.when(values, round) for name in some.names
+    }
+    return {k: v for k, v in values.items() if k not in row.unused and k not in idle}
+
+
+def recorded(stage: str, round: int, *sections: Section) -> dict[str, Any]:
+    """Return the settings that `stage` uses as its store records them: by key alone."""
+    values = used(stage, round, *sections)
+    return {recorded_name(name): value for name, value in values.items()}
+
+
+def recorded_name(name: str) -> str:
+    """Return the name that a store has for a setting, such as "memory.epochs"."""
+    return _RECORDED_NAMES.get(name, name.rpartition(".")[2])
+
+
+def recorded_keys(kind: str) -> dict[type[Section], dict[str, str]]:
+    """Return the keys of each section by their names in stores of a kind."""
+    sections = STAGES[kind].sections if kind in STAGES else ()
+    used = settings_of(kind) if sections else {}
+    return {
+        section: {
+            recorded_name(name): key
+            for key in section.model_fields
+            if (name := _name(section, key)) in used
+        }
+        for section in sections
+    }
+
+
+def before(stage: str) -> dict[str, Any]:
+    """Return what stores of a stage did that are older than some of its settings."""
+    return {
+        recorded_name(name): facts(field)["before"]
+        for name, field in settings_of(stage).items()
+        if "before" in facts(field)
+    }
+
+
+def _name(kind: type[Section], key: str) -> str:
+    return f"{_SECTIONS[kind]}.{key}" if kind in _SECTIONS else key

@@ -1,8 +1,9 @@
-"""Stores that lie where another is asked for: what they record is compared with it.
+"""Stale stores: those that do not record the settings that are asked for now.
 
-Snakemake sees a changed setting by its own notes in `.snakemake`. Where those are lost,
-as in a copy without dot files, or set anew by `--touch`, only the stores themselves can
-tell. Their zarr.json alone is read. No JAX is imported here: the Snakefile reads it.
+Snakemake notices a changed setting by its own notes in `.snakemake`. A copy without dot
+files has no notes, and `--touch` writes new ones; then only the stores record how they
+were made. Of each store only its zarr.json is read. No JAX is imported here: the
+Snakefile reads it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +18,15 @@ _SHOWN = 3  # stores that a sentence names
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one store is to be.
+class Expected:
+    """What a store must record to be current.
 
     Attributes:
-        path: where it lies.
+        path: where the store lies.
         made_by: the rule that makes it.
-        version: of its stage.
-        config: the settings that it is to record, and perhaps others besides.
-        inputs: the paths of the stores that it is to be made from.
+        version: the version of its stage.
+        config: settings; the store may record others too.
+        inputs: the paths of the stores that it was made from.
     """
 
     path: str
@@ -35,16 +36,16 @@ class Asked:
     inputs: Sequence[str]
 
 
-def refuse(asked: Iterable[Asked]) -> None:
-    """Refuse stores that record something else than what is asked for.
+def refuse(expected: Iterable[Expected]) -> None:
+    """Refuse stores that record something else than is expected of them.
 
-    What is missing or no store is let pass: its own stage speaks of it.
+    A path without a store passes: the stage that reads it reports it.
 
     Raises:
         UserError: naming the first of them, what differs, and what to do.
     """
     recorded = _Recorded()
-    found = [(want, why) for want in asked if (why := _difference(want, recorded))]
+    found = [(want, why) for want in expected if (why := _difference(want, recorded))]
     found.sort(key=lambda one: one[0].path)
     if not found:
         return
@@ -53,8 +54,9 @@ def refuse(asked: Iterable[Asked]) -> None:
         shown.append(f"{len(found) - _SHOWN} more")
     rules = dict.fromkeys(want.made_by for want, _ in found)
     raise UserError(
-        f"not what is asked for: {', '.join(shown)}; delete it, or give --forcerun "
-        f"{' '.join(rules)} to have it made again, or ask for what it is"
+        f"not what the configuration asks for: {', '.join(shown)}; delete it, or give "
+        f"--forcerun {' '.join(rules)} to make it again, or change the configuration "
+        "back"
     )
 
 
@@ -65,7 +67,7 @@ class _Recorded:
         self._known: dict[str, Mapping[str, Any]] = {}
 
     def of(self, path: str) -> Mapping[str, Any]:
-        """Return what the store at `path` records; nothing where there is none."""
+        """Return what the store at `path` records; empty where there is no store."""
         if path not in self._known:
             self._known[path] = _attributes(Path(path))
         return self._known[path]
@@ -77,8 +79,8 @@ def _attributes(store: Path) -> Mapping[str, Any]:
     return found if tables else {}
 
 
-def _difference(want: Asked, recorded: _Recorded) -> str:
-    """Return the first thing in which a store differs from what is asked, or ""."""
+def _difference(want: Expected, recorded: _Recorded) -> str:
+    """Return the first difference between a store and what is expected, or ""."""
     found = recorded.of(want.path)
     if not found:
         return ""
@@ -92,14 +94,16 @@ def _difference(want: Asked, recorded: _Recorded) -> str:
     return _other_inputs(want, found["inputs"], recorded)
 
 
-def _other_inputs(want: Asked, hashes: Mapping[str, Any], recorded: _Recorded) -> str:
-    """Return which input is another than the store was made from, or ""."""
+def _other_inputs(
+    want: Expected, hashes: Mapping[str, Any], recorded: _Recorded
+) -> str:
+    """Return which input is not the one that the store was made from, or ""."""
     made_from, paths = set(_flat(hashes)), dict.fromkeys(want.inputs)
     for path in paths:
         provenance = recorded.of(path).get("provenance")
         if isinstance(provenance, str) and provenance not in made_from:
             return f"it was not made from {path} as it is now"
-    if len(paths) != len(made_from):  # Snakemake does not miss an input that is gone
+    if len(paths) != len(made_from):  # Snakemake does not notice a removed input
         return f"it was made from {len(made_from)} stores, {len(paths)} are asked for"
     return ""
 

@@ -1,9 +1,9 @@
-"""YAML that is read strictly: what other readers let pass is one sentence here.
+"""Strict reading of YAML: each refusal is one sentence.
 
-A key that is given twice is refused, where YAML readers take the last without a word.
-So is what is no configuration at all: a pipe, a large file, aliases that multiply each
-other. Anchors, aliases and merge keys (`<<`) work as ever. No JAX is imported here: the
-Snakefile reads it.
+A key that is given twice is refused, where YAML readers silently take the last value.
+Files that are no configuration are refused too: a pipe, a large file, aliases that
+multiply each other. Anchors, aliases and merge keys (`<<`) work as usual. No JAX is
+imported here: the Snakefile reads it.
 """
 
 import stat
@@ -14,7 +14,7 @@ import yaml
 
 from worldmodels.runtime.errors import UserError
 
-# A configuration has 6 kB, 100 values and three levels.
+# The most of a file; a configuration has 6 kB, 100 values and three levels.
 _BYTES = 2**18
 _VALUES = 20_000
 _LEVELS = 30
@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
     Raises:
-        UserError: naming the file, when it cannot be read or is no such mapping.
+        UserError: naming the file, when it cannot be read or holds no mapping.
     """
     found = parse(_text(path), str(path))
     if not isinstance(found, dict):
@@ -36,11 +36,14 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parse(text: str, where: str) -> Any:
-    """Return the value of a YAML text; `where` is its name for the reader.
+    """Return the value of a YAML text.
+
+    Args:
+        where: the name of the text in messages.
 
     Raises:
-        UserError: naming the place, when it is no YAML or too large, or when a key is
-            given twice.
+        UserError: naming the place, when the text is no YAML or too large, or when a
+            key is given twice.
     """
     try:
         loader = _Loader(text)
@@ -57,7 +60,7 @@ def parse(text: str, where: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Builds plain values alone, of a document that has been looked through first."""
+    """Builds plain values only, after the whole document was inspected."""
 
     where = ""
 
@@ -71,11 +74,11 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             value = super().construct_object(node, deep)
-            str(value)  # whole numbers of thousands of hexadecimal digits have none
+            str(value)  # fails for numbers of thousands of hexadecimal digits
             return value
         except (UserError, yaml.YAMLError):
             raise
-        except Exception:  # of many kinds, such as for the date 2024-13-45
+        except Exception:  # its kind depends on the value, such as 2024-13-45
             raise UserError(
                 f"{self.where}, line {_line(node.start_mark)}: "
                 f"{str(node.value)[:40]!r} cannot be read as a value; put it in quotes "
@@ -92,20 +95,20 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Inspection:
-    """Counts what a document says when all its aliases are written out."""
+    """Counts the values and levels of a document with its aliases written out."""
 
     def __init__(self, where: str):
         self._where = where
-        self._known: dict[int, tuple[int, int] | None] = {}  # by node: values, levels
+        self._known: dict[int, tuple[int, int] | None] = {}  # values, levels by node
 
     def weigh(self, node: yaml.Node, name: str) -> tuple[int, int]:
-        """Return the values and the levels below `node`, called `name`.
+        """Return the numbers of values and of levels below the node called `name`.
 
         Raises:
-            UserError: when a key is given twice, or when they are too many.
+            UserError: when a key is given twice, or when the numbers are too large.
         """
         if id(node) not in self._known:
-            self._known[id(node)] = None  # not known before all that is in it
+            self._known[id(node)] = None  # until all that it contains is counted
             self._known[id(node)] = self._weigh(node, name)
         known = self._known[id(node)]
         if known is None:
@@ -124,8 +127,8 @@ class _Inspection:
             raise UserError(_too_deep(self._where, node.start_mark))
         if values > _VALUES:
             raise UserError(
-                f"{self._where}, line {_line(node.start_mark)}: more than {_VALUES} "
-                "values come of its aliases; a configuration has some hundred"
+                f"{self._where}, line {_line(node.start_mark)}: its aliases make more "
+                f"than {_VALUES} values; a configuration has some hundred"
             )
         return values, levels
 
@@ -183,7 +186,7 @@ def _text(path: Path) -> str:
         if stat.S_ISDIR(mode):
             raise UserError(f"{path} is a folder; give a YAML file")
         if not stat.S_ISREG(mode):
-            # It is read once by Snakemake, once here, and by each job of a cluster.
+            # Snakemake reads it, this module does, and each job of a cluster does.
             raise UserError(
                 f"{path} is no plain file, which can be read more than once; write the "
                 "settings into one"

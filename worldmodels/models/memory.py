@@ -127,7 +127,7 @@ class Memory(nn.Module):
     def cost(
         self, h: jax.Array, targets: Targets, death_weight: float
     ) -> tuple[jax.Array, Costs]:
-        """Return `costs.total` of what h [T, B, N] predicts.
+        """Return `memory_costs.total` of what h [T, B, N] predicts.
 
         Deaths are rare: with a weight w > 1 the cross-entropy counts each w times, and
         what minimises it is not the log-odds x of death but x + log w (odds w times as

@@ -2,17 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from worldmodels.experiment.stages import OF_A_ROUND, STAGES
 from worldmodels.report.page import escape
 
-# (stage, title, what it does) from left to right.
-_STAGES = (
-    ("rollouts", "rollouts", "drive and record"),
-    ("vision", "vision V", "frame to z"),
-    ("latents", "latents", "every frame's z"),
-    ("memory", "memory M", "predict next z"),
-    ("controller", "controller C", "evolve the driver"),
-    ("evaluation", "evaluation", "unseen {place}s"),
-)
 _COLOURS = {
     "vision": ("#e8f0fb", "#2e5eaa"),
     "memory": ("#eaf6ef", "#2f855a"),
@@ -29,10 +21,11 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
     `place` is what agents are scored on, in the singular.
     """
     parts, left = [], 4
-    for stage, title, role in _STAGES:
-        lines = role.format(place=place), *facts.get(stage, ())
-        parts.append(_stage(left, stage, title, lines))
-        if stage != _STAGES[-1][0]:
+    for stage in OF_A_ROUND:
+        words = STAGES[stage].caption.format(place=place)
+        lines = words, *facts.get(stage, ())
+        parts.append(_stage(left, stage, STAGES[stage].title, lines))
+        if stage != OF_A_ROUND[-1]:
             parts.append(_arrow((left + _BOX, 92), (left + _BOX + _GAP, 92)))
         left += _BOX + _GAP
     first = 4 + _BOX / 2

@@ -7,5 +7,5 @@ from worldmodels.experiment.settings import Environment
 
 def pool_of(settings: Environment, workers: int | None) -> EnvironmentPool:
     """Return a pool, a context manager; `workers` None is one a core."""
-    spec = EnvironmentSpec(settings.environment, settings.max_steps)
+    spec = EnvironmentSpec(settings.name, settings.max_steps)
     return EnvironmentPool(spec, slots=settings.slots, workers=workers)

@@ -1,4 +1,4 @@
-"""A stop to XLA's merging of operations, where merging costs more than memory does."""
+"""A barrier to XLA's fusion of operations, where fusion costs more than memory does."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 
 def stored(arrays: Any, always: jax.Array) -> Any:
-    """Return arrays as they are, and keep XLA on CPU from merging what uses them.
+    """Return arrays as they are; XLA on CPU does not fuse them into what reads them.
 
-    XLA makes one loop of neighbouring elementwise operations, and works an array out
-    again for each use. It ignores `lax.optimization_barrier` on CPU, but what it hands
-    to a branch it stores.
+    XLA fuses neighbouring elementwise operations into one loop, which computes an
+    array again for each use. On a CPU it ignores `lax.optimization_barrier`, but it
+    stores the operands of a conditional.
 
     Args:
         always: bool [], true in a way that XLA cannot know.

@@ -98,14 +98,14 @@ def _try_writing(folder: Path) -> None:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use, or keep busy if fewer."""
+    """Return the cores that this process may use, at most what its quota keeps busy."""
     if hasattr(os, "sched_getaffinity"):
         return within_quota(len(os.sched_getaffinity(0)))
     return within_quota(os.cpu_count() or 1)
 
 
 def within_quota(cores: int) -> int:
-    """Return `cores`, or as many of them as a container's quota can keep busy."""
+    """Return `cores`, at most as many as a container's quota keeps busy."""
     quota = cpu_quota()
     return cores if quota is None else min(cores, max(1, math.ceil(quota)))
 

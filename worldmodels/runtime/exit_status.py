@@ -1,4 +1,4 @@
-"""How a process that was started from here came to its end, in words."""
+"""How a child process ended, in words."""
 
 import signal
 

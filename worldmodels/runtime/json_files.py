@@ -16,14 +16,14 @@ LARGEST_FILE = 16 * 2**20  # bytes of a file: the inputs of 400,000 shards
 
 
 class Malformed(ValueError):
-    """A part of a store is not what a store can have; says which and why."""
+    """A part of a store is impossible; the message names it and says why."""
 
 
 def read(path: Path) -> Any:
     """Return what a file of JSON holds.
 
     Raises:
-        Malformed: for what is no file, one that is too large, or no JSON.
+        Malformed: when it is no file, too large, or no JSON.
         OSError: when it cannot be read.
     """
     content = _content(path)

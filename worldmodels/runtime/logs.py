@@ -1,4 +1,4 @@
-"""The log file of a stage, and those of the tries before."""
+"""The log file of a stage, and the logs of its earlier tries."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ def open_log(path: Path) -> TextIO:
     """Open a log to append lines to; a new one gets a second name as well.
 
     Snakemake deletes the log of a job before each try. Its second name,
-    tries/NAME-1.log beside it, then NAME-2.log and so on, keeps what the try said.
+    tries/NAME-1.log beside it, then NAME-2.log and so on, keeps the lines of that try.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = not path.exists()

@@ -1,6 +1,6 @@
 """Text of unknown origin, made harmless before anybody reads it.
 
-A store is data that anybody may have written. What it says is printed and put into the
+A store is data that anybody may have written. Its text is printed and put into the
 report, and must neither steer a terminal nor break the encoding of a file.
 """
 

@@ -13,7 +13,7 @@ _NOTICED = 10.0  # seconds; what is shorter hardly changes what is left
 
 
 class Pace:
-    """The seconds that work took, from the time `now` on, told at each update.
+    """The seconds that work took since `now`, counted at each update.
 
     Attributes:
         seconds: worked so far, at the last update.

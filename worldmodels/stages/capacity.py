@@ -3,7 +3,6 @@
 Without this it is killed without a word, hours later perhaps, when its buffers fill.
 """
 
-import dataclasses
 import os
 import resource
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from worldmodels.experiment import needs
-from worldmodels.experiment.allowed import checked
 from worldmodels.experiment.needs import Data
+from worldmodels.experiment.section import read
 from worldmodels.experiment.settings import Memory, Round, Run, Vision
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
@@ -75,10 +74,10 @@ def _physical() -> int:
 def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:
     """Return a round with the settings of a stage, and of the networks it is given."""
     parts = {
-        field.name: section
-        for field in dataclasses.fields(Round)
+        name: section
+        for name, field in Round.model_fields.items()
         for section in sections
-        if type(section) is field.type
+        if type(section) is field.annotation
     }
     for kind, (section, names) in _SIZES.items():
         if kind not in parts and isinstance(given.get(kind), Path):
@@ -92,14 +91,9 @@ def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:
 
 def _network(section: type, names: Sequence[str], store: Artifact) -> Any:
     """Return the section of a network's settings that its store records."""
-    known = {field.name: field for field in dataclasses.fields(section)}
-    return section(
-        **{
-            name: checked(known[name], store.config[name], f"{name} of {store.path}")
-            for name in names
-            if name in store.config  # stores of earlier versions name no heads
-        }
-    )
+    # Stores of earlier versions name no heads.
+    values = {name: store.config[name] for name in names if name in store.config}
+    return read(section, values, f"{store.path}: ")
 
 
 def _data(settings: Round, given: Mapping[str, Any]) -> Data:
@@ -113,8 +107,8 @@ def _data(settings: Round, given: Mapping[str, Any]) -> Data:
     paths = [paths] if isinstance(paths, Path) else paths
     if not paths:
         section = settings.rollouts
-        made = dataclasses.replace(section, episodes=section.episodes_per_shard)
-        return needs.planned({given["round"]: made}, settings.environment.environment)
+        made = section.changed(episodes=section.episodes_per_shard)
+        return needs.planned({given["round"]: made}, settings.environment.name)
     stores = [open_artifact(p, kind) for p in dict.fromkeys([paths[0], paths[-1]])]
     lengths = [store.read("length") for store in stores]
     return Data(

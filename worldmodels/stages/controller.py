@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Controller, Environment, Run
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
 from worldmodels.rollout.arenas import Arena
@@ -119,7 +118,7 @@ def run(
         check_search(inputs["start"])
     if settings.train_in == "dream":
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
-    config = flags.recorded(STAGE, round, shared, environment, settings) | {
+    config = recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "block": block,
         "latent_size": inputs["memory"].config["latent_size"],
@@ -134,10 +133,14 @@ def run(
     agent, weights = networks.load_agent(*agents, config)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
-    identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
+    identity = [config, input_hashes(inputs), STAGES[STAGE].version]
     with (
         publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+            out,
+            STAGE,
+            config=config,
+            inputs=inputs,
+            stage_version=STAGES[STAGE].version,
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _arena(agent, weights, environment, settings, inputs, workers) as drive,

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Environment, Evaluation, Run
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
@@ -69,9 +68,7 @@ def run(
     """
     inputs = _inputs(vision, memory, controller, latents)
     learnt = inputs["controller"][0].config
-    config = flags.recorded(STAGE, round, shared, environment, settings) | {
-        "round": round
-    }
+    config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
     best, generation = networks.best_controller(inputs["controller"])
@@ -79,7 +76,7 @@ def run(
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     plan = Plan(agent, weights, best, seeds, environment)
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
             _in_dream(plan, inputs, config["temperature"], store)

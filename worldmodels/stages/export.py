@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 from worldmodels.models.dream import Starts
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.wording import size
@@ -64,7 +64,7 @@ def run(
             KIND,
             config=config,
             inputs=inputs,
-            stage_version=VERSIONS[STAGE],
+            stage_version=STAGES[STAGE].version,
         ) as store,
         Progress(STAGE, len(names) + 1, log) as progress,
     ):

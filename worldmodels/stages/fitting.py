@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 from worldmodels.runtime.randomness import key_for
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, ArtifactError
@@ -52,7 +52,7 @@ def fit_and_publish(
     Raises:
         UserError: for a damaged store, a full disk or a loss that is not finite.
     """
-    stage, version = learner.stage, VERSIONS[learner.stage]
+    stage, version = learner.stage, STAGES[learner.stage].version
     # The fields too: a checkpoint of another form is none to go on from.
     identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
     with (

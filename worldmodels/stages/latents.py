@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Run
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.runtime.progress import Progress
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
@@ -47,7 +46,7 @@ def run(
         open_artifact(rollouts, "rollouts"),
     )
     check_game(eyes, episodes)
-    config = flags.recorded(STAGE, round, shared) | {
+    config = recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
         "latent_size": eyes.config["latent_size"],
@@ -56,7 +55,7 @@ def run(
     # First, because they may be refused.
     carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         _encode_episodes(eyes, episodes, store, log)
         for name, dimensions in _CARRIED.items():

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import optax
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Memory, Run
+from worldmodels.experiment.stages import recorded
 from worldmodels.models import memory, memory_loss
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import generator_for, key_for
@@ -62,7 +62,7 @@ def run(
     if start is not None:
         inputs["start"] = [open_artifact(start, "memory")]
     _check(inputs["latents"])
-    config = flags.recorded(STAGE, round, shared, settings) | {
+    config = recorded(STAGE, round, shared, settings) | {
         "round": round,
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],

@@ -5,7 +5,6 @@ controller of the round before, with noise on its actions (section 5).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import numpy as np
 from worldmodels.environments.games import game_of
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -64,7 +62,7 @@ def run(
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
     """
-    config = flags.recorded(STAGE, round, shared, environment, settings) | {
+    config = recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "shard": shard,
     }
@@ -74,7 +72,11 @@ def run(
     episodes = [Episode(seed=int(seed), steps=settings.steps) for seed in seeds]
     with (
         publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+            out,
+            STAGE,
+            config=config,
+            inputs=inputs,
+            stage_version=STAGES[STAGE].version,
         ) as store,
         Progress(STAGE, count, log) as progress,
     ):
@@ -137,7 +139,7 @@ def _drive(
         return
     driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
     # The episodes' own limit is the only one.
-    environment = replace(environment, max_steps=max(e.steps for e in episodes))
+    environment = environment.changed(max_steps=max(e.steps for e in episodes))
     with pool_of(environment, workers) as pool:
         yield from run_episodes(pool, driver, episodes, record=True)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import optax
 
-from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Run, Vision
+from worldmodels.experiment.stages import recorded
 from worldmodels.models import vision
 from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
@@ -46,7 +46,7 @@ def run(
     Raises:
         UserError: for a bad store, a full disk or a loss that is not finite.
     """
-    config = flags.recorded(STAGE, round, shared, settings) | {"round": round}
+    config = recorded(STAGE, round, shared, settings) | {"round": round}
     inputs = {"rollouts": [open_artifact(path, "rollouts") for path in rollouts]}
     if start is not None:
         inputs["start"] = [open_artifact(start, "vision")]

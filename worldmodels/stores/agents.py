@@ -1,4 +1,4 @@
-"""Who drives for a tool: the agent of a run's stores, or a pretrained one."""
+"""Agents for tools: from the stores of a run, or a pretrained one."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -153,8 +153,7 @@ def _environment(config: Mapping[str, Any]) -> Environment:
     With as many slots as it was evolved with, or, in the simulator, as it is evaluated
     with by default: the same seed then gives the same drive here as there.
     """
+    recorded = {"slots": config["slots"]} if "slots" in config else {}
     return Environment(
-        environment=config["environment"],
-        max_steps=config["max_steps"],
-        slots=config.get("slots", Environment.slots),
+        name=config["environment"], max_steps=config["max_steps"], **recorded
     )

@@ -4,8 +4,8 @@ Zarr reads a missing chunk as zeros without a word; therefore a store's attribut
 how many files and bytes each array has (`publication` records them), and opening
 compares. Every chunk carries a checksum, which reading compares.
 
-A store may also be damaged or edited where nothing of that tells, so whatever it says
-is data and no more: `metadata` checks its form, `layouts` what its kind of store holds.
+A store may also be damaged or edited in ways that no checksum shows. So its attributes
+are not trusted: `metadata` checks their form, `layouts` what its kind of store holds.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class ArtifactError(UserError):
 
 
 class Settings(dict):
-    """Recorded settings, of which one that is missing is the store's fault."""
+    """Recorded settings; a missing one is an error of the store, which is named."""
 
     def __init__(self, values: Mapping[str, Any], path: Path):
         super().__init__(values)
@@ -143,8 +143,8 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
 
     Raises:
         ArtifactError: when it is missing, no artifact, incomplete, of another kind or
-            schema, when chunks are missing or truncated, or when something that it
-            says of itself cannot be.
+            schema, when chunks are missing or truncated, or when one of its
+            attributes is impossible.
     """
     path = Path(path)
     root = _read_root(path)

@@ -1,4 +1,4 @@
-"""What the file system refuses, in one sentence each."""
+"""Errors of the file system, in one sentence each."""
 
 import contextlib
 import errno
@@ -36,7 +36,7 @@ def refuse_full_disk(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def refuse_barred(path: Path) -> Iterator[None]:
-    """Turn what bars the way to `path` into one sentence; not a full disk."""
+    """Turn an error of writing at `path` into one sentence; not a full disk."""
     try:
         yield
     except OSError as error:

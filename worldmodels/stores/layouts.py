@@ -1,11 +1,10 @@
 """What the store of each kind holds: its settings, and its arrays by name.
 
-An array's axes have letters, as everywhere: one letter is one length in all of a store,
-and where the settings name it, that one. What is not listed here, such as weights, is
-compared with its model where it is loaded (`trained`).
+The axes of arrays have letters. A letter has one length in a whole store, and where a
+setting gives that length, it is the setting's. Arrays that are not listed here, such as
+weights, are compared with their model when they are loaded (`networks`).
 """
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,8 +13,8 @@ import numpy as np
 
 from worldmodels.environments.frames import SHAPE as FRAME
 from worldmodels.environments.games import GAMES, Game
-from worldmodels.experiment.allowed import checked
-from worldmodels.experiment.flags import STAGE_SECTIONS
+from worldmodels.experiment.section import Section, read
+from worldmodels.experiment.stages import recorded_keys
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.stores.metadata import Form, Malformed
@@ -181,29 +180,22 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             if not isinstance(config.get(part, {}), Mapping):
                 raise Malformed(f"its setting {part} is no table of settings")
             check_settings(part, config.get(part, {}))
-    fields = {
-        field.name: field
-        for section in STAGE_SECTIONS.get(kind, ())
-        for field in dataclasses.fields(section)
-        # Of an evaluation it says where else the agent is scored.
-        if (kind, field.name) != ("evaluation", "backend")
-    }
-    for name, value in config.items():
-        if name in fields:
-            _check_setting(fields[name], value)
-        elif name in _ADDED:
-            low, high = _ADDED[name]
-            if type(value) is not int or not low <= value <= high:
-                raise Malformed(f"its setting {name} is {value!r}")
+    for section, keys in recorded_keys(kind).items():
+        _check_section(section, {k: config[n] for n, k in keys.items() if n in config})
+    for name, (low, high) in _ADDED.items():
+        value = config.get(name, low)
+        if type(value) is not int or not low <= value <= high:
+            raise Malformed(f"its setting {name} is {value!r}")
 
 
-def _check_setting(field: dataclasses.Field, value: Any) -> None:
+def _check_section(section: type[Section], values: Mapping[str, Any]) -> None:
     try:
-        known = checked(field, value, f"its setting {field.name}")
+        known = read(section, values, "its setting ")
     except UserError as error:
         raise Malformed(str(error)) from error
-    if isinstance(value, str) != isinstance(known, str):
-        raise Malformed(f"its setting {field.name} is the text {value!r}")
+    for key, value in values.items():
+        if isinstance(value, str) != isinstance(getattr(known, key), str):
+            raise Malformed(f"its setting {key} is the text {value!r}")
 
 
 def missing(kind: str, config: Mapping[str, Any]) -> list[str]:

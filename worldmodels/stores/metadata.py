@@ -1,8 +1,8 @@
-"""What a store says of itself, read as data that anybody may have written.
+"""The description of a store, read as data that anybody may have written.
 
-A store may be damaged, edited by hand or made to do harm: whatever it says is checked
-for its type and its size before it is believed. Nothing here takes memory or time that
-the size of the files does not account for.
+A store may be damaged, edited by hand or made to do harm: everything in its description
+is checked for type and size before it is used. Nothing here takes more memory or time
+than the size of the files accounts for.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Stores that lie near those given, found to check what the given ones do not record.
+"""Stores that lie near the given ones, found to check what those do not record.
 
 They only add checks: one that is gone, moved or damaged is passed over.
 """

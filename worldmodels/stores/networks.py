@@ -1,4 +1,4 @@
-"""Trained models from their stores: what every stage after a training opens."""
+"""Trained networks from their stores: every stage after a training opens them here."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

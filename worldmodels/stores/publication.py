@@ -2,9 +2,9 @@
 
 A store is filled in a hidden folder beside its final place (`places` says what may be
 replaced) and moved into it when it is complete, so a reader never sees half of one and
-a failure leaves the last good one. What is recorded then is what `artifacts` compares
-at opening. The metadata is consolidated: other readers need not list folders, and so do
-not stumble over what a workflow manager puts there.
+a failure leaves the last good one. Opening (`artifact`) compares the store with what
+is recorded then. The metadata is consolidated: other readers need not list folders, and
+so do not stumble over what a workflow manager puts there.
 """
 
 import contextlib
@@ -143,9 +143,10 @@ def create(
 
 
 def _refuse_future(inputs: Mapping[str, Artifact | Sequence[Artifact]]) -> None:
-    """Refuse inputs that Snakemake would hold for newer than what is made of them.
+    """Refuse inputs from the future.
 
-    It deletes what is made then, after all the work.
+    Snakemake would take them for newer than the output, and would delete the output
+    after all the work.
     """
     for given in inputs.values():
         for store in given if isinstance(given, Sequence) else [given]:

@@ -93,7 +93,7 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
         UserError: for a seed below 0, or less than one step.
     """
     world = driver.environment
-    spec = EnvironmentSpec(world.environment, world.max_steps)
+    spec = EnvironmentSpec(world.name, world.max_steps)
     steps = world.max_steps if steps is None else min(steps, world.max_steps)
     if steps < 1 or seed < 0:
         raise UserError(

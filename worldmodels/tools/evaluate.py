@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.environments.games import Game
-from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.stages import STAGES
 from worldmodels.rollout import scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.rollout.pools import pool_of
@@ -137,7 +137,7 @@ def _store(
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],
-        "environment": world.environment,
+        "environment": world.name,
         "max_steps": world.max_steps,
         "slots": world.slots,
         "episodes": episodes,
@@ -151,7 +151,7 @@ def _store(
         _KIND,
         config=config,
         inputs={"agent": agent},
-        stage_version=VERSIONS[_KIND],
+        stage_version=STAGES[_KIND].version,
     )
 
 

@@ -59,7 +59,7 @@ def assess(
     """Return the figures of M on episodes, in memory bounded by a few of them.
 
     Args:
-        load: `(episodes, steps) ->` whole episodes as `objective.loss` takes them.
+        load: `(episodes, steps) ->` whole episodes as `memory_loss.loss` takes them.
         length: [E] steps in each episode.
         progress: told how many steps have been watched since it was last told.
 

@@ -66,7 +66,7 @@ class Episodes:
         return self._joined(("frames",), episodes)
 
     def sequences(self, episodes: np.ndarray, steps: int) -> Items:
-        """Return whole episodes as `objective.loss` takes them: [K, steps + 1, Z], ...
+        """Return whole episodes [K, steps + 1, Z] ... as `memory_loss.loss` takes them.
 
         Every entry is padded to so many steps, or cut where it is longer.
         """

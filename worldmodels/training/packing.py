@@ -42,7 +42,7 @@ def place(lengths: np.ndarray, rows: int) -> Placement:
 
 @dataclass(frozen=True)
 class PackedStream(Stream):
-    """Windows of a whole training, as `objective.loss` takes them.
+    """Windows of a whole training, as `memory_loss.loss` takes them.
 
     Attributes:
         items: the steps of each episode, [E].

@@ -5,7 +5,6 @@ import shlex
 from dataclasses import fields, replace
 
 import pytest
-
 from worldmodels.experiment.flags import (
     STAGE_SECTIONS,
     add_flags,
@@ -14,6 +13,7 @@ from worldmodels.experiment.flags import (
     recorded,
     sections_of,
 )
+
 from worldmodels.experiment.settings import (
     Controller,
     Environment,

@@ -1,0 +1,135 @@
+"""Settings that are possible one by one and impossible together.
+
+Each check reads its settings by name, as "memory.batch_size", and is left out where one
+of them is not there: the same checks are made of a whole configuration and of what one
+stage uses. No JAX is imported here: the Snakefile reads it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from worldmodels.experiment.settings import Environment, Round, uses_simulator
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.randomness import MAX_EPISODES
+
+Values = Mapping[str, Any]
+
+_PAIRS = (
+    ("rollouts.episodes", "a multiple of", "rollouts.episodes_per_shard"),
+    ("controller.generations", "a multiple of", "controller.generations_per_block"),
+    # So that every block ends with a tested mean.
+    ("controller.generations_per_block", "a multiple of", "controller.select_every"),
+    ("rollouts.steps", "at most", "environment.max_steps"),
+    ("controller.initial_steps", "at most", "environment.max_steps"),
+    ("memory.batch_size", "at most", "rollouts.episodes"),
+    ("memory.batch_size", "at most", "memory.buffer_episodes"),
+)
+
+# Each is a store, a job and a log file, all of which are known before the first runs.
+_MAX_STORES = 100_000
+
+
+class Check(NamedTuple):
+    """A check of several settings, which ends with a sentence."""
+
+    names: tuple[str, ...]
+    refuse: Callable[..., None]  # is called with their values
+
+
+def check(values: Values) -> None:
+    """Refuse values that are impossible together.
+
+    Raises:
+        UserError: naming them.
+    """
+    for names, refuse in _CHECKS:
+        if values.keys() >= set(names):
+            refuse(*(values[name] for name in names))
+
+
+def values_of(settings: Round) -> dict[str, Any]:
+    """Return all settings of a round by name."""
+    return {
+        f"{section}.{name}": value
+        for section, values in settings
+        for name, value in values
+    }
+
+
+def check_pays(death_head: bool, reward_head: bool, reason: str) -> None:
+    """Refuse an M in whose dream nobody can learn, which is asked for by `reason`.
+
+    Raises:
+        UserError: when it predicts nothing that a step is worth.
+    """
+    if not (death_head or reward_head):
+        raise UserError(
+            f"{reason}; M must then predict what a step is worth: set "
+            "memory.death_head or memory.reward_head to true"
+        )
+
+
+def _pair(small: str, relation: str, large: str) -> Check:
+    def refuse(low: int, high: int) -> None:
+        if low % high if relation == "a multiple of" else low > high:
+            raise UserError(
+                f"{small} is {low}; it must be {relation} {large}, which is {high}"
+            )
+
+    return Check((small, large), refuse)
+
+
+def _few_stores(whole: str, part: str) -> Check:
+    def refuse(items: int, size: int) -> None:
+        if items // size > _MAX_STORES:
+            raise UserError(
+                f"{whole} is {items}, which makes {items // size} stores of {part} "
+                f"{size}; raise that, for at most {_MAX_STORES} stores"
+            )
+
+    return Check((whole, part), refuse)
+
+
+def _simulated(name: str, backend: str) -> None:
+    uses_simulator(Environment(name=name, backend=backend))
+
+
+def _pays(train_in: str, death_head: bool, reward_head: bool) -> None:
+    if train_in == "dream":
+        check_pays(death_head, reward_head, "controller.train_in is dream")
+
+
+def _few_tracks(
+    generations: int, rollouts: int, population: int, common: bool, selection: int
+) -> None:
+    drivers = 1 if common else population
+    tracks = generations * max(rollouts * drivers, selection)
+    if tracks > MAX_EPISODES:
+        raise UserError(
+            f"controller.generations is {generations}; all generations together may "
+            f"drive {MAX_EPISODES} tracks, not {tracks}"
+        )
+
+
+def _of(section: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{section}.{name}" for name in names)
+
+
+_CHECKS = (
+    *(_pair(*pair) for pair in _PAIRS),
+    Check(_of("environment", "name", "backend"), _simulated),
+    _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),
+    _few_stores(*_of("controller", "generations", "generations_per_block")),
+    Check(("controller.train_in", *_of("memory", "death_head", "reward_head")), _pays),
+    Check(
+        _of(
+            "controller",
+            "generations",
+            "rollouts",
+            "population",
+            "common_tracks",
+            "selection_episodes",
+        ),
+        _few_tracks,
+    ),
+)
