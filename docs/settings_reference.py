@@ -1,69 +1,56 @@
 """The configuration reference, made from the settings: one table a section."""
 
-import dataclasses
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import yaml
-
-from worldmodels.experiment.settings import Round, Run, Site
-
-CONFIG = Path(__file__).parents[1] / "config.yaml"
-SECTIONS = {"": Run} | {f.name: f.type for f in dataclasses.fields(Round)}
-SECTIONS |= {"site": Site}
-_YAML_NAMES = {("environment", "environment"): "name"}
+from worldmodels.experiment.config_file import written
+from worldmodels.experiment.section import Section, allowed, facts, groups_of
+from worldmodels.experiment.settings import Everything
 
 
 class Row(NamedTuple):
     """What the reference says of one setting."""
 
-    name: str
-    default: Any
+    name: str  # with its section
+    default: str
     allowed: str
     help: str
+    paper: str
 
 
-def rows(section: str) -> list[Row]:
-    """Return the settings of a section; "" has those outside of all sections."""
-    defaults = yaml.safe_load(CONFIG.read_text())
-    if section:
-        defaults = defaults[section]
-    found = []
-    for field in dataclasses.fields(SECTIONS[section]):
-        name = _YAML_NAMES.get((section, field.name), field.name)
-        found.append(
-            Row(name, defaults[name], _allowed(field.metadata), field.metadata["help"])
-        )
-    return found
-
-
-def _allowed(bounds: Any) -> str:
-    if bounds["choices"] is not None:
-        return ", ".join(f"`{choice}`" for choice in bounds["choices"])
-    parts = []
-    if bounds["above"] is not None:
-        parts.append(f"more than {bounds['above']:,}")
-    if bounds["low"] is not None:
-        parts.append(f"at least {bounds['low']:,}")
-    if bounds["high"] is not None:
-        parts.append(f"at most {bounds['high']:,}")
-    return ", ".join(parts)
+def rows(kind: type[Section], prefix: str = "") -> Iterator[Row]:
+    """Yield the settings of a section, those of groups in it left out."""
+    for name, field in kind.model_fields.items():
+        if name not in groups_of(kind):
+            about = facts(field)
+            words = [about.get("unit"), field.description]
+            paper = [written(about["paper"])] if "paper" in about else []
+            if "paper_takecover" in about:
+                paper.append(f"TakeCover {written(about['paper_takecover'])}")
+            if "remark" in about:
+                paper.append(about["remark"])
+            yield Row(
+                prefix + name,
+                written(field.get_default()),
+                allowed(field),
+                " ".join(word for word in words if word),
+                "; ".join(paper),
+            )
 
 
 def text() -> str:
     """Return all tables as Markdown."""
-    return "\n".join(line for section in SECTIONS for line in _table(section))
+    return "\n".join(_tables(Everything, ""))
 
 
-def _table(section: str) -> list[str]:
-    title = f"`{section}`" if section else "Outside of all sections"
-    lines = [
-        f"## {title}", "", "| setting | default | allowed | what it is |",
-        "| --- | --- | --- | --- |",
-    ]  # fmt: skip
-    for row in rows(section):
-        name = f"{section}.{row.name}" if section else row.name
-        default = yaml.safe_dump(row.default, default_flow_style=True)
-        default = default.removesuffix("...\n").strip()
-        lines.append(f"| `{name}` | `{default}` | {row.allowed} | {row.help} |")
-    return [*lines, ""]
+def _tables(kind: type[Section], prefix: str) -> Iterator[str]:
+    yield f"## `{prefix[:-1]}`" if prefix else "## Outside of all sections"
+    yield ""
+    yield "| setting | default | allowed | what it is | the paper's |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in rows(kind, prefix):
+        help, paper = row.help.replace("|", "\\|"), row.paper.replace("|", "\\|")
+        yield f"| `{row.name}` | `{row.default}` | {row.allowed} | {help} | {paper} |"
+    yield ""
+    for name, part in groups_of(kind).items():
+        yield from _tables(part, f"{prefix}{name}.")

@@ -189,6 +189,17 @@ def test_the_reference_has_every_setting(monkeypatch):
     assert "| `seed` | `0` |" in page
 
 
+def test_the_departures_that_the_code_marks_are_on_their_page():
+    page = (DOCS / "departures.md").read_text()
+    marked = [
+        path.relative_to(REPOSITORY).as_posix()
+        for path in (REPOSITORY / "worldmodels").rglob("*.py")
+        if "Departure:" in path.read_text()
+    ]
+    assert marked
+    assert not [path for path in marked if f"`{path}`" not in page]
+
+
 def test_the_site_is_written_in_plain_places():
     for page, path in PAGES.items():
         assert not re.search(r"/tmp|/work|/home|/root", path.read_text()), page

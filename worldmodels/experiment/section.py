@@ -121,6 +121,16 @@ def facts(field: FieldInfo) -> Mapping[str, Any]:
     return field.json_schema_extra or {}
 
 
+def allowed(field: FieldInfo) -> str:
+    """Return in words what a setting may be, such as "a number, at least 0".
+
+    Nothing is said where only a function of its own checks it.
+    """
+    if field.annotation is Any:
+        return ""
+    return _allowed(field.annotation, field.metadata)
+
+
 def read(kind: type[Kind], values: Any, where: str = "") -> Kind:
     """Return the section of these values, each checked; the others are the defaults.
 
