@@ -3,8 +3,8 @@
     python examples/dream.py [AGENT] [STEPS] [FILM]
 
 AGENT is the folder of a run or an agent store, by default the shipped CarRacing agent.
-It drives; then M dreams on from a frame of that drive under the same actions. Left:
-what happened. Right: what M expected, which is like it at first, then less and less.
+It drives; M watches the first part of the drive, then dreams the rest under the same
+actions. Left: what happened. Right: the dream, which is like it at first, then less.
 """
 
 import sys
@@ -13,17 +13,22 @@ import numpy as np
 
 import worldmodels
 
-BEFORE = 50  # steps: until then the camera zooms in
+WATCHED = 100  # steps
 
 
 def main(agent: str | None = None, steps: int = 200, out: str = "dream.gif") -> None:
     """Drive, dream the same again and film both."""
     driver = worldmodels.load_agent(agent) if agent else worldmodels.load_agent()
-    drive = worldmodels.drive(driver, seed=7, steps=BEFORE + steps)
-    frames, actions = drive.frames[BEFORE:], drive.actions[BEFORE:]
-    dream = worldmodels.dream(driver, frames[0], actions=actions, temperature=0.5)
-
-    real = frames[: len(dream.frames)]
+    drive = worldmodels.drive(driver, seed=7, steps=WATCHED + steps)
+    dream = worldmodels.dream(
+        driver,
+        drive.frames[: WATCHED + 1],
+        steps,
+        watched=drive.actions[:WATCHED],
+        actions=drive.actions[WATCHED:],
+        temperature=0.5,
+    )
+    real = drive.frames[WATCHED:][: len(dream.frames)]
     away = np.abs(real.astype(int) - dream.frames).mean(axis=(1, 2, 3))
     for step in range(0, len(away), max(1, len(away) // 5)):
         print(f"step {step}: {away[step]:.1f} grey levels of 255 apart")

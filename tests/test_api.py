@@ -81,6 +81,13 @@ def test_a_dream_begins_at_its_frame_and_follows_actions(stores):
     dream = worldmodels.dream(agent, frame, 7, actions=given, temperature=0.0)
     np.testing.assert_array_equal(dream.actions, given)
     assert dream.frames.shape == (5, 64, 64, 3)
+    frames = stores.rollouts[0].read("frames", 0)[:4]
+    with pytest.raises(UserError, match="4 frames with 0 actions"):
+        worldmodels.dream(agent, frames)
+    watched = stores.rollouts[0].read("actions", 0)[:3]
+    later = worldmodels.dream(agent, frames, 2, watched=watched, temperature=0.0)
+    cold = worldmodels.dream(agent, frames[-1], 2, temperature=0.0)
+    assert (later.actions[0] != cold.actions[0]).any()  # C reads what M remembers
     own = worldmodels.dream(agent, frame, 5, temperature=0.0, seed=1)
     again = worldmodels.dream(agent, frame, 5, temperature=0.0, seed=1)
     np.testing.assert_array_equal(own.frames, again.frames)

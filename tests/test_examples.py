@@ -38,7 +38,7 @@ def test_a_dream_is_filmed_beside_the_drive(pretrained, tmp_path, capsys, monkey
     out = tmp_path / "dream.gif"
     # The small agent's episodes are short.
     script = runpy.run_path(str(REPOSITORY / "examples" / "dream.py"))
-    monkeypatch.setitem(script["main"].__globals__, "BEFORE", 2)
+    monkeypatch.setitem(script["main"].__globals__, "WATCHED", 3)
     script["main"](str(pretrained), 8, str(out))
     apart = re.findall(r"step \d: ([0-9.]+) grey", capsys.readouterr().out)
     assert len(apart) > 3

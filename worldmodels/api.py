@@ -16,6 +16,7 @@ from worldmodels.environments.carracing import functional as simulator
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import grids, imagery, video
 from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.rollout import continued
 from worldmodels.rollout.in_dream import Controlled, Recorded
 from worldmodels.rollout.replay import Recording
 from worldmodels.runtime import devices
@@ -162,9 +163,10 @@ def _eyes(agent: Driver | Eyes) -> Eyes:
 
 def dream(
     agent: Driver,
-    frame: np.ndarray,
+    frames: np.ndarray,
     steps: int = 100,
     *,
+    watched: np.ndarray | None = None,
     actions: np.ndarray | None = None,
     temperature: float = 1.0,
     seed: int = 0,
@@ -172,25 +174,39 @@ def dream(
     """Let M dream on from a frame, up to the dreamer's death if M predicts it.
 
     Args:
-        frame: uint8 [64, 64, 3], where the dream begins.
+        frames: uint8 [64, 64, 3], where the dream begins; or [T, 64, 64, 3], of which M
+            first watches all but the last.
         steps: at most.
-        actions: [T, A], which are done in the dream; default: C acts.
+        watched: [T - 1, A], the actions that were done on the frames that M watches.
+        actions: [S, A], to be done in the dream; default: C acts.
         temperature: tau; 1: as uncertain as M is, 0: the likeliest Gaussian's mean.
         seed: of all that is drawn.
 
     Returns:
-        Its frames uint8 [T, 64, 64, 3], actions [T, A] and rewards [T] (NaN: M
+        Its frames uint8 [S, 64, 64, 3], actions [S, A] and rewards [S] (NaN: M
         predicts none).
+
+    Raises:
+        UserError: there is not one watched action for each frame but the last.
     """
     eyes, linear = _eyes(agent), agent.agent.controller
-    starts = Starts(*imagery.encode(eyes, np.asarray(frame)[None]))
+    frames = np.asarray(frames)
+    frames = frames[None] if frames.ndim == 3 else frames
+    past = np.zeros((0, linear.action_size)) if watched is None else watched
+    if len(past) != len(frames) - 1:
+        raise UserError(
+            f"M is to watch {len(frames)} frames with {len(past)} actions; give one "
+            "action for each frame but the last, at which the dream begins"
+        )
+    starts = Starts(*imagery.encode(eyes, frames))
     world = Dream(agent.agent.memory, agent.weights.memory, starts, temperature)
+    begun: Any = continued.after(world, starts.mu, past)
     actor: Any = Controlled(linear)
     carried = np.asarray(agent.controller, starts.mu.dtype)
     if actions is not None:
         actor, carried = Recorded(), np.asarray(actions, starts.mu.dtype)
         steps = min(steps, len(carried))
-    seen = imagery.film(eyes, world, actor, carried, seed, steps)
+    seen = imagery.film(eyes, begun, actor, carried, seed, steps)
     return video.Dream(*seen, game=linear.game)
 
 

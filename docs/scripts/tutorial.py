@@ -19,6 +19,7 @@ from worldmodels.pictures import grids
 PICTURES = Path(__file__).parents[1] / "pictures"
 COLUMNS = 10
 INK = "#2e5eaa"
+WATCHED = 285  # steps of the drive before the dream
 
 
 def save(name: str, picture: np.ndarray, colours: int = 128) -> None:
@@ -80,10 +81,15 @@ def draw_memory(run, agent) -> None:
     """A drive, what M expected one step before, and M alone."""
     nll = run.memory.read("history/nll")
     curves("tutorial-memory-curves.png", {"nats a dimension": smooth(nll, 5)})
-    drive = worldmodels.drive(agent, seed=7, steps=110)
-    frames, actions = drive.frames[60:], drive.actions[60:]
-    dream = worldmodels.dream(agent, frames[0], actions=actions, temperature=0.5)
-    shown = np.stack([spread(frames), spread(dream.frames)])
+    drive = worldmodels.drive(agent, seed=11, steps=WATCHED + 50)
+    dream = worldmodels.dream(
+        agent,
+        drive.frames[: WATCHED + 1],
+        watched=drive.actions[:WATCHED],
+        actions=drive.actions[WATCHED:],
+        temperature=0.5,
+    )
+    shown = np.stack([spread(drive.frames[WATCHED:]), spread(dream.frames)])
     save("tutorial-dream.png", grids.grid(shown))
 
 
