@@ -26,7 +26,7 @@ from worldmodels.report.rounds import group
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.provenance import identity_hash
-from worldmodels.training.datasets import Episodes
+from worldmodels.training.datasets import StoredEpisodes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STEPS = 2  # of each episode
@@ -130,7 +130,7 @@ def measure(folder: Path, count: int, episodes: int) -> list[tuple[str, float, f
     for kind, paths in made.items():
 
         def work(kind=kind, paths=paths):
-            return Episodes([open_artifact(path, kind) for path in paths])
+            return StoredEpisodes([open_artifact(path, kind) for path in paths])
 
         rows.append((f"open {kind}, as a training", *measured(work)))
     every = [*made["rollouts"], *made["latents"]]

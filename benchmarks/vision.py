@@ -22,7 +22,7 @@ import optax
 
 from worldmodels.models import vision
 from worldmodels.training import loop
-from worldmodels.training.encoding import Encoder
+from worldmodels.training.encoding import ParallelEncoder
 
 try:
     import vision_pytorch
@@ -83,7 +83,7 @@ def our_training(batches: np.ndarray) -> Run:
 def our_encoding(frames: np.ndarray) -> Run:
     """Return a call that encodes uint8 [B, 64, 64, 3]."""
     model = vision.VAE(LATENT_SIZE)
-    encode = Encoder(model, vision.initial(jax.random.key(0), model))
+    encode = ParallelEncoder(model, vision.initial(jax.random.key(0), model))
     return lambda: encode(frames)
 
 

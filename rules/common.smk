@@ -27,6 +27,7 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
 
 from worldmodels.experiment import ablations, paths, temperatures
 from worldmodels.experiment.checkout import refuse_another
+from worldmodels.experiment.compared import compared
 from worldmodels.experiment.config import load
 from worldmodels.experiment.overlays import merged
 from worldmodels.experiment.runs import by_folder, main_run
@@ -167,12 +168,30 @@ def get_temperature_scores(wildcards):
 
 
 def get_settings(stage):
-    """Return the params function of exactly the settings that a stage uses, as JSON."""
+    """Return the params function of exactly the settings that a stage uses, as JSON.
+
+    A param that takes `input` is not compared with that of a finished run:
+    `get_compared` is.
+    """
+    written = get_written(as_json, stage)
+    return lambda wildcards, input: written(wildcards)
+
+
+def get_compared(stage):
+    """Return the params function of these settings as earlier versions wrote them.
+
+    Snakemake makes a store again when this param changes.
+    """
+    return get_written(compared, stage)
+
+
+def get_written(form, stage):
+    """Return the params function that writes a stage's settings in some form."""
 
     @cache  # all shards of a round are given the same
     def written(folder, round):
         run = RUNS[folder]
-        return as_json(stage, run.config.run, run.settings(round), round)
+        return form(stage, run.config.run, run.settings(round), round)
 
     return lambda wildcards: written(wildcards.run, int(wildcards.round))
 

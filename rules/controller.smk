@@ -32,6 +32,7 @@ rule evolve_block:
         ),
         before=f"{paths.CHECKPOINTS}/controller-{{block}}.ckpt",
         settings=get_settings("controller"),
+        compared=get_compared("controller"),
         version=get_version("controller"),
     shell:
         "worldmodels controller --round {wildcards.round} --block {wildcards.block}"

@@ -23,6 +23,7 @@ rule evaluate:
     params:
         given=get_options("controller", "latents"),
         settings=get_settings("evaluation"),
+        compared=get_compared("evaluation"),
         version=get_version("evaluation"),
     shell:
         "worldmodels evaluation --round {wildcards.round} --workers {threads}"

@@ -20,6 +20,7 @@ rule encode_shard:
         gpu=0,
     params:
         settings=get_settings("latents"),
+        compared=get_compared("latents"),
         version=get_version("latents"),
     shell:
         "worldmodels latents --round {wildcards.round} --vision {input.vision:q}"
@@ -60,6 +61,7 @@ rule train_memory:
         given=get_options("latents", "start"),
         checkpoint=f"{paths.CHECKPOINTS}/memory.ckpt",
         settings=get_settings("memory"),
+        compared=get_compared("memory"),
         version=get_version("memory"),
     shell:
         "worldmodels memory --round {wildcards.round} {params.given}"

@@ -24,6 +24,7 @@ rule rollouts_shard:
     params:
         driver=get_options("vision", "memory", "controller"),
         settings=get_settings("rollouts"),
+        compared=get_compared("rollouts"),
         version=get_version("rollouts"),
     shell:
         "worldmodels rollouts --round {wildcards.round} --shard {wildcards.shard}"

@@ -8,7 +8,7 @@ method of it is private: pyproject.toml bounds Snakemake's version.
 from snakemake.settings.enums import RerunTrigger
 
 from worldmodels.experiment import stale_stores
-from worldmodels.experiment.stages import recorded, sections_of
+from worldmodels.experiment.stages import before, recorded, sections_of
 
 # The stage of each rule that makes a store.
 STAGE_OF = {
@@ -34,6 +34,7 @@ def get_expected(job):
         version=get_version(stage),
         config=config,
         inputs=[str(path) for path in job.input],
+        before=before(stage),
     )
 
 

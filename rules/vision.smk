@@ -22,6 +22,7 @@ rule train_vision:
         given=get_options("rollouts", "start"),
         checkpoint=f"{paths.CHECKPOINTS}/vision.ckpt",
         settings=get_settings("vision"),
+        compared=get_compared("vision"),
         version=get_version("vision"),
     shell:
         "worldmodels vision --round {wildcards.round} {params.given}"

@@ -58,7 +58,7 @@ def test_impossible_numbers_are_refused_as_they_are_read(
 
 
 def test_possible_numbers_are_taken(nothing_else):
-    most = ["--workers=4096", "--shard=0", f"--seed={2**16 - 1}", "--round=255"]
+    most = ["--workers=4096", "--shard=0", "--round=255"]
     with pytest.raises(AssertionError, match="were taken"):
         cli.main(["rollouts", *ROLLOUTS, *most])
     with pytest.raises(AssertionError, match="were taken"):

@@ -15,7 +15,7 @@ from worldmodels.commands import SHIPPED
 from worldmodels.environments.carracing import functional as simulator
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import grids, imagery, video
-from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.rollout import continued
 from worldmodels.rollout.in_dream import Controlled, Recorded
 from worldmodels.rollout.replay import Recording
@@ -108,16 +108,16 @@ def _opened(place: Path, pattern: str, kind: str) -> tuple[Artifact, ...]:
     return tuple(open_artifact(path, kind) for path in sorted(place.glob(pattern)))
 
 
-def load_vision(store: Artifact) -> Eyes:
+def load_vision(store: Artifact) -> FittedVision:
     """Return V, its model and its parameters, of a vision store; sets JAX up."""
     devices.prepare(store.config["dtype"])
-    return Eyes(*networks.load_vision(store))
+    return FittedVision(*networks.load_vision(store))
 
 
-def load_memory(store: Artifact) -> Mind:
+def load_memory(store: Artifact) -> FittedMemory:
     """Return M, its model and its parameters, of a memory store; sets JAX up."""
     devices.prepare(store.config["dtype"])
-    return Mind(*networks.load_memory(store))
+    return FittedMemory(*networks.load_memory(store))
 
 
 def load_agent(path: str | Path = SHIPPED) -> Driver:
@@ -141,24 +141,26 @@ def load_agent(path: str | Path = SHIPPED) -> Driver:
     raise UserError(f"no controller has been trained in {path} yet; run it first")
 
 
-def encode(agent: Driver | Eyes, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def encode(
+    agent: Driver | FittedVision, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return V's Gaussians of frames: mu and logvar, float32 [T, Z].
 
     Args:
         frames: uint8 [T, 64, 64, 3].
     """
-    return imagery.encode(_eyes(agent), np.asarray(frames))
+    return imagery.encode(_vision(agent), np.asarray(frames))
 
 
-def decode(agent: Driver | Eyes, z: np.ndarray) -> np.ndarray:
+def decode(agent: Driver | FittedVision, z: np.ndarray) -> np.ndarray:
     """Return V's images of latent vectors z [T, Z], uint8 [T, 64, 64, 3]."""
-    return imagery.decode(_eyes(agent), np.asarray(z))
+    return imagery.decode(_vision(agent), np.asarray(z))
 
 
-def _eyes(agent: Driver | Eyes) -> Eyes:
-    if isinstance(agent, Eyes):
+def _vision(agent: Driver | FittedVision) -> FittedVision:
+    if isinstance(agent, FittedVision):
         return agent
-    return Eyes(agent.agent.vision, agent.weights.vision)
+    return FittedVision(agent.agent.vision, agent.weights.vision)
 
 
 def dream(
@@ -170,7 +172,7 @@ def dream(
     actions: np.ndarray | None = None,
     temperature: float = 1.0,
     seed: int = 0,
-) -> video.Dream:
+) -> Recording:
     """Let M dream on from a frame, up to the dreamer's death if M predicts it.
 
     Args:
@@ -189,7 +191,7 @@ def dream(
     Raises:
         UserError: there is not one watched action for each frame but the last.
     """
-    eyes, linear = _eyes(agent), agent.agent.controller
+    vision, linear = _vision(agent), agent.agent.controller
     frames = np.asarray(frames)
     frames = frames[None] if frames.ndim == 3 else frames
     past = np.zeros((0, linear.action_size)) if watched is None else watched
@@ -198,7 +200,7 @@ def dream(
             f"M is to watch {len(frames)} frames with {len(past)} actions; give one "
             "action for each frame but the last, at which the dream begins"
         )
-    starts = Starts(*imagery.encode(eyes, frames))
+    starts = Starts(*imagery.encode(vision, frames))
     world = Dream(agent.agent.memory, agent.weights.memory, starts, temperature)
     begun: Any = continued.after(world, starts.mu, past)
     actor: Any = Controlled(linear)
@@ -206,8 +208,8 @@ def dream(
     if actions is not None:
         actor, carried = Recorded(), np.asarray(actions, starts.mu.dtype)
         steps = min(steps, len(carried))
-    seen = imagery.film(eyes, begun, actor, carried, seed, steps)
-    return video.Dream(*seen, game=linear.game)
+    dreamt = imagery.dream_rollout(vision, begun, actor, carried, seed, steps)
+    return Recording(*dreamt)
 
 
 def drive(agent: Driver, seed: int = 0, steps: int | None = None) -> Recording:

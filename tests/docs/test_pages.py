@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.cli import get_argument_parser
 from support.commands import REPOSITORY, call
-from support.pages import (
+from support.documentation import (
     DOCS,
     PAGES,
     anchors,

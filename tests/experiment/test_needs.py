@@ -126,13 +126,13 @@ def test_every_stage_of_a_preset_fits(preset, cores, gb):
     config = configured(preset)
     for number, settings in enumerate(config.rounds):
         read = {n: config.rounds[n].rollouts for n in range(number + 1)}
-        data = needs.planned(read, settings.environment.environment)
+        data = needs.planned(read, settings.environment.name)
         for stage in ("vision", "memory", "controller", "evaluation", "report"):
             need = needs.memory(stage, config.run, settings, data, cores)
             assert needs.total(need) < gb * 1e9, (number, stage, need)
         own = settings.rollouts
         shard = own.changed(episodes=own.episodes_per_shard)
-        data = needs.planned({number: shard}, settings.environment.environment)
+        data = needs.planned({number: shard}, settings.environment.name)
         for stage in ("rollouts", "latents"):
             need = needs.memory(stage, config.run, settings, data, cores)
             assert needs.total(need) < gb * 1e9, (number, stage, need)
@@ -164,7 +164,10 @@ GIANT = [
 def test_what_is_made_too_large_decides_most_and_is_named(
     stage, section, values, named
 ):
-    settings, data = changed(section, **values), Data(10**6, 1000, 1000)
+    # Beyond what may be asked for: a copy is not checked.
+    beyond = getattr(PAPER, section).model_copy(update=values)
+    settings = PAPER.model_copy(update={section: beyond})
+    data = Data(10**6, 1000, 1000)
     need = needs.memory(stage, Run(), settings, data, cores=4)
     assert needs.total(need) > 100e9
     assert named in needs.largest(need)

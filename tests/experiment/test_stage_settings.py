@@ -1,143 +1,128 @@
-"""Settings on the command line: complete, exact, and the same on the way back."""
+"""What a stage is given: complete, exact, and the same on the way back."""
 
-import argparse
-import shlex
-from dataclasses import fields, replace
+import json
 
 import pytest
-from worldmodels.experiment.flags import (
-    STAGE_SECTIONS,
-    add_flags,
-    flags,
-    from_flags,
+from support import commands
+from support.presets import PAPER
+
+from worldmodels.experiment.section import Section, groups_of
+from worldmodels.experiment.settings import Environment, Round, Run
+from worldmodels.experiment.stage_settings import as_json, from_words, listed
+from worldmodels.experiment.stages import (
+    OF_A_ROUND,
+    STAGES,
     recorded,
     sections_of,
-)
-
-from worldmodels.experiment.settings import (
-    Controller,
-    Environment,
-    Evaluation,
-    Memory,
-    Rollouts,
-    Round,
-    Run,
-    Vision,
+    settings_of,
 )
 from worldmodels.runtime.errors import UserError
 
-STAGES = tuple(STAGE_SECTIONS)
-
-# Nothing in here is a default; the awkward texts are on purpose.
+# Nothing in here is a default; the awkward numbers are on purpose.
 RUN = Run(seed=3, dtype="float64", debug=True)
-ROUND = Round(
-    environment=Environment(backend="gymnasium", max_steps=77, slots=5),
-    rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
-    vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
-    memory=Memory(
-        17, 2, True, 5.5, True, 3, 21, 4, 1e-7, 3e-9, 0.99995, 1e3, 8, 0.25, True
-    ),
-    controller=Controller(
-        inputs="z_c_h",
-        sample_z=False,
-        hidden_size=40,
-        bias=False,
-        population=6,
-        rollouts=2,
-        common_tracks=False,
-        temperature=0.3,
-        generations=50,
-        generations_per_block=10,
-        sigma=1e-3,
-        initial_mean=-1e-5,
-        initial_steps=9,
-        step_increment=0,
-        select_every=5,
-        selection_episodes=4,
-        warm_start=True,
-    ),
-    evaluation=Evaluation(episodes=9, random_policy="white"),
-)
+ROUND = Round().changed(
+    environment={"backend": "gymnasium", "max_steps": 77, "slots": 5},
+    rollouts={
+        "episodes": 40, "episodes_per_shard": 20, "steps": 66, "policy": "brownian",
+        "action_noise": 0.25, "accumulate": True, "keep": False,
+    },
+    vision={
+        "latent_size": 7, "channels": (1, 2, 3, 4), "decoder_channels": (5, 6, 7),
+        "batch_size": 11, "epochs": 12, "learning_rate": 1e-5, "kl_tolerance": 0.1,
+        "buffer_episodes": 13, "warm_start": True,
+    },
+    memory={
+        "hidden_size": 17, "mixtures": 2, "death_head": True, "death_weight": 5.5,
+        "reward_head": True, "batch_size": 3, "window": 21, "epochs": 4,
+        "learning_rate": 1e-7, "final_learning_rate": 3e-9, "decay": 0.99995,
+        "gradient_clip": 1e3, "buffer_episodes": 8, "held_out": 0.25,
+        "warm_start": True,
+    },
+    controller={
+        "inputs": "z_c_h", "sample_z": True, "hidden_size": 40, "bias": False,
+        "population": 6, "rollouts": 2, "common_tracks": False, "temperature": 0.3,
+        "generations": 50, "generations_per_block": 15, "sigma": 1e-3,
+        "initial_mean": -1e-5, "initial_steps": 9, "step_increment": 0,
+        "select_every": 3, "selection_episodes": 4, "warm_start": True,
+    },
+    evaluation={"episodes": 9, "random_policy": "white"},
+)  # fmt: skip
 
 # Which stages a setting is for, in round 0 and in later rounds. What only adds
 # artifacts, or chooses an input, is for none: the rules see to those.
-EVERY_STAGE_THAT_COMPUTES = {
-    "rollouts", "vision", "latents", "memory", "controller", "evaluation",
-}  # fmt: skip
+EVERY_STAGE_THAT_COMPUTES = set(OF_A_ROUND)
 DRIVING = {"rollouts", "controller", "evaluation"}
 USERS = {
-    ("run", "seed"): EVERY_STAGE_THAT_COMPUTES - {"latents"},
-    ("run", "dtype"): EVERY_STAGE_THAT_COMPUTES,
-    ("run", "debug"): {"vision", "memory"},
-    ("rollouts", "episodes"): set(),
-    ("rollouts", "accumulate"): set(),
-    ("rollouts", "keep"): set(),
-    ("vision", "warm_start"): set(),
-    ("memory", "warm_start"): set(),
-    ("controller", "warm_start"): set(),
-    ("controller", "generations"): set(),
-    ("controller", "temperature"): set(),  # the dream's alone
-} | {("environment", f.name): DRIVING for f in fields(Environment)}
-USERS["environment", "backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
+    "seed": EVERY_STAGE_THAT_COMPUTES - {"latents"},
+    "dtype": EVERY_STAGE_THAT_COMPUTES,
+    "debug": {"vision", "memory"},
+    "rollouts.episodes": set(),
+    "rollouts.accumulate": set(),
+    "rollouts.keep": set(),
+    "vision.warm_start": set(),
+    "memory.warm_start": set(),
+    "controller.warm_start": set(),
+    "controller.generations": set(),
+    "controller.temperature": set(),  # the dream's alone
+} | {f"environment.{name}": DRIVING for name in Environment.model_fields}
+USERS["environment.backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 # Whose episodes have a limit of their own.
-USERS["environment", "max_steps"] = DRIVING - {"rollouts"}
-NOT_IN_ROUND_0 = {
-    ("run", "dtype"),
-    ("rollouts", "action_noise"),
-    ("environment", "slots"),
-}
-NOT_LATER = {("rollouts", "policy")}
+USERS["environment.max_steps"] = DRIVING - {"rollouts"}
+NOT_IN_ROUND_0 = {"dtype", "rollouts.action_noise", "environment.slots"}
+NOT_LATER = {"rollouts.policy"}
+
+OTHERS = {"environment.name": "takecover", "memory.decay": 0.5, "memory.held_out": 0.5}
 
 
-def parsed(stage: str, text: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    add_flags(parser, stage)
-    return parser.parse_args(shlex.split(text))
-
-
-def other(value):
-    """Return another value of the same type; flags do not ask whether it is allowed."""
+def other(section: Section, key: str, name: str):
+    """Return another value that a setting can have."""
+    value = getattr(section, key)
+    if name in OTHERS:
+        return OTHERS[name]
     if isinstance(value, bool):
         return not value
     if isinstance(value, tuple):
         return (*value[:-1], value[-1] + 1)
-    return value + "x" if isinstance(value, str) else value + 1
+    if isinstance(value, str):
+        schema = type(section).model_json_schema()["properties"][key]
+        return next(v for v in schema["enum"] if v != value)
+    return value + 1
+
+
+def given(stage: str, run: Run, settings: Round, round: int) -> dict:
+    return json.loads(as_json(stage, run, settings, round))
 
 
 @pytest.mark.parametrize("round_number", [0, 1])
-@pytest.mark.parametrize("stage", STAGES)
-def test_flags_come_back_as_the_settings(stage, round_number):
-    arguments = parsed(stage, flags(stage, RUN, ROUND, round_number))
-    back = [from_flags(kind, stage, arguments) for kind in STAGE_SECTIONS[stage]]
-    given = sections_of(stage, RUN, ROUND)
-    assert [type(s) for s in back] == [type(s) for s in given]
-    # Equal in all that the stage uses, and in nothing else by accident.
-    assert recorded(stage, round_number, *back) == recorded(stage, round_number, *given)
-    assert len(vars(arguments)) >= len(recorded(stage, round_number, *given))
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_no_flags_give_the_defaults(stage):
-    arguments = parsed(stage, "")
-    for kind in STAGE_SECTIONS[stage]:
-        assert from_flags(kind, stage, arguments) == kind()
+@pytest.mark.parametrize("stage", OF_A_ROUND)
+def test_what_a_rule_passes_comes_back_as_the_settings(stage, round_number):
+    text = as_json(stage, RUN, ROUND, round_number)
+    back = from_words(stage, round_number, text, [])
+    before = sections_of(stage, RUN, ROUND)
+    assert [type(section) for section in back] == [type(s) for s in before]
+    # Equal in all that the stage uses.
+    assert recorded(stage, round_number, *back) == recorded(
+        stage, round_number, *before
+    )
 
 
 @pytest.mark.parametrize("round_number", [0, 1])
-@pytest.mark.parametrize("section", ["run", *(f.name for f in fields(Round))])
-def test_a_setting_changes_the_flags_of_exactly_its_stages(section, round_number):
-    given = RUN if section == "run" else getattr(ROUND, section)
-    for setting in fields(given):
-        changed = replace(given, **{setting.name: other(getattr(given, setting.name))})
-        run = changed if section == "run" else RUN
-        settings = ROUND if section == "run" else replace(ROUND, **{section: changed})
+@pytest.mark.parametrize("section", ["", *groups_of(Round)])
+def test_a_setting_changes_what_exactly_its_stages_are_given(section, round_number):
+    whole = getattr(ROUND, section) if section else RUN
+    for key in type(whole).model_fields:
+        name = f"{section}.{key}" if section else key
+        # Not all of them go together.
+        value = other(whole, key, name)
+        changed = whole.model_copy(update={key: value})
+        run = RUN if section else changed
+        settings = ROUND.model_copy(update={section: changed} if section else {})
         differ = {
             stage
-            for stage in STAGES
-            if flags(stage, run, settings, round_number)
-            != flags(stage, RUN, ROUND, round_number)
+            for stage in OF_A_ROUND
+            if given(stage, run, settings, round_number)
+            != given(stage, RUN, ROUND, round_number)
         }
-        name = (section, setting.name)
         expected = set(USERS.get(name, {section}))
         if name in (NOT_LATER if round_number else NOT_IN_ROUND_0):
             expected -= {"rollouts"}
@@ -147,68 +132,121 @@ def test_a_setting_changes_the_flags_of_exactly_its_stages(section, round_number
 @pytest.mark.parametrize("round_number", [0, 1])
 def test_the_simulator_has_no_slots(round_number):
     """They are gymnasium's: only the evaluation, which drives there, asks for them."""
-    here = replace(ROUND, environment=Environment(slots=5))
-    assert here.environment.backend == "simulator"
-    more = replace(ROUND, environment=Environment(slots=6))
-    for stage in STAGES:
-        given, changed = (flags(stage, RUN, s, round_number) for s in (here, more))
-        assert ("--slots=" in given) == (stage == "evaluation"), stage
-        assert (given != changed) == (stage == "evaluation"), stage
+    here = ROUND.changed(environment={"backend": "simulator", "name": "carracing"})
+    more = here.changed(environment={"slots": 6})
+    for stage in OF_A_ROUND:
+        before, after = (given(stage, RUN, s, round_number) for s in (here, more))
+        in_use = "slots" in before.get("environment", {})
+        assert in_use == (stage == "evaluation"), stage
+        assert (before != after) == (stage == "evaluation"), stage
 
 
 def test_a_dream_has_a_temperature_and_no_environment_drives_it():
-    dreamt = replace(ROUND, controller=replace(ROUND.controller, train_in="dream"))
-    in_dream, in_game = (flags("controller", RUN, r, 0) for r in (dreamt, ROUND))
-    assert "--train-in=dream" in in_dream
-    assert "--temperature=0.3" in in_dream
-    assert "--temperature" not in in_game
-    for name in ("--backend", "--slots"):
-        assert name not in in_dream
-        assert name in in_game
-    for name in ("--environment", "--max-steps"):  # C's actions, a dream's length
-        assert name in in_dream
+    dreamt = ROUND.changed(controller={"train_in": "dream"})
+    in_dream, in_game = (given("controller", RUN, r, 0) for r in (dreamt, ROUND))
+    assert in_dream["controller"]["temperature"] == 0.3
+    assert "temperature" not in in_game["controller"]
+    # C's actions and a dream's length.
+    assert in_dream["environment"].keys() == {"name", "max_steps"}
+    assert in_game["environment"].keys() == {"name", "max_steps", "backend", "slots"}
 
 
 def test_the_weight_of_deaths_is_a_death_heads():
-    given, changed = (
-        flags("memory", RUN, replace(ROUND, memory=Memory(death_weight=w)), 0)
+    before, after = (
+        given("memory", RUN, PAPER.changed(memory={"death_weight": w}), 0)["memory"]
         for w in (10.0, 11.0)
     )
-    assert given == changed
-    assert "--death-head=false" in given
-    assert "death-weight" not in given
+    assert before == after
+    assert before["death_head"] is False
+    assert "death_weight" not in before
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_flag_explains_itself(stage):
-    parser = argparse.ArgumentParser()
-    add_flags(parser, stage)
-    text = " ".join(parser.format_help().split())
-    for kind in STAGE_SECTIONS[stage]:
-        assert kind.__doc__.rstrip(".") + ":" in text
-    assert text.count("(default:") == len(vars(parser.parse_args([])))
+def test_a_person_types_what_differs_and_the_last_word_counts():
+    words = ["memory.epochs=3", "memory={epochs: 4, decay: 1e-4}", "seed=5"]
+    run, memory = from_words("memory", 0, '{"seed": 1, "dtype": "float64"}', words)
+    assert run == Run(seed=5, dtype="float64")
+    assert memory == Round().memory.changed(epochs=4, decay=1e-4)
+
+
+@pytest.mark.parametrize("stage", OF_A_ROUND)
+def test_nothing_given_is_the_default(stage):
+    expected = sections_of(stage, Run(), Round())
+    assert from_words(stage, 0, None, []) == expected
 
 
 @pytest.mark.parametrize(
-    ("stage", "kind", "text", "parts"),
+    ("stage", "word", "sentence"),
     [
-        ("vision", Vision, "--epochs=no", ["--epochs is 'no'", "whole number"]),
-        ("vision", Vision, "--epochs=1.5", ["--epochs is '1.5'", "whole number"]),
-        ("vision", Vision, "--batch-size=0", ["--batch-size is 0", "at least 1"]),
-        ("vision", Vision, "--channels=1,2,x,4", ["--channels[2] is 'x'"]),
-        ("vision", Vision, "--channels=", ["--channels is", "list of 4"]),
-        ("vision", Run, "--debug=yes", ["--debug is 'yes'", "true or false"]),
-        ("memory", Memory, "--decay=2", ["--decay is 2.0", "at most 1.0"]),
-        ("controller", Controller, "--inputs=h", ["--inputs is 'h'", "z_c_h"]),
+        (
+            "memory",
+            "memory.batch_size=0",
+            "memory.batch_size is 0; it must be a whole number, at least 1, at most "
+            "65536",
+        ),
+        ("vision", "vision.epochs=1.5", "vision.epochs is 1.5; it must be a whole"),
+        ("vision", "debug=maybe", "debug is 'maybe'; it must be true or false"),
+        ("vision", "vision.channels=", "vision.channels is None; it must be a list of"),
+        ("vision", "vision=3", "vision is 3; it must be a mapping of keys to values"),
+        ("vision", "vision.epoch=3", "vision.epoch (here 3) is not a setting that"),
+        ("latents", "seed=3", "seed (here 3) is not a setting that latents uses"),
+        ("memory", "memory.decay=2", "memory.decay is 2.0; it must be a number, above"),
+        ("controller", "controller.inputs=h", "it must be one of z, z_h, z_c_h"),
+        ("memory", "memory.=3", "--set takes KEY=VALUE"),
+        ("memory", "memory.epochs=[", "--set memory.epochs is no valid YAML"),
+        (
+            "memory",
+            "memory.buffer_episodes=8",
+            "memory.batch_size is 16; it must be at most memory.buffer_episodes, which",
+        ),
+        (
+            "rollouts",
+            "environment.name=takecover",
+            "environment.backend is simulator; takecover has none",
+        ),
     ],
 )
-def test_a_bad_flag_is_refused_by_its_own_name(stage, kind, text, parts):
+def test_what_is_wrong_is_refused_by_its_name(stage, word, sentence):
     with pytest.raises(UserError) as refusal:
-        from_flags(kind, stage, parsed(stage, text))
-    for part in parts:
-        assert part in str(refusal.value)
+        from_words(stage, 0, None, [word])
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_dream_needs_no_place_to_drive():
+    """What a rule leaves out is not compared with what it gives."""
+    settings = ROUND.changed(
+        environment={"name": "takecover"}, controller={"train_in": "dream"}
+    )
+    text = as_json("controller", RUN, settings, 0)
+    _, environment, _ = from_words("controller", 0, text, [])
+    assert environment.name == "takecover"
+
+
+@pytest.mark.parametrize("stage", OF_A_ROUND)
+def test_the_help_of_a_stage_lists_its_settings(stage):
+    lines = listed(stage).splitlines()
+    assert [line.split("=")[0].strip() for line in lines] == list(settings_of(stage))
+    answer = commands.subprocess.run(
+        commands.command(stage, "--help"), capture_output=True, text=True, timeout=60
+    )
+    assert all(line in answer.stdout for line in lines)
+
+
+def test_settings_of_the_table_are_settings():
+    """A name that is misspelt there would leave nothing out."""
+    known = {*Run.model_fields} | {
+        f"{section}.{key}"
+        for section, kind in groups_of(Round).items()
+        for key in kind.model_fields
+    }
+    for stage in STAGES.values():
+        own = {name for idle in stage.idle for name in idle.names}
+        assert known >= {*stage.unused, *own}, stage.name
+        assert own <= settings_of(stage.name).keys(), stage.name
 
 
 def test_recorded_settings_are_json_values():
     assert recorded("vision", 0, ROUND.vision)["channels"] == [1, 2, 3, 4]
     assert "warm_start" not in recorded("vision", 0, ROUND.vision)
+    game = recorded("evaluation", 0, ROUND.environment)["environment"]
+    assert game == "carracing"

@@ -70,6 +70,14 @@ def test_what_differs_is_named_and_what_to_do(asked, change, why):
     assert "delete it, or give --forcerun train_vision to" in sentence
 
 
+def test_a_store_older_than_a_setting_did_what_was_done_before_it(asked):
+    newer = dataclasses.replace(asked, before={"cell": "lstm"})
+    same = dataclasses.replace(newer, config=CONFIG | {"cell": "lstm"})
+    stale_stores.refuse([same])
+    other = dataclasses.replace(newer, config=CONFIG | {"cell": "gru"})
+    assert "cell is lstm there and gru here" in refusal(other)
+
+
 def test_an_input_that_was_made_anew_is_named(asked, tmp_path):
     small_store.make(tmp_path / "1.zarr", "rollouts", config={"shard": 1, "seed": 1})
     assert f"not made from {tmp_path / '1.zarr'} as it is now" in refusal(asked)

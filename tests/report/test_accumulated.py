@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import synthetic
 
-from worldmodels.report import chapters
+from worldmodels.report import diagram, rollouts
 from worldmodels.report.rounds import group, rollout_clips
 from worldmodels.stores.artifact import Artifact
 
@@ -35,8 +35,8 @@ def made(tmp_path_factory):
 def told(*stores) -> tuple[str, list[str]]:
     """Return what is told of the last round's rollouts, and the picture's lines."""
     round = group(stores)[-1]
-    text = chapters.rollouts(round, rollout_clips(round))
-    return text, chapters.diagram_facts(round)["rollouts"]
+    text = rollouts.chapter(round, rollout_clips(round))
+    return text, diagram.facts(round)["rollouts"]
 
 
 def test_what_earlier_rounds_gave_is_counted(made):
@@ -47,9 +47,9 @@ def test_what_earlier_rounds_gave_is_counted(made):
     assert lines == [f"{OWN} episodes", f"and {ALL - OWN} earlier ones"]
     before, after = group(given)
     assert len(after.stores["latents"]) == 3
-    facts = chapters.diagram_facts(after)["latents"]
+    facts = diagram.facts(after)["latents"]
     assert facts == [f"{synthetic.LATENT} numbers each"]
-    assert chapters._accumulated(before) == []
+    assert rollouts.accumulated(before) == []
 
 
 def test_a_network_left_as_it_was_learnt_from_nothing(made):
@@ -128,4 +128,4 @@ def test_a_round_of_its_own_rollouts_needs_no_word(stores):
     ],
 )
 def test_rounds_are_named(numbers, words):
-    assert chapters._rounds(numbers) == words
+    assert rollouts.numbered(numbers) == words

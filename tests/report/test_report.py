@@ -9,8 +9,8 @@ import pytest
 from support import synthetic
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.report import chapters, driving
-from worldmodels.report.rounds import Round, group, rollout_clips
+from worldmodels.report import controller, diagram, evaluation, rollouts
+from worldmodels.report.rounds import RoundStores, group, rollout_clips
 from worldmodels.report.test_drives import replay_ranked
 from worldmodels.rollout.replay import drive, replay
 from worldmodels.runtime.errors import UserError
@@ -126,8 +126,10 @@ def test_diagram_says_how_v_came_to_be(rounds):
     ):
         config = {**eyes.config, "epochs": epochs}
         recorded = {**eyes.attributes, "config": config, "inputs": inputs}
-        round = Round(1, {"vision": [Artifact(eyes.path, recorded, eyes.declared)]})
-        assert chapters.diagram_facts(round)["vision"][1] == told
+        round = RoundStores(
+            1, {"vision": [Artifact(eyes.path, recorded, eyes.declared)]}
+        )
+        assert diagram.facts(round)["vision"][1] == told
 
 
 def test_films_are_inside(elements):
@@ -182,15 +184,15 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
         settings = synthetic.SETTINGS.changed(environment={"backend": backend})
         monkeypatch.setattr(synthetic, "SETTINGS", settings)
         (round,) = group(make_training(tmp_path / backend))
-        told = chapters.rollouts(round, rollout_clips(round))
+        told = rollouts.chapter(round, rollout_clips(round))
         assert f"driven in {place} by the random policy" in told
-        told = driving.controller(round)
+        told = controller.chapter(round)
         assert f"candidates in {place}, all driving" in told
         caption = told[told.index("<figcaption>") :]
         assert f"the tested CMA means too, was driven in {place};" in caption
         both = f"rollouts driven in {place} and C was evolved in {place}."
-        assert driving._where_it_learnt(round) == f"V and M learnt from {both}"
-    text = driving.evaluation(group([rounds[0].evaluation])[0])
+        assert evaluation.where_it_learnt(round) == f"V and M learnt from {both}"
+    text = evaluation.chapter(group([rounds[0].evaluation])[0])
     assert "learnt" not in text  # nothing is known of it
 
 
@@ -224,7 +226,7 @@ def test_a_game_of_survival_is_told_as_one(survival, tmp_path):
     assert len(Elements(text).named("video")) == 3 + 2
     assert "not exactly the drive" not in text
     words = re.sub(r"data:[^\"]*", "", text).split('id="provenance"')[0]
-    for foreign in ("track", "simulator", "steer", "paper's CMA", "gymnasium"):
+    for foreign in ("track", "simulator", "steer", "original's CMA", "gymnasium"):
         assert foreign not in words, foreign
 
 
@@ -242,12 +244,12 @@ def test_replay_is_the_drive_that_was_scored(recorded, rounds):
     drives, arrays = recorded
     found = {d.name: d for d in replay_ranked(rounds[1].evaluation)}
     ranks = np.argsort(arrays["returns"])
-    assert found["best"].track == ranks[-1]
-    assert found["worst"].track == ranks[0]
-    assert found["median"].track == ranks[(len(ranks) - 1) // 2]
+    assert found["best"].number == ranks[-1]
+    assert found["worst"].number == ranks[0]
+    assert found["median"].number == ranks[(len(ranks) - 1) // 2]
     for d in found.values():
         assert d.faithful
-        assert np.array_equal(d.recording.frames, drives[d.track].frames)
+        assert np.array_equal(d.recording.frames, drives[d.number].frames)
 
 
 def test_a_drive_that_cannot_be_repeated_is_owned_up_to(page, rounds):

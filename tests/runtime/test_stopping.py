@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from support.regression import UPDATE, assert_same, fit, stream
+from support.regression import UPDATE, assert_same, fit, source
 
 from worldmodels.training.loop import TrainState
 
@@ -33,7 +33,7 @@ def test_a_stopped_training_saves_before_it_ends(tmp_path, number, times, stoppe
         return UPDATE(state, data, key)
 
     assert_same(fit(tmp_path / "a", update=counted), whole)
-    assert sum(done) == stream().steps
+    assert sum(done) == source().steps
 
 
 def test_a_second_signal_stops_at_once(tmp_path):

@@ -13,7 +13,7 @@ from worldmodels.experiment.ablations import runs as ablation_runs
 from worldmodels.experiment.config import load
 from worldmodels.experiment.runs import by_folder, main_run
 from worldmodels.runtime.errors import UserError
-from worldmodels.scores.statistics import over_trainings
+from worldmodels.scores.statistics import over_seeds
 from worldmodels.stages import ablations
 
 CONFIG = {
@@ -137,7 +137,7 @@ def test_one_training_has_no_interval_and_one_ablation_no_difference(tmp_path, s
 
 def test_the_interval_is_students():
     means = np.random.default_rng(0).normal(300, 80, 5)
-    found = over_trainings(means)
+    found = over_seeds(means)
     expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
     assert found.mean == pytest.approx(means.mean())
     assert found.interval == pytest.approx((expected.low, expected.high))

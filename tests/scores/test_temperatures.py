@@ -191,7 +191,7 @@ def test_controllers_of_two_temperatures_by_the_real_stages(tmp_path):
         place = tmp_path / str(temperature)
         block = dream_stores.evolve(made, place, settings=settings)
         found.append(dream_stores.evaluate(made, [block], place / "evaluation.zarr"))
-    cool, warm = read(found).learnt
+    cool, warm = read(found).scores
     assert (cool.temperature, warm.temperature) == (0.2, 1.3)
     np.testing.assert_array_equal(cool.dreamt, found[1].read("dream/returns"))
     np.testing.assert_array_equal(warm.played, found[0].read("agent/returns"))

@@ -11,7 +11,7 @@ from worldmodels.runtime.errors import UserError
 from worldmodels.stages import memory
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, open_artifact
-from worldmodels.training.packing import PackedStream
+from worldmodels.training.packing import PackedBatches
 
 EPISODES, LONGEST, Z = 12, 70, 3
 SIZES = {"hidden_size": 6, "mixtures": 2, "batch_size": 3}
@@ -131,17 +131,17 @@ def test_a_killed_training_on_windows_ends_as_an_uninterrupted_one(
     """The state that goes from window to window goes into the checkpoint too."""
     monkeypatch.setattr(memory, "_GROUP", 2)
     whole = train(latents, tmp_path_of(tmp_path, "whole"), PACKED)
-    batches = PackedStream.batches
+    groups = PackedBatches.groups
 
-    def stops(stream, start, group):
-        for number, some in enumerate(batches(stream, start, group)):
+    def stops(batches, start, size):
+        for number, some in enumerate(groups(batches, start, size)):
             if number == stop:
                 raise KeyboardInterrupt
             yield some
 
     folder = tmp_path_of(tmp_path, "killed")
     with monkeypatch.context() as patch:
-        patch.setattr(PackedStream, "batches", stops)
+        patch.setattr(PackedBatches, "groups", stops)
         with pytest.raises(KeyboardInterrupt):
             train(latents, folder, PACKED)
     again = train(latents, folder, PACKED)

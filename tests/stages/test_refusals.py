@@ -17,12 +17,17 @@ from worldmodels.stores.artifact import open_artifact
         (["--set=vision.epochs=-1"], "at least 0"),
         (["--set=vision.learning_rate=-1"], "above 0"),
         (["--set=dtype=float16"], "one of float32, float64"),
-        (["--set=vision.channels=[4,x]"], "a list of 4"),
+        (["--set=vision.channels=[4,x]"], "vision.channels[1] is 'x'"),
+        (["--set=vision.channels=4"], "a list of 4"),
+        (["--set=memory.epochs=4"], "not a setting that vision uses"),
+        (["--set=vision.warm_start=true"], "not a setting that vision uses"),
+        (["--set=epochs"], "--set takes KEY=VALUE"),
+        (["--settings={"], "must be a JSON object"),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(tmp_path, arguments, words):
     files = ["--rollouts", tmp_path, "--checkpoint", tmp_path / "c", "--out"]
-    assert words in commands.refused("vision", *arguments, *files, tmp_path / "v")
+    assert words in commands.call_refused("vision", *arguments, *files, tmp_path / "v")
 
 
 @pytest.mark.parametrize(

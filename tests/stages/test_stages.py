@@ -229,7 +229,7 @@ def test_a_block_goes_on_with_the_whole_state_of_the_one_before(made):
 
 
 def test_fitness_is_what_the_stored_candidate_drives(pipeline, backend):
-    """Faults 4 and 10: a score belongs to its parameters and track, and to no luck."""
+    """A score belongs to its parameters and track, and to no luck."""
     block = open_artifact(pipeline.blocks[-1], "controller")
     returns = drive_again(pipeline, block, 1, slice(None), backend)
     fitness = block.read("fitness", 1)

@@ -11,7 +11,7 @@ from support.small_store import refusal
 
 from worldmodels.stores.artifact import count_files, open_artifact
 from worldmodels.stores.publication import create
-from worldmodels.training.datasets import Episodes
+from worldmodels.training.datasets import StoredEpisodes
 
 ROWS, STEPS = 32, 7
 AXES = ("episode", "time", "y", "x", "channel")
@@ -104,7 +104,7 @@ def test_many_files_become_one_at_the_same_bytes(tmp_path, store, frames):
 def test_a_training_sees_no_difference(tmp_path, store, frames):
     """Stores of earlier versions, of a file an episode, are read beside new ones."""
     before = publish(tmp_path / "b.zarr", lambda s: by_chunks(s, frames))
-    episodes = Episodes([open_artifact(path) for path in (before, store)])
+    episodes = StoredEpisodes([open_artifact(path) for path in (before, store)])
     some = np.array([3, 17])
     old, new = (episodes.frames(some + n)["frames"] for n in (0, ROWS))
     expected = np.concatenate([frames[n, : n % STEPS + 1] for n in some])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from support import synthetic
-from worldmodels.pictures.imagery import Mind
-from worldmodels.report.rounds import Round, group
+from worldmodels.pictures.imagery import FittedMemory
+from worldmodels.report import calibration
+from worldmodels.report.rounds import RoundStores, group
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.training import assessment
@@ -58,6 +59,14 @@ def steps(count: int = 20_000, bias: float = 0.0) -> Steps:
     return Steps(logit, died)
 
 
+def deaths(steps: Steps) -> calibration.Deaths:
+    """Return the histogram of held-out steps."""
+    arrays = steps.arrays
+    return calibration.Deaths(
+        *(arrays[f"death/{n}"] for n in calibration.Deaths._fields)
+    )
+
+
 def horizons() -> dict[str, np.ndarray]:
     """Return figures by horizon, the longest of which no episode reached."""
     return {
@@ -72,7 +81,7 @@ def scored(
     held_out: Mapping[str, np.ndarray] | None = None,
     real: np.ndarray | None = None,
     dreamt: np.ndarray | None = None,
-) -> Round:
+) -> RoundStores:
     """Make a round of TakeCover of which only the scores and M's figures are known."""
     figures = {f"held_out/{name}": array for name, array in (held_out or {}).items()}
     config = {"round": 0, "environment": "takecover"}
@@ -86,7 +95,7 @@ def scored(
         path, inputs = folder / "evaluation.zarr", {"memory": mind}
         scores = _store(path, "evaluation", config, inputs, returns)
         stores["evaluation"] = [scores]
-    return Round(0, stores)
+    return RoundStores(0, stores)
 
 
 def _store(path: Path, kind: str, config, inputs, arrays) -> Artifact:
@@ -98,7 +107,7 @@ def _store(path: Path, kind: str, config, inputs, arrays) -> Artifact:
     return open_artifact(path)
 
 
-def make(folder: Path, game: str) -> Round:
+def make(folder: Path, game: str) -> RoundStores:
     """Make the stores of a round of a game, but its latents and scores in the dream."""
     settings = synthetic.SETTINGS
     backend = "simulator" if game == "carracing" else "gymnasium"
@@ -120,11 +129,15 @@ def make(folder: Path, game: str) -> Round:
     return round
 
 
-def with_mind(round: Round, death_bias: float, death_head: bool = True) -> Round:
+def with_memory(
+    round: RoundStores, death_bias: float, death_head: bool = True
+) -> RoundStores:
     """Return the round with an M that expects death so much, or knows of none."""
-    model, params = round.mind
+    model, params = round.memory
     params = params | {"death_bias": np.array([death_bias], np.float32)}
-    changed = Round(round.number, round.stores)
+    changed = RoundStores(round.number, round.stores)
     # Where the property keeps it: nothing is read from the store.
-    vars(changed)["mind"] = Mind(replace(model, death_head=death_head), params)
+    vars(changed)["memory"] = FittedMemory(
+        replace(model, death_head=death_head), params
+    )
     return changed

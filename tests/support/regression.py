@@ -10,7 +10,8 @@ import optax
 from worldmodels.runtime.randomness import generator_for
 from worldmodels.stores.checkpoint import open_checkpoint
 from worldmodels.training import loop
-from worldmodels.training.datasets import Stream
+from worldmodels.training.batches import ShuffledBatches
+from worldmodels.training.buffers import Buffers
 from worldmodels.training.loop import initial, separate, updates
 
 KEY = jax.random.key(7)
@@ -43,7 +44,9 @@ OPTIMIZERS = {
 }
 
 
-def stream(epochs: int = 3, count: int = 22, spoil: int | None = None) -> Stream:
+def source(
+    epochs: int = 3, count: int = 22, spoil: int | None = None
+) -> ShuffledBatches:
     """Batches of 5 out of 22 items in 11 episodes of 2, in buffers of 4 episodes."""
     data = {name: values.reshape(-1, values.shape[-1])[:count] for name, values in
             batches(5).items()}  # fmt: skip
@@ -54,14 +57,14 @@ def stream(epochs: int = 3, count: int = 22, spoil: int | None = None) -> Stream
         items = np.stack([2 * episodes, 2 * episodes + 1], 1).ravel()
         return {name: values[items] for name, values in data.items()}
 
-    return Stream(
+    buffers = Buffers(
         items=np.full(count // 2, 2),
         load=load,
         generator=partial(generator_for, 0, 0, "test batches"),
-        batch_size=5,
         epochs=epochs,
-        buffer_episodes=4,
+        episodes=4,
     )
+    return ShuffledBatches(buffers, batch_size=5)
 
 
 OPTIMIZER = OPTIMIZERS["adam"]
@@ -70,13 +73,13 @@ OPTIMIZER = OPTIMIZERS["adam"]
 UPDATE = updates(separate(loss), OPTIMIZER)
 
 
-def fit(path, source=None, update=UPDATE, group=4, interval=0.0, log=None):
+def fit(path, given=None, update=UPDATE, group=4, interval=0.0, log=None):
     """Train from the start or from the checkpoint at `path`, saving at every call."""
     with open_checkpoint(path, "abc") as checkpoint:
         return loop.fit(
             initial(start(), OPTIMIZER),
             update,
-            source or stream(),
+            given or source(),
             KEY,
             group=group,
             checkpoint=checkpoint,

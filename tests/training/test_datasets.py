@@ -8,7 +8,7 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds, generator_for
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.training import datasets
-from worldmodels.training.datasets import Episodes
+from worldmodels.training.datasets import StoredEpisodes
 
 LENGTHS = np.array([[5, 2, 9], [1, 7, 3]], np.int32)  # of two shards
 LONGEST, Z = (9, 7), 2  # steps that a shard has room for
@@ -49,7 +49,7 @@ def true(shards: list[Artifact], name: str, episode: int) -> np.ndarray:
 
 @pytest.mark.parametrize("steps", [8, 9, 12])  # cut, as they are, padded
 def test_sequences_are_whole_episodes_padded(shards, steps):
-    episodes, some = Episodes(shards), np.array([2, 3, 4])
+    episodes, some = StoredEpisodes(shards), np.array([2, 3, 4])
     items = episodes.sequences(some, steps)
     for place, episode in enumerate(some):
         length = LENGTHS.ravel()[episode]
@@ -68,11 +68,11 @@ def test_sequences_are_whole_episodes_padded(shards, steps):
 def test_the_longest_episode_may_be_in_any_shard(shards):
     """A later round's, of shorter episodes, comes before those of earlier rounds."""
     for order in (shards, shards[::-1]):
-        assert Episodes(order).longest == max(LONGEST)
+        assert StoredEpisodes(order).longest == max(LONGEST)
 
 
 def test_steps_are_the_episodes_one_after_the_other(shards):
-    episodes, some = Episodes(shards), np.array([1, 3, 5])  # of 2, 1 and 3 steps
+    episodes, some = StoredEpisodes(shards), np.array([1, 3, 5])  # of 2, 1 and 3 steps
     items = episodes.steps(some)
     for name in ("mu", "logvar", "actions", "rewards", "terminated"):
         joined = np.concatenate([true(shards, name, n) for n in some])
@@ -83,7 +83,7 @@ def test_steps_are_the_episodes_one_after_the_other(shards):
 
 def test_variance_is_that_of_all_steps(shards):
     rewards = np.concatenate([true(shards, "rewards", n) for n in (0, 2, 4)])
-    found = Episodes(shards).variance("rewards", np.array([0, 2, 4]))
+    found = StoredEpisodes(shards).variance("rewards", np.array([0, 2, 4]))
     assert found == pytest.approx(rewards.var(), rel=1e-5)
 
 
@@ -94,7 +94,7 @@ def test_a_chunk_of_many_episodes_is_decoded_once_a_shard(shards, monkeypatch):
         decoded.append((store.path.name, name))
         return read(store, name, selection)
 
-    episodes = Episodes(shards)
+    episodes = StoredEpisodes(shards)
     monkeypatch.setattr(Artifact, "read", watched)
     episodes.steps(np.arange(6))
     assert len(decoded) == 2 * 6 + 3 * 2

@@ -116,7 +116,7 @@ def test_a_store_of_an_earlier_version_keeps_nothing(store):
     ],
 )
 def test_a_damaged_record_is_told(tmp_path, shards, change):
-    (driven,) = (told._asdict() for told in excerpts.record(shards))
+    (driven,) = (told._asdict() for told in excerpts.facts(shards))
     told = {"rollouts": [driven | change]}
     path = keep(tmp_path / "v.zarr", shards, told).path
     told = refusal(path, lambda _: excerpts.read(open_artifact(path)))

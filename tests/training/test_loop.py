@@ -14,8 +14,8 @@ from support.regression import (
     batches,
     fit,
     loss,
+    source,
     start,
-    stream,
 )
 
 from worldmodels.runtime.errors import UserError
@@ -118,11 +118,11 @@ def test_float64_reaches_everything():
 # The loop with its side effects.
 
 
-def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
+def test_fit_equals_a_python_loop_over_the_batches(tmp_path):
     state, history = fit(tmp_path / "a", log=tmp_path / "log")
     expected, steps = initial(start(), OPTIMIZER), 13  # 3 epochs * 22 items // 5
-    assert stream().steps == steps
-    for n, batch in enumerate(stream().batches(0, 1)):
+    assert source().steps == steps
+    for n, batch in enumerate(source().groups(0, 1)):
         expected, metrics = UPDATE(expected, batch, KEY)
         np.testing.assert_allclose(history["loss"][n], metrics["loss"][0], rtol=1e-5)
     assert_close(state, expected, 1e-5)
@@ -134,9 +134,9 @@ def test_fit_equals_a_python_loop_over_the_stream(tmp_path):
 
 
 def test_no_epochs_change_nothing_and_test_one_batch(tmp_path):
-    state, history = fit(tmp_path / "a", stream(epochs=0))
+    state, history = fit(tmp_path / "a", source(epochs=0))
     assert_same(state, initial(start(), OPTIMIZER))
-    batch = next(stream().batches(0, 1))
+    batch = next(source().groups(0, 1))
     _, metrics = UPDATE(initial(start(), OPTIMIZER), batch, KEY)
     assert_same(history, jax.tree.map(np.asarray, metrics))
     assert history["loss"].shape == (1,)
@@ -161,7 +161,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, calls):
         return UPDATE(state, data, key)
 
     assert_same(fit(tmp_path / "a", update=counted), whole)
-    assert sum(done) == stream().steps  # no update twice
+    assert sum(done) == source().steps  # no update twice
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):
@@ -178,11 +178,11 @@ def test_grouping_and_saving_do_not_change_the_result(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path):
     # The first epoch is clean, the item is spoilt in what the second one reads.
-    fit(tmp_path / "a", stream(epochs=1))
+    fit(tmp_path / "a", source(epochs=1))
     with open_checkpoint(tmp_path / "a", "abc") as checkpoint:
         before = checkpoint.load()
     with pytest.raises(UserError) as raised:
-        fit(tmp_path / "a", stream(epochs=3, spoil=3), group=1)
+        fit(tmp_path / "a", source(epochs=3, spoil=3), group=1)
     sentence = str(raised.value)
     assert sentence.startswith("the loss of vision is nan at update ")
     assert "vision.learning_rate" in sentence
@@ -209,7 +209,7 @@ def fit_running(path, update, group=1):
         return loop.fit(
             initial(start(), OPTIMIZER, carry),
             update,
-            stream(),
+            source(),
             KEY,
             group=group,
             checkpoint=checkpoint,
@@ -225,7 +225,7 @@ def test_what_the_loss_carries_goes_from_batch_to_batch_and_into_the_checkpoint(
     update = updates(running, OPTIMIZER)
     whole = fit_running(tmp_path / "whole", update)
     expected = np.ones(2)
-    for batch in stream().batches(0, 1):
+    for batch in source().groups(0, 1):
         expected = 0.5 * expected + 0.5 * batch["y"][0].mean(axis=0)
     np.testing.assert_allclose(whole[0].carry["seen"], expected, rtol=1e-5)
     calls = []
@@ -244,4 +244,4 @@ def test_what_the_loss_carries_goes_from_batch_to_batch_and_into_the_checkpoint(
 
 def test_too_few_items_for_one_batch(tmp_path):
     with pytest.raises(UserError, match=r"vision\.batch_size"):
-        fit(tmp_path / "a", stream(epochs=1, count=4))
+        fit(tmp_path / "a", source(epochs=1, count=4))

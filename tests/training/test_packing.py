@@ -9,8 +9,9 @@ import pytest
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import generator_for
 from worldmodels.training import packing
-from worldmodels.training.datasets import Stream
-from worldmodels.training.packing import PackedStream
+from worldmodels.training.batches import ShuffledBatches
+from worldmodels.training.buffers import Buffers
+from worldmodels.training.packing import PackedBatches
 
 LENGTHS = np.array([5, 1, 9, 3, 14, 2, 7, 4, 6, 8, 1])
 
@@ -28,21 +29,20 @@ def load(episodes: np.ndarray) -> dict:
     }
 
 
-def stream(epochs=4, rows=3, window=4, buffer=11, seed=0, **more) -> PackedStream:
-    return PackedStream(
+def packed(epochs=4, rows=3, window=4, buffer=11, seed=0, **more) -> PackedBatches:
+    buffers = Buffers(
         items=LENGTHS,
         load=more.get("load", load),
         generator=partial(generator_for, seed, 0, "test"),
-        batch_size=rows,
         epochs=epochs,
-        buffer_episodes=buffer,
-        window=window,
+        episodes=buffer,
     )
+    return PackedBatches(buffers, rows, window)
 
 
-def windows(given: PackedStream, start: int = 0, group: int = 1) -> list[dict]:
+def windows(given: PackedBatches, start: int = 0, group: int = 1) -> list[dict]:
     """Every window from `start` on, one by one."""
-    groups = given.batches(start, group)
+    groups = given.groups(start, group)
     return [
         {k: v[n] for k, v in g.items()} for g in groups for n in range(len(g["mu"]))
     ]
@@ -60,7 +60,7 @@ def test_an_episode_goes_to_the_row_that_ends_first():
 @pytest.mark.parametrize("buffer", [3, 11])
 @pytest.mark.parametrize("window", [1, 4, 30])
 def test_rows_hold_whole_episodes_one_after_the_other(buffer, window):
-    given = stream(buffer=buffer, window=window)
+    given = packed(buffer=buffer, window=window)
     cut = windows(given)
     assert len(cut) == given.steps > 0
     seen = []
@@ -89,7 +89,7 @@ def test_rows_hold_whole_episodes_one_after_the_other(buffer, window):
 
 
 def test_a_window_shows_the_latent_after_its_last_step():
-    for now, later in zip(cut := windows(stream()), cut[1:], strict=False):
+    for now, later in zip(cut := windows(packed()), cut[1:], strict=False):
         np.testing.assert_array_equal(now["mu"][:, -1], later["mu"][:, 0])
         np.testing.assert_array_equal(now["logvar"], now["mu"] + 0.5)
         np.testing.assert_array_equal(now["actions"][..., 0], now["mu"][:, :-1, 1])
@@ -99,7 +99,7 @@ def test_a_window_shows_the_latent_after_its_last_step():
 
 
 def test_little_is_dropped_and_nothing_is_padding():
-    given = stream(epochs=20)
+    given = packed(epochs=20)
     used = given.steps * given.window * given.batch_size
     total = LENGTHS.sum() * 20
     # Of each row less than a window and the longest episode is left over.
@@ -109,9 +109,9 @@ def test_little_is_dropped_and_nothing_is_padding():
 @pytest.mark.parametrize("buffer", [3, 11])
 @pytest.mark.parametrize("group", [1, 3, 100])
 def test_any_window_can_be_gone_on_from_and_grouping_does_not_matter(buffer, group):
-    whole = windows(stream(buffer=buffer))
+    whole = windows(packed(buffer=buffer))
     for start in range(len(whole) + 1):
-        again = windows(stream(buffer=buffer), start, group)
+        again = windows(packed(buffer=buffer), start, group)
         assert len(again) == len(whole) - start
         for one, other in zip(again, whole[start:], strict=True):
             for name in ("actions", "first", "last", "inside"):
@@ -129,19 +129,19 @@ def test_buffers_alone_are_in_memory():
         asked.append(len(episodes))
         return load(episodes)
 
-    for _ in stream(buffer=3, load=watched).batches(0, 1):
+    for _ in packed(buffer=3, load=watched).groups(0, 1):
         pass
     assert max(asked) == 3
     assert len(asked) >= 4 * 3  # every epoch anew
     asked.clear()
-    for _ in stream(buffer=11, load=watched).batches(0, 1):
+    for _ in packed(buffer=11, load=watched).groups(0, 1):
         pass
     assert asked == [11]  # once for all epochs
 
 
 def test_epochs_and_seeds_shuffle_otherwise():
     def order(seed):
-        cut = windows(stream(seed=seed))
+        cut = windows(packed(seed=seed))
         firsts = [w["mu"][:, :-1][w["first"]][:, 0] for w in cut]
         return np.concatenate(firsts).tolist()
 
@@ -152,11 +152,11 @@ def test_epochs_and_seeds_shuffle_otherwise():
 
 def test_too_few_steps_for_one_window():
     with pytest.raises(UserError, match=r"memory\.window.*gather more episodes"):
-        stream(epochs=1, window=40).check("memory")
+        packed(epochs=1, window=40).check("memory")
 
 
 def test_equal_episodes_in_windows_of_their_length_are_whole_ones():
-    """In the order, and so in the batches, of a stream of whole episodes."""
+    """In the order, and so in the batches, of whole episodes."""
 
     def equal(episodes):
         step = np.tile(np.arange(6), len(episodes))
@@ -165,16 +165,14 @@ def test_equal_episodes_in_windows_of_their_length_are_whole_ones():
         return {"mu": which, "logvar": which, "actions": which} | ends
 
     common = {
-        "generator": partial(generator_for, 0, 0, "test"),
-        "batch_size": 3,
-        "epochs": 2,
-        "buffer_episodes": 5,
-    }
-    packed = PackedStream(items=np.full(9, 6), load=equal, window=6, **common)
-    whole = Stream(items=np.ones(9, int), load=lambda e: {"mu": e}, **common)
-    assert packed.steps == whole.steps == 6
-    for ours, theirs in zip(packed.batches(0, 1), whole.batches(0, 1), strict=True):
+        "generator": partial(generator_for, 0, 0, "test"), "epochs": 2, "episodes": 5
+    }  # fmt: skip
+    steps = Buffers(items=np.full(9, 6), load=equal, **common)
+    episodes = Buffers(items=np.ones(9, int), load=lambda e: {"mu": e}, **common)
+    rows, whole = PackedBatches(steps, 3, window=6), ShuffledBatches(episodes, 3)
+    assert rows.steps == whole.steps == 6
+    for ours, theirs in zip(rows.groups(0, 1), whole.groups(0, 1), strict=True):
         np.testing.assert_array_equal(ours["mu"][0, :, 0], theirs["mu"][0])
         assert ours["first"][0, :, 0].all()
     # All done, and no episode ends later: a training that was stopped just then.
-    assert not list(packed.batches(packed.steps, 4))
+    assert not list(rows.groups(rows.steps, 4))

@@ -32,7 +32,7 @@ _HEAD = f"""\
 
 def text() -> str:
     """Return config.yaml: every key, its default, what it is and the paper's value."""
-    return _HEAD + "\n" + "\n".join(_lines(Everything, "")) + "\n"
+    return _HEAD + "\n" + "\n".join(lines(Everything, "")) + "\n"
 
 
 def schema() -> str:
@@ -82,14 +82,15 @@ def written(value: Any) -> str:
     return str(value)
 
 
-def _lines(kind: type[Section], indent: str) -> Iterator[str]:
+def lines(kind: type[Section], indent: str) -> Iterator[str]:
+    """Yield the lines of a section's settings, and of the groups in it."""
     groups, apart = groups_of(kind), False
     for name, field in kind.model_fields.items():
         if not indent and (name in groups or apart):
             yield ""
         if name in groups:
             yield f"{indent}{name}: # {_title(groups[name])}"
-            yield from _lines(groups[name], indent + "  ")
+            yield from lines(groups[name], indent + "  ")
             apart = True
         else:
             value = written(field.get_default())

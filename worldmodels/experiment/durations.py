@@ -14,6 +14,7 @@ from collections.abc import Callable
 from worldmodels.environments.games import game_of
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
+from worldmodels.experiment.section import of_the_paper
 from worldmodels.experiment.settings import Round, uses_simulator
 
 _CORES = 2  # the rates were measured on two
@@ -40,7 +41,7 @@ _CUBE = 50e-12  # times D^3, for the search's eigenvectors: 29 ms a generation
 _OPENED = 0.02  # of opening a store
 _PAGE = 600.0  # of a round of the report: 60 were measured, with films
 
-_PAPER = Round()
+_PAPER = of_the_paper(Round)
 
 
 def minutes(stage: str, settings: Round, data: Data, cores: int) -> int:

@@ -39,12 +39,7 @@ class Section(BaseModel):
         Raises:
             UserError: when a value is of the wrong type or impossible.
         """
-        present = dict(self)
-        for name, value in values.items():
-            if isinstance(present.get(name), Section) and isinstance(value, Mapping):
-                value = present[name].changed(**value)
-            present[name] = value
-        return read(type(self), present)
+        return read(type(self), _laid_over(self, values))
 
     @model_validator(mode="before")
     @classmethod
@@ -56,6 +51,15 @@ class Section(BaseModel):
         words = {str(key): value for key, value in values.items()}
         groups = groups_of(cls)
         return {k: v for k, v in words.items() if v is not None or k not in groups}
+
+
+def _laid_over(section: Section, values: Mapping[str, Any]) -> dict[str, Any]:
+    present = dict(section)
+    for name, value in values.items():
+        if isinstance(present.get(name), Section) and isinstance(value, Mapping):
+            value = _laid_over(present[name], value)
+        present[name] = value
+    return present
 
 
 Kind = TypeVar("Kind", bound=Section)
@@ -112,8 +116,14 @@ def groups_of(kind: type[Section]) -> dict[str, type[Section]]:
     return {
         name: field.annotation
         for name, field in kind.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        if is_group(field)
     }
+
+
+def is_group(field: FieldInfo) -> bool:
+    """Return whether a field is a section of its own."""
+    kind = field.annotation
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def facts(field: FieldInfo) -> Mapping[str, Any]:
@@ -129,6 +139,17 @@ def allowed(field: FieldInfo) -> str:
     if field.annotation is Any:
         return ""
     return _allowed(field.annotation, field.metadata)
+
+
+def of_the_paper(kind: type[Kind]) -> Kind:
+    """Return a section with the paper's values for CarRacing, where it has some."""
+    groups = {name: of_the_paper(group) for name, group in groups_of(kind).items()}
+    values = {
+        name: facts(field)["paper"]
+        for name, field in kind.model_fields.items()
+        if "paper" in facts(field)
+    }
+    return kind(**groups, **values)
 
 
 def read(kind: type[Kind], values: Any, where: str = "") -> Kind:

@@ -5,15 +5,23 @@ rebuilds exactly what depends on it. The others keep their defaults.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from pydantic.fields import FieldInfo
 
 from worldmodels.experiment import together
 from worldmodels.experiment.config_file import explained, written
 from worldmodels.experiment.overlays import laid_over
-from worldmodels.experiment.section import Section, read
+from worldmodels.experiment.section import Section, is_group, read
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.experiment.stages import STAGES, sections_of, settings_of, used
+from worldmodels.experiment.stages import (
+    STAGES,
+    section_name,
+    sections_of,
+    settings_of,
+    used,
+)
 from worldmodels.runtime.errors import UserError
 
 
@@ -50,12 +58,20 @@ def from_words(
 
 def listed(stage: str) -> str:
     """Return the settings of a stage with their defaults, one a line, for its help."""
-    lines = [
-        f"  {name}={written(field.get_default(call_default_factory=True))}  "
-        f"{explained(field)}"
-        for name, field in settings_of(stage).items()
-    ]
-    return "\n".join(lines)
+    leaves = (leaf for one in settings_of(stage).items() for leaf in _leaves(*one))
+    return "\n".join(
+        f"  {name}={written(field.get_default())}  {explained(field)}"
+        for name, field in leaves
+    )
+
+
+def _leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield a setting, or those of the group that it is."""
+    if not is_group(field):
+        yield name, field
+        return
+    for key, inner in field.annotation.model_fields.items():
+        yield from _leaves(f"{name}.{key}", inner)
 
 
 def _parsed(given: str) -> dict[str, Any]:
@@ -102,7 +118,6 @@ def _refuse_unused(stage: str, values: Mapping[str, Any]) -> None:
 
 
 def _section(kind: type[Section], values: Mapping[str, Any]) -> Section:
-    if kind is Run:
-        return read(Run, {k: v for k, v in values.items() if k in Run.model_fields})
-    (name,) = (n for n, f in Round.model_fields.items() if f.annotation is kind)
-    return read(kind, values.get(name) or {}, f"{name}.")
+    if name := section_name(kind):
+        return read(kind, values.get(name) or {}, f"{name}.")
+    return read(kind, {k: v for k, v in values.items() if k in kind.model_fields})

@@ -263,5 +263,10 @@ def before(stage: str) -> dict[str, Any]:
     }
 
 
+def section_name(kind: type[Section]) -> str:
+    """Return the name of a section in the configuration; "": its keys stand alone."""
+    return _SECTIONS.get(kind, "")
+
+
 def _name(kind: type[Section], key: str) -> str:
-    return f"{_SECTIONS[kind]}.{key}" if kind in _SECTIONS else key
+    return f"{section_name(kind)}.{key}".removeprefix(".")

@@ -7,7 +7,7 @@ Snakefile reads it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Expected:
         made_by: the rule that makes it.
         version: the version of its stage.
         config: settings; the store may record others too.
+        before: the values of settings that a store lacks because it is older than them.
         inputs: the paths of the stores that it was made from.
     """
 
@@ -34,6 +35,7 @@ class Expected:
     version: int
     config: Mapping[str, Any]
     inputs: Sequence[str]
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 def refuse(expected: Iterable[Expected]) -> None:
@@ -84,7 +86,8 @@ def _difference(want: Expected, recorded: _Recorded) -> str:
     found = recorded.of(want.path)
     if not found:
         return ""
-    there = found["config"] | {"stage_version": found.get("stage_version")}
+    there = {**want.before, **found["config"]}
+    there["stage_version"] = found.get("stage_version")
     here = {**want.config, "stage_version": want.version}
     for name, value in here.items():
         if name not in there:

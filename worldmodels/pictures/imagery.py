@@ -1,7 +1,7 @@
 """What V and M see, as pictures: reconstructions, samples of the prior, dreams.
 
-Frames come and go as uint8; V's posterior mean stands for a frame wherever one picture
-of it is asked for.
+Frames are uint8, as inputs and as results. A reconstruction is decoded from the mean of
+V's posterior.
 """
 
 from functools import partial
@@ -23,48 +23,52 @@ _CHUNK = 100  # frames through V at once: bounded memory, one compilation
 _REACH = 3.0  # standard deviations of the prior that a traversal covers
 
 
-class Eyes(NamedTuple):
+class FittedVision(NamedTuple):
     """V with its parameters."""
 
     model: VAE
     params: Params
 
 
-class Mind(NamedTuple):
+class FittedMemory(NamedTuple):
     """M with its parameters."""
 
     model: Memory
     params: memory.Params
 
 
-def encode(eyes: Eyes, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def encode(v: FittedVision, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mu and logvar, each [T, Z], of uint8 frames [T, 64, 64, 3]."""
-    parts = [_encode(eyes.model, eyes.params, f) for f in _chunks(frames)]
+    parts = [_encode(v.model, v.params, f) for f in _chunks(frames)]
     mu, logvar = (np.concatenate(part) for part in zip(*parts, strict=True))
     return mu[: len(frames)], logvar[: len(frames)]
 
 
-def decode(eyes: Eyes, z: np.ndarray) -> np.ndarray:
+def decode(v: FittedVision, z: np.ndarray) -> np.ndarray:
     """Return the images of z [T, Z] as uint8 [T, 64, 64, 3]."""
-    parts = [_decode(eyes.model, eyes.params, part) for part in _chunks(z)]
+    parts = [_decode(v.model, v.params, part) for part in _chunks(z)]
     return np.concatenate(parts)[: len(z)]
 
 
-def film(
-    eyes: Eyes, dream: Dream, actor: Actor, mind: Any, seed: int, steps: int
+def dream_rollout(
+    v: FittedVision, dream: Dream, actor: Actor, given: Any, seed: int, steps: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let an actor dream for at most `steps` steps, up to its death.
 
+    Args:
+        given: what the actor begins with: weights, actions or a policy's state.
+
     Returns:
-        What it saw, uint8 [T, 64, 64, 3], what it did, [T, A], and was paid, [T].
+        Images of what it saw, uint8 [T, 64, 64, 3], its actions, [T, A], and its
+        rewards, [T].
     """
     (words,) = seed_words(np.array([seed]))
-    found = in_dream.record(dream, actor, mind, words, steps)
+    found = in_dream.record(dream, actor, given, words, steps)
     lived = int(found.alive.sum())
     z, action, reward = (
         np.asarray(x)[:lived] for x in (found.z, found.action, found.reward)
     )
-    return decode(eyes, z), action, reward
+    return decode(v, z), action, reward
 
 
 def _chunks(values: np.ndarray):
@@ -86,15 +90,15 @@ def _decode(model: VAE, params: Params, z: jax.Array) -> jax.Array:
     return jnp.round(images * 255).astype(jnp.uint8)
 
 
-def reconstruct(eyes: Eyes, frames: np.ndarray) -> np.ndarray:
+def reconstruct(v: FittedVision, frames: np.ndarray) -> np.ndarray:
     """Return V's reconstruction of uint8 frames [T, 64, 64, 3], of their shape."""
-    return decode(eyes, encode(eyes, frames)[0])
+    return decode(v, encode(v, frames)[0])
 
 
-def prior_samples(eyes: Eyes, key: jax.Array, count: int) -> np.ndarray:
+def prior_samples(v: FittedVision, key: jax.Array, count: int) -> np.ndarray:
     """Return images of `count` draws of z from N(0, 1), uint8 [count, 64, 64, 3]."""
-    z = jax.random.normal(key, (count, eyes.model.latent_size), eyes.model.dtype)
-    return decode(eyes, np.asarray(z))
+    z = jax.random.normal(key, (count, v.model.latent_size), v.model.dtype)
+    return decode(v, np.asarray(z))
 
 
 def informative(mu: np.ndarray, logvar: np.ndarray) -> np.ndarray:
@@ -104,7 +108,7 @@ def informative(mu: np.ndarray, logvar: np.ndarray) -> np.ndarray:
 
 
 def traversal(
-    eyes: Eyes, mu: np.ndarray, dimensions: np.ndarray, count: int
+    v: FittedVision, mu: np.ndarray, dimensions: np.ndarray, count: int
 ) -> np.ndarray:
     """Return mu's image with one dimension at a time moved from -3 to 3.
 
@@ -118,12 +122,12 @@ def traversal(
     z = np.tile(mu, (len(dimensions), count, 1))
     for row, dimension in zip(z, dimensions, strict=True):
         row[:, dimension] = np.linspace(-_REACH, _REACH, count)
-    images = decode(eyes, z.reshape(-1, mu.size))
+    images = decode(v, z.reshape(-1, mu.size))
     return images.reshape(len(dimensions), count, *images.shape[1:])
 
 
-def watch(
-    eyes: Eyes, mind: Mind, frames: np.ndarray, actions: np.ndarray
+def one_step_ahead(
+    v: FittedVision, m: FittedMemory, frames: np.ndarray, actions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return V's reconstruction of a drive and M's prediction of it one step ahead.
 
@@ -137,10 +141,10 @@ def watch(
     Returns:
         Two uint8 arrays of the frames' shape.
     """
-    mu, _ = encode(eyes, frames)
-    predicted = np.asarray(_predict(mind.model, mind.params, mu, actions))
-    dream = decode(eyes, predicted)
-    return decode(eyes, mu), np.concatenate([np.zeros_like(dream[:1]), dream[:-1]])
+    mu, _ = encode(v, frames)
+    predicted = np.asarray(_predict(m.model, m.params, mu, actions))
+    dream = decode(v, predicted)
+    return decode(v, mu), np.concatenate([np.zeros_like(dream[:1]), dream[:-1]])
 
 
 @partial(jax.jit, static_argnums=0)
@@ -153,9 +157,9 @@ def _predict(
     return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[0]
 
 
-def dream(
-    eyes: Eyes,
-    mind: Mind,
+def open_loop(
+    v: FittedVision,
+    m: FittedMemory,
     key: jax.Array,
     frames: np.ndarray,
     actions: np.ndarray,
@@ -173,9 +177,9 @@ def dream(
     Returns:
         uint8 [T - start - 1, 64, 64, 3], images of the frames after `start`.
     """
-    mu, _ = encode(eyes, frames[: start + 1])
-    z = _imagine(mind.model, mind.params, key, mu, actions[: len(frames) - 1])
-    return decode(eyes, np.asarray(z))
+    mu, _ = encode(v, frames[: start + 1])
+    z = _imagine(m.model, m.params, key, mu, actions[: len(frames) - 1])
+    return decode(v, np.asarray(z))
 
 
 @partial(jax.jit, static_argnums=0)

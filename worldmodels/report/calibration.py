@@ -1,4 +1,4 @@
-"""How often M is right about death: its probabilities beside what came of them."""
+"""Calibration of death: M's probabilities beside the observed frequencies."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ _LIMIT = 12.25  # nats: where a histogram's open ends are drawn
 
 
 class Deaths(NamedTuple):
-    """Held-out steps by the death that M expected in them, from least to most."""
+    """Held-out steps by the log-odds of death that M gave them, from low to high."""
 
     edges: np.ndarray  # [Q + 1] log-odds, in nats
     survived: np.ndarray  # int [Q] steps
@@ -49,14 +49,14 @@ class Deaths(NamedTuple):
 
 
 def read(store: Artifact) -> Deaths:
-    """Return the histogram that a memory store has of its held-out episodes."""
+    """Return the histogram of the held-out episodes in a memory store."""
     return Deaths(*(store.read(f"held_out/death/{name}") for name in Deaths._fields))
 
 
 def merged(fine: Deaths) -> Deaths:
     """Return the histogram in at most ten bins, in each of which M expects deaths.
 
-    What was expected draws the borders and not what came, so chance moves none.
+    The expected deaths draw the borders, not the observed ones: chance moves none.
     """
     wanted = max(_FEWEST, fine.expected.sum() / _BINS)
     starts, expected = [0], 0.0
@@ -72,7 +72,7 @@ def merged(fine: Deaths) -> Deaths:
 
 
 def chart(fine: Deaths) -> bytes:
-    """Draw how often death came beside how likely it was held, as SVG."""
+    """Draw the observed frequency of death by its predicted probability, as SVG."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 3.4), layout="constrained")
         reliability, counts = figure.subplots(1, 2)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from worldmodels.experiment.stages import OF_A_ROUND, STAGES
+from worldmodels.report import training
 from worldmodels.report.page import escape
+from worldmodels.report.rounds import RoundStores
 
 _COLOURS = {
     "vision": ("#e8f0fb", "#2e5eaa"),
@@ -11,8 +13,35 @@ _COLOURS = {
     "controller": ("#fdf3e3", "#b7791f"),
 }
 _PLAIN = ("#f6f7f9", "#aab1bc")
-_WIDTH, _BOX, _GAP = 1000, 142, 28
+_LEFT, _BOX, _GAP = 4, 142, 28
+_WIDTH = 2 * _LEFT + len(OF_A_ROUND) * (_BOX + _GAP) - _GAP + 6
 _TOP, _HEIGHT = 46, 92
+
+
+def facts(round: RoundStores) -> dict[str, list[str]]:
+    """Return up to two short lines a stage, of what is known of the round."""
+    lines: dict[str, list[str]] = {}
+    if round.episodes is not None:
+        length, _ = round.episodes
+        learnt = round.learnt_from("vision") | round.learnt_from("memory")
+        earlier = sum(learnt.values()) - learnt.get(round.number, 0)
+        more = f"and {earlier:,} earlier ones" if earlier else ""
+        frames = f"{length.sum():,} frames"
+        lines["rollouts"] = [f"{len(length):,} episodes", more or frames]
+    for kind in ("vision", "memory"):
+        if store := round.one(kind):
+            parameters = f"{training.parameters(store):,} parameters"
+            lines[kind] = [parameters, training.updates(store)]
+    if stores := round.stores.get("latents"):
+        lines["latents"] = [f"{stores[0].config['latent_size']} numbers each"]
+    if stores := round.stores.get("controller"):
+        generations = sum(s.array("mean").shape[0] for s in stores)
+        size = stores[0].array("mean").shape[1]
+        lines["controller"] = [f"{size:,} parameters", f"{generations:,} generations"]
+    if round.scores is not None:
+        agent = round.scores.agent
+        lines["evaluation"] = [f"{agent.count} drives", f"mean {agent.mean:.1f}"]
+    return lines
 
 
 def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
@@ -20,7 +49,7 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
 
     `place` is what agents are scored on, in the singular.
     """
-    parts, left = [], 4
+    parts, left = [], _LEFT
     for stage in OF_A_ROUND:
         words = STAGES[stage].caption.format(place=place)
         lines = words, *facts.get(stage, ())
@@ -28,8 +57,8 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
         if stage != OF_A_ROUND[-1]:
             parts.append(_arrow((left + _BOX, 92), (left + _BOX + _GAP, 92)))
         left += _BOX + _GAP
-    first = 4 + _BOX / 2
-    controller = 4 + 4 * (_BOX + _GAP) + _BOX / 2
+    first = _LEFT + _BOX / 2
+    controller = first + OF_A_ROUND.index("controller") * (_BOX + _GAP)
     parts.append(
         f'<path d="M{controller} {_TOP} V22 H{first} V{_TOP - 7}" class="flow" '
         'stroke-dasharray="5 4"/>'
@@ -38,7 +67,7 @@ def pipeline(facts: Mapping[str, Sequence[str]], place: str) -> str:
     )
     parts.append(_agent(192))
     return (
-        f'<svg viewBox="0 0 {_WIDTH + 6} 340" role="img" '
+        f'<svg viewBox="0 0 {_WIDTH} 340" role="img" '
         'aria-labelledby="pipeline-title pipeline-text">'
         '<title id="pipeline-title">The pipeline and the agent</title>'
         '<desc id="pipeline-text">Rollouts train the vision model V; V turns every '

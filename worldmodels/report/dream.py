@@ -1,4 +1,4 @@
-"""What the report shows of M's dream: films of it beside the game, in step."""
+"""The chapter on M's dream: films of it beside the game, in step."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.models.dream import Dream, Starts
-from worldmodels.pictures import imagery, video
+from worldmodels.pictures import imagery
+from worldmodels.pictures.drawing import DreamFilm, DriveFilm
 from worldmodels.report import films, gap, page
 from worldmodels.report.page import Picture, escape
-from worldmodels.report.rounds import Round
+from worldmodels.report.rounds import RoundStores
 from worldmodels.report.test_drives import TestDrive
 from worldmodels.rollout.in_dream import Actor, Controlled, Recorded
 from worldmodels.runtime.wording import count
@@ -18,7 +19,7 @@ from worldmodels.stores import networks
 _STEPS = 300  # of a film, at most
 
 
-class Episode(NamedTuple):
+class FilmedEpisode(NamedTuple):
     """A recorded episode, or the beginning of one: T steps."""
 
     name: str
@@ -29,17 +30,17 @@ class Episode(NamedTuple):
     ended: bool  # whether T steps are all of it
 
 
-def can_film(round: Round) -> bool:
+def can_film(round: RoundStores) -> bool:
     """Return whether there is anything to film."""
     acted = bool(round.excerpts) or _can_act(round)
-    return acted and round.eyes is not None and round.mind is not None
+    return acted and round.vision is not None and round.memory is not None
 
 
-def _can_act(round: Round) -> bool:
+def _can_act(round: RoundStores) -> bool:
     return round.one("evaluation") is not None and "controller" in round.stores
 
 
-def chapter(round: Round, drives: Sequence[TestDrive], max_bytes: int) -> str:
+def chapter(round: RoundStores, drives: Sequence[TestDrive], max_bytes: int) -> str:
     """Show M's dreams beside the game, and how far they can be relied on.
 
     Args:
@@ -56,12 +57,12 @@ def chapter(round: Round, drives: Sequence[TestDrive], max_bytes: int) -> str:
     return "".join([*parts, gap.chapters(round)])
 
 
-def _rules(round: Round) -> str:
+def _rules(round: RoundStores) -> str:
     text = (
         "In its dream M is the environment: it begins at a frame that V has seen, and "
         "from there M feeds on its own samples alone. "
     )
-    model = round.mind.model
+    model = round.memory.model
     if model.death_head:
         return text + (
             "A step survived pays 1, and the dreamer dies with the probability that M "
@@ -75,11 +76,11 @@ def _rules(round: Round) -> str:
     )
 
 
-def _tau(round: Round) -> float:
+def _tau(round: RoundStores) -> float:
     return 1.0 if round.temperature is None else round.temperature
 
 
-def _recorded_film(round: Round, max_bytes: int) -> Picture:
+def _recorded_film(round: RoundStores, max_bytes: int) -> Picture:
     episode = _episode(round)
     steps = len(episode.actions)
     dreamt = _dream(round, Recorded(), episode.actions, episode, steps)
@@ -96,14 +97,14 @@ def _recorded_film(round: Round, max_bytes: int) -> Picture:
     return _beside(round, episode, dreamt, (alt, caption), max_bytes)
 
 
-def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
+def _controlled_film(round: RoundStores, drive: TestDrive, max_bytes: int) -> Picture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
     agent, _ = networks.load_agent(*stores[:2], stores[2][0].config)
     weights = networks.controller_of(round.one("evaluation"), agent.controller)
     name = f"the {drive.name} test drive"
     ended = len(drive.recording.actions) <= _STEPS
     parts = (part[:_STEPS] for part in drive.recording)
-    episode = Episode(name, drive.seed, *parts, ended)
+    episode = FilmedEpisode(name, drive.seed, *parts, ended)
     # A dream of its own: it may outlive the drive.
     dreamt = _dream(round, Controlled(agent.controller), weights, episode, _STEPS)
     caption = (
@@ -121,48 +122,46 @@ def _controlled_film(round: Round, drive: TestDrive, max_bytes: int) -> Picture:
 
 
 def _beside(
-    round: Round,
-    episode: Episode,
-    dreamt: video.Dream,
+    round: RoundStores,
+    episode: FilmedEpisode,
+    dreamt: DreamFilm,
     texts: tuple[str, str],
     max_bytes: int,
 ) -> Picture:
-    seen = imagery.reconstruct(round.eyes, episode.frames)
+    seen = imagery.reconstruct(round.vision, episode.frames)
     game = round.game
-    real = video.Drive(
-        episode.frames, seen, None, episode.actions, episode.rewards, game
-    )
+    real = DriveFilm(episode.frames, seen, None, episode.actions, episode.rewards, game)
     alt, caption = texts
-    ends = _ends(episode, dreamt, round.mind.model.death_head)
+    ends = _ends(episode, dreamt, round.memory.model.death_head)
     return films.picture([real, dreamt], alt, caption + ends, max_bytes)
 
 
-def _ends(episode: Episode, dreamt: video.Dream, mortal: bool) -> str:
+def _ends(episode: FilmedEpisode, dreamt: DreamFilm, mortal: bool) -> str:
     """Return how both sides of a film end."""
     steps = count(len(episode.actions), "step")
     ended = f"ends after {steps}" if episode.ended else "goes on"
     # Where dreamers can die, only the step that kills pays nothing.
     died = mortal and dreamt.rewards[-1] == 0
     step = len(dreamt.actions)
-    told = f"the dreamer dies in step {step}" if died else "nobody dies in the dream"
-    return f"The game {ended}; {told}."
+    end = f"the dreamer dies in step {step}" if died else "nobody dies in the dream"
+    return f"The game {ended}; {end}."
 
 
 def _dream(
-    round: Round, actor: Actor, mind: Any, episode: Episode, steps: int
-) -> video.Dream:
+    round: RoundStores, actor: Actor, given: Any, episode: FilmedEpisode, steps: int
+) -> DreamFilm:
     """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
-    starts = Starts(*imagery.encode(round.eyes, episode.frames[:1]))
-    dream = Dream(*round.mind, starts, _tau(round))
-    seen = imagery.film(round.eyes, dream, actor, mind, episode.seed, steps)
-    return video.Dream(*seen, game=round.game)
+    starts = Starts(*imagery.encode(round.vision, episode.frames[:1]))
+    dream = Dream(*round.memory, starts, _tau(round))
+    seen = imagery.dream_rollout(round.vision, dream, actor, given, episode.seed, steps)
+    return DreamFilm(*seen, game=round.game)
 
 
-def _episode(round: Round) -> Episode:
+def _episode(round: RoundStores) -> FilmedEpisode:
     """Return the beginning of the longest excerpt, and whether M was kept from it."""
     memory, (first, *_) = round.one("memory"), round.excerpts
     kept = memory.read("held_out/seed") if memory.names("held_out") else []
     remark = ", which M never learnt from" if first.seed in kept else ""
     parts = (part[:_STEPS] for part in (first.frames, first.actions, first.rewards))
     name = first.name + remark
-    return Episode(name, first.seed, *parts, first.length <= _STEPS)
+    return FilmedEpisode(name, first.seed, *parts, first.length <= _STEPS)

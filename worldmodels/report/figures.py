@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.scores.statistics import Summary
 
-AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
+AGENT, RANDOM, ACCENT, ORIGINAL = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -79,9 +79,9 @@ def fitness(
     fitness: np.ndarray,
     selection_generation: np.ndarray,
     selection_returns: np.ndarray,
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
-    """Draw an evolution by generation beside the paper's, if it has one, as SVG.
+    """Draw an evolution by generation as SVG, beside the original's where published.
 
     Args:
         fitness: [G, P] mean return of each candidate of each generation.
@@ -111,22 +111,22 @@ def fitness(
             label=f"CMA mean, selection {game.place}s",
         )  # fmt: skip
         if game.published:
-            _draw_paper(axes, len(fitness), game.published)
+            _draw_published(axes, len(fitness), game.published)
         axes.set(xlabel="generation", ylabel=game.score)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return svg(figure)
 
 
-def _draw_paper(
+def _draw_published(
     axes: Axes, generations: int, published: Sequence[tuple[int, float]]
 ) -> None:
     reached = [at <= generations for at, _ in published]
     shown = max(2, sum(reached) + (not all(reached)))
     axes.plot(
-        *zip(*published[:shown], strict=True), "s--", color=PAPER_LINE,
-        lw=1, ms=3.5, label="the paper's CMA mean",
+        *zip(*published[:shown], strict=True), "s--", color=ORIGINAL,
+        lw=1, ms=3.5, label="the original's CMA mean",
     )  # fmt: skip
-    # The paper's later points would press ours into a corner.
+    # The original's later points would press ours into a corner.
     axes.set_xlim(0, max(generations, published[0][0]) * 1.03 + 1)
     axes.axhline(0, color="#b8bec8", lw=0.8, zorder=1)
 
@@ -136,7 +136,7 @@ def returns_histogram(
     random: np.ndarray,
     agent_mean: Summary,
     random_mean: Summary,
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
     """Draw the returns [N] of agent and random policy on the same tracks, as SVG."""
     everything = np.concatenate([agent, random])
@@ -164,7 +164,7 @@ def scores_by_round(
     rounds: Sequence[int],
     agent: Sequence[Summary],
     random: Sequence[Summary],
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
     """Draw mean return and interval of each round's agent, as SVG."""
     lines = ("random policy", RANDOM, random), ("agent", AGENT, agent)

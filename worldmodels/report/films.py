@@ -4,8 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldmodels.pictures import grids, video
-from worldmodels.pictures.video import Film
+from worldmodels.pictures import drawing, grids, video
+from worldmodels.pictures.drawing import Film
 from worldmodels.report.page import Picture
 
 _EVERY = 2  # steps between two pictures of a film, which still plays in real time
@@ -20,8 +20,8 @@ def picture(films: Sequence[Film], alt: str, caption: str, max_bytes: int) -> Pi
     rate = max(int(max_bytes * frames_per_second / max(steps)), _MIN_BYTES_PER_SECOND)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        images = video.beside(films, every=_EVERY, footer=_CONTROLS)
+        images = drawing.beside(films, every=_EVERY, footer=_CONTROLS)
         video.write(path, images, frames_per_second / _EVERY, rate)
         data = path.read_bytes()
-    poster = next(video.beside(films, first=min(steps) // 2, footer=_CONTROLS))
+    poster = next(drawing.beside(films, first=min(steps) // 2, footer=_CONTROLS))
     return Picture(data, "video/mp4", alt, caption, poster=grids.png(poster))

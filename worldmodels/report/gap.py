@@ -1,8 +1,8 @@
-"""The gap between M's dream and the game: how wide it is, and where it comes from.
+"""The gap between M's dream and the game: its size and its causes.
 
-The score of the same controller in both says how wide. M's figures on episodes that it
-never learnt from say why: whether it foresees the deaths that come, and those only, and
-how fast it loses sight of the game when it feeds on its own samples.
+Its size is the difference between the scores of the same controller in both. Its causes
+show on episodes that M never learnt from: whether M foresees the deaths that come, and
+those only, and how its likelihood falls while it feeds on its own samples.
 """
 
 import matplotlib
@@ -11,28 +11,28 @@ from matplotlib.figure import Figure
 
 from worldmodels.environments.games import Game
 from worldmodels.report import calibration, page
-from worldmodels.report.driving import difference_line, score_line
-from worldmodels.report.figures import AGENT, PAPER_LINE, STYLE, svg
+from worldmodels.report.figures import AGENT, ORIGINAL, STYLE, svg
 from worldmodels.report.page import Picture
-from worldmodels.report.rounds import Round
+from worldmodels.report.rounds import RoundStores
 from worldmodels.runtime.wording import count
+from worldmodels.scores import sentences
 from worldmodels.scores.statistics import Summary
 from worldmodels.stores.artifact import Artifact
 
 Readings = list[tuple[str, str, str]]  # what, how much, what it tells
 
 
-def chapters(round: Round) -> str:
-    """Show the score in the dream, M's figures, and all of them in one table.
+def chapters(round: RoundStores) -> str:
+    """Show the score in the dream, M's mistakes, and all numbers in one table.
 
-    What is not known, because C never dreamt or M was scored on nothing, is left out.
+    What is unknown, because C never dreamt or no episode was held out, is left out.
     """
     store = round.one("memory")
     parts = [_scores(round)] if _dreamt(round) else []
     if not store.names("held_out"):
         parts.append(
             "<p>M was scored on no episode that it had not learnt from: set "
-            "memory.held_out, to 0.05 for example, to be told how far its dreams can "
+            "memory.held_out, to 0.05 for example, to learn how far its dreams can "
             "be relied on.</p>\n"
         )
     else:
@@ -45,19 +45,19 @@ def chapters(round: Round) -> str:
     return "".join(parts)
 
 
-def _dreamt(round: Round) -> bool:
+def _dreamt(round: RoundStores) -> bool:
     return round.scores is not None and round.scores.dream is not None
 
 
-def _scores(round: Round) -> str:
+def _scores(round: RoundStores) -> str:
     """Show the returns of the same controller in the dream and in the game."""
     store, scores, game = round.one("evaluation"), round.scores, round.game
     text = (
         f"In M's dream at temperature {store.config['temperature']:g} the mean "
-        f"{game.score} of the controller is {score_line(scores.dream)} over "
+        f"{game.score} of the controller is {sentences.score(scores.dream)} over "
         f"{count(scores.dream.count, 'dream')}; in {game.home} it is "
-        f"{score_line(scores.agent)}. The dream's less {game.home}'s is "
-        f"{difference_line(scores.gap)}. {_verdict(scores.gap, game)}"
+        f"{sentences.score(scores.agent)}. The dream's less {game.home}'s is "
+        f"{sentences.difference(scores.gap)}. {_verdict(scores.gap, game)}"
     )
     real, dreamt = store.read("agent/returns"), store.read("dream/returns")
     picture = Picture(
@@ -102,7 +102,7 @@ def returns_chart(
         rows = figure.subplots(2, 1, sharex=True, sharey=True)
         for axes, returns, summary, colour, name in (
             (rows[0], real, real_mean, AGENT, f"in {game.home}"),
-            (rows[1], dreamt, dreamt_mean, PAPER_LINE, "in the dream"),
+            (rows[1], dreamt, dreamt_mean, ORIGINAL, "in the dream"),
         ):
             axes.hist(
                 returns, edges, color=colour, alpha=0.6, edgecolor="white",
@@ -182,7 +182,7 @@ def _by_horizon(store: Artifact) -> list[tuple[int, float, int]]:
     return list(zip(*columns, strict=True))
 
 
-def _score_readings(round: Round) -> Readings:
+def _score_readings(round: RoundStores) -> Readings:
     if not _dreamt(round):
         return []
     scores, game = round.scores, round.game
@@ -193,7 +193,7 @@ def _score_readings(round: Round) -> Readings:
         (f"mean {game.score}, in {game.home}", _mean(scores.agent), ""),
         (
             "the dream's less the game's",
-            difference_line(scores.gap),
+            sentences.difference(scores.gap),
             "above 0: the dream is exploited; below 0: it is harder than the game",
         ),
     ]
@@ -203,7 +203,7 @@ def _mean(summary: Summary) -> str:
     return f"{summary.mean:.1f} ({summary.low:.1f} to {summary.high:.1f})"
 
 
-def _death_readings(round: Round) -> Readings:
+def _death_readings(round: RoundStores) -> Readings:
     store = round.one("memory")
     if not store.names("held_out/death"):
         return []
@@ -230,7 +230,7 @@ def _death_readings(round: Round) -> Readings:
     ]
 
 
-def _sight_readings(round: Round) -> Readings:
+def _sight_readings(round: RoundStores) -> Readings:
     store = round.one("memory")
     if not store.names("held_out"):
         return []
@@ -247,9 +247,9 @@ def _sight_readings(round: Round) -> Readings:
     ]
     if store.names("held_out/reward"):
         unexplained = float(store.read("held_out/reward/unexplained"))
-        told = "the more, the less a dream pays for what the game pays for"
+        meaning = "the more, the less a dream pays for what the game pays for"
         rows.append(
-            ("rewards' variance not predicted", f"{100 * unexplained:.1f} %", told)
+            ("rewards' variance not predicted", f"{100 * unexplained:.1f} %", meaning)
         )
     return rows
 

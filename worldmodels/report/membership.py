@@ -1,6 +1,6 @@
-"""Which stores a report may be of: those of one experiment, made from one another.
+"""Whether stores belong to one experiment, made from one another.
 
-A report may be of a part of an experiment: what is not given is not asked for.
+A report may show a part of an experiment: stores that are not given are not missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ _MADE_FROM = {
     "controller": ("vision", "memory"),
     "evaluation": ("vision", "memory", "controller"),
 }
-# Who had each as an input: the first that is given must have had it, of its own round,
-# or, where later rounds learn from it too, one of the others.
+# The kind whose stores had each kind as an input: those of its own round, or of a later
+# round that learns from it too.
 _USED_BY = {"rollouts": "vision", "latents": "memory"}
 
 

@@ -70,9 +70,9 @@ def escape(text: str) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture or video with what it says, for those who cannot see it.
+    """A picture or video with a description for readers who cannot see it.
 
-    `alt` describes it; `caption` is HTML; `rows` labels its rows, from the top.
+    `alt` is that description; `caption` is HTML; `rows` names its rows, from the top.
     """
 
     data: bytes

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import CARRACING, Game, game_of
+from worldmodels.experiment.stages import OF_A_ROUND
 from worldmodels.pictures import grids
-from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.report.membership import check_drivers, check_round
 from worldmodels.runtime.randomness import rounds_of
 from worldmodels.scores.statistics import Summary, summarise
@@ -17,12 +18,9 @@ from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, check_recorded
 from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
-from worldmodels.training.excerpts import Driven, Excerpt
+from worldmodels.training.excerpts import Excerpt, RolloutFacts
 
 _ONE = ("vision", "memory", "evaluation")  # store a round
-_KINDS = ("rollouts", "vision", "latents", "memory", "controller", "evaluation")
-
-Stores = dict[str, list[Artifact]]
 
 
 class Scores(NamedTuple):
@@ -36,8 +34,8 @@ class Scores(NamedTuple):
     gap: Summary | None = None  # the dream's less the game's, seed by seed
 
 
-class Cost(NamedTuple):
-    """What a stage took in a round."""
+class StageCost(NamedTuple):
+    """The time, space and hardware that a stage took in a round."""
 
     stores: int
     wall_seconds: float
@@ -47,14 +45,14 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundStores:
     """The stores of one round by kind, each in the order of its parts.
 
     Latents may be of earlier rounds' rollouts too, seen by this round's V.
     """
 
     number: int
-    stores: Stores
+    stores: Mapping[str, list[Artifact]]
     given: Mapping[str, Artifact] = field(default_factory=dict)  # all, by provenance
 
     def __post_init__(self):
@@ -73,19 +71,19 @@ class Round:
     def learnt_from(self, kind: str) -> dict[int, int]:
         """Return how many episodes of each round V or M learnt from.
 
-        Empty where it was left as it was, or where the given stores do not tell.
+        Empty for a network that was not trained, or where the given stores do not say.
         """
         store = self.one(kind)
         if store is None or not store.config["epochs"]:
             return {}
         if kind == "memory":
             return _episodes(self._inputs([store], "latents"))
-        told = self._kept[1] or excerpts.record(self._inputs([store], "rollouts"))
-        return {driven.round: driven.episodes for driven in told}
+        found = self._kept[1] or excerpts.facts(self._inputs([store], "rollouts"))
+        return {facts.round: facts.episodes for facts in found}
 
     @cached_property
-    def _kept(self) -> tuple[list[Excerpt], list[Driven]]:
-        """What V's store keeps of the rollouts."""
+    def _kept(self) -> tuple[list[Excerpt], list[RolloutFacts]]:
+        """The parts of the rollouts that V's store keeps, and their facts."""
         store = self.one("vision")
         return ([], []) if store is None else excerpts.read(store)
 
@@ -98,10 +96,11 @@ class Round:
         return excerpts.excerpts(excerpts.draw(given, given[0].config["seed"]))
 
     @cached_property
-    def driven(self) -> Driven | None:
+    def rollout_facts(self) -> RolloutFacts | None:
         """Settings and cost of the round's own rollouts, if they are known."""
-        told = [*excerpts.record(self.stores.get("rollouts", [])), *self._kept[1]]
-        return next((driven for driven in told if driven.round == self.number), None)
+        given = excerpts.facts(self.stores.get("rollouts", []))
+        known = (f for f in [*given, *self._kept[1]] if f.round == self.number)
+        return next(known, None)
 
     @cached_property
     def episodes(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,26 +115,28 @@ class Round:
         length = np.concatenate([s.read("length") for s in stores])
         return length, np.concatenate([s.read("rewards").sum(axis=1) for s in stores])
 
-    def cost(self, stage: str) -> Cost | None:
-        """Return what a stage took, also of rollouts that only V's store tells of."""
+    def cost(self, stage: str) -> StageCost | None:
+        """Return what a stage took, from V's store where the rollouts are not given."""
         if stores := self.stores.get(stage):
-            return Cost(
+            return StageCost(
                 len(stores),
                 sum(store.attributes["wall_seconds"] for store in stores),
                 sum(store.size() for store in stores),
                 sorted({str(s.attributes["seed"]) for s in stores} - {"None"}),
                 sorted({s.attributes["compute"] for s in stores}),
             )
-        if stage != "rollouts" or self.driven is None:
+        if stage != "rollouts" or self.rollout_facts is None:
             return None
-        told = self.driven
-        seed = str(told.config.get("seed"))
-        return Cost(told.shards, told.wall_seconds, told.bytes, [seed], told.compute)
+        facts = self.rollout_facts
+        seed = str(facts.config.get("seed"))
+        return StageCost(
+            facts.shards, facts.wall_seconds, facts.bytes, [seed], facts.compute
+        )
 
     def settings(self, stage: str) -> Mapping[str, Any]:
         """Return the settings that a stage of the round was given, if it is known."""
         if stage == "rollouts":
-            return {} if self.driven is None else self.driven.config
+            return {} if self.rollout_facts is None else self.rollout_facts.config
         stores = self.stores.get(stage)
         return stores[0].config if stores else {}
 
@@ -154,14 +155,16 @@ class Round:
         return game_of(next(filter(None, names), CARRACING.name))
 
     @cached_property
-    def eyes(self) -> Eyes | None:
+    def vision(self) -> FittedVision | None:
+        """V, if its store is given."""
         store = self.one("vision")
-        return None if store is None else Eyes(*networks.load_vision(store))
+        return None if store is None else FittedVision(*networks.load_vision(store))
 
     @cached_property
-    def mind(self) -> Mind | None:
+    def memory(self) -> FittedMemory | None:
+        """M, if its store is given."""
         store = self.one("memory")
-        return None if store is None else Mind(*networks.load_memory(store))
+        return None if store is None else FittedMemory(*networks.load_memory(store))
 
     @cached_property
     def scores(self) -> Scores | None:
@@ -169,19 +172,19 @@ class Round:
         store = self.one("evaluation")
         if store is None:
             return None
-        agent, random = (store.read(f"{who}/returns") for who in ("agent", "random"))
-        told = Scores(summarise(agent), summarise(random), None, None)
+        agent, random = (store.read(f"{name}/returns") for name in ("agent", "random"))
+        scores = Scores(summarise(agent), summarise(random), None, None)
         if store.names("simulator"):
             returns = store.read("simulator/returns")
-            told = told._replace(
+            scores = scores._replace(
                 simulator=summarise(returns), difference=summarise(returns - agent)
             )
         if store.names("dream"):
             returns = store.read("dream/returns")
-            told = told._replace(
+            scores = scores._replace(
                 dream=summarise(returns), gap=summarise(returns - agent)
             )
-        return told
+        return scores
 
     @property
     def temperature(self) -> float | None:
@@ -192,7 +195,7 @@ class Round:
         return blocks[0].config["temperature"]
 
     def place(self, kind: str) -> str | None:
-        """Return where `kind`, rollouts or controller, was played, as words."""
+        """Return in words where the rollouts or the controller (`kind`) were played."""
         config = self.settings(kind)
         if not config:
             return None
@@ -225,12 +228,12 @@ def whole_clip(name: str, frames: np.ndarray, actions: np.ndarray) -> Clip:
     return Clip(name, frames, actions, overview)
 
 
-def rollout_clips(round: Round) -> list[Clip]:
+def rollout_clips(round: RoundStores) -> list[Clip]:
     """Return some episodes of a round's rollouts, the first with its beginning."""
     return [Clip(e.name, e.frames, e.actions, e.overview) for e in round.excerpts]
 
 
-def group(stores: Sequence[Artifact]) -> list[Round]:
+def group(stores: Sequence[Artifact]) -> list[RoundStores]:
     """Return the rounds that `stores`, of any kind and in any order, belong to.
 
     Raises:
@@ -239,20 +242,22 @@ def group(stores: Sequence[Artifact]) -> list[Round]:
     """
     for store in stores:
         check_recorded(store)
-        if store.kind not in _KINDS:
+        if store.kind not in OF_A_ROUND:
             raise ArtifactError(
                 f"{store.path} is of kind {store.kind}, which no report is about; give "
-                "the stores of a run: " + ", ".join(_KINDS)
+                "the stores of a run: " + ", ".join(OF_A_ROUND)
             )
     check_distinct([s for s in stores if s.kind not in _ONE])
-    rounds: dict[int, Stores] = {}
+    rounds: dict[int, dict[str, list[Artifact]]] = {}
     for store in sorted(stores, key=_place):
         kinds = rounds.setdefault(store.config["round"], {})
         kinds.setdefault(store.kind, []).append(store)
     given = {store.provenance: store for store in stores}
     for number, kinds in rounds.items():
         check_drivers(kinds.get("rollouts", []), rounds.get(number - 1, {}))
-    return [Round(number, kinds, given) for number, kinds in sorted(rounds.items())]
+    return [
+        RoundStores(number, kinds, given) for number, kinds in sorted(rounds.items())
+    ]
 
 
 def _place(store: Artifact) -> int:

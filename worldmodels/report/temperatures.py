@@ -1,4 +1,4 @@
-"""What the report says of controllers that learnt at different temperatures."""
+"""The chapter on controllers that learnt at different temperatures."""
 
 from worldmodels.report import figures, page
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM
@@ -21,22 +21,22 @@ def section(found: Sweep) -> str:
 
 
 def _picture(found: Sweep) -> Picture:
-    dream, game = ([getattr(at, w) for at in found.learnt] for w in ("dream", "game"))
-    told = "; ".join(
+    dream, game = ([getattr(at, w) for at in found.scores] for w in ("dream", "game"))
+    scores = "; ".join(
         f"at {at.temperature:g} {at.dream.mean:.1f} in the dream and "
         f"{at.game.mean:.1f} in the game"
-        for at in found.learnt
+        for at in found.scores
     )
     lines = (
         ("random policy, in the game", RANDOM, [found.random] * len(game)),
         ("in the dream", ACCENT, dream),
         ("in the game", AGENT, game),
     )
-    taus = [at.temperature for at in found.learnt]
+    taus = [at.temperature for at in found.scores]
     return Picture(
         figures.scores("temperature", taus, lines, found.game),
         "image/svg+xml",
-        f"Mean {found.game.score} by temperature: {told}; the random policy "
+        f"Mean {found.game.score} by temperature: {scores}; the random policy "
         f"{found.random.mean:.1f} in the game.",
         "<b>Scores by temperature</b>, of the controllers where they learnt and in "
         f"{found.game.home}, with 95 % intervals.",

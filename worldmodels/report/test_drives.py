@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.games import CARRACING, Game
-from worldmodels.pictures import imagery, video
-from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.environments.games import Game
+from worldmodels.pictures import imagery
+from worldmodels.pictures.drawing import DriveFilm
 from worldmodels.report import films
 from worldmodels.report.page import Picture, escape
+from worldmodels.report.rounds import RoundStores
 from worldmodels.rollout.replay import Recording, replay
 from worldmodels.stores.artifact import Artifact
 
@@ -21,12 +22,12 @@ class TestDrive:
     __test__ = False  # not a test case
 
     name: str  # median, best or worst
-    track: int  # its place among the evaluation's tracks
+    number: int  # among the evaluation's episodes
     seed: int
     total_reward: float
     recording: Recording
     faithful: bool  # the replay got the very same rewards
-    game: Game = CARRACING
+    game: Game
 
 
 def replay_ranked(store: Artifact) -> list[TestDrive]:
@@ -54,20 +55,22 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
     return drives
 
 
-def film(drive: TestDrive, eyes: Eyes, mind: Mind, max_bytes: int) -> Picture:
+def film(drive: TestDrive, round: RoundStores, max_bytes: int) -> Picture:
     """Return the drive as an mp4 of about `max_bytes` at most."""
     frames, actions, rewards = drive.recording
-    seen, dreamt = imagery.watch(eyes, mind, frames, actions)
-    drawing = video.Drive(frames, seen, dreamt, actions, rewards, drive.game)
+    seen, dreamt = imagery.one_step_ahead(round.vision, round.memory, frames, actions)
+    drawing = DriveFilm(frames, seen, dreamt, actions, rewards, drive.game)
     return films.picture([drawing], _alt(drive), _caption(drive), max_bytes)
 
 
 def _alt(drive: TestDrive) -> str:
-    numbers = ", ".join(action.name for action in drive.game.actions)
+    game = drive.game
+    names = ", ".join(action.name for action in game.actions)
+    shown = "the action" if game.discrete else names
     return (
-        f"Video of the agent's {drive.name} test drive, {drive.game.score} "
+        f"Video of the agent's {drive.name} test drive, {game.score} "
         f"{drive.total_reward:.1f}: the real frame, V's reconstruction and M's "
-        f"prediction side by side; below them {numbers} and the {drive.game.score} up "
+        f"prediction side by side; below them {shown} and the {game.score} up "
         "to there."
     )
 
@@ -75,7 +78,7 @@ def _alt(drive: TestDrive) -> str:
 def _caption(drive: TestDrive) -> str:
     caption = (
         f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test "
-        f"{drive.game.place} {drive.track}, seed {drive.seed}, "
+        f"{drive.game.place} {drive.number}, seed {drive.seed}, "
         f"{len(drive.recording.rewards):,} steps, in real time. “M dreamt” is M's "
         "prediction of this frame, made one step before."
     )

@@ -1,1 +1,1 @@
-"""What is said of returns: statistics, comparisons and tables."""
+"""Scores of returns: statistics, comparisons, tables and sentences."""

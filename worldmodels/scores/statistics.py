@@ -1,6 +1,7 @@
-"""What is said of a set of returns: mean, spread and how sure the mean is."""
+"""Statistics of returns: the mean, the spread and the interval of the mean."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -52,23 +53,22 @@ def summarise(returns: np.ndarray, seed: int = 0) -> Summary:
     return Summary(len(returns), mean, std, float(interval.low), float(interval.high))
 
 
-@dataclass(frozen=True)
-class Trainings:
-    """Scores of several trainings of one recipe, in units of reward."""
+class MeanOfSeeds(NamedTuple):
+    """The mean score of several trainings of one recipe, one a seed, in reward."""
 
     mean: float
-    interval: tuple[float, float] | None  # 95 %, of the mean; of one training: None
+    interval: tuple[float, float] | None  # 95 %; of one seed alone: None
 
 
-def over_trainings(means: np.ndarray) -> Trainings:
+def over_seeds(means: np.ndarray) -> MeanOfSeeds:
     """Return the mean of the mean returns [S] of S trainings, and Student's interval.
 
-    The tracks of one training share its networks. So the trainings are what is counted:
-    the interval is that of the mean of S values, and wide when S is small.
+    The test episodes of one training share its networks. So the trainings are what is
+    counted: the interval is that of the mean of S values, and wide when S is small.
     """
     mean, count = float(means.mean()), len(means)
     if count < 2:
-        return Trainings(mean, None)
+        return MeanOfSeeds(mean, None)
     error = means.std(ddof=1) / np.sqrt(count)
     half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * error)
-    return Trainings(mean, (mean - half, mean + half))
+    return MeanOfSeeds(mean, (mean - half, mean + half))

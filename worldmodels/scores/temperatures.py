@@ -1,19 +1,20 @@
 """What controllers score that learnt at different temperatures, from their evaluations.
 
-As the paper's table (section 4): in the dream that each learnt in and in the game, on
-the same seeds; beside them the random policy in the game.
+As in the paper's table (section 4): in the dream that each learnt in and in the game,
+on the same seeds; beside them the random policy in the game.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from worldmodels.environments.games import Game, game_of
 from worldmodels.runtime.errors import UserError
+from worldmodels.scores import tables
 from worldmodels.scores.statistics import Summary, summarise
 from worldmodels.stores.artifact import Artifact, ArtifactError
 from worldmodels.stores.lineage import check_tracks
@@ -25,11 +26,11 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """The controller of one temperature."""
+class TemperatureScores:
+    """What the controller of one temperature scores on N test seeds."""
 
     temperature: float
-    dreamt: np.ndarray  # [N], returns in the dreams of N test seeds
+    dreamt: np.ndarray  # [N], returns in the dreams of the seeds
     played: np.ndarray  # [N], in the game
 
     @cached_property
@@ -50,12 +51,12 @@ class Sweep(NamedTuple):
     """All temperatures, the lowest first."""
 
     game: Game
-    learnt: list[Learnt]
+    scores: list[TemperatureScores]
     random: Summary  # the random policy's, in the game
 
 
 def read(stores: Sequence[Artifact]) -> Sweep:
-    """Return what evaluations, one a temperature, say.
+    """Return the scores in evaluations, one a temperature.
 
     Raises:
         UserError: for none, one that has not dreamt, or those that cannot be compared.
@@ -72,12 +73,12 @@ def read(stores: Sequence[Artifact]) -> Sweep:
     for before, after in pairwise(stores):
         _check_comparable(before, after)
     game = game_of(stores[0].config["environment"])
-    return Sweep(game, list(map(_learnt, stores)), _random(stores[0]))
+    return Sweep(game, list(map(_scores, stores)), _random(stores[0]))
 
 
-def _learnt(store: Artifact) -> Learnt:
+def _scores(store: Artifact) -> TemperatureScores:
     returns = (store.read(f"{where}/returns") for where in ("dream", "agent"))
-    return Learnt(store.config["temperature"], *returns)
+    return TemperatureScores(store.config["temperature"], *returns)
 
 
 def _random(store: Artifact) -> Summary:
@@ -109,7 +110,7 @@ def rows(sweep: Sweep) -> list[tuple[str, ...]]:
             f"{at.gap.mean:+z.1f}",
             f"{at.gap.low:+z.1f} to {at.gap.high:+z.1f}",
         )
-        for at in sweep.learnt
+        for at in sweep.scores
     ]
     random = sweep.random
     last = ("random policy", "", "", *_words(random), f"{random.std:.1f}", "", "")
@@ -129,3 +130,27 @@ def legend(sweep: Sweep) -> list[str]:
         "Interval: BCa bootstrap over the seeds; of these controllers, one a "
         "temperature, not of other trainings.",
     ]
+
+
+def text(sweep: Sweep) -> str:
+    """Return a sweep as a table to read."""
+    lines = tables.aligned([HEAD, *rows(sweep)])
+    return "\n".join([*lines, "", *legend(sweep)]) + "\n"
+
+
+def data(sweep: Sweep) -> dict[str, Any]:
+    """Return all of a sweep as JSON values."""
+    return {
+        "score": sweep.game.score,
+        "interval": "95 %, BCa bootstrap over the seeds",
+        "temperatures": [
+            {
+                "temperature": at.temperature,
+                "dream": asdict(at.dream) | {"returns": at.dreamt.tolist()},
+                "game": asdict(at.game) | {"returns": at.played.tolist()},
+                "difference": asdict(at.gap),
+            }
+            for at in sweep.scores
+        ],
+        "random": asdict(sweep.random),
+    }

@@ -3,8 +3,8 @@
 The score is the real game's. Beside it stand the simulator's, on the very same tracks,
 where there is a simulator, and of a controller that learnt in M's dream its score
 there: in the dreams of the same seeds, at the temperature that it learnt at.
-Test tracks are the same for every agent and round, and no other stage drives them
-(faults 5 of the public implementations: the best of many, on tracks already seen).
+Test tracks are the same for every agent and round, and no other stage drives them:
+the best of many on tracks that were already seen is luck.
 """
 
 from collections.abc import Sequence

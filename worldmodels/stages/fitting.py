@@ -1,6 +1,6 @@
-"""What the two trainings share: a network fitted to a stream, published with its curve.
+"""What the stages of V and M share: a network is fitted, then published with its curve.
 
-The stages of V and M each bring their loss, optimizer and data.
+Each brings its loss, optimizer and data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,28 +17,28 @@ from worldmodels.stores.artifact import Artifact, ArtifactError
 from worldmodels.stores.checkpoint import open_checkpoint
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.training import loop
-from worldmodels.training.datasets import Stream
+from worldmodels.training.batches import Batches
 
 # By the names of arrays: values, names of their axes and, where there are any,
 # attributes.
 Arrays = Mapping[str, tuple[Any, ...]]
 
 
-class Learner(NamedTuple):
+class Recipe(NamedTuple):
     """What is fitted, how, and to what."""
 
     stage: str
     params: Any  # to start from
     loss: loop.Loss
     optimizer: optax.GradientTransformation
-    stream: Stream
+    batches: Batches
     group: int  # minibatches in one call
     carry: Any = ()  # that the loss hands on, before the first batch
     examine: Callable[[Any], Arrays] = lambda params: {}  # of trained parameters
 
 
 def fit_and_publish(
-    learner: Learner,
+    recipe: Recipe,
     *,
     config: Mapping[str, Any],
     inputs: Mapping[str, Sequence[Artifact]],
@@ -52,7 +52,7 @@ def fit_and_publish(
     Raises:
         UserError: for a damaged store, a full disk or a loss that is not finite.
     """
-    stage, version = learner.stage, STAGES[learner.stage].version
+    stage, version = recipe.stage, STAGES[recipe.stage].version
     # The fields too: a checkpoint of another form is none to go on from.
     identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
     with (
@@ -62,11 +62,11 @@ def fit_and_publish(
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
     ):
         state, history = loop.fit(
-            loop.initial(learner.params, learner.optimizer, learner.carry),
-            loop.updates(learner.loss, learner.optimizer, config["debug"]),
-            learner.stream,
+            loop.initial(recipe.params, recipe.optimizer, recipe.carry),
+            loop.updates(recipe.loss, recipe.optimizer, config["debug"]),
+            recipe.batches,
             key_for(config["seed"], config["round"], f"{stage} updates"),
-            group=learner.group,
+            group=recipe.group,
             checkpoint=saved,
             title=stage,
             log=log,
@@ -76,7 +76,7 @@ def fit_and_publish(
         store.tree("params", jax.device_get(state.params))
         for name, values in history.items():
             store.write(f"history/{name}", values, ["update"])
-        for name, written in learner.examine(state.params).items():
+        for name, written in recipe.examine(state.params).items():
             store.write(name, *written)
 
 

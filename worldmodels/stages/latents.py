@@ -14,7 +14,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.neighbours import check_game
 from worldmodels.stores.publication import Writer
-from worldmodels.training.encoding import Encoder
+from worldmodels.training.encoding import ParallelEncoder
 
 STAGE = "latents"
 _FRAMES = 256  # encoded in one call, at most; all calls but an episode's last alike
@@ -41,31 +41,29 @@ def run(
     Raises:
         UserError: for a bad store or a full disk.
     """
-    eyes, episodes = (
-        open_artifact(vision, "vision"),
-        open_artifact(rollouts, "rollouts"),
-    )
-    check_game(eyes, episodes)
+    network = open_artifact(vision, "vision")
+    episodes = open_artifact(rollouts, "rollouts")
+    check_game(network, episodes)
     config = recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
-        "latent_size": eyes.config["latent_size"],
+        "latent_size": network.config["latent_size"],
     }
-    inputs = {"vision": eyes, "rollouts": episodes}
+    inputs = {"vision": network, "rollouts": episodes}
     # First, because they may be refused.
     carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
         out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
-        _encode_episodes(eyes, episodes, store, log)
+        _encode_episodes(network, episodes, store, log)
         for name, dimensions in _CARRIED.items():
             store.write(name, carried[name], dimensions)
 
 
 def _encode_episodes(
-    eyes: Artifact, episodes: Artifact, store: Writer, log: Path | None
+    network: Artifact, episodes: Artifact, store: Writer, log: Path | None
 ) -> None:
-    model, params = networks.load_vision(eyes)
+    model, params = networks.load_vision(network)
     count, steps = episodes.array("frames").shape[:2]
     shape, dimensions = (count, steps, model.latent_size), ("episode", "time", "latent")
     posterior = [
@@ -76,7 +74,7 @@ def _encode_episodes(
     lengths = episodes.read("length").tolist()
     with (
         Progress(STAGE, sum(lengths), log) as progress,
-        Encoder(model, params) as encode,
+        ParallelEncoder(model, params) as encode,
     ):
         for episode, length in enumerate(lengths):
             frames = episodes.read("frames", episode)

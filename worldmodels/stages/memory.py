@@ -1,6 +1,10 @@
-"""Stage memory: train M on whole episodes or windows of them (paper, section 2.2)."""
+"""Stage memory: train M on whole episodes or windows of them (paper, section 2.2).
 
-from collections.abc import Mapping, Sequence
+The paper's text trains M for 20 epochs; its released code for 4,000 updates, which are
+40 passes over 10,000 episodes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +18,17 @@ from worldmodels.models import memory, memory_loss
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.runtime.wording import count
-from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
+from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_alike, check_distinct
 from worldmodels.stores.neighbours import check_one_vision
 from worldmodels.training import assessment, datasets
-from worldmodels.training.datasets import Episodes, Stream
+from worldmodels.training.batches import Batches, ShuffledBatches
+from worldmodels.training.buffers import Buffers
+from worldmodels.training.datasets import Items, StoredEpisodes
 from worldmodels.training.loop import Loss
-from worldmodels.training.packing import PackedStream
+from worldmodels.training.packing import PackedBatches
 
 STAGE = "memory"
 _SIZES = (
@@ -67,24 +73,24 @@ def run(
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
-    model, episodes = networks.memory_model(config), Episodes(inputs["latents"])
+    model, episodes = networks.memory_model(config), StoredEpisodes(inputs["latents"])
     learnt, held_out = datasets.split(
         episodes.seed,
         settings.held_out,
         lambda number: generator_for(shared.seed, number, datasets.HELD_OUT),
     )
-    learner = Learner(
+    recipe = Recipe(
         stage=STAGE,
         params=_first_params(config, inputs),
         loss=_loss(model, settings, episodes, learnt),
         optimizer=_optimizer(settings),
-        stream=_stream(shared, settings, round, episodes, learnt),
+        batches=_batches(shared, settings, round, episodes, learnt),
         group=_GROUP,
         carry=memory.initial_state(model, settings.batch_size),
         examine=partial(_examine, model, episodes, held_out, config, log),
     )
     fit_and_publish(
-        learner,
+        recipe,
         config=config,
         inputs=inputs,
         checkpoint=checkpoint,
@@ -126,7 +132,7 @@ def _optimizer(settings: Memory) -> optax.GradientTransformation:
 
 
 def _loss(
-    model: memory.Memory, settings: Memory, episodes: Episodes, learnt: np.ndarray
+    model: memory.Memory, settings: Memory, episodes: StoredEpisodes, learnt: np.ndarray
 ) -> Loss:
     variance = episodes.variance("rewards", learnt) if model.reward_head else 0.0
     # Where all rewards are the same, as TakeCover's are, any scale will do.
@@ -134,38 +140,35 @@ def _loss(
     return partial(memory_loss.loss, model=model, scale=scale)
 
 
-def _stream(
+def _batches(
     shared: Run,
     settings: Memory,
     round: int,
-    episodes: Episodes,
+    episodes: StoredEpisodes,
     learnt: np.ndarray,
-) -> Stream:
-    common = {
-        "generator": partial(generator_for, shared.seed, round, "memory batches"),
-        "batch_size": settings.batch_size,
-        "epochs": settings.epochs,
-        "buffer_episodes": settings.buffer_episodes,
-    }
-    if settings.window:
-        return PackedStream(
-            items=episodes.length[learnt],
-            load=lambda some: episodes.steps(learnt[some]),
-            window=settings.window,
-            **common,
+) -> Batches:
+    def buffers(items: np.ndarray, load: Callable[[np.ndarray], Items]) -> Buffers:
+        return Buffers(
+            items=items,
+            load=lambda some: load(learnt[some]),
+            generator=partial(generator_for, shared.seed, round, "memory batches"),
+            epochs=settings.epochs,
+            episodes=settings.buffer_episodes,
         )
+
+    if settings.window:
+        steps = buffers(episodes.length[learnt], episodes.steps)
+        return PackedBatches(steps, settings.batch_size, settings.window)
     # The last step of an episode has no next z: only the other heads learn from it.
     steps = episodes.longest - 1 + (settings.death_head or settings.reward_head)
-    return Stream(
-        items=np.ones(len(learnt), int),
-        load=lambda some: episodes.sequences(learnt[some], steps),
-        **common,
-    )
+    whole = partial(episodes.sequences, steps=steps)
+    items = np.ones(len(learnt), int)
+    return ShuffledBatches(buffers(items, whole), settings.batch_size)
 
 
 def _examine(
     model: memory.Memory,
-    episodes: Episodes,
+    episodes: StoredEpisodes,
     held_out: np.ndarray,
     config: Mapping[str, Any],
     log: Path | None,

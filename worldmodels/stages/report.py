@@ -46,8 +46,8 @@ def run(
     dtypes = {artifact.config.get("dtype") for artifact in artifacts}
     devices.prepare("float64" if "float64" in dtypes else "float32")
     swept = [open_artifact(path, "evaluation") for path in temperatures]
-    if swept and (mind := rounds[-1].one("memory")) is not None:
-        check_input(swept[0], "memory", mind)
+    if swept and (memory := rounds[-1].one("memory")) is not None:
+        check_input(swept[0], "memory", memory)
     found = read(swept) if swept else None
     with Progress("report, rounds", len(rounds), log) as progress:
         html = overview.html(rounds, lambda: progress.update(1), found)

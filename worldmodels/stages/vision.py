@@ -10,12 +10,14 @@ from worldmodels.experiment.settings import Run, Vision
 from worldmodels.experiment.stages import recorded
 from worldmodels.models import vision
 from worldmodels.runtime.randomness import generator_for, key_for
-from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
+from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.lineage import check_alike, check_distinct
 from worldmodels.training import excerpts
-from worldmodels.training.datasets import Episodes, Stream
+from worldmodels.training.batches import ShuffledBatches
+from worldmodels.training.buffers import Buffers
+from worldmodels.training.datasets import StoredEpisodes
 from worldmodels.training.loop import Loss, separate
 
 STAGE = "vision"
@@ -52,17 +54,18 @@ def run(
         inputs["start"] = [open_artifact(start, "vision")]
     check_distinct(inputs["rollouts"])
     check_alike(inputs["rollouts"], ["environment"])
-    learner = Learner(
+    episodes = StoredEpisodes(inputs["rollouts"])
+    recipe = Recipe(
         stage=STAGE,
         params=_first_params(config, inputs),
         loss=_loss(config),
         optimizer=optax.adam(settings.learning_rate),
-        stream=_stream(shared, settings, round, Episodes(inputs["rollouts"])),
+        batches=_batches(shared, settings, round, episodes),
         group=_GROUP,
         examine=lambda _: excerpts.arrays(inputs["rollouts"], shared.seed),
     )
     fit_and_publish(
-        learner,
+        recipe,
         config=config,
         inputs=inputs,
         checkpoint=checkpoint,
@@ -85,12 +88,14 @@ def _loss(config: dict[str, Any]) -> Loss:
     return separate(lambda params, batch, key: loss(params, batch["frames"], key))
 
 
-def _stream(shared: Run, settings: Vision, round: int, episodes: Episodes) -> Stream:
-    return Stream(
+def _batches(
+    shared: Run, settings: Vision, round: int, episodes: StoredEpisodes
+) -> ShuffledBatches:
+    frames = Buffers(
         items=episodes.length,
         load=episodes.frames,
         generator=partial(generator_for, shared.seed, round, "vision batches"),
-        batch_size=settings.batch_size,
         epochs=settings.epochs,
-        buffer_episodes=settings.buffer_episodes,
+        episodes=settings.buffer_episodes,
     )
+    return ShuffledBatches(frames, settings.batch_size)

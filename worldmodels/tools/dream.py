@@ -16,8 +16,9 @@ import numpy as np
 
 from worldmodels.environments.games import GAMES, Game
 from worldmodels.models.dream import Dream, Starts
-from worldmodels.pictures import imagery, video
-from worldmodels.pictures.imagery import Eyes
+from worldmodels.pictures import drawing, imagery, video
+from worldmodels.pictures.drawing import DreamFilm
+from worldmodels.pictures.imagery import FittedVision
 from worldmodels.rollout.in_dream import Actor, AtRandom, Controlled, Recorded
 from worldmodels.rollout.policies import random_policy
 from worldmodels.runtime import devices
@@ -35,7 +36,7 @@ class Plan(NamedTuple):
     """Who dreams what."""
 
     dream: Dream
-    eyes: Eyes
+    eyes: FittedVision
     game: Game
     actor: Actor
     mind: Any  # the actor's at the start
@@ -121,7 +122,7 @@ def _plan(
     temperature: float,
     seed: int,
 ) -> Plan:
-    eyes = Eyes(*networks.load_vision(stores.vision))
+    eyes = FittedVision(*networks.load_vision(stores.vision))
     dream = networks.load_dream(stores.memory, stores.latents, temperature)
     if controller:
         paths = stores.vision.path, stores.memory.path
@@ -174,7 +175,7 @@ def _again(plan: Plan, recorded: str) -> Plan:
 
 
 def _start(
-    eyes: Eyes, store: Artifact, episode: int
+    eyes: FittedVision, store: Artifact, episode: int
 ) -> tuple[Starts, np.ndarray | None]:
     """Return V's posterior of an episode's first frame, and its frames where stored."""
     if store.kind == "latents":
@@ -186,20 +187,22 @@ def _start(
     return Starts(*imagery.encode(eyes, frames[:1])), frames
 
 
-def _dream(plan: Plan, seed: int, steps: int | None) -> video.Dream:
+def _dream(plan: Plan, seed: int, steps: int | None) -> DreamFilm:
     steps = plan.steps if steps is None else min(steps, plan.steps)
-    seen = imagery.film(plan.eyes, plan.dream, plan.actor, plan.mind, seed, steps)
+    seen = imagery.dream_rollout(
+        plan.eyes, plan.dream, plan.actor, plan.mind, seed, steps
+    )
     real = None if plan.real is None else plan.real[: len(seen[0])]
-    return video.Dream(*seen, game=plan.game, real=real)
+    return DreamFilm(*seen, game=plan.game, real=real)
 
 
-def _write(film: video.Dream, out: Path, progress: Progress) -> None:
+def _write(film: DreamFilm, out: Path, progress: Progress) -> None:
     # A GIF packs worse than a film, and no viewer shows it as fast as a game runs.
     every = 2 if out.suffix.lower() == ".gif" else 1
     steps = len(film.actions)
 
     def pictures() -> Iterator[np.ndarray]:
-        drawn = video.draw(film, scale=8 // len(film.views), every=every)
+        drawn = drawing.draw(film, scale=8 // len(film.views), every=every)
         for first, picture in zip(range(0, steps, every), drawn, strict=True):
             progress.update(min(every, steps - first))
             yield picture

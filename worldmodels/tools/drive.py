@@ -12,8 +12,9 @@ import numpy as np
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.episodes import Episode
 from worldmodels.models.agent import Agent, Weights
-from worldmodels.pictures import imagery, video
-from worldmodels.pictures.imagery import Eyes, Mind
+from worldmodels.pictures import drawing, imagery, video
+from worldmodels.pictures.drawing import DriveFilm
+from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.rollout.replay import Recording, drive
 from worldmodels.runtime.errors import UserError
@@ -56,13 +57,13 @@ def run(
     )
 
 
-def _write(film: video.Drive, out: Path) -> None:
+def _write(film: DriveFilm, out: Path) -> None:
     rate = film.game.frames_per_second
     if out.suffix.lower() == ".gif":
         # No viewer shows a GIF at 50 frames a second, and it packs worse than a film.
-        video.write(out, video.draw(film, scale=3, every=2), rate / 2)
+        video.write(out, drawing.draw(film, scale=3, every=2), rate / 2)
     else:
-        video.write(out, video.draw(film), rate)
+        video.write(out, drawing.draw(film), rate)
 
 
 def _driver(
@@ -129,10 +130,10 @@ def _first_slot(policy: AgentSlots, slots: int) -> Callable[[np.ndarray], np.nda
     return choose
 
 
-def _film(agent: Agent, weights: Weights, recording: Recording) -> video.Drive:
-    eyes = Eyes(agent.vision, weights.vision)
-    mind = Mind(agent.memory, weights.memory)
+def _film(agent: Agent, weights: Weights, recording: Recording) -> DriveFilm:
+    v = FittedVision(agent.vision, weights.vision)
+    m = FittedMemory(agent.memory, weights.memory)
     frames, actions, rewards = recording
-    seen, dreamt = imagery.watch(eyes, mind, frames, actions)
+    seen, dreamt = imagery.one_step_ahead(v, m, frames, actions)
     game = agent.controller.game
-    return video.Drive(frames, seen, dreamt, actions, rewards, game)
+    return DriveFilm(frames, seen, dreamt, actions, rewards, game)

@@ -1,6 +1,6 @@
 """How well M predicts episodes that it never learnt from.
 
-Each episode is watched from its beginning, `REACH` steps at a time: there M's next step
+M observes each episode from its beginning, `REACH` steps at a time. There its next step
 is scored as in training, on a sample z of V's posterior. From every such place but the
 first, where M has seen nothing yet, M also dreams on under the recorded actions, and is
 scored on what really came 1, 5, 10 and 50 steps later.
@@ -29,9 +29,9 @@ REACH = max(HORIZONS)
 DREAMS = 32  # pasts over which a density is averaged
 # Of death's log-odds in nats: 0, where death becomes the likelier, is an edge.
 LOGIT_EDGES = np.array([-np.inf, *np.linspace(-12, 12, 97), np.inf], np.float32)
-_TOGETHER = 16  # episodes watched side by side
+_TOGETHER = 16  # episodes observed side by side
 
-Figures = dict[str, tuple[np.ndarray, Sequence[str]]]  # values, names of their axes
+Measures = dict[str, tuple[np.ndarray, Sequence[str]]]  # values, names of their axes
 
 
 class Seen(NamedTuple):
@@ -55,13 +55,13 @@ def assess(
     length: np.ndarray,
     key: jax.Array,
     progress: Callable[[int], None],
-) -> Figures:
-    """Return the figures of M on episodes, in memory bounded by a few of them.
+) -> Measures:
+    """Return the measures of M on episodes, in memory bounded by a few of them.
 
     Args:
         load: `(episodes, steps) ->` whole episodes as `memory_loss.loss` takes them.
         length: [E] steps in each episode.
-        progress: told how many steps have been watched since it was last told.
+        progress: called with the number of steps observed since its last call.
 
     Returns:
         nll: nats per latent dimension and step; latent_nll [Z] and episode_nll [E] of
@@ -69,7 +69,7 @@ def assess(
         horizon [H], horizon_nll [H], horizon_starts [H]: open-loop steps, nats per
             latent dimension so many steps on, and from how many places; NaN where no
             episode was long enough.
-        death/...: see `_death_figures`, with a death head.
+        death/...: see `_death_measures`, with a death head.
         reward/unexplained: mean squared error by the rewards' variance, with a reward
             head.
     """
@@ -77,7 +77,7 @@ def assess(
     for seen in _windows(params, model, load, length, key):
         sums.add(seen)
         progress(int(seen.inside.sum()))
-    return sums.figures()
+    return sums.measures()
 
 
 def _windows(
@@ -95,10 +95,10 @@ def _windows(
             part = _part(items, number)
             shown = part["mu"], part["logvar"], part["actions"]
             at_window = jax.vmap(partial(jax.random.fold_in, data=number))(keys)
-            watched = _watch(params, model, state, *shown, at_window)
+            observed = _observe(params, model, state, *shown, at_window)
             ahead = _ahead(params, model, state, *shown, at_window) if number else None
-            state = watched[0]
-            yield _seen(episodes, part, watched[1:], ahead)
+            state = observed[0]
+            yield _seen(episodes, part, observed[1:], ahead)
 
 
 def _part(items: Items, number: int) -> Items:
@@ -108,8 +108,8 @@ def _part(items: Items, number: int) -> Items:
     return {k: v[:, begin : end + (k in latents)] for k, v in items.items()}
 
 
-def _seen(episodes, part: Items, watched, ahead) -> Seen:
-    nll, death, reward, ahead = jax.tree.map(np.asarray, (*watched, ahead))
+def _seen(episodes, part: Items, observed, ahead) -> Seen:
+    nll, death, reward, ahead = jax.tree.map(np.asarray, (*observed, ahead))
     return Seen(
         episode=episodes,
         known=part["inside"] & ~part["last"],
@@ -124,10 +124,10 @@ def _seen(episodes, part: Items, watched, ahead) -> Seen:
 
 
 @partial(jax.jit, static_argnames="model")
-def _watch(params, model, state, mu, logvar, actions, keys):
+def _observe(params, model, state, mu, logvar, actions, keys):
     """Return the state and nll [B, S, Z], death and reward [B, S], teacher-forced."""
 
-    def watch(state: LSTMState, mu, logvar, actions, key):
+    def observe(state: LSTMState, mu, logvar, actions, key):
         z = vision.sample(key, mu, logvar)
 
         def step(state, at_t):
@@ -139,7 +139,7 @@ def _watch(params, model, state, mu, logvar, actions, keys):
         return jax.lax.scan(step, state, (z[:-1], actions, z[1:]))
 
     mu, logvar, actions = (x.astype(model.dtype) for x in (mu, logvar, actions))
-    state, expected = jax.vmap(watch)(state, mu, logvar, actions, keys)
+    state, expected = jax.vmap(observe)(state, mu, logvar, actions, keys)
     return state, *expected
 
 
@@ -160,7 +160,7 @@ def _ahead(params, model, state, mu, logvar, actions, keys):
         return logdensities[np.array(HORIZONS) - 1]
 
     def pasts(state: LSTMState, mu, logvar, actions, key):
-        z = vision.sample(key, mu, logvar)  # as in `_watch`
+        z = vision.sample(key, mu, logvar)  # as in `_observe`
         keys = jax.random.split(jax.random.fold_in(key, 1), DREAMS)
         each = jax.vmap(past, in_axes=(None, None, None, 0))(state, z, actions, keys)
         return jnp.log(DREAMS) - jax.nn.logsumexp(each, axis=0)
@@ -170,7 +170,7 @@ def _ahead(params, model, state, mu, logvar, actions, keys):
 
 
 class _Sums:
-    """The figures while they are summed up, in double precision."""
+    """The measures while they are summed up, in double precision."""
 
     def __init__(self, episodes: int, model: Memory):
         self.model = model
@@ -209,10 +209,10 @@ class _Sums:
             self.likelihood += np.histogram(logit, LOGIT_EDGES, weights=p)[0]
             self.alarms[int(died)] += (logit > 0).sum()
 
-    def figures(self) -> Figures:
+    def measures(self) -> Measures:
         with np.errstate(invalid="ignore", divide="ignore"):  # NaN: nothing to score
             latent = self.latents.sum(axis=0) / self.steps.sum()
-            figures = {
+            measures = {
                 "nll": (latent.mean(), ()),
                 "latent_nll": (latent, ["latent"]),
                 "episode_nll": (self.latents.mean(axis=1) / self.steps, ["episode"]),
@@ -222,14 +222,14 @@ class _Sums:
                 "horizon_starts": (self.starts, ["horizon"]),
             }
             if self.model.death_head:
-                figures |= self._death_figures()
+                measures |= self._death_measures()
             if self.model.reward_head:
                 count, total, squares, errors = self.rewards
                 unexplained = errors / (squares - total**2 / count)
-                figures["reward/unexplained"] = (unexplained, ())
-        return figures
+                measures["reward/unexplained"] = (unexplained, ())
+        return measures
 
-    def _death_figures(self) -> Figures:
+    def _death_measures(self) -> Measures:
         """Return how death is foreseen one step ahead, where its log-odds exceed 0.
 
         recall: share of the deaths that were foreseen.

@@ -1,16 +1,6 @@
-"""Episodes from stores to shuffled batches, in bounded memory.
+"""The episodes of several stores: read, joined, padded, and some of them held out."""
 
-A training sees one long stream of items (frames for V, episodes for M): each
-epoch permutes the episodes, reads K of them at a time into a buffer, shuffles the items
-of the buffer and appends them. Batches are cut from the stream, so none is short and
-nothing is dropped but the very last remainder. The stream depends on the seed alone:
-any position in it can be resumed. The next buffer is read while this one is used.
-"""
-
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,7 +14,7 @@ _STEPS = ("actions", "rewards", "terminated")
 HELD_OUT = "memory held out"  # the use of randomness that draws them
 
 
-class Episodes:
+class StoredEpisodes:
     """The episodes of several stores as one sequence.
 
     Attributes:
@@ -158,118 +148,3 @@ def held_out_order(
     """Return a round's episodes in the order in which `split` holds them out."""
     (episodes,) = np.nonzero(rounds_of(seeds) == round)
     return generator.permutation(episodes[np.argsort(seeds[episodes])])
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Batches of a whole training.
-
-    Attributes:
-        items: how many items each episode contributes, [E].
-        load: reads the items of some episodes, each array [items, ...].
-        generator: `(epoch, buffer) -> numpy Generator`; buffer 0 orders the epoch.
-        batch_size: items in a batch, B.
-        epochs: passes over all episodes.
-        buffer_episodes: whole episodes shuffled together in memory, K.
-    """
-
-    items: np.ndarray
-    load: Callable[[np.ndarray], Items]
-    generator: Callable[[int, int], np.random.Generator]
-    batch_size: int
-    epochs: int
-    buffer_episodes: int
-
-    @property
-    def steps(self) -> int:
-        """Batches in the whole training."""
-        return int(self.items.sum()) * self.epochs // self.batch_size
-
-    def check(self, what: str) -> None:
-        """Raise a UserError when the stream holds no batch at all."""
-        if self.steps == 0:
-            raise UserError(
-                f"{what} needs at least one batch of {self.batch_size}, but all epochs "
-                f"together hold {int(self.items.sum()) * self.epochs}; lower "
-                f"{what}.batch_size or gather more episodes"
-            )
-
-    def batches(self, start: int, group: int) -> Iterator[Items]:
-        """Yield batches from number `start` on, `group` at a time: [S, B, ...].
-
-        The last yield may hold fewer than `group`.
-        """
-        skip, left = start * self.batch_size, (self.steps - start) * self.batch_size
-        pieces: list[Items] = []
-        held = 0
-        for items in self._shuffled(skip):
-            pieces.append(items)
-            held += _count(items)
-            wanted = min(group * self.batch_size, left)
-            while wanted and held >= wanted:
-                joined = _concatenate(pieces)
-                yield self._stacked(_slice(joined, 0, wanted))
-                pieces, held, left = (
-                    [_slice(joined, wanted)],
-                    held - wanted,
-                    left - wanted,
-                )
-                wanted = min(group * self.batch_size, left)
-            if not left:
-                return
-
-    def _stacked(self, items: Items) -> Items:
-        shape = (-1, self.batch_size)
-        return {k: v.reshape(shape + v.shape[1:]) for k, v in items.items()}
-
-    def _shuffled(self, skip: int) -> Iterator[Items]:
-        """Yield slices of shuffled buffers after the first `skip` items."""
-        wanted = []
-        for epoch, buffer, episodes in self._buffers():
-            count = int(self.items[episodes].sum())
-            if skip >= count:
-                skip -= count
-                continue
-            wanted.append((epoch, buffer, episodes, skip))
-            skip = 0
-        piece = 4096  # frames gathered at once: 50 MB
-        for (epoch, buffer, _, first), items in self._loaded(wanted):
-            order = self.generator(epoch, buffer).permutation(_count(items))[first:]
-            for at in range(0, len(order), piece):
-                yield {k: v[order[at : at + piece]] for k, v in items.items()}
-
-    def _buffers(self) -> Iterator[tuple[int, int, np.ndarray]]:
-        for epoch in range(self.epochs):
-            order = self.generator(epoch, 0).permutation(len(self.items))
-            parts = range(0, len(order), self.buffer_episodes)
-            for buffer, at in enumerate(parts, start=1):
-                # Sorted: the same episodes are the same buffer, whatever their order.
-                yield epoch, buffer, np.sort(order[at : at + self.buffer_episodes])
-
-    def _loaded(self, wanted: list) -> Iterator[tuple[tuple, Items]]:
-        """Yield each wanted buffer's items while the next is read in the background."""
-        with ThreadPoolExecutor(1) as reader:
-            later = None
-            for now, following in itertools.pairwise([*wanted, None]):
-                items = later.result() if later else self.load(now[2])
-                if following is None:
-                    later = None
-                elif np.array_equal(following[2], now[2]):
-                    later = reader.submit(lambda items=items: items)
-                else:
-                    later = reader.submit(self.load, following[2])
-                yield now, items
-
-
-def _count(items: Items) -> int:
-    return len(next(iter(items.values())))
-
-
-def _slice(items: Items, start: int, end: int | None = None) -> Items:
-    return {name: values[start:end] for name, values in items.items()}
-
-
-def _concatenate(pieces: list[Items]) -> Items:
-    if len(pieces) == 1:
-        return pieces[0]
-    return {k: np.concatenate([p[k] for p in pieces]) for k in pieces[0]}

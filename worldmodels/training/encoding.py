@@ -17,7 +17,7 @@ from worldmodels.models.vision import VAE
 from worldmodels.runtime.devices import cores
 
 
-class Encoder:
+class ParallelEncoder:
     """Encodes uint8 [B, 64, 64, 3] into mu and logvar [B, Z]; a context manager."""
 
     def __init__(self, model: VAE, params: Any):
@@ -26,7 +26,7 @@ class Encoder:
         self._parts = cores() if on_cpu else 1
         self._threads = ThreadPoolExecutor(self._parts)
 
-    def __enter__(self) -> "Encoder":
+    def __enter__(self) -> "ParallelEncoder":
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -1,8 +1,8 @@
 """What V's store keeps of the rollouts that V learnt from: enough for the report.
 
-Rollouts take most of a run's disk and may be freed once V and the latents stand. The
-latents have the numbers of every step; a few frames, and the settings and the cost of
-the rollouts, stay in V's store.
+Rollouts take most of a run's disk and may be freed once V and the latents are finished.
+The latents have the numbers of every step; a few frames, and the settings and the cost
+of the rollouts, stay in V's store.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from worldmodels.pictures import grids
 from worldmodels.runtime.randomness import generator_for, rounds_of
 from worldmodels.stores import layouts, metadata
 from worldmodels.stores.artifact import Artifact, ArtifactError, Settings
-from worldmodels.training.datasets import HELD_OUT, Episodes, held_out_order
+from worldmodels.training.datasets import HELD_OUT, StoredEpisodes, held_out_order
 
 COLUMNS = 12  # frames that show a whole episode
 _EPISODES = 4
 _STEPS = 300  # of the first episode without a gap, at most
-_RECORD = "rollouts"  # the attribute of the frames that tells what V learnt from
+_FACTS = "rollouts"  # the attribute of the frames that holds the facts
 _AXES = {
     "frames": ("frame", "y", "x", "channel"),
     "actions": ("frame", "action"),
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
     place: np.ndarray  # int [C] its place there
 
 
-class Driven(NamedTuple):
+class RolloutFacts(NamedTuple):
     """Settings and cost of the rollouts of one round, as JSON values."""
 
     round: int
@@ -79,7 +79,7 @@ def draw(shards: Sequence[Artifact], seed: int) -> Sample:
     It begins with the first episode that is held out from M in a run of this seed, if
     any is: its film then shows what M never learnt from.
     """
-    episodes = Episodes(shards)
+    episodes = StoredEpisodes(shards)
     round = int(rounds_of(episodes.seed[:1])[0])
     order = held_out_order(episodes.seed, round, generator_for(seed, round, HELD_OUT))
     others = [n for n in range(len(episodes)) if n != order[0]]
@@ -128,10 +128,10 @@ def _excerpt(sample: Sample, number: int) -> Excerpt:
     )
 
 
-def record(shards: Sequence[Artifact]) -> list[Driven]:
-    """Return settings and cost of rollouts, a round each, in the order given."""
+def facts(shards: Sequence[Artifact]) -> list[RolloutFacts]:
+    """Return settings and cost of rollouts, one entry a round, in the order given."""
     return [
-        Driven(
+        RolloutFacts(
             round,
             len(some),
             sum(s.array("length").shape[0] for s in some),
@@ -167,14 +167,14 @@ def arrays(
         shards: all that V learns from; those of its own round come first.
     """
     own, *_ = by_round(shards).values()
-    told = {_RECORD: [driven._asdict() for driven in record(shards)]}
+    attributes = {_FACTS: [known._asdict() for known in facts(shards)]}
     return {
-        f"sample/{name}": (values, _AXES[name], told if name == "frames" else {})
+        f"sample/{name}": (values, _AXES[name], attributes if name == "frames" else {})
         for name, values in draw(own, seed)._asdict().items()
     }
 
 
-def read(store: Artifact) -> tuple[list[Excerpt], list[Driven]]:
+def read(store: Artifact) -> tuple[list[Excerpt], list[RolloutFacts]]:
     """Return what V's store keeps; nothing of one of an earlier version.
 
     Raises:
@@ -183,9 +183,9 @@ def read(store: Artifact) -> tuple[list[Excerpt], list[Driven]]:
     if not store.names("sample"):
         return [], []
     sample = Sample(*(store.read(f"sample/{name}") for name in Sample._fields))
-    told = store.array("sample/frames").attrs.get(_RECORD, [])
+    kept = store.array("sample/frames").attrs.get(_FACTS, [])
     try:
-        return excerpts(sample), [_known(driven, store) for driven in told]
+        return excerpts(sample), [_checked(values, store) for values in kept]
     except (TypeError, ValueError, IndexError) as error:
         raise ArtifactError(
             f"{store.path}: what it keeps of the rollouts is damaged ({error}); delete "
@@ -193,16 +193,16 @@ def read(store: Artifact) -> tuple[list[Excerpt], list[Driven]]:
         ) from error
 
 
-def _known(told: Mapping[str, Any], store: Artifact) -> Driven:
-    """Return what V's store tells of a round, after checking it.
+def _checked(values: Mapping[str, Any], store: Artifact) -> RolloutFacts:
+    """Return the facts of a round in V's store, after checking them.
 
     Raises:
-        TypeError: for other fields than it has.
-        Malformed: for a value that is none.
+        TypeError: for other fields than they have.
+        Malformed: for a value of the wrong kind.
     """
-    driven = Driven(**told)
-    counts = driven.round, driven.shards, driven.episodes, driven.bytes
-    metadata.check_cost(driven.wall_seconds, driven.compute, counts)
-    metadata.check_config("rollouts", driven.config)
-    layouts.check_settings("rollouts", driven.config)
-    return driven._replace(config=Settings(driven.config, store.path))
+    found = RolloutFacts(**values)
+    counts = found.round, found.shards, found.episodes, found.bytes
+    metadata.check_cost(found.wall_seconds, found.compute, counts)
+    metadata.check_config("rollouts", found.config)
+    layouts.check_settings("rollouts", found.config)
+    return found._replace(config=Settings(found.config, store.path))

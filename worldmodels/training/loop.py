@@ -1,11 +1,10 @@
 """The one training loop of V and M: batches in, state out, checkpoints, stop on NaN.
 
-`updates` makes the jitted function that applies several minibatches in one call: one
-call a minibatch maps hundreds of megabytes anew each time on a CPU. `fit` calls it over
-a stream of batches and is where the side effects of a training are.
+`updates` makes the jitted function that applies several minibatches in one call: with a
+call a minibatch, a CPU would map hundreds of megabytes anew each time. `fit` calls it
+over all batches and has all side effects of a training.
 """
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ from worldmodels.runtime import stopping
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.stores.checkpoint import Checkpoint
-from worldmodels.training.datasets import Stream
+from worldmodels.training.batches import Batches
 
 Metrics = dict[str, jax.Array]
 # (params, batch, key, carry) -> (loss, (metrics, carry)); the carry goes from each
@@ -35,7 +34,7 @@ class TrainState(NamedTuple):
     params: Any
     opt_state: Any
     step: jax.Array
-    carry: Any = ()  # of the loss: what M remembers of the episodes it is amid
+    carry: Any = ()  # of the loss: M's state in episodes that go on in the next batch
 
 
 def initial(
@@ -47,7 +46,7 @@ def initial(
 
 
 def separate(loss: Callable[[Any, Any, jax.Array], tuple[jax.Array, Metrics]]) -> Loss:
-    """Return the `Loss` of one whose batches have nothing to do with each other."""
+    """Return a `Loss` that carries nothing from one batch to the next."""
 
     def carrying(params, batch, key, carry):
         value, metrics = loss(params, batch, key)
@@ -101,7 +100,7 @@ def gradient_norms(grads: Any) -> dict[str, jax.Array]:
 def fit(
     state: TrainState,
     update: Callable,
-    stream: Stream,
+    source: Batches,
     key: jax.Array,
     *,
     group: int,
@@ -110,9 +109,9 @@ def fit(
     log: Path | None,
     interval: float,
 ) -> tuple[TrainState, dict[str, np.ndarray]]:
-    """Train on a whole stream, from the checkpoint on when there is one.
+    """Train on all batches, from the checkpoint on when there is one.
 
-    A signal to stop is heard after the next call of `update`, which is saved first.
+    A signal to stop takes effect after the next call of `update`, once that is saved.
 
     Args:
         state: where to start when there is no checkpoint.
@@ -123,24 +122,24 @@ def fit(
         interval: seconds between checkpoints; the result does not depend on it.
 
     Returns:
-        The last state, and each metric at every step, [steps]. A stream of no epochs
-        changes nothing; its metrics are those of one batch, [1].
+        The last state, and each metric at every step, [steps]. No epochs change
+        nothing; the metrics are then those of one batch, [1].
 
     Raises:
         UserError: when there is not one batch, or when the loss is not finite. The
             last checkpoint is kept.
     """
-    if not stream.epochs:
-        return state, _tested(state, update, stream, key, title)
-    stream.check(title)
+    if not source.epochs:
+        return state, _tested(state, update, source, key, title)
+    source.check(title)
     state, history = _resume(checkpoint, state)
     done = int(state.step)
     saved = time.monotonic()
     with (
-        Progress(title, stream.steps, log, initial=done) as progress,
+        Progress(title, source.steps, log, initial=done) as progress,
         stopping.held_back() as stop,
     ):
-        for batches in stream.batches(done, group):
+        for batches in source.groups(done, group):
             state, metrics = update(state, batches, key)
             metrics = {name: np.asarray(values) for name, values in metrics.items()}
             _refuse_nan(metrics["loss"], done, title)
@@ -149,7 +148,7 @@ def fit(
             count = len(metrics["loss"])
             done += count
             due = time.monotonic() - saved > interval
-            if due or stop() or done == stream.steps:
+            if due or stop() or done == source.steps:
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
             progress.update(count, loss=float(metrics["loss"].mean()))
@@ -159,13 +158,13 @@ def fit(
 
 
 def _tested(
-    state: TrainState, update: Callable, stream: Stream, key: jax.Array, title: str
+    state: TrainState, update: Callable, source: Batches, key: jax.Array, title: str
 ) -> dict[str, np.ndarray]:
     """Return the metrics of the first batch that one epoch would have."""
-    once = dataclasses.replace(stream, epochs=1)
+    once = source.of_one_epoch()
     once.check(title)
-    batches = next(once.batches(0, 1))
-    # A copy: `update` takes the state that it is given apart.
+    batches = next(once.groups(0, 1))
+    # A copy: `update` donates the state that it is given.
     _, metrics = update(jax.tree.map(jnp.copy, state), batches, key)
     return {name: np.asarray(values) for name, values in metrics.items()}
 

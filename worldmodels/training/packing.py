@@ -1,26 +1,27 @@
 """Episodes one after the other in rows of steps, cut into windows: no padding.
 
 TakeCover's episodes last 200 steps in the mean and 2,100 at most, so whole ones side by
-side would be nine tenths padding. Here each row takes the next episode of the shuffled
-stream as soon as its last one ends, and all rows are cut into windows of S steps: a
-batch is always full. M's state goes on from window to window and is forgotten where an
-episode begins; gradients end at a window's edge.
+side would be nine tenths padding. Here each row takes the next of the shuffled episodes
+as soon as its last one ends, and all rows are cut into windows of S steps: a batch is
+always full. M's state goes on from window to window and is reset where an episode
+begins; gradients end at a window's edge.
 """
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.training.datasets import Items, Stream
+from worldmodels.training.buffers import Buffers
+from worldmodels.training.datasets import Items
 
 
 class Placement(NamedTuple):
-    """Where each episode of a whole training lies, in the order of the stream."""
+    """Where each episode of a whole training lies, in the order of their use."""
 
     row: np.ndarray  # int [M] below B
     start: np.ndarray  # int [M] its first step's place in the row; it never falls
@@ -41,46 +42,49 @@ def place(lengths: np.ndarray, rows: int) -> Placement:
 
 
 @dataclass(frozen=True)
-class PackedStream(Stream):
-    """Windows of a whole training, as `memory_loss.loss` takes them.
+class PackedBatches:
+    """`Batches` of windows, as `memory_loss.loss` takes them.
 
     Attributes:
-        items: the steps of each episode, [E].
-        load: reads the steps of some episodes, one after the other.
+        buffers: of steps: an episode contributes one item a step.
         batch_size: rows, B.
         window: steps of every row in one batch, S.
     """
 
+    buffers: Buffers
+    batch_size: int
     window: int
 
     @property
+    def epochs(self) -> int:
+        return self.buffers.epochs
+
+    @property
     def steps(self) -> int:
-        """Batches in the whole training: as many as all rows fill."""
+        """How many windows all rows fill."""
         full = np.zeros(self.batch_size, np.int64)
         np.maximum.at(full, self._placement.row, self._placement.end)
         return int(full.min()) // self.window
 
     def check(self, what: str) -> None:
-        """Raise a UserError when the stream holds no batch at all."""
         if self.steps == 0:
             raise UserError(
                 f"{what} needs at least one window of {self.window} steps in each of "
                 f"{self.batch_size} rows, but all epochs together hold "
-                f"{int(self.items.sum()) * self.epochs} steps; lower {what}.batch_size "
-                f"or {what}.window, or gather more episodes"
+                f"{self.buffers.total} steps; lower {what}.batch_size or "
+                f"{what}.window, or gather more episodes"
             )
 
-    def batches(self, start: int, group: int) -> Iterator[Items]:
-        """Yield windows from number `start` on, `group` at a time: [G, B, S, ...].
+    def of_one_epoch(self) -> "PackedBatches":
+        return replace(self, buffers=replace(self.buffers, epochs=1))
 
-        The last yield may hold fewer than `group`.
-        """
+    def groups(self, start: int, size: int) -> Iterator[Items]:
         windows, left = [], self.steps - start
         if not left:  # there may be no episode to make a window's shape of
             return
         for window in self._windows(start):
             windows.append(window)
-            if len(windows) == min(group, left):
+            if len(windows) == min(size, left):
                 yield {k: np.stack([w[k] for w in windows]) for k in window}
                 left -= len(windows)
                 windows = []
@@ -106,7 +110,7 @@ class PackedStream(Stream):
 
     def _blank(self, like: Items) -> Items:
         """Return room for a window and an episode that begins at its end."""
-        shape = (self.batch_size, self.window + int(self.items.max()))
+        shape = (self.batch_size, self.window + int(self.buffers.items.max()))
         return {k: np.zeros(shape + v.shape[1:], v.dtype) for k, v in like.items()}
 
     def _cut(self, canvas: Items) -> Items:
@@ -121,25 +125,28 @@ class PackedStream(Stream):
     def _placed(self, begin: int) -> Iterator[tuple[int, int, Items]]:
         """Yield row, place and steps of each episode that ends after step `begin`."""
         row, start, end = self._placement
-        wanted, first = [], 0
-        for epoch, buffer, episodes in self._buffers():
-            numbers = first + np.arange(len(episodes))
-            first += len(episodes)
+        wanted, firsts, first = [], [], 0
+        for buffer in self.buffers:
+            numbers = slice(first, first + len(buffer.episodes))
             if (end[numbers] > begin).any():
-                wanted.append((epoch, buffer, episodes, numbers))
-        for (epoch, buffer, episodes, numbers), items in self._loaded(wanted):
-            after = np.cumsum(self.items[episodes])
-            order = self.generator(epoch, buffer).permutation(len(episodes))
-            for number, n in zip(numbers, order, strict=True):
+                wanted.append(buffer)
+                firsts.append(first)
+            first = numbers.stop
+        loaded = self.buffers.loaded(wanted)
+        for first, (buffer, items) in zip(firsts, loaded, strict=True):
+            length = self.buffers.items[buffer.episodes]
+            after = np.cumsum(length)
+            order = self.buffers.order(buffer, len(buffer.episodes))
+            for number, n in enumerate(order, start=first):
                 if end[number] > begin:
-                    steps = slice(after[n] - self.items[episodes[n]], after[n])
+                    steps = slice(after[n] - length[n], after[n])
                     values = {name: v[steps] for name, v in items.items()}
                     yield row[number], start[number], values
 
     @cached_property
     def _placement(self) -> Placement:
-        order = []
-        for epoch, buffer, episodes in self._buffers():
-            permutation = self.generator(epoch, buffer).permutation(len(episodes))
-            order.append(episodes[permutation])
-        return place(self.items[np.concatenate(order)], self.batch_size)
+        order = [
+            buffer.episodes[self.buffers.order(buffer, len(buffer.episodes))]
+            for buffer in self.buffers
+        ]
+        return place(self.buffers.items[np.concatenate(order)], self.batch_size)

@@ -1,0 +1,60 @@
+"""The chapter on M: its loss, and its dreams below real frames."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from worldmodels.pictures import imagery
+from worldmodels.report import page, strips, training
+from worldmodels.report.page import Picture, escape
+from worldmodels.report.rounds import Clip, RoundStores
+from worldmodels.training.excerpts import COLUMNS
+
+_DREAM_STRIDE = 5  # steps between two frames of a dream strip
+_OBSERVED = 100  # steps that M observes before it dreams
+
+
+def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
+    """Show M's loss and its dreams below real frames."""
+    store = round.one("memory")
+    history = store.tree("history")
+    shown = {"NLL, nats per dimension": history["nll"]}
+    shown |= {"gradient norm": history["grad_norm"]}
+    text = (
+        f"M, the mixture-density LSTM: {training.parameters(store):,} parameters, "
+        f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
+        f"latent dimension, {training.updates(store)}. It ended at "
+        f"{training.last(history['nll']):.3f} nats per dimension, which no M brings "
+        "below the noise that V's posterior has of its own."
+    )
+    parts = [page.chapter("Memory", text), training.curves("M", shown).html()]
+    if round.vision is not None:
+        key = jax.random.key(round.number)
+        found = [_dream_strip(round, key, clip) for clip in clips]
+        parts += [strip.html() for strip in found if strip is not None]
+    return "".join(parts)
+
+
+def _dream_strip(round: RoundStores, key: jax.Array, clip: Clip) -> Picture | None:
+    """Return M's dream of a clip below its frames; None where it is too short."""
+    start = min(_OBSERVED, len(clip.frames) // 3)
+    end = min(start + 1 + COLUMNS * _DREAM_STRIDE, len(clip.frames))
+    if end - start < 2:
+        return None
+    frames, actions = clip.frames[:end], clip.actions[:end]
+    dreamt = imagery.open_loop(round.vision, round.memory, key, frames, actions, start)
+    real = frames[start + 1 :]
+    stride = max(1, len(real) // COLUMNS)
+    shown = np.arange(stride - 1, len(real), stride)[:COLUMNS]
+    seen = imagery.reconstruct(round.vision, real[shown])
+    return Picture(
+        strips.picture(np.stack([real[shown], seen, dreamt[shown]])), "image/png",
+        f"{len(shown)} frames of {clip.name}, V's reconstructions of them, and M's "
+        f"dream of the same steps, up to {shown[-1] + 1} steps ahead.",
+        f"<b>A dream under real frames</b>, {escape(clip.name)}: M watches {start} "
+        "steps, then dreams on from a real z under the real actions, on its own "
+        f"samples alone, decoded by V. One frame every {stride} steps, up to "
+        f"{shown[-1] + 1} steps ahead.",
+        ["real", "V", "dream"],
+    )  # fmt: skip
