@@ -20,6 +20,7 @@ from support.documentation import (
 )
 from support.projects import with_stub
 
+from worldmodels import open_run
 from worldmodels.commands import parser
 from worldmodels.experiment.config import load
 from worldmodels.experiment.overlays import merged
@@ -66,7 +67,7 @@ def test_python_blocks_run(page, prepared, tmp_path, monkeypatch):
     run_blocks(page)
 
 
-@pytest.mark.parametrize("page", with_blocks("sh"))
+@pytest.mark.parametrize("page", but_coming(with_blocks("sh"), "bring/frames"))
 def test_shell_blocks_are_commands_that_exist(page, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     for block in blocks(page, "sh"):
@@ -108,7 +109,13 @@ def rule_names() -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    but_coming(with_blocks("yaml"), "bring/world", "bring/cell", "bring/optimiser"),
+    but_coming(
+        with_blocks("yaml"),
+        "bring/cell",
+        "bring/frames",
+        "bring/optimiser",
+        "bring/world",
+    ),
 )
 def test_yaml_blocks_are_configurations(page, tmp_path):
     for number, block in enumerate(blocks(page, "yaml")):
@@ -118,7 +125,10 @@ def test_yaml_blocks_are_configurations(page, tmp_path):
         assert config.experiment != "default", str(block)
 
 
-@pytest.mark.parametrize("page", but_coming(PAGES, "bring/cell"))
+@pytest.mark.parametrize(
+    "page",
+    but_coming(PAGES, "bring/cell", "bring/optimiser", "bring/world", "pipeline"),
+)
 def test_files_that_a_page_names_exist(page):
     named = re.findall(rf"`((?:{PLACES})/[\w./*-]+)", prose(page))
     lost = [name for name in named if not any(REPOSITORY.glob(name.rstrip("/")))]
@@ -126,7 +136,10 @@ def test_files_that_a_page_names_exist(page):
 
 
 @pytest.mark.parametrize(
-    "page", but_coming(PAGES, "bring/world", "bring/optimiser", "changelog")
+    "page",
+    but_coming(
+        PAGES, "bring/world", "bring/optimiser", "changelog", "dreams", "departures"
+    ),
 )
 def test_settings_that_a_page_names_exist(page):
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -216,6 +229,20 @@ def test_commands_that_look_run_for_real(prepared, monkeypatch, tmp_path):
                     call(*words[1:])
                     ran += 1
     assert ran >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True)
+def test_recordings_are_imported_as_their_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = "docs/bring/frames.md"
+    run_blocks(page)
+    asked = [c for b in blocks(page, "sh") for c in commands(b)]
+    for words in asked:
+        if words[:2] == ["worldmodels", "import-rollouts"]:
+            call(*words[1:])
+    (shard,) = open_run("results/recorded").rollouts
+    assert shard.read("length").tolist() == [120, 120]
 
 
 @pytest.mark.slow
