@@ -10,7 +10,7 @@ from worldmodels.runtime.devices import within_quota
 def get_data_place(wildcards):
     """Return the run and the round of the episodes that a job reads or makes.
 
-    The report has no wildcards: it is of the experiment, and as its last round.
+    The report has no wildcards; it counts as a job of the experiment's last round.
     """
     run = RUNS[wildcards.get("run", EXPERIMENT)]
     return run, int(wildcards.get("source", wildcards.get("round", LAST)))

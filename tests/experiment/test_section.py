@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from worldmodels.experiment import config_file, stage_settings, stages
+from worldmodels.experiment.config import Everything
 from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import (
     Section,
@@ -16,7 +17,7 @@ from worldmodels.experiment.section import (
     read,
     setting,
 )
-from worldmodels.experiment.settings import Everything, Memory, Run
+from worldmodels.experiment.settings import Memory, Run
 from worldmodels.experiment.values import Number, list_of
 from worldmodels.runtime.errors import UserError
 
@@ -31,15 +32,16 @@ class Heads(Section):
 class Cell(Section):
     """A cell with sizes of its own."""
 
-    kind: Literal["lstm", "other"] = setting("lstm", "which", before="lstm")
+    kind: Literal["lstm", "other"] = setting("lstm", "which")
     clip: Number | None = setting(None, "of its state", above=0.0)
     heads: Heads = group(Heads)
 
 
 class Nested(Memory):
-    """M, with a cell that is a group in it."""
+    """M, with a cell that is a group in it, and one setting more."""
 
-    cell: Cell = group(Cell)
+    cell: Cell = group(Cell, before={"kind": "lstm"})
+    drop: Number = setting(0.5, "of its units", before=0.0, low=0.0, high=1.0)
 
 
 @pytest.fixture
@@ -68,6 +70,7 @@ def test_a_group_is_set_recorded_and_passed_on(nested):
     assert memory.cell == Cell(kind="other", clip=1e-3, heads=Heads(count=7))
     cell = {"kind": "other", "clip": 1e-3, "heads": {"count": 7, "places": [1, 2]}}
     assert stages.recorded("memory", 0, run, memory)["cell"] == cell
+    assert stages.before("memory") == {"cell": {"kind": "lstm"}, "drop": 0.0}
     text = json.dumps({"memory": {"cell": cell}})
     assert stage_settings.from_words("memory", 0, text, []) == [run, memory]
 

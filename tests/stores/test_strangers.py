@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from support import commands, damage, dream_stores, small_store, synthetic
 
+from worldmodels.experiment.settings import Run
+from worldmodels.experiment.stage_settings import as_json
 from worldmodels.report.rounds import group
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores import neighbours
@@ -87,15 +89,9 @@ def test_blocks_are_one_search_from_its_beginning(stores, refused, stage):
 
 def going_on(stores, *options):
     """Return the options of the block after block 0."""
-    settings = synthetic.SETTINGS.controller
-    return [
-        "--block=1", "--previous", stores.controller[0].path, *RUN,
-        f"--set=controller.population={settings.population}",
-        f"--set=controller.rollouts={settings.rollouts}",
-        f"--set=controller.generations_per_block={settings.generations_per_block}",
-        f"--set=controller.selection_episodes={settings.selection_episodes}",
-        f"--set=environment.max_steps={synthetic.STEPS}", *options,
-    ]  # fmt: skip
+    settings = as_json("controller", Run(), synthetic.SETTINGS, 0)
+    previous = ["--previous", stores.controller[0].path]
+    return ["--block=1", *previous, "--workers=2", "--settings", settings, *options]
 
 
 def test_a_search_goes_on_as_it_began(stores, others, refused):

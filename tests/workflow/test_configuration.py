@@ -17,10 +17,10 @@ from support.projects import CLUSTER_OPTIONS, planned
 
 from worldmodels import cli
 from worldmodels.experiment import config_file
-from worldmodels.experiment.config import load
+from worldmodels.experiment.config import Everything, load
 from worldmodels.experiment.overlays import merged
 from worldmodels.experiment.section import Section, facts, groups_of
-from worldmodels.experiment.settings import Everything, Round
+from worldmodels.experiment.settings import Round
 from worldmodels.experiment.yaml_files import read
 from worldmodels.runtime.errors import UserError
 

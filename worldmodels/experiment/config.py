@@ -8,11 +8,54 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from pydantic import Field
+
 from worldmodels.experiment import together
 from worldmodels.experiment.overlays import laid_over
-from worldmodels.experiment.section import read
-from worldmodels.experiment.settings import Everything, Round, Run, Site
+from worldmodels.experiment.section import Section, group, read, setting
+from worldmodels.experiment.settings import Round, Run, Site
+from worldmodels.experiment.values import Folder, Rounds, Seeds, Temperatures
 from worldmodels.runtime.errors import UserError
+
+
+class Ablations(Section):
+    """The same with one change each, by `snakemake ablations`."""
+
+    seeds: Seeds = setting(
+        (1, 2, 3), "one training of every ablation for each", remark="not given"
+    )
+
+
+class Named(Section):
+    """What an experiment is called."""
+
+    experiment: Folder = Field(
+        "default", description="name: everything goes to results/<experiment>/"
+    )
+
+
+class Start(Run, Named):
+    """What stands before the sections in config.yaml."""
+
+    rounds: Rounds = setting(
+        1,
+        "in turn, or a list with one mapping of overrides a round",
+        unit="rounds",
+        paper=1,
+    )
+
+
+class Everything(Round, Start):
+    """All that config.yaml holds."""
+
+    ablations: Ablations = group(Ablations)
+    temperatures: Temperatures = setting(
+        (),
+        "tau of dreams, at least 0, in which a controller each learns, by `snakemake "
+        "temperatures`",
+        takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
+    )
+    site: Site = group(Site)
 
 
 @dataclass(frozen=True)

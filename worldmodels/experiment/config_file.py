@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from worldmodels.experiment.config import Everything
 from worldmodels.experiment.section import Section, facts, groups_of
-from worldmodels.experiment.settings import Everything, Round
+from worldmodels.experiment.settings import Round
 from worldmodels.runtime.randomness import MAX_ROUNDS
 
 SCHEMA = "config.schema.json"

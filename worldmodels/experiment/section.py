@@ -106,9 +106,14 @@ def setting(
     )
 
 
-def group(kind: type[Kind]) -> Any:
-    """Return a field that is a section of its own, with the defaults of its fields."""
-    return Field(default_factory=kind)
+def group(kind: type[Kind], before: Mapping[str, Any] | None = None) -> Any:
+    """Return a field that is a section of its own, with the defaults of its fields.
+
+    Args:
+        before: its values in stages before there was this group; their stores lack it.
+    """
+    extra = None if before is None else {"before": before}
+    return Field(default_factory=kind, json_schema_extra=extra)
 
 
 def groups_of(kind: type[Section]) -> dict[str, type[Section]]:

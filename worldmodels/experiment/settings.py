@@ -4,22 +4,19 @@ A field says what the setting is, its default, which is that of the laptop's run
 bounds, its unit and the paper's value. From here come config.yaml, its JSON schema, the
 help of the commands and every check of a value. No JAX is imported here: the Snakefile
 reads it.
+
+To add a setting, add its field, with `before` if stores of its stage are older than it;
+then run `worldmodels settings > config.yaml` and `worldmodels settings --schema >
+config.schema.json`.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from worldmodels.environments.games import GAMES, game_of
 from worldmodels.experiment.section import Section, group, setting
-from worldmodels.experiment.values import (
-    Folder,
-    Number,
-    Rounds,
-    Seeds,
-    different,
-    list_of,
-)
+from worldmodels.experiment.values import MAX_RATE, Number, list_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
@@ -30,19 +27,23 @@ _MAX_WIDTH = 4096  # units, channels, latents
 _MAX_BATCH = 65_536
 _MAX_PASSES = 1_000_000
 _MAX_TRACKS = 100_000
-_MAX_RATE = 1000.0
 _MAX_WEIGHT = 1e9
 
 # The bounds of one field each, by their meaning.
 _STEPS = {"low": 0, "high": _MAX_STEPS}
 _WIDTH = {"low": 1, "high": _MAX_WIDTH}
 _BATCH = {"low": 1, "high": _MAX_BATCH}
-_RATE = {"above": 0.0, "high": _MAX_RATE}
+_RATE = {"above": 0.0, "high": MAX_RATE}
+_FACTOR = {"low": 0.0, "high": MAX_RATE}
+_WEIGHT = {"above": 0.0, "high": _MAX_WEIGHT}
+_PASSES = {"low": 0, "high": _MAX_PASSES}
+_GENERATIONS = {"low": 1, "high": _MAX_PASSES}
+_EPISODES = {"low": 1, "high": MAX_EPISODES}
+_TRACKS = {"low": 1, "high": _MAX_TRACKS}
 
 _Game = Literal[tuple(GAMES)]
 _RandomPolicy = Literal["network", "brownian", "white", "held"]
 _Width = Annotated[int, Field(ge=1, le=_MAX_WIDTH)]
-_Temperature = Annotated[Number, Field(ge=0.0, le=_MAX_RATE)]
 
 
 class Run(Section):
@@ -52,9 +53,7 @@ class Run(Section):
         0, "decides every random choice", remark="not given", low=0, high=MAX_SEED
     )
     dtype: Literal["float32", "float64"] = setting(
-        "float32",
-        "precision of V, M and C; float64 is for debugging",
-        paper="float32",
+        "float32", "precision of V, M and C; float64 is for debugging", paper="float32"
     )
     debug: bool = setting(False, "store the gradient norm of every parameter")
 
@@ -93,15 +92,9 @@ class Environment(Section):
 class Rollouts(Section):
     """Episodes from which V and M learn."""
 
-    episodes: int = setting(
-        64, "", unit="episodes", paper=10000, low=1, high=MAX_EPISODES
-    )
+    episodes: int = setting(64, "", unit="episodes", paper=10000, **_EPISODES)
     episodes_per_shard: int = setting(
-        64,
-        "in one store, a divisor of episodes",
-        unit="episodes",
-        low=1,
-        high=_MAX_TRACKS,
+        64, "in one store, a divisor of episodes", unit="episodes", **_TRACKS
     )
     steps: int = setting(
         300,
@@ -118,8 +111,7 @@ class Rollouts(Section):
         0.0,
         "std of the noise on a controller's actions, rounds >= 1",
         paper=0.0,
-        low=0.0,
-        high=_MAX_RATE,
+        **_FACTOR,
     )
     accumulate: bool = setting(
         False, "V, M also learn from earlier rounds'", paper=False
@@ -148,8 +140,7 @@ class Vision(Section):
         unit="passes",
         paper=10,
         remark="the text says 1",
-        low=0,
-        high=_MAX_PASSES,
+        **_PASSES,
     )
     learning_rate: Number = setting(0.001, "of Adam, per update", paper=1e-4, **_RATE)
     kl_tolerance: Number = setting(
@@ -157,16 +148,14 @@ class Vision(Section):
         "below which KL is free",
         unit="nats per latent dimension",
         paper=0.5,
-        low=0.0,
-        high=_MAX_RATE,
+        **_FACTOR,
     )
     buffer_episodes: int = setting(
         64,
         "shuffled in memory, 12 MB per 1000 steps",
         unit="whole episodes",
         remark="all",
-        low=1,
-        high=MAX_EPISODES,
+        **_EPISODES,
     )
     warm_start: bool = setting(False, "start from the V of the round before")
 
@@ -185,8 +174,7 @@ class Memory(Section):
         10.0,
         "of a step with death in the loss, beside 1 of others",
         takecover=10.0,
-        above=0.0,
-        high=_MAX_WEIGHT,
+        **_WEIGHT,
     )
     reward_head: bool = setting(False, "predict the reward", paper=False)
     batch_size: int = setting(
@@ -211,8 +199,7 @@ class Memory(Section):
         paper=40,
         takecover=400,
         remark="that is 4000 updates; the text says 20 passes",
-        low=0,
-        high=_MAX_PASSES,
+        **_PASSES,
     )
     learning_rate: Number = setting(
         0.001, "of Adam, per update, at first", paper=1e-3, **_RATE
@@ -229,15 +216,14 @@ class Memory(Section):
         high=1.0,
     )
     gradient_clip: Number = setting(
-        1.0, "largest absolute gradient value", paper=1.0, above=0.0, high=_MAX_WEIGHT
+        1.0, "largest absolute gradient value", paper=1.0, **_WEIGHT
     )
     buffer_episodes: int = setting(
         1000,
         "of latents in memory, 0.13 MB per 1000 steps",
         unit="episodes",
         remark="all",
-        low=1,
-        high=MAX_EPISODES,
+        **_EPISODES,
     )
     held_out: Number = setting(
         0.0,
@@ -261,8 +247,7 @@ class Controller(Section):
         unit="tanh units",
         paper=0,
         remark="its ablation 40",
-        low=0,
-        high=_MAX_WIDTH,
+        **_WIDTH | {"low": 0},
     )
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
     population: int = setting(
@@ -284,18 +269,11 @@ class Controller(Section):
         1.15,
         "tau of the dream, at least 0; 1: as uncertain as M is",
         takecover=1.15,
-        low=0.0,
-        high=_MAX_RATE,
+        **_FACTOR,
     )
-    generations: int = setting(
-        30, "G", unit="generations", paper=1800, low=1, high=_MAX_PASSES
-    )
+    generations: int = setting(30, "G", unit="generations", paper=1800, **_GENERATIONS)
     generations_per_block: int = setting(
-        10,
-        "in one store, a divisor of generations",
-        unit="generations",
-        low=1,
-        high=_MAX_PASSES,
+        10, "in one store, a divisor of generations", unit="generations", **_GENERATIONS
     )
     sigma: Number = setting(
         0.1, "first step size of CMA-ES, in parameters", paper=0.1, **_RATE
@@ -314,20 +292,10 @@ class Controller(Section):
         50, "added whenever the mean fitness improves", unit="steps", **_STEPS
     )
     select_every: int = setting(
-        5,
-        "between tests of the CMA mean",
-        unit="generations",
-        paper=25,
-        low=1,
-        high=_MAX_PASSES,
+        5, "between tests of the CMA mean", unit="generations", paper=25, **_GENERATIONS
     )
     selection_episodes: int = setting(
-        32,
-        "that a mean is tested on",
-        unit="selection tracks",
-        paper=1024,
-        low=1,
-        high=_MAX_TRACKS,
+        32, "that a mean is tested on", unit="selection tracks", paper=1024, **_TRACKS
     )
     warm_start: bool = setting(False, "start from the C of the round before")
 
@@ -343,14 +311,6 @@ class Evaluation(Section):
     )
 
 
-class Ablations(Section):
-    """The same with one change each, by `snakemake ablations`."""
-
-    seeds: Seeds = setting(
-        (1, 2, 3), "one training of every ablation for each", remark="not given"
-    )
-
-
 class Site(Section):
     """The most that a job may ask of a cluster; no result depends on it."""
 
@@ -359,25 +319,6 @@ class Site(Section):
     )
     max_mem_mb: int = setting(
         0, "of memory that a job may ask for; 0: no limit", unit="MB", low=0, high=10**9
-    )
-
-
-class Named(Section):
-    """What an experiment is called."""
-
-    experiment: Folder = Field(
-        "default", description="name: everything goes to results/<experiment>/"
-    )
-
-
-class Start(Run, Named):
-    """What stands before the sections in config.yaml."""
-
-    rounds: Rounds = setting(
-        1,
-        "in turn, or a list with one mapping of overrides a round",
-        unit="rounds",
-        paper=1,
     )
 
 
@@ -390,19 +331,6 @@ class Round(Section):
     memory: Memory = group(Memory)
     controller: Controller = group(Controller)
     evaluation: Evaluation = group(Evaluation)
-
-
-class Everything(Round, Start):
-    """All that config.yaml holds."""
-
-    ablations: Ablations = group(Ablations)
-    temperatures: Annotated[list_of(_Temperature), AfterValidator(different)] = setting(
-        (),
-        "tau of dreams, at least 0, in which a controller each learns, by `snakemake "
-        "temperatures`",
-        takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
-    )
-    site: Site = group(Site)
 
 
 def uses_simulator(environment: Environment) -> bool:

@@ -22,6 +22,7 @@ from worldmodels.experiment.stages import (
     settings_of,
     used,
 )
+from worldmodels.experiment.yaml_files import parse
 from worldmodels.runtime.errors import UserError
 
 
@@ -88,8 +89,6 @@ def _parsed(given: str) -> dict[str, Any]:
 
 
 def _entry(entry: str) -> dict[str, Any]:
-    from worldmodels.experiment.yaml_files import parse  # a rule has none to read
-
     key, equals, text = entry.partition("=")
     parts = key.split(".")
     if not equals or not all(parts):

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
 from worldmodels.runtime.randomness import MAX_ROUNDS, MAX_SEED
 
+MAX_RATE = 1000.0  # of what multiplies or divides
 _NAME = r"\w[\w.-]*"
 
 
@@ -42,15 +43,14 @@ def _a_list(value: Any) -> Any:
     return value
 
 
-def different(values: tuple) -> tuple:
-    """Return values that are not twice the same.
-
-    Raises:
-        ValueError: when two are.
-    """
+def _different(values: tuple) -> tuple:
     if len(set(values)) < len(values):
         raise ValueError("they must be different")
     return values
+
+
+_Temperature = Annotated[Number, Field(ge=0.0, le=MAX_RATE)]
+Temperatures = Annotated[list_of(_Temperature), AfterValidator(_different)]
 
 
 def _checked(allow: Callable[[Any], bool], words: str) -> BeforeValidator:

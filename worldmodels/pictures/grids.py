@@ -51,5 +51,6 @@ def contact_sheet(episodes: list[np.ndarray], columns: int = 12) -> np.ndarray:
 def png(picture: np.ndarray) -> bytes:
     """Return a picture uint8 [H, W, 3] as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", optimize=True)
+    # Zlib's best level takes eight times as long for five percent fewer bytes.
+    Image.fromarray(picture).save(file, format="PNG")
     return file.getvalue()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,15 @@ def surroundings() -> dict[str, Any]:
         "version": worldmodels.__version__,
         "commit": _commit(),
         "compute": compute,
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "libraries": _versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions of the libraries, which a process has once and for all."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 def input_hashes(
