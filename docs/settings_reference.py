@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from worldmodels.experiment.config import Everything
 from worldmodels.experiment.config_file import written
 from worldmodels.experiment.section import Section, allowed, facts, groups_of
-from worldmodels.experiment.settings import Everything
 
 
 class Row(NamedTuple):
