@@ -37,7 +37,7 @@ from worldmodels.stores import agents, networks
 from worldmodels.stores.artifact import open_artifact
 
 STEPS, SLOTS = TAKECOVER.max_steps, 16
-RANDOM = ("held", "brownian")
+RANDOM = ("held", "held_uniform", "brownian")
 TIME = np.arange(STEPS)
 
 

@@ -68,7 +68,8 @@ def _run(arguments: Sequence[str] | None, parsed: argparse.Namespace) -> None:
         _refuse_gone()
         options = _options(parsed)  # sets up JAX, which importing evosax would start
         package = "tools" if parsed.command in TOOLS else "stages"
-        command = importlib.import_module(f"worldmodels.{package}.{parsed.command}")
+        module = parsed.command.replace("-", "_")
+        command = importlib.import_module(f"worldmodels.{package}.{module}")
         command.run(**options)
     finally:
         _flush()

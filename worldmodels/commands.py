@@ -217,6 +217,53 @@ def _add_evaluate(files) -> None:
     files.add_argument("--out", help="evaluation store to make", **ONE)
 
 
+def _add_import_rollouts(files) -> None:
+    files.add_argument(
+        "folders",
+        help="folders of npz files, one an episode: obs uint8 [T, H, W, 3], action "
+        "[T, A] or [T], and perhaps reward [T] and done [T]",
+        nargs="*",
+        **ONE,
+    )
+    files.add_argument(
+        "--minari", help="instead, a data set of Minari on this machine", metavar="ID"
+    )
+    files.add_argument(
+        "--out",
+        help="folder of the stores, such as results/NAME/round-0/rollouts",
+        required=True,
+        **ONE,
+    )
+    files.add_argument(
+        "--episodes-per-shard",
+        help="in one store, the last may have fewer (default: %(default)s)",
+        default=64,
+        **numbers(1, 100_000),
+    )
+    files.add_argument(
+        "--steps",
+        help="length that episodes are padded to (default: the longest's)",
+        **numbers(2, 100_000),
+    )
+    files.add_argument(
+        "--crop",
+        help="pixels that are cut off a frame, before it is resized to 64 x 64 "
+        "(default: none)",
+        nargs=4,
+        default=(0, 0, 0, 0),
+        **numbers(0, 8192) | {"metavar": ("TOP", "BOTTOM", "LEFT", "RIGHT")},
+    )
+    for bound in ("low", "high"):
+        files.add_argument(
+            f"--{bound}",
+            help="bound of each number of an action (default: the data set's own, or "
+            "that of the data)",
+            nargs="+",
+            type=float,
+            metavar="X",
+        )
+
+
 def _add_settings(files) -> None:
     files.add_argument(
         "--schema", help="print its JSON schema instead", action="store_true"
@@ -237,6 +284,9 @@ TOOLS = {
         "film what M dreams, under any actions and at any temperature", _add_dream
     ),
     "evaluate": Tool("score a pretrained agent on unseen tracks", _add_evaluate),
+    "import-rollouts": Tool(
+        "make rollout stores of your own frames and actions", _add_import_rollouts
+    ),
     "settings": Tool("print config.yaml: every setting, its default", _add_settings),
 }
 

@@ -23,8 +23,8 @@ RUN = Run(seed=3, dtype="float64", debug=True)
 ROUND = Round().changed(
     environment={"backend": "gymnasium", "max_steps": 77, "slots": 5},
     rollouts={
-        "episodes": 40, "episodes_per_shard": 20, "steps": 66, "policy": "brownian",
-        "action_noise": 0.25, "accumulate": True, "keep": False,
+        "episodes": 40, "episodes_per_shard": 20, "steps": 66, "min_steps": 30,
+        "policy": "brownian", "action_noise": 0.25, "accumulate": True, "keep": False,
     },
     vision={
         "latent_size": 7, "channels": (1, 2, 3, 4), "decoder_channels": (5, 6, 7),
@@ -41,6 +41,7 @@ ROUND = Round().changed(
     controller={
         "inputs": "z_c_h", "sample_z": True, "hidden_size": 40, "bias": False,
         "population": 6, "rollouts": 2, "common_tracks": False, "temperature": 0.3,
+        "death": "threshold",
         "generations": 50, "generations_per_block": 15, "sigma": 1e-3,
         "initial_mean": -1e-5, "initial_steps": 9, "step_increment": 0,
         "select_every": 3, "selection_episodes": 4, "warm_start": True,
@@ -64,6 +65,7 @@ USERS = {
     "controller.warm_start": set(),
     "controller.generations": set(),
     "controller.temperature": set(),  # the dream's alone
+    "controller.death": set(),
 } | {f"environment.{name}": DRIVING for name in Environment.model_fields}
 USERS["environment.backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 # Whose episodes have a limit of their own.

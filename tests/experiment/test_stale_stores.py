@@ -54,6 +54,17 @@ def test_what_is_asked_for_passes(asked):
     stale_stores.refuse([asked])
 
 
+def test_imported_rollouts_are_whatever_was_imported(tmp_path):
+    config = {"policy": "imported", "round": 0, "shard": 1}
+    path = small_store.make(tmp_path / "1.zarr", "rollouts", config=config).path
+    asked = Expected(
+        str(path), "rollouts_shard", 3, config | {"steps": 7, "seed": 1}, []
+    )
+    stale_stores.refuse([asked])
+    driven = dataclasses.replace(asked, config=asked.config | {"policy": "white"})
+    assert "(policy is imported there and white here)" in refusal(driven)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

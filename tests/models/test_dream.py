@@ -169,6 +169,34 @@ def test_death_is_as_frequent_as_m_states_at_any_temperature(under_way, tau):
             assert abs(np.corrcoef(z, died)[0, 1]) < 4 / np.sqrt(count)
 
 
+def test_a_threshold_kills_where_the_released_code_s_logit_is_above_zero(under_way):
+    """Without luck: M's log-odds move by the head's bias, the keys are many.
+
+    The released code's head, trained with weight 10, has the logit x + log 10.
+    """
+    weights = small_dream.weights()
+    _, predicted = memory.step(weights, MODEL, under_way.memory, under_way.z, ACTION)
+    keys = jax.random.split(jax.random.key(5), 100)
+    for probability, deadly in ((0.5, True), (0.092, True), (0.090, False)):
+        x = np.log(probability / (1 - probability))
+        assert (x + np.log(10) > 0) == deadly == (probability > 1 / 11)
+        bias = weights["death_bias"] + x - predicted.death
+        world = Dream(
+            MODEL,
+            weights | {"death_bias": bias.astype(np.float32)},
+            small_dream.starts(),
+            death_threshold=dream.death_threshold(10),
+        )
+        after, reward, died = many_steps(world, under_way, ACTION, keys)
+        assert np.ptp(after.z[:, 0]) > 0.1
+        np.testing.assert_array_equal(died, np.full(100, deadly))
+        np.testing.assert_array_equal(reward, np.full(100, 1 - deadly))
+
+
+def test_without_a_weight_the_threshold_is_likelier_than_not():
+    assert dream.death_threshold(1) == 0
+
+
 def test_the_reward_head_pays_where_m_does_not_predict_death():
     both = deadly_gas()
     model = replace(both.model, death_head=False)

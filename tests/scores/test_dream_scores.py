@@ -17,7 +17,7 @@ from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.scores.statistics import summarise
 from worldmodels.stages import export
-from worldmodels.stores import networks
+from worldmodels.stores import agents, networks
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.tools import evaluate
 
@@ -105,6 +105,37 @@ def test_an_agent_store_dreams_as_it_was_trained_to(stores, block, tmp_path, cap
 
 def rounded(values):
     return np.asarray(values).astype(np.float16).astype(np.float32)
+
+
+def test_the_rule_of_death_goes_with_the_controller(stores, block, tmp_path):
+    """From C's setting to its own scores and its agent store, by M's own weight."""
+    settings = replace(SETTINGS, death="threshold")
+    learnt = dream_stores.evolve(stores, tmp_path, settings=settings)
+    scores = dream_stores.evaluate(stores, [learnt], tmp_path / "evaluation.zarr")
+    assert scores.config["death"] == "threshold"
+    agent, _ = networks.load_agent(stores.vision, stores.memory, learnt.config)
+    mean, _ = networks.best_controller([learnt])
+    drawn = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
+    assert drawn.death_threshold is None
+    threshold = -np.log(dream_stores.DEATH_WEIGHT)
+    found = [
+        in_dream.returns(
+            in_simulator.devices(),
+            replace(drawn, death_threshold=rule),
+            agent.controller,
+            mean[None],
+            scores.read("dream/seed"),
+            STEPS,
+        )[0]
+        for rule in (threshold, None)
+    ]
+    np.testing.assert_array_equal(scores.read("dream/returns"), found[0])
+    assert (found[0] != found[1]).any()
+    for made, kept in ((learnt, pytest.approx(threshold)), (block, None)):
+        store = tmp_path / f"agent-{made.config['death']}.zarr"
+        files = {"vision": stores.vision.path, "memory": stores.memory.path}
+        export.run(controller=[made.path], **files, out=store)
+        assert agents.from_pretrained(store).dream.death_threshold == kept
 
 
 def test_an_agent_store_is_scored_wherever_it_can_be(stores, block, tmp_path, capsys):

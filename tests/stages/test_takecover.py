@@ -13,6 +13,7 @@ pytest.importorskip(
 
 from worldmodels.environments.games import TAKECOVER
 from worldmodels.stages import export
+from worldmodels.stages.rollouts import APART
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.tools import drive, evaluate
@@ -52,6 +53,7 @@ def made(tmp_path_factory):
         *LEARNT,
         "--set=controller.inputs=z_c_h",
         "--set=controller.bias=false",
+        "--set=controller.sample_z=true",
         "--set=controller.initial_steps=12",
     ]
     block = commands.block(folder / "controller/block-0000.zarr", networks, *options)
@@ -60,7 +62,7 @@ def made(tmp_path_factory):
     files += [
         "--controller",
         block,
-        "--set=evaluation.random_policy=held",
+        "--set=evaluation.random_policy=held_uniform",
         "--set=evaluation.episodes=3",
     ]
     commands.run("evaluation", *commands.ENVIRONMENT, *GAME, *files, "--out", scores)
@@ -89,6 +91,25 @@ def test_rollouts_hold_raw_actions_and_deaths(made):
     assert 5 < len(distinct) < length[0] / 2  # held, and any numbers, not -1, 0, 1
     frames = store.read("frames", 0)[: length[0]]
     assert frames.std(axis=0).max() > 10  # something moves
+
+
+def test_short_episodes_are_driven_again(made, tmp_path):
+    """Long ones stay as they are; those in the places of the others are longer."""
+    before = open_artifact(made.networks.shards[0], "rollouts")
+    lengths = before.read("length")
+    least = int(np.median(lengths))
+    options = ["--set=rollouts.policy=held", f"--set=rollouts.min_steps={least}"]
+    store = open_artifact(rollouts(tmp_path, *options), "rollouts")
+    seed, length = store.read("seed"), store.read("length")
+    short = lengths < least
+    assert short.any()
+    assert (length >= least).all()
+    attempts, rest = np.divmod(seed - before.read("seed"), APART)
+    assert not rest.any()
+    np.testing.assert_array_equal(attempts > 0, short)
+    for episode in np.flatnonzero(~short):
+        frames = (s.read("frames", int(episode)) for s in (before, store))
+        np.testing.assert_array_equal(*frames)
 
 
 def test_m_reads_the_raw_action_and_c_has_no_bias(made):

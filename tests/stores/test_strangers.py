@@ -16,8 +16,8 @@ from worldmodels.experiment.stage_settings import as_json
 from worldmodels.report.rounds import group
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores import neighbours
-from worldmodels.stores.artifact import open_artifact
-from worldmodels.stores.lineage import check_all_inputs
+from worldmodels.stores.artifact import ArtifactError, open_artifact
+from worldmodels.stores.lineage import check_all_inputs, check_goes_on
 
 RUN = [
     "--workers=2",
@@ -112,6 +112,20 @@ def test_a_search_goes_on_as_it_began(stores, others, refused):
             "controller", first, first, *going_on(stores, option), *files
         )
         assert f"was evolved with {before} and this block {now}" in sentence
+
+
+def test_a_search_of_an_earlier_version_drew_death(tmp_path):
+    made = [
+        small_store.make(tmp_path / f"{kind}.zarr", kind)
+        for kind in ("vision", "memory")
+    ]
+    inputs = dict(zip(("vision", "memory"), made, strict=True))
+    before = small_store.make(
+        tmp_path / "block.zarr", "controller", config={"sigma": 0.1}, inputs=inputs
+    )
+    check_goes_on(before, *made, {"sigma": 0.1, "death": "drawn"})
+    with pytest.raises(ArtifactError, match="with death drawn and this block has"):
+        check_goes_on(before, *made, {"sigma": 0.1, "death": "threshold"})
 
 
 def test_a_search_starts_from_one_search_of_its_size(stores, others, refused):

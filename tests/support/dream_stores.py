@@ -14,6 +14,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 
 STEPS, GENERATIONS, EPISODES = 30, 2, 3
+DEATH_WEIGHT = 5.0
 WORLD = Environment(max_steps=STEPS, slots=2)
 SETTINGS = Controller(
     inputs="z_c_h",
@@ -37,7 +38,7 @@ def make(folder: Path) -> synthetic.Stores:
 
 def _mortal(made: synthetic.Stores) -> Artifact:
     path = made.memory.path.with_name("mortal.zarr")
-    config = made.memory.config | {"death_head": True}
+    config = made.memory.config | {"death_head": True, "death_weight": DEATH_WEIGHT}
     params = memory.initial(jax.random.key(1), networks.memory_model(config))
     # Some die early, some late, and some not before the end.
     params["death_kernel"] = 8 * params["death_kernel"]

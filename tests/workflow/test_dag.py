@@ -55,6 +55,7 @@ CHANGES = {
     ),
     # It is the dream's, and C learns in the game.
     "controller.temperature": ({"controller": {"temperature": 0.5}}, set()),
+    "controller.death": ({"controller": {"death": "threshold"}}, set()),
     "controller.train_in": (
         {"controller": {"train_in": "dream"}, "memory": {"reward_head": True}},
         from_memory(0) | whole_round(1) | REPORT,
@@ -65,6 +66,10 @@ CHANGES = {
     ),
     "rollouts.policy": (
         {"rollouts": {"policy": "white"}},
+        whole_round(0) | whole_round(1) | REPORT,
+    ),
+    "rollouts.min_steps": (
+        {"rollouts": {"min_steps": 5}},
         whole_round(0) | whole_round(1) | REPORT,
     ),
     "rollouts.action_noise": (

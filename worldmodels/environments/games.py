@@ -91,7 +91,29 @@ TAKECOVER = Game(
     package="vizdoom",
     extra="doom",
 )
+IMPORTED = "imported"  # the name of the game of a person's own episodes
 GAMES = {game.name: game for game in (CARRACING, TAKECOVER)}
+
+
+def imported(low: "np.ndarray", high: "np.ndarray", steps: int) -> Game:
+    """Return the game of a person's own episodes, of at most `steps` steps.
+
+    Args:
+        low, high: bounds of an action, [A].
+    """
+    bounds = zip(low.tolist(), high.tolist(), strict=True)
+    return Game(
+        name=IMPORTED,
+        title="imported episodes",
+        actions=tuple(Action(f"a{n}", *pair, "tanh") for n, pair in enumerate(bounds)),
+        visible_rows=2**31,
+        frames_per_second=30,
+        max_steps=steps,
+        home="the recordings",
+        place="episode",
+        score="return",
+        simulated=False,
+    )
 
 
 def game_of(name: str) -> Game:

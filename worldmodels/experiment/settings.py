@@ -42,7 +42,8 @@ _EPISODES = {"low": 1, "high": MAX_EPISODES}
 _TRACKS = {"low": 1, "high": _MAX_TRACKS}
 
 _Game = Literal[tuple(GAMES)]
-_RandomPolicy = Literal["network", "brownian", "white", "held"]
+_RandomPolicy = Literal["network", "brownian", "white", "held", "held_uniform"]
+_Policy = Literal["network", "brownian", "white", "held", "held_uniform", "imported"]
 _Width = Annotated[int, Field(ge=1, le=_MAX_WIDTH)]
 
 
@@ -104,8 +105,20 @@ class Rollouts(Section):
         takecover=2100,
         **_STEPS | {"low": 2},
     )
-    policy: _RandomPolicy = setting(
-        "network", "drives round 0", paper="network", takecover="held"
+    min_steps: int = setting(
+        0,
+        "in an episode at least, a shorter one is driven again with another seed",
+        unit="steps",
+        paper=0,
+        takecover=101,
+        before=0,
+        **_STEPS,
+    )
+    policy: _Policy = setting(
+        "network",
+        "drives round 0; imported: worldmodels import-rollouts has made them",
+        paper="network",
+        takecover="held",
     )
     action_noise: Number = setting(
         0.0,
@@ -270,6 +283,13 @@ class Controller(Section):
         "tau of the dream, at least 0; 1: as uncertain as M is",
         takecover=1.15,
         **_FACTOR,
+    )
+    death: Literal["drawn", "threshold"] = setting(
+        "drawn",
+        "of a dreamer: with M's probability, or where that is above 1 / (1 + "
+        "memory.death_weight)",
+        takecover="threshold",
+        before="drawn",
     )
     generations: int = setting(30, "G", unit="generations", paper=1800, **_GENERATIONS)
     generations_per_block: int = setting(

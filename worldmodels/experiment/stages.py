@@ -142,7 +142,7 @@ _TABLE = (
                 lambda values, round: values["controller.train_in"] == "dream",
             ),
             Idle(
-                ("controller.temperature",),
+                ("controller.temperature", "controller.death"),
                 lambda values, round: values["controller.train_in"] != "dream",
             ),
             _SLOTS_OF_THE_SIMULATOR,
@@ -193,6 +193,9 @@ OF_A_ROUND = tuple(stage.name for stage in _TABLE if stage.sections)
 _SECTIONS = {field.annotation: name for name, field in Round.model_fields.items()}
 # In a store the game is the setting `environment`.
 _RECORDED_NAMES = {"environment.name": "environment"}
+# In a store "held" is what earlier versions did by that name: it is held_uniform now.
+_RECORDED_POLICIES = {"held_uniform": "held", "held": "held_released"}
+_POLICIES = {recorded: name for name, recorded in _RECORDED_POLICIES.items()}
 
 
 def settings_of(stage: str) -> dict[str, Any]:
@@ -232,7 +235,15 @@ def used(stage: str, round: int, *sections: Section) -> dict[str, Any]:
 def recorded(stage: str, round: int, *sections: Section) -> dict[str, Any]:
     """Return the settings that `stage` uses as its store records them: by key alone."""
     values = used(stage, round, *sections)
+    for name in ("rollouts.policy", "evaluation.random_policy"):
+        if name in values:
+            values[name] = _RECORDED_POLICIES.get(values[name], values[name])
     return {recorded_name(name): value for name, value in values.items()}
+
+
+def policy_of(recorded: str) -> str:
+    """Return the random policy that a store's word for one means."""
+    return _POLICIES.get(recorded, recorded)
 
 
 def recorded_name(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from worldmodels.environments.games import IMPORTED
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import attributes
 
@@ -89,6 +90,9 @@ def _difference(want: Expected, recorded: _Recorded) -> str:
     there = {**want.before, **found["config"]}
     there["stage_version"] = found.get("stage_version")
     here = {**want.config, "stage_version": want.version}
+    if want.config.get("policy") == IMPORTED:
+        # A person made it, of episodes that no other setting speaks of.
+        here = {name: here[name] for name in ("policy", "round", "shard")}
     for name, value in here.items():
         if name not in there:
             return f"{name} is not recorded there and {value} here"

@@ -20,6 +20,7 @@ _PAIRS = (
     # So that every block ends with a tested mean.
     ("controller.generations_per_block", "a multiple of", "controller.select_every"),
     ("rollouts.steps", "at most", "environment.max_steps"),
+    ("rollouts.min_steps", "at most", "rollouts.steps"),
     ("controller.initial_steps", "at most", "environment.max_steps"),
     ("memory.batch_size", "at most", "rollouts.episodes"),
     ("memory.batch_size", "at most", "memory.buffer_episodes"),

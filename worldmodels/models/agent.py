@@ -1,8 +1,8 @@
 """One step of the whole agent, V then C then M, for a batch of environments.
 
-World Models, section 2, "Putting everything together": V turns the frame into z, C acts
-on z and on what M remembers *before* this frame, then M consumes (z, action). A batch
-is a population: every car has a controller, a state and a key of its own.
+World Models, section 2.4, "Putting V, M and C together": V turns the frame into z, C
+acts on z and on what M remembers *before* this frame, then M consumes (z, action). A
+batch is a population: every car has a controller, a state and a key of its own.
 """
 
 from dataclasses import dataclass

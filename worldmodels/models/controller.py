@@ -1,6 +1,6 @@
 """C: the controller, a linear map from what V sees and M remembers to an action.
 
-World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the game (A.4:
+World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the game (A.3:
 for TakeCover W [z, c, h], without b). Its parameters are one flat vector, which is what
 evolution searches; the optional hidden layer is the paper's ablation. Written for one
 example: `jax.vmap` at the call site.

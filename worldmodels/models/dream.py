@@ -6,20 +6,22 @@ M reads (z, action) just as when it is driven (`agent`), and the next z is drawn
 its mixture at a temperature tau: the larger, the less the dream can be relied on.
 
 The dream pays and ends by M's other heads. Where M predicts death, a step survived is
-worth 1, and the dreamer dies with the probability that M states, which `memory` has
-corrected for the weight of deaths in the loss. Where M predicts the reward alone, that
-is what a step pays, and nobody dies. An M without these heads can be watched dreaming,
-but nobody can say what it is worth.
+worth 1, and the step that kills is worth nothing. Where M predicts the reward alone,
+that is what a step pays, and nobody dies. An M without these heads can be watched
+dreaming, but its dream has no score.
 
-Death is drawn, as z is, and not declared where it is likelier than not, as in the
-original's code: what a hit costs is luck, and the health that is left is not on the
-screen, so death is hardly ever likelier than not, and by that rule hardly anybody dies.
-Drawn, a dreamer dies as often as M expects, however unsure it is. No temperature acts
-on it: it would make a rare thing many times as frequent.
+There are two rules of death. Drawn: the dreamer dies with the probability that M
+states, which `memory` has corrected for the weight of deaths in the loss. So dreamers
+die as often as M expects, however unsure it is. Threshold, the released code's rule:
+the dreamer dies where that probability is above 1 / (1 + weight), 1/11 at the paper's
+weight of 10 (`death_threshold`); the paper's text prefers a cut-off to drawing as more
+stable. The temperature acts on neither: it would make a rare death many times as
+frequent.
 
 Written for one dream: `jax.vmap` at the call site.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -48,7 +50,7 @@ class Starts(NamedTuple):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("params", "starts", "temperature"),
+    data_fields=("params", "starts", "temperature", "death_threshold"),
     meta_fields=("model",),
 )
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Dream:
     params: Params
     starts: Starts
     temperature: jax.Array | float = 1.0  # tau; 0: the likeliest Gaussian's mean
+    death_threshold: jax.Array | float | None = None  # log-odds; None: death is drawn
 
     def reset(self, key: jax.Array) -> State:
         """Begin a dream at one of the starts."""
@@ -82,7 +85,9 @@ class Dream:
         state, predicted = advance(
             self.params, self.model, state, action, of_z, self.temperature
         )
-        return state, *_outcome(of_death, predicted, state.z.dtype)
+        return state, *_outcome(
+            of_death, predicted, self.death_threshold, state.z.dtype
+        )
 
 
 def advance(
@@ -100,15 +105,31 @@ def advance(
 
 
 def _outcome(
-    key: jax.Array, predicted: Prediction, dtype: Any
+    key: jax.Array,
+    predicted: Prediction,
+    threshold: jax.Array | float | None,
+    dtype: Any,
 ) -> tuple[jax.Array, jax.Array]:
     """Return what a step is worth and whether it was deadly."""
     if predicted.death is not None:
-        died = jax.random.bernoulli(key, jax.nn.sigmoid(predicted.death))
+        if threshold is None:
+            died = jax.random.bernoulli(key, jax.nn.sigmoid(predicted.death))
+        else:
+            died = predicted.death > threshold
         return jnp.where(died, 0, 1).astype(dtype), died
     unknown = jnp.array(jnp.nan, dtype)
     reward = unknown if predicted.reward is None else predicted.reward
     return reward, jnp.bool(False)
+
+
+def death_threshold(death_weight: float) -> float:
+    """Return the log-odds of death above which the released code lets a dreamer die.
+
+    There the head is trained with deaths weighted w times and kills where its logit is
+    above 0. Such a logit is x + log w, where x is the log-odds that M states here (see
+    `Memory.cost`), so the same steps kill: x > -log w, a probability above 1 / (1 + w).
+    """
+    return -math.log(death_weight)
 
 
 def check_pays(model: Memory) -> None:

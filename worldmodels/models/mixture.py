@@ -44,7 +44,7 @@ def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
 def sample(
     key: jax.Array, mixture: Mixture, temperature: jax.Array | float = 1.0
 ) -> jax.Array:
-    """Draw z [..., Z] from the mixture at a temperature (World Models, appendix D).
+    """Draw z [..., Z] from the mixture at a temperature (World Models, section 4).
 
     Logits are divided by the temperature and variances multiplied by it; as it goes
     to 0 the draw becomes the mean of the likeliest Gaussian.

@@ -64,10 +64,13 @@ def _rules(round: RoundStores) -> str:
     )
     model = round.memory.model
     if model.death_head:
-        return text + (
-            "A step survived pays 1, and the dreamer dies with the probability that M "
-            "gives to death."
+        rule = (
+            "dies with the probability that M gives to death"
+            if _threshold(round) is None
+            else "dies where M's log-odds of death are above "
+            f"{_threshold(round):.2f}, as in the released code"
         )
+        return text + f"A step survived pays 1, and the dreamer {rule}."
     if model.reward_head:
         return text + "A step pays the reward that M predicts, and nobody dies."
     return text + (
@@ -152,9 +155,15 @@ def _dream(
 ) -> DreamFilm:
     """Let `actor` dream for at most `steps` steps from an episode's first frame on."""
     starts = Starts(*imagery.encode(round.vision, episode.frames[:1]))
-    dream = Dream(*round.memory, starts, _tau(round))
+    dream = Dream(*round.memory, starts, _tau(round), _threshold(round))
     seen = imagery.dream_rollout(round.vision, dream, actor, given, episode.seed, steps)
     return DreamFilm(*seen, game=round.game)
+
+
+def _threshold(round: RoundStores) -> float | None:
+    """Return the log-odds above which dreamers die, by the rule that C learnt under."""
+    death = networks.death_rule(round.settings("controller"))
+    return networks.death_threshold(round.settings("memory"), death)
 
 
 def _episode(round: RoundStores) -> FilmedEpisode:

@@ -1,5 +1,6 @@
 """The chapter on the score: C on unseen seeds, beside the random policy."""
 
+from worldmodels.experiment.stages import policy_of
 from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import RoundStores
@@ -16,7 +17,7 @@ def chapter(round: RoundStores) -> str:
         f"On {agent.count} {game.place}s that nothing was trained or selected on, "
         f"driven in {game.home}, the agent's mean {game.score} is "
         f"{sentences.score(agent)}; "
-        f"the random policy “{store.config['random_policy']}” scores "
+        f"the random policy “{policy_of(store.config['random_policy'])}” scores "
         f"{sentences.score(random)} on the same {game.place}s. The controller is the "
         f"CMA mean after generation {int(store.read('generation'))}."
     )

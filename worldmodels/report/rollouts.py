@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from worldmodels.experiment.stages import policy_of
 from worldmodels.report import page, strips
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, RoundStores
@@ -42,7 +43,7 @@ def _driven(round: RoundStores) -> str:
     if not config:
         return ""
     policy = (
-        f"the random policy “{config['policy']}”"
+        f"the random policy “{policy_of(config['policy'])}”"
         if "policy" in config
         else f"the controller of round {round.number - 1} with noise of standard "
         f"deviation {config['action_noise']:g} on its actions"

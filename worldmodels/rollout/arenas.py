@@ -41,9 +41,12 @@ def dreams(agent: Agent, dream: Dream) -> Iterator[Arena]:
 
 
 def open_dream(
-    memory: Artifact, latents: Sequence[Artifact], temperature: float
+    memory: Artifact, latents: Sequence[Artifact], temperature: float, death: str
 ) -> Dream:
     """Return the dream of M to score candidates in.
+
+    Args:
+        death: the setting `controller.death`.
 
     Raises:
         UserError: for a dream that cannot begin, or that pays nothing.
@@ -54,6 +57,6 @@ def open_dream(
             "learnt from: dreams begin at their first frames"
         )
     check_all_inputs(memory, "latents", latents)
-    dream = networks.load_dream(memory, latents, temperature)
+    dream = networks.load_dream(memory, latents, temperature, death)
     check_pays(dream.model)
     return dream

@@ -1,11 +1,12 @@
-"""What drives a batch of cars: the interface, random policies, and noise.
+"""Policies: the interface, the random policies of round 0, and noise on another's.
 
-A policy is a pure function of its mind, of frames and of keys, batched over B cars, so
-it runs inside a jitted loop as well as beside environments of another kind. What it
-remembers of one car's episode, be it weights, is in that car's row of the mind.
+A policy is a pure function of its carry, of frames and of keys, batched over B
+episodes, so it runs inside a jitted loop as well as beside environments of another
+kind. All that it remembers of one episode, drawn weights included, is in that episode's
+row of the carry.
 
-World Models, section 2.4 step 1: the rollouts of round 0 are driven at random. Section
-5: later rounds explore with noise on the trained agent's actions.
+World Models, section 3.2 step 1: the rollouts of round 0 are driven at random. Noise on
+the actions of a trained agent is not in the paper; it lets later rounds explore.
 """
 
 from dataclasses import dataclass
@@ -19,38 +20,38 @@ from worldmodels.environments.games import CARRACING, Game
 from worldmodels.models.controller import bounded, squash
 from worldmodels.runtime.errors import UserError
 
-_LONGEST = 10  # steps that a held action is held at most
+_LONGEST = 10  # steps that an action is held at most
 
 
 class Policy(Protocol):
-    """What drives B cars; a pytree, so that its weights are arguments of programs."""
+    """Plays B episodes; a pytree, so that its weights are arguments of programs."""
 
     def act(
-        self, mind: Any, frames: jax.Array, keys: jax.Array
+        self, carry: Any, frames: jax.Array, keys: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """Return the next mind and actions [B, A] within the bounds.
+        """Return the next carry and actions [B, A] within the bounds.
 
         Args:
-            mind: a pytree with B rows.
+            carry: what the policy remembers, a pytree with B rows.
             frames: [B, 64, 64, 3] in 0..255.
             keys: [B] typed keys, for this step alone.
         """
 
-    def remember(self, mind: Any, actions: jax.Array) -> Any:
-        """Return the mind after the actions [B, A] that were applied."""
+    def remember(self, carry: Any, actions: jax.Array) -> Any:
+        """Return the carry after the actions [B, A] that were applied."""
 
 
 class RandomPolicy(Policy, Protocol):
     """A policy that is drawn, not learnt."""
 
     def initial(self, keys: jax.Array) -> Any:
-        """Return the minds of episodes with these keys [B], before the first frame."""
+        """Return the carry [B, ...] of episodes with these keys [B], at their start."""
 
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class White:
-    """Uniform within the bounds, each step anew; it has no mind."""
+    """Uniform within the bounds, each step anew; it remembers nothing."""
 
     game: Game = CARRACING
 
@@ -58,12 +59,12 @@ class White:
         return ()
 
     def act(
-        self, mind: tuple[()], frames: jax.Array, keys: jax.Array
+        self, carry: tuple[()], frames: jax.Array, keys: jax.Array
     ) -> tuple[tuple[()], jax.Array]:
-        return mind, _uniform(keys, self.game)
+        return carry, _uniform(keys, self.game)
 
-    def remember(self, mind: tuple[()], actions: jax.Array) -> tuple[()]:
-        return mind
+    def remember(self, carry: tuple[()], actions: jax.Array) -> tuple[()]:
+        return carry
 
 
 @jax.tree_util.register_static
@@ -71,7 +72,7 @@ class White:
 class Brownian:
     """a += N(0, 1) * sqrt(dt), clipped to the bounds; it starts uniformly in them.
 
-    dt is a frame's time in seconds: in CarRacing 1/50. The mind is the action [B, A]
+    dt is a frame's time in seconds: in CarRacing 1/50. The carry is the action [B, A]
     that was applied last.
     """
 
@@ -81,50 +82,100 @@ class Brownian:
         return _uniform(keys, self.game)
 
     def act(
-        self, mind: jax.Array, frames: jax.Array, keys: jax.Array
+        self, carry: jax.Array, frames: jax.Array, keys: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         deviation = self.game.frames_per_second**-0.5  # sqrt(dt)
-        steps = _normal(keys, mind.shape[1:]) * deviation
-        return mind, bounded(mind + steps, self.game)
+        steps = _normal(keys, carry.shape[1:]) * deviation
+        return carry, bounded(carry + steps, self.game)
 
-    def remember(self, mind: jax.Array, actions: jax.Array) -> jax.Array:
+    def remember(self, carry: jax.Array, actions: jax.Array) -> jax.Array:
         return actions
 
 
-class HeldMind(NamedTuple):
-    """What B players hold on to."""
+class HeldCarry(NamedTuple):
+    """An action in each of B episodes, and when the next is drawn."""
 
     action: jax.Array  # float32 [B, A]
-    left: jax.Array  # int32 [B], steps that it will still be held
+    repeat: jax.Array  # int32 [B], 1 to 10
+    step: jax.Array  # int32 [B], steps since the episode's start
 
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Held:
-    """A uniform action, held for 1 to 10 steps, as many as not; then the next."""
+    """A uniform action; a new one at every step that `repeat` divides.
+
+    The released code's policy for TakeCover: with the action a new repeat is drawn,
+    uniform in 1..10. An action lasts 3.67 steps on average and not 5.5, because the
+    step at which it is drawn need not be a multiple of the new repeat.
+    """
 
     game: Game = CARRACING
 
-    def initial(self, keys: jax.Array) -> HeldMind:
-        shape = len(keys), len(self.game.actions)
-        return HeldMind(jnp.zeros(shape, jnp.float32), jnp.zeros(len(keys), jnp.int32))
+    def initial(self, keys: jax.Array) -> HeldCarry:
+        count = len(keys)
+        action = jnp.zeros((count, len(self.game.actions)), jnp.float32)
+        return HeldCarry(
+            action, jnp.ones(count, jnp.int32), jnp.zeros(count, jnp.int32)
+        )
 
     def act(
-        self, mind: HeldMind, frames: jax.Array, keys: jax.Array
-    ) -> tuple[HeldMind, jax.Array]:
-        of_action, of_time = jax.vmap(jax.random.split, out_axes=1)(keys)
-        times = jax.vmap(
-            lambda key: jax.random.randint(key, (), 1, _LONGEST + 1, jnp.int32)
-        )(of_time)
-        over = mind.left == 0
-        action = jnp.where(over[:, None], _uniform(of_action, self.game), mind.action)
-        return HeldMind(action, jnp.where(over, times, mind.left) - 1), action
+        self, carry: HeldCarry, frames: jax.Array, keys: jax.Array
+    ) -> tuple[HeldCarry, jax.Array]:
+        drawn, repeats = _actions_and_times(keys, self.game)
+        now = carry.step % carry.repeat == 0
+        action = jnp.where(now[:, None], drawn, carry.action)
+        repeat = jnp.where(now, repeats, carry.repeat)
+        return HeldCarry(action, repeat, carry.step + 1), action
 
-    def remember(self, mind: HeldMind, actions: jax.Array) -> HeldMind:
-        return mind
+    def remember(self, carry: HeldCarry, actions: jax.Array) -> HeldCarry:
+        return carry
 
 
-class NetworkMind(NamedTuple):
+class HeldUniformCarry(NamedTuple):
+    """An action in each of B episodes, and how long it is still held."""
+
+    action: jax.Array  # float32 [B, A]
+    left: jax.Array  # int32 [B], steps
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class HeldUniform:
+    """A uniform action, held for 1 to 10 steps, each equally likely; then the next.
+
+    An action lasts 5.5 steps on average. In stores this policy is called "held", as it
+    was in earlier versions, and the released code's "held_released".
+    """
+
+    game: Game = CARRACING
+
+    def initial(self, keys: jax.Array) -> HeldUniformCarry:
+        action = jnp.zeros((len(keys), len(self.game.actions)), jnp.float32)
+        return HeldUniformCarry(action, jnp.zeros(len(keys), jnp.int32))
+
+    def act(
+        self, carry: HeldUniformCarry, frames: jax.Array, keys: jax.Array
+    ) -> tuple[HeldUniformCarry, jax.Array]:
+        drawn, times = _actions_and_times(keys, self.game)
+        over = carry.left == 0
+        action = jnp.where(over[:, None], drawn, carry.action)
+        return HeldUniformCarry(action, jnp.where(over, times, carry.left) - 1), action
+
+    def remember(self, carry: HeldUniformCarry, actions: jax.Array) -> HeldUniformCarry:
+        return carry
+
+
+def _actions_and_times(keys: jax.Array, game: Game) -> tuple[jax.Array, jax.Array]:
+    """Return an action [B, A] and a number of steps, 1 to 10, [B], for each key [B]."""
+    of_action, of_time = jax.vmap(jax.random.split, out_axes=1)(keys)
+    times = jax.vmap(
+        lambda key: jax.random.randint(key, (), 1, _LONGEST + 1, jnp.int32)
+    )(of_time)
+    return _uniform(of_action, game), times
+
+
+class NetworkCarry(NamedTuple):
     """The networks of B episodes, 0.4 MB each, and their state."""
 
     vision: jax.Array  # float32 [B, Z, pixels]
@@ -150,11 +201,11 @@ class Network:
     stride: int = 4  # between the pixels that are seen
 
     @jax.jit
-    def initial(self, keys: jax.Array) -> NetworkMind:
+    def initial(self, keys: jax.Array) -> NetworkCarry:
         return jax.vmap(self._draw)(keys)
 
-    def _draw(self, key: jax.Array) -> NetworkMind:
-        """Return one episode's networks and its empty state."""
+    def _draw(self, key: jax.Array) -> NetworkCarry:
+        """Return one episode's networks and its state, zeros."""
         of_vision, of_memory, of_controller, of_spread = jax.random.split(key, 4)
         pixels = 3 * (64 // self.stride) ** 2
         action_size = len(self.game.actions)
@@ -165,7 +216,7 @@ class Network:
         shape = action_size, features
         controller = jax.random.cauchy(of_controller, shape, jnp.float32)
         spread = 0.01 * jax.random.uniform(of_spread, (), jnp.float32)
-        return NetworkMind(
+        return NetworkCarry(
             # Weights of variance 1/inputs keep the features of order one.
             vision / pixels**0.5,
             memory / inputs**0.5,
@@ -175,19 +226,19 @@ class Network:
         )
 
     def act(
-        self, mind: NetworkMind, frames: jax.Array, keys: jax.Array
-    ) -> tuple[NetworkMind, jax.Array]:
+        self, carry: NetworkCarry, frames: jax.Array, keys: jax.Array
+    ) -> tuple[NetworkCarry, jax.Array]:
         seen = frames[:, :: self.stride, :: self.stride].reshape(len(frames), -1)
         pixels = seen.astype(jnp.float32) / 255
-        z = _product(mind.vision, pixels) + _normal(keys, (self.latent_size,))
+        z = _product(carry.vision, pixels) + _normal(keys, (self.latent_size,))
         one = jnp.ones((len(z), 1), jnp.float32)
-        features = jnp.concatenate([z, mind.h, one], axis=-1)
-        raw = _product(mind.controller, features)
-        return mind._replace(z=z), jax.vmap(partial(squash, game=self.game))(raw)
+        features = jnp.concatenate([z, carry.h, one], axis=-1)
+        raw = _product(carry.controller, features)
+        return carry._replace(z=z), jax.vmap(partial(squash, game=self.game))(raw)
 
-    def remember(self, mind: NetworkMind, actions: jax.Array) -> NetworkMind:
-        inputs = jnp.concatenate([mind.h, mind.z, actions], axis=-1)
-        return mind._replace(h=jnp.tanh(_product(mind.memory, inputs)))
+    def remember(self, carry: NetworkCarry, actions: jax.Array) -> NetworkCarry:
+        inputs = jnp.concatenate([carry.h, carry.z, actions], axis=-1)
+        return carry._replace(h=jnp.tanh(_product(carry.memory, inputs)))
 
 
 @partial(
@@ -197,10 +248,10 @@ class Network:
 )
 @dataclass(frozen=True)
 class Noisy:
-    """Another policy, with Gaussian noise on its actions; the mind is the other's.
+    """Another policy, with Gaussian noise on its actions; the carry is the other's.
 
-    What comes of it is bounded, and it is what `remember` has to be given: M has to
-    see the actions that were applied.
+    Actions are clipped to the bounds after the noise. `remember` takes these: M reads
+    the actions that were applied.
     """
 
     policy: Policy
@@ -208,18 +259,24 @@ class Noisy:
     game: Game = CARRACING
 
     def act(
-        self, mind: Any, frames: jax.Array, keys: jax.Array
+        self, carry: Any, frames: jax.Array, keys: jax.Array
     ) -> tuple[Any, jax.Array]:
         of_policy, of_noise = jax.vmap(jax.random.split, out_axes=1)(keys)
-        mind, actions = self.policy.act(mind, frames, of_policy)
+        carry, actions = self.policy.act(carry, frames, of_policy)
         noise = self.std * _normal(of_noise, actions.shape[1:])
-        return mind, bounded(actions + noise, self.game)
+        return carry, bounded(actions + noise, self.game)
 
-    def remember(self, mind: Any, actions: jax.Array) -> Any:
-        return self.policy.remember(mind, actions)
+    def remember(self, carry: Any, actions: jax.Array) -> Any:
+        return self.policy.remember(carry, actions)
 
 
-_RANDOM = {"network": Network, "brownian": Brownian, "white": White, "held": Held}
+_RANDOM = {
+    "network": Network,
+    "brownian": Brownian,
+    "white": White,
+    "held": Held,
+    "held_uniform": HeldUniform,
+}
 
 
 def random_policy(name: str, game: Game = CARRACING) -> RandomPolicy:
@@ -252,8 +309,9 @@ def _uniform(keys: jax.Array, game: Game) -> jax.Array:
 
 
 def _product(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
-    """Return each car's matrix [B, O, I] times its vector [B, I], whatever the others.
+    """Return each episode's matrix [B, O, I] times its vector [B, I].
 
-    In this order of the axes it is as fast as the matrices come from memory.
+    A row does not depend on the others. In this order of the axes it takes as long as
+    reading the matrices from memory.
     """
     return jnp.einsum("boi,bi->bo", matrices, vectors)

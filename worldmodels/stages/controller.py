@@ -200,7 +200,7 @@ def _arena(
     if settings.train_in == "environment":
         return arenas.game(agent, weights, environment, workers)
     memory, latents = inputs["memory"], inputs["latents"]
-    dream = arenas.open_dream(memory, latents, settings.temperature)
+    dream = arenas.open_dream(memory, latents, settings.temperature, settings.death)
     return arenas.dreams(agent, dream)
 
 

@@ -7,9 +7,9 @@ Test tracks are the same for every agent and round, and no other stage drives th
 the best of many on tracks that were already seen is luck.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,6 +71,7 @@ def run(
     config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
+        config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
@@ -79,7 +80,7 @@ def run(
         out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
-            _in_dream(plan, inputs, config["temperature"], store)
+            _in_dream(plan, inputs, config, store)
         _in_game(plan, settings.random_policy, workers, store, log)
         if agent.controller.game.simulated:
             steps = environment.max_steps
@@ -104,8 +105,11 @@ def _inputs(
     return inputs
 
 
-def _in_dream(plan: Plan, inputs: Inputs, temperature: float, store: Writer) -> None:
-    dream = arenas.open_dream(inputs["memory"], inputs["latents"], temperature)
+def _in_dream(
+    plan: Plan, inputs: Inputs, config: Mapping[str, Any], store: Writer
+) -> None:
+    rules = config["temperature"], config["death"]
+    dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
     agent, controller, steps = plan.agent, plan.controller, plan.environment.max_steps
     dreamt = scoring.let_dream(agent, dream, controller, plan.seeds, steps)
     scoring.write(store, "dream", dreamt)

@@ -1,21 +1,27 @@
 """Stage rollouts: one shard of the episodes that V and M learn from.
 
-Round 0 drives at random (paper, section 2.4 step 1); later rounds drive with the best
-controller of the round before, with noise on its actions (section 5).
+Round 0 drives at random (paper, section 3.2 step 1); later rounds drive with the best
+controller of the round before, with noise on its actions, which is not in the paper.
+
+An episode of fewer than `min_steps` steps is not kept, as in the released code for
+TakeCover, whose least is 101. It is driven again with its next seed, so a shard always
+holds as many episodes, and which ones they are depends on the settings alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import IMPORTED, game_of
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import STAGES, policy_of, recorded
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -24,6 +30,7 @@ from worldmodels.rollout.pools import pool_of
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import (
+    MAX_EPISODES,
     Purpose,
     episode_keys,
     episode_seeds,
@@ -31,12 +38,16 @@ from worldmodels.runtime.randomness import (
 )
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.episode_shelf import EpisodeShelf
 from worldmodels.stores.lineage import check_agent
 from worldmodels.stores.neighbours import check_eyes
-from worldmodels.stores.publication import Writer
 
 STAGE = "rollouts"
-Minds = Callable[[np.ndarray], Any]
+# Episode n of a round has the seeds of the places n, n + APART, n + 2 * APART, ...
+APART = 2**20
+_ATTEMPTS = MAX_EPISODES // APART
+Carries = Callable[[np.ndarray], Any]  # of seeds [B]: what a policy begins with
+Drive = Callable[[Sequence[Episode]], Iterator[EpisodeResult]]  # in any order
 
 
 def run(
@@ -62,14 +73,20 @@ def run(
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
     """
+    if round == 0 and settings.policy == IMPORTED:
+        raise UserError(
+            f"rollouts.policy is imported and {out} is not there; make it of your own "
+            f"episodes with `worldmodels import-rollouts FOLDER --out {out.parent}`"
+        )
     config = recorded(STAGE, round, shared, environment, settings) | {
         "round": round,
         "shard": shard,
     }
     inputs = _inputs(round, vision, memory, controller)
     count = settings.episodes_per_shard
-    seeds = episode_seeds(Purpose.ROLLOUT, shared.seed, round, shard * count, count)
-    episodes = [Episode(seed=int(seed), steps=settings.steps) for seed in seeds]
+    seeds = partial(seeds_of, shared.seed, round, shard * count, count)
+    if settings.min_steps:
+        check_places((shard + 1) * count)
     with (
         publication.create(
             out,
@@ -80,12 +97,66 @@ def run(
         ) as store,
         Progress(STAGE, count, log) as progress,
     ):
-        policy, minds = _driver(config, inputs)
-        shelf = _Shelf(store, seeds, settings.steps)
-        for result in _drive(environment, workers, policy, minds, episodes):
-            shelf.put(result)
-            progress.update(1, episode_return=result.total_reward)
+        driver = _driver(config, inputs)
+        shelf = EpisodeShelf(store, count, settings.steps)
+        with _world(environment, workers, *driver, settings.steps) as drive:
+            for place, result in long_enough(drive, seeds, settings):
+                shelf.put(place, result)
+                progress.update(1, episode_return=result.total_reward)
         shelf.close()
+
+
+def seeds_of(
+    run_seed: int, round: int, start: int, count: int, attempt: int
+) -> np.ndarray:
+    """Return the seeds [E] of an attempt at each of a shard's episodes."""
+    first = start + attempt * APART
+    return episode_seeds(Purpose.ROLLOUT, run_seed, round, first, count)
+
+
+def check_places(episodes: int) -> None:
+    """Refuse more episodes than have seeds of their own for further attempts."""
+    if episodes > APART:
+        raise UserError(
+            f"rollouts.min_steps is above 0 and this shard ends with episode "
+            f"{episodes:,} of its round; at most {APART:,} can be driven again when "
+            "they are too short: lower rollouts.episodes, or set rollouts.min_steps to "
+            "0"
+        )
+
+
+def long_enough(
+    drive: Drive,
+    seeds: Callable[[int], np.ndarray],
+    settings: Rollouts,
+) -> Iterator[tuple[int, EpisodeResult]]:
+    """Yield each of a shard's places with its first episode that is long enough.
+
+    Args:
+        seeds: returns the seeds [E] of attempt 0, 1, ...
+
+    Raises:
+        UserError: for an episode whose attempts are all too short.
+    """
+    places = list(range(settings.episodes_per_shard))
+    for attempt in range(_ATTEMPTS):
+        own = seeds(attempt)
+        planned = [Episode(seed=int(own[n]), steps=settings.steps) for n in places]
+        short = []
+        for result in drive(planned):
+            place = places[result.index]
+            if result.length < settings.min_steps:
+                short.append(place)
+            else:
+                yield place, result
+        if not short:
+            return
+        places = sorted(short)
+    raise UserError(
+        f"{_ATTEMPTS} attempts at an episode of at least {settings.min_steps} steps "
+        f"were all shorter, of {len(places)} of the shard's "
+        f"{settings.episodes_per_shard} episodes; lower rollouts.min_steps"
+    )
 
 
 def _inputs(
@@ -108,10 +179,12 @@ def _inputs(
     return inputs
 
 
-def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
-    """Return who drives, and with what mind, [B, ...], episodes of seeds [B] begin."""
+def _driver(config: dict, inputs: dict) -> tuple[Policy, Carries]:
+    """Return the policy, and what gives its carry [B, ...] at the start of episodes."""
     if not inputs:
-        policy = random_policy(config["policy"], game_of(config["environment"]))
+        policy = random_policy(
+            policy_of(config["policy"]), game_of(config["environment"])
+        )
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
@@ -125,65 +198,26 @@ def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
     )
 
 
-def _drive(
+@contextmanager
+def _world(
     environment: Environment,
     workers: int | None,
     policy: Policy,
-    minds: Minds,
-    episodes: Sequence[Episode],
-) -> Iterator[EpisodeResult]:
-    """Drive the episodes where the settings say, and yield them with their frames."""
+    carries: Carries,
+    steps: int,
+) -> Iterator[Drive]:
+    """Give what drives episodes, in the simulator or in gymnasium, with their frames.
+
+    Args:
+        steps: in an episode at most.
+    """
     if uses_simulator(environment):
         mesh = in_simulator.devices()
-        yield from in_simulator.episodes(mesh, policy, minds, episodes)
+        yield partial(in_simulator.episodes, mesh, policy, carries)
         return
-    driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
+    driver = SlotPolicy(
+        policy, lambda e: carries(np.array([e.seed])), environment.slots
+    )
     # The episodes' own limit is the only one.
-    environment = environment.changed(max_steps=max(e.steps for e in episodes))
-    with pool_of(environment, workers) as pool:
-        yield from run_episodes(pool, driver, episodes, record=True)
-
-
-class _Shelf:
-    """Puts finished episodes into a rollouts store, each in its place."""
-
-    def __init__(self, store: Writer, seeds: np.ndarray, steps: int):
-        self._store, self._steps, self._seeds = store, steps, seeds
-        count = len(seeds)
-        self._frames = None
-        self._actions = None
-        self._rewards = np.zeros((count, steps), np.float32)
-        self._terminated = np.zeros((count, steps), bool)
-        self._length = np.zeros(count, np.int32)
-
-    def put(self, result: EpisodeResult) -> None:
-        if self._frames is None:
-            self._create(result)
-        n, at = result.length, result.index
-        padded = np.zeros((self._steps, *result.frames.shape[1:]), np.uint8)
-        padded[:n] = result.frames
-        self._frames.put(at, padded)
-        self._actions[at, :n] = result.actions
-        self._rewards[at, :n] = result.rewards
-        self._terminated[at, n - 1] = result.terminated
-        self._length[at] = n
-
-    def _create(self, result: EpisodeResult) -> None:
-        image, count = result.frames.shape[1:], len(self._seeds)
-        self._frames = self._store.rows(
-            "frames",
-            (count, self._steps, *image),
-            np.uint8,
-            ("episode", "time", "y", "x", "channel"),
-        )
-        size = result.actions.shape[-1]
-        self._actions = np.zeros((count, self._steps, size), np.float32)
-
-    def close(self) -> None:
-        self._frames.close()
-        write = self._store.write
-        write("actions", self._actions, ("episode", "time", "action"))
-        write("rewards", self._rewards, ("episode", "time"))
-        write("terminated", self._terminated, ("episode", "time"))
-        write("length", self._length, ("episode",))
-        write("seed", self._seeds, ("episode",))
+    with pool_of(environment.changed(max_steps=steps), workers) as pool:
+        yield partial(run_episodes, pool, driver, record=True)

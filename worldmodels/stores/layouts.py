@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.frames import SHAPE as FRAME
-from worldmodels.environments.games import GAMES, Game
+from worldmodels.environments.games import GAMES, IMPORTED, Game
 from worldmodels.experiment.section import Section, read
-from worldmodels.experiment.stages import recorded_keys
+from worldmodels.experiment.stages import policy_of, recorded_keys
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.stores.metadata import Form, Malformed
@@ -180,6 +180,11 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             if not isinstance(config.get(part, {}), Mapping):
                 raise Malformed(f"its setting {part} is no table of settings")
             check_settings(part, config.get(part, {}))
+    if kind == "rollouts":  # a person's own were driven in no game of ours
+        config = {name: v for name, v in config.items() if v != IMPORTED}
+    for name in {"policy", "random_policy"} & config.keys():
+        if isinstance(config[name], str):
+            config = {**config, name: policy_of(config[name])}
     for section, keys in recorded_keys(kind).items():
         _check_section(section, {k: config[n] for n, k in keys.items() if n in config})
     for name, (low, high) in _ADDED.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from worldmodels.experiment import stages
 from worldmodels.stores.artifact import Artifact, ArtifactError
 
 
@@ -146,8 +147,9 @@ def check_goes_on(
     """
     check_input(previous, "vision", vision)
     check_input(previous, "memory", memory)
-    for name in config.keys() & previous.config.keys() - {"block"}:
-        before, now = previous.config[name], config[name]
+    recorded = {**stages.before("controller"), **previous.config}
+    for name in config.keys() & recorded.keys() - {"block"}:
+        before, now = recorded[name], config[name]
         if before != (list(now) if isinstance(now, tuple) else now):
             raise ArtifactError(
                 f"{previous.path} was evolved with {name} {before} and this block has "

@@ -11,7 +11,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from worldmodels.environments.games import game_of
-from worldmodels.models import memory, vision
+from worldmodels.models import dream, memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
@@ -108,9 +108,15 @@ def _shapes(model: VAE | Memory) -> Mapping[str, tuple[int, ...]]:
 
 
 def load_dream(
-    memory: Artifact, latents: Sequence[Artifact], temperature: float
+    memory: Artifact,
+    latents: Sequence[Artifact],
+    temperature: float,
+    death: str = "drawn",
 ) -> Dream:
     """Return the dream of a trained M, which begins at the first frames of `latents`.
+
+    Args:
+        death: the setting `controller.death`.
 
     Raises:
         ArtifactError: when M was trained on other latents.
@@ -118,7 +124,25 @@ def load_dream(
     for store in latents:
         check_input(memory, "latents", store)
     starts = (first_frames(latents, name) for name in Starts._fields)
-    return Dream(*load_memory(memory), Starts(*starts), temperature)
+    threshold = death_threshold(memory.config, death)
+    return Dream(*load_memory(memory), Starts(*starts), temperature, threshold)
+
+
+def death_threshold(memory: Mapping[str, Any], death: str) -> float | None:
+    """Return the log-odds above which a dreamer dies; None: death is drawn.
+
+    Args:
+        memory: settings of M, among them the weight of deaths in its loss.
+        death: the setting `controller.death`.
+    """
+    if death == "drawn" or not memory.get("death_head"):
+        return None
+    return dream.death_threshold(memory["death_weight"])
+
+
+def death_rule(controller: Mapping[str, Any]) -> str:
+    """Return the setting `controller.death` that a controller learnt with."""
+    return controller.get("death", "drawn")  # stores of earlier versions do not say
 
 
 def first_frames(latents: Sequence[Artifact], name: str) -> np.ndarray:
@@ -235,8 +259,10 @@ def pretrained_dream(path: Path, agent: Agent, weights: Weights) -> Dream | None
     if not store.names("starts"):
         return None
     starts = (store.read(f"starts/{name}").astype(PRECISION) for name in Starts._fields)
-    temperature = store.config["controller"]["temperature"]
-    return Dream(agent.memory, weights.memory, Starts(*starts), temperature)
+    learnt = store.config["controller"]
+    threshold = death_threshold(store.config["memory"], death_rule(learnt))
+    temperature = learnt["temperature"]
+    return Dream(agent.memory, weights.memory, Starts(*starts), temperature, threshold)
 
 
 def learnt_in_dream(controller: Mapping[str, Any]) -> bool:

@@ -126,14 +126,18 @@ def _plan(
     dream = networks.load_dream(stores.memory, stores.latents, temperature)
     if controller:
         paths = stores.vision.path, stores.memory.path
-        driver = agents.from_stores(agents.open_stores(controller, *paths))
+        learnt = agents.open_stores(controller, *paths)
+        driver = agents.from_stores(learnt)
+        death = networks.death_rule(learnt.controller[0].config)
+        threshold = networks.death_threshold(stores.memory.config, death)
+        dream = replace(dream, death_threshold=threshold)
         linear, steps = driver.agent.controller, driver.environment.max_steps
         actor, mind = Controlled(linear), driver.controller
         return Plan(dream, eyes, linear.game, actor, mind, steps, None)
     game = _game(dream.model.action_size)
     if actions:
         return _again(Plan(dream, eyes, game, Recorded(), None, 0, None), actions)
-    policy = random_policy("held", game)
+    policy = random_policy("held_uniform", game)
     mind = policy.initial(episode_keys(seed_words(np.array([seed])), "policy"))
     return Plan(dream, eyes, game, AtRandom(policy), mind, game.max_steps, None)
 

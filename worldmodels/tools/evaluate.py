@@ -22,7 +22,7 @@ from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.scores import tables
 from worldmodels.scores.statistics import summarise
-from worldmodels.stores import agents, publication
+from worldmodels.stores import agents, networks, publication
 from worldmodels.stores.agents import Driver
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.publication import Writer
@@ -146,6 +146,7 @@ def _store(
     if "dream" in _backends(backend, driver):
         learnt = agent.config["controller"]
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
+        config["death"] = networks.death_rule(learnt)
     return publication.create(
         out,
         _KIND,

@@ -19,9 +19,9 @@ _THRESHOLD = 1 / 3
 class TakeCover(gymnasium.Env):
     """One engine, in a process of its own, which ends with this process.
 
-    It starts in the first tic, and a frame or an outcome is never another episode's:
-    nothing is skipped and nothing resets by itself. There is no frame after a death;
-    the step that died returns the one before it again.
+    An episode starts in the first tic. No tic is skipped, and no episode starts without
+    `reset`, so a frame or an outcome is never another episode's. A death has no frame
+    after it: the step that died returns the frame before it again.
 
     Raises:
         Exception: vizdoom's, by `step` or `reset`, when the engine has died. The next
@@ -45,7 +45,7 @@ class TakeCover(gymnasium.Env):
         if not self._engine.is_running():
             self._engine = engine.start()
         self._engine.set_seed(engine_seed(seed))
-        # Also on an engine that has just begun: its own first episode had no seed.
+        # Also on a new engine, whose first episode had no seed.
         self._engine.new_episode()
         self._frame = self._engine.get_state().screen_buffer
         return self._frame, {}

@@ -1,16 +1,16 @@
 """ViZDoom's engine as TakeCover needs it: its settings, and how its process is started.
 
-The settings are those that the original played with (OpenAI Gym's DoomTakeCover: the
-status bar drawn; weapon, crosshair, decals and particles not), with three differences:
+The settings are those of the original (OpenAI Gym's DoomTakeCover: the status bar is
+drawn; weapon, crosshair, decals and particles are not), with three differences:
 
-- Skill 4 and RGB, the settings that the published score belongs to.
+- Skill 4 and RGB: the published score was reached with these.
 - Episodes begin in the first tic, not in the 14th.
-- 160x120 pixels where the original drew 640x480. V sees the same part of the view, the
-  five sixths above the status bar, so the same field; the engine's nearest-neighbour
-  textures make 3 grey levels of difference in the mean of the 64x64 frames (2.6 at
-  320x240, for twice the time; 1.4 at 400x300, for over three times).
+- 160x120 pixels, where the original drew 640x480. V sees the same part of the view, the
+  five sixths above the status bar. The 64x64 frames differ by 3 grey levels on average,
+  because the engine samples textures by the nearest pixel (2.6 at 320x240, in twice the
+  time; 1.4 at 400x300, in over three times the time).
 
-The red flash of a hit is drawn, as it always was in the engine of those days.
+The red flash of a hit is drawn, as it was in the original's engine.
 """
 
 import os
@@ -26,15 +26,15 @@ from worldmodels.environments.takecover import launcher
 from worldmodels.runtime.errors import UserError
 
 SHAPE = (120, 160, 3)
-_LAST_SIGNAL = int(SIGKILL)  # what the engine gets when its parent dies
+_LAST_SIGNAL = int(SIGKILL)  # the engine gets it when its parent dies
 
 
 def start() -> vizdoom.DoomGame:
-    """Return a game whose engine runs and whose first episode is still to be begun.
+    """Return a game whose engine runs; `new_episode` starts its first episode.
 
-    The engine leaves nothing behind, however it ends. It wants a folder to write to, so
-    it has one until it is up. Its shared memory loses its names at once: it lasts as
-    long as the two processes that use it.
+    The engine leaves nothing behind, however it ends. It needs a folder to write to, so
+    it has one until it runs. The names of its shared memory are removed at once, and
+    the memory itself is freed when the two processes that use it have ended.
 
     Raises:
         UserError: when no program may be started from the folder for temporary files.
@@ -57,7 +57,7 @@ def _settings() -> vizdoom.DoomGame:
     game.set_doom_skill(4)
     game.set_mode(vizdoom.Mode.PLAYER)
     game.set_episode_start_time(1)
-    game.set_episode_timeout(0)  # the time limit is no death: a wrapper keeps it
+    game.set_episode_timeout(0)  # a wrapper has the time limit, which is no death
     game.set_living_reward(1)
     game.set_available_buttons([vizdoom.Button.MOVE_LEFT, vizdoom.Button.MOVE_RIGHT])
     game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
@@ -70,12 +70,12 @@ def _settings() -> vizdoom.DoomGame:
     game.set_render_screen_flashes(True)
     game.set_window_visible(False)
     game.set_sound_enabled(False)
-    game.set_doom_config_path("/dev/null")  # it saves its defaults there in the end
+    game.set_doom_config_path("/dev/null")  # it saves its defaults there when it ends
     return game
 
 
 def _launcher_in(folder: Path) -> Path:
-    """Write the file that vizdoom executes: it can pass no arguments of ours itself."""
+    """Write the file that vizdoom executes, which adds our arguments to vizdoom's."""
     engine = Path(vizdoom.__file__).with_name("vizdoom")
     ours = [engine, folder, os.getpid(), _LAST_SIGNAL]
     words = [sys.executable, "-IS", launcher.__file__, *map(str, ours)]

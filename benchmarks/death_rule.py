@@ -1,0 +1,131 @@
+"""TakeCover: what C learns in dreams where death is drawn, or has a threshold.
+
+    python benchmarks/death_rule.py pretrained/takecover.zarr --out results/death_rule
+        [--seeds 1] [--generations 12] [--episodes 100]
+
+V, M and the starts of dreams are the agent store's; C is evolved afresh in M's dream
+under each rule of `controller.death`, with the settings and seeds that the store
+records. The CMA mean with the best test is then scored in the game, on the same unseen
+episodes for both rules, and in its own dream. What is done is kept in the folder
+`--out`, so a run that was stopped goes on there. Prints a table and, on the last line,
+the same as JSON.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.models.dream import death_threshold
+from worldmodels.rollout import in_dream, in_simulator, scoring
+from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.rollout.pools import pool_of
+from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
+from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.search import cma_es
+from worldmodels.search.cma_es import Evolution
+from worldmodels.stores import agents
+from worldmodels.stores.agents import Driver
+from worldmodels.stores.artifact import open_artifact
+
+RULES = ("drawn", "threshold")
+
+
+def evolved(driver: Driver, settings: dict, seed: int, count: int) -> np.ndarray:
+    """Return the best tested CMA mean [D] of so many generations in the dream."""
+    mesh, linear = in_simulator.devices(), driver.agent.controller
+    steps = driver.environment.max_steps
+    es = Evolution(settings["population"], linear.parameter_count, settings["sigma"])
+    state = cma_es.initial(es, np.zeros(linear.parameter_count, np.float32))
+    tests = episode_seeds(Purpose.SELECTION, seed, 0, 0, settings["selection_episodes"])
+    best, best_score = None, -np.inf
+    with Progress("generations", count, None) as progress:
+        for generation in range(count):
+            key = key_for(seed, 0, "controller population", generation)
+            population, state = cma_es.ask(es, key, state)
+            population = np.asarray(population)
+            r = settings["rollouts"]
+            seeds = episode_seeds(Purpose.TRAINING, seed, 0, generation * r, r)
+            scores = in_dream.returns(
+                mesh, driver.dream, linear, population, seeds, steps
+            )
+            fitness = scores.mean(axis=1)
+            cma_es.check_fitness(fitness, f"generation {generation}")
+            state = cma_es.tell(es, state, population, fitness)
+            shown = {"mean": float(fitness.mean())}
+            if (generation + 1) % settings["select_every"] == 0:
+                mean = np.asarray(state.mean)
+                score = in_dream.returns(
+                    mesh, driver.dream, linear, mean[None], tests, steps
+                ).mean()
+                shown["tested"] = float(score)
+                if score > best_score:
+                    best, best_score = mean, score
+            progress.update(1, **shown)
+    return best
+
+
+def scored(driver: Driver, controller: np.ndarray, episodes: int) -> dict:
+    """Return the returns [N] in the game and in the dream, on the same seeds."""
+    seeds = episode_seeds(Purpose.TEST, 0, 0, 0, episodes)
+    agent, world = driver.agent, driver.environment
+    policy = AgentSlots(agent, driver.weights, controller[None], world.slots)
+    dreamt = scoring.let_dream(agent, driver.dream, controller, seeds, world.max_steps)
+    with pool_of(world, None) as pool, Progress("game", episodes, None) as progress:
+        played = scoring.drive(pool, policy, seeds, world.max_steps, progress)
+    return {"game": played["returns"], "dream": dreamt["returns"]}
+
+
+def measured(driver: Driver, settings: dict, file: Path, seed: int, args) -> dict:
+    """Return the returns of one training, from `file` where it is done already."""
+    if not file.exists():
+        controller = evolved(driver, settings, seed, args.generations)
+        found = scored(driver, controller, args.episodes)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half = file.with_suffix(".part.npz")
+        np.savez(half, controller=controller, **found)
+        half.rename(file)
+    with np.load(file) as stored:
+        return {place: stored[place] for place in ("game", "dream")}
+
+
+def shown(found: Summary) -> str:
+    return f"{found.mean:.0f} ({found.low:.0f} to {found.high:.0f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pretrained", type=Path, help="agent store that dreamt")
+    parser.add_argument("--out", type=Path, required=True, help="folder of results")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each rule")
+    parser.add_argument("--generations", type=int, default=12)
+    parser.add_argument("--episodes", type=int, default=100, help="of the game")
+    args = parser.parse_args()
+    driver = agents.from_pretrained(args.pretrained)
+    config = open_artifact(args.pretrained, "agent").config
+    threshold = death_threshold(config["memory"]["death_weight"])
+    thresholds = {"drawn": None, "threshold": threshold}
+    result = {}
+    print(f"{'seed':4} {'death':10} {'game':>22} {'own dream':>22}")
+    for seed in range(args.seeds):
+        for rule in RULES:
+            dream = replace(driver.dream, death_threshold=thresholds[rule])
+            file = args.out / f"{rule}-{seed}.npz"
+            told = measured(
+                driver._replace(dream=dream), config["controller"], file, seed, args
+            )
+            told = {place: summarise(returns) for place, returns in told.items()}
+            row = " ".join(f"{shown(told[place]):>22}" for place in ("game", "dream"))
+            print(f"{seed:4} {rule:10} {row}", flush=True)
+            result[f"{rule}-{seed}"] = {
+                place: {"mean": s.mean, "interval": [s.low, s.high], "std": s.std}
+                for place, s in told.items()
+            }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
