@@ -43,7 +43,8 @@ TEMPERATURE = 1.15
 
 def paper(latent_size: int, hidden_size: int, **c: Any) -> tuple[Dream, Controller]:
     """Return a dream in which nobody dies, of an untrained M, and who acts in it."""
-    linear = Controller(latent_size, hidden_size, **c)
+    features = Memory(hidden_size=hidden_size).size.features
+    linear = Controller(latent_size, features, **c)
     model = Memory(latent_size, linear.action_size, hidden_size, death_head=True)
     params = memory.initial(jax.random.key(0), model)
     params["death_bias"] = params["death_bias"] - 100

@@ -65,7 +65,7 @@ def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
     agent = Agent(
         VAE(channels=tuple(channels)),
         Memory(hidden_size=units),
-        Controller(memory_size=units),
+        Controller(features=(("h", units),)),
     )
     eyes = vision.initial(jax.random.key(0), agent.vision)
     mind = memory.initial(jax.random.key(1), agent.memory)

@@ -154,6 +154,10 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["environment.backend is simulator", "takecover", "must be gymnasium"],
         ),
         (
+            {"memory": {"cell": "gru"}, "controller": {"inputs": "z_c_h"}},
+            ["controller.inputs is z_c_h; with memory.cell gru", "one of z, z_h"],
+        ),
+        (
             {"controller": {"train_in": "dream"}},
             ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
         ),
@@ -268,9 +272,11 @@ def test_the_environment_has_a_short_name_in_yaml():
         ("vision", "vision.channels", [4, 4, 4, 4]),
         ("vision", "vision.decoder_channels", [4, 4, 4]),
         ("memory", "vision.latent_size", 16),
+        ("memory", "memory.cell", "gru"),
         ("memory", "memory.hidden_size", 16),
         ("memory", "memory.mixtures", 3),
         ("controller", "vision.latent_size", 16),
+        ("controller", "memory.cell", "gru"),
         ("controller", "memory.hidden_size", 16),
         ("controller", "controller.inputs", "z"),
         ("controller", "controller.hidden_size", 40),

@@ -27,7 +27,12 @@ def parameters(make) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
-@pytest.mark.parametrize("settings", [PAPER, TAKECOVER], ids=["paper", "another"])
+GRU = PAPER.changed(memory={"cell": "gru"})
+
+
+@pytest.mark.parametrize(
+    "settings", [PAPER, TAKECOVER, GRU], ids=["paper", "another", "gru"]
+)
 def test_parameters_are_those_of_the_networks(settings):
     model = vision.VAE(
         settings.vision.latent_size,
@@ -41,6 +46,7 @@ def test_parameters_are_those_of_the_networks(settings):
     rnn = memory.Memory(
         latent_size=settings.vision.latent_size,
         action_size=sizes.action_size(settings),
+        cell=settings.memory.cell,
         hidden_size=settings.memory.hidden_size,
         mixtures=settings.memory.mixtures,
         death_head=settings.memory.death_head,
@@ -50,7 +56,7 @@ def test_parameters_are_those_of_the_networks(settings):
 
     evolved = Controller(
         latent_size=settings.vision.latent_size,
-        memory_size=settings.memory.hidden_size,
+        features=rnn.size.features,
         game=game_of(settings.environment.name),
         inputs=settings.controller.inputs,
         hidden_size=settings.controller.hidden_size,

@@ -9,9 +9,9 @@ import pytest
 from scipy import special
 from support.small_agent import AGENT, untrained
 
-from worldmodels.models import agent as agents
-from worldmodels.models import vision
-from worldmodels.models.agent import Agent, AgentPolicy, AgentState, choose
+from worldmodels.models import memory, vision
+from worldmodels.models.agent import Agent, AgentPolicy, choose
+from worldmodels.models.cells.lstm import LSTMState
 
 B, T = 3, 4
 MEAN_AGENT = Agent(AGENT.vision, AGENT.memory, AGENT.controller, sample_z=False)
@@ -26,7 +26,7 @@ def weights():
 def inputs():
     rng = np.random.default_rng(0)
     controllers = rng.normal(size=(B, AGENT.controller.parameter_count))
-    state = AgentState(*rng.normal(0, 0.5, (2, B, 5)).astype(np.float32))
+    state = LSTMState(*rng.normal(0, 0.5, (2, B, 5)).astype(np.float32))
     frames = rng.integers(0, 256, (B, 64, 64, 3)).astype(np.uint8)
     return controllers.astype(np.float32), state, frames, keys_of(0)
 
@@ -53,11 +53,11 @@ def numpy_lstm(params, h, c, x):
 
 @partial(jax.jit, static_argnames="agent")
 def step(agent, weights, controllers, state, frames, keys):
-    """Drive one step as a policy; the mind after it and the actions."""
+    """Drive one step as a policy; the state after it and the actions."""
     policy = AgentPolicy(agent, weights)
-    mind = policy.initial(controllers)._replace(memory=state)
-    mind, actions = policy.act(mind, frames, keys)
-    return policy.remember(mind, actions), actions
+    carry = policy.initial(controllers)._replace(memory=state)
+    carry, actions = policy.act(carry, frames, keys)
+    return policy.remember(carry, actions), actions
 
 
 @pytest.mark.parametrize("agent", [AGENT, MEAN_AGENT])
@@ -84,12 +84,12 @@ def test_memory_reads_the_action_that_was_applied(weights, inputs):
     """Another than the one that C chose, where somebody adds noise to it."""
     controllers, state, frames, keys = inputs
     policy = AgentPolicy(AGENT, weights)
-    mind = policy.initial(controllers)._replace(memory=state)
-    mind, chosen = policy.act(mind, frames, keys)
+    carry = policy.initial(controllers)._replace(memory=state)
+    carry, chosen = policy.act(carry, frames, keys)
     applied = chosen + np.float32(0.1)
-    after = policy.remember(mind, applied)
+    after = policy.remember(carry, applied)
     for b in range(B):
-        x = np.concatenate([mind.z[b], applied[b]])
+        x = np.concatenate([carry.z[b], applied[b]])
         h, c = numpy_lstm(weights.memory, state.h[b], state.c[b], x)
         np.testing.assert_allclose(after.memory.h[b], h, atol=1e-5)
         np.testing.assert_allclose(after.memory.c[b], c, atol=1e-5)
@@ -102,7 +102,7 @@ def test_the_action_depends_on_the_memory_before_this_frame(weights, inputs):
     forgetful = weights._replace(memory=jax.tree.map(jnp.zeros_like, weights.memory))
     _, same = choose(AGENT, forgetful, controllers, state, frames, keys)
     np.testing.assert_array_equal(same, actions)
-    moved = AgentState(state.h + 0.5, state.c)
+    moved = LSTMState(state.h + 0.5, state.c)
     seen, other = choose(AGENT, weights, controllers, moved, frames, keys)
     np.testing.assert_array_equal(seen, z)
     assert (np.abs(other - actions).max(1) > 1e-3).all()
@@ -135,12 +135,12 @@ def test_an_episode_by_scan_equals_a_python_loop(weights, inputs):
     keys = jnp.stack([keys_of(t) for t in range(T)])
     policy = AgentPolicy(AGENT, weights)
 
-    def drive(mind, at_t):
-        mind, actions = policy.act(mind, *at_t)
-        return policy.remember(mind, actions), actions
+    def drive(carry, at_t):
+        carry, actions = policy.act(carry, *at_t)
+        return policy.remember(carry, actions), actions
 
     last, scanned = jax.lax.scan(drive, policy.initial(controllers), (frames, keys))
-    state = agents.initial_state(AGENT, B)
+    state = memory.initial_state(AGENT.memory, B)
     for t in range(T):
         after, actions = step(AGENT, weights, controllers, state, frames[t], keys[t])
         np.testing.assert_allclose(scanned[t], actions, atol=1e-5)

@@ -10,6 +10,8 @@ from worldmodels.runtime.errors import UserError
 
 Z, H, C = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 Z = Z[:2]
+FEATURES = (("h", 4), ("c", 4))
+MEMORY = {"h": H, "c": C}
 
 
 def driven(raw):
@@ -34,7 +36,7 @@ def random_params(controller):
         (
             {
                 "latent_size": 64,
-                "memory_size": 512,
+                "features": (("h", 512), ("c", 512)),
                 "game": TAKECOVER,
                 "inputs": "z_c_h",
                 "bias": False,
@@ -52,40 +54,42 @@ def test_parameter_count(options, count):
     [("z", [Z]), ("z_h", [Z, H]), ("z_c_h", [Z, C, H])],
 )
 def test_linear_act_equals_numpy(inputs, features):
-    controller = Controller(2, 4, inputs=inputs)
+    controller = Controller(2, FEATURES, inputs=inputs)
     params, x = random_params(controller), np.concatenate(features)
     # an output's weights after the other, then the three biases
     weights, bias = params[:-3].reshape(3, len(x)), params[-3:]
     np.testing.assert_allclose(
-        controller.act(params, Z, H, C), driven(weights @ x + bias), atol=1e-6
+        controller.act(params, Z, MEMORY), driven(weights @ x + bias), atol=1e-6
     )
 
 
 def test_hidden_layer_equals_numpy():
-    controller = Controller(2, 4, hidden_size=5)
+    controller = Controller(2, FEATURES, hidden_size=5)
     params, x = random_params(controller), np.concatenate([Z, H])
     hidden = np.tanh(params[:30].reshape(5, 6) @ x + params[30:35])
     raw = params[35:50].reshape(3, 5) @ hidden + params[50:]
-    np.testing.assert_allclose(controller.act(params, Z, H, C), driven(raw), atol=1e-6)
+    np.testing.assert_allclose(
+        controller.act(params, Z, MEMORY), driven(raw), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("hidden_size", [0, 5])
 def test_takecovers_equals_numpy(hidden_size):
     """One raw number, tanh W [z, c, h]; without a bias."""
-    controller = Controller(2, 4, TAKECOVER, "z_c_h", hidden_size, bias=False)
+    controller = Controller(2, FEATURES, TAKECOVER, "z_c_h", hidden_size, bias=False)
     params, x = random_params(controller), np.concatenate([Z, C, H])
     if hidden_size:
         x, params = np.tanh(params[:50].reshape(5, 10) @ x), params[50:]
-    action = controller.act(random_params(controller), Z, H, C)
+    action = controller.act(random_params(controller), Z, MEMORY)
     assert action.shape == (1,)
     np.testing.assert_allclose(action, [np.tanh(params @ x)], atol=1e-6)
 
 
 def test_every_parameter_matters():
-    controller = Controller(2, 4, inputs="z_c_h", hidden_size=5)
+    controller = Controller(2, FEATURES, inputs="z_c_h", hidden_size=5)
     params = 0.1 * random_params(controller)
     params[-1] = 1  # a brake that is pressed: released, it is flat
-    jacobian = jax.jacobian(controller.act)(params, Z, H, C)
+    jacobian = jax.jacobian(controller.act)(params, Z, MEMORY)
     assert np.abs(jacobian).sum(0).min() > 0
 
 
@@ -107,6 +111,16 @@ def test_takecovers_actions_stay_within_the_bounds():
     np.testing.assert_array_equal(bounded(raw, TAKECOVER), np.clip(raw, -1, 1))
 
 
-def test_unknown_inputs_are_refused():
-    with pytest.raises(UserError, match="'h'; they must be one of z, z_h, z_c_h"):
-        Controller(2, 4, inputs="h")
+@pytest.mark.parametrize("inputs", ["h", "z_r", "z_z"])
+def test_inputs_that_m_does_not_have_are_refused(inputs):
+    with pytest.raises(UserError, match=f"'{inputs}'; .* has, which is h and c, "):
+        Controller(2, FEATURES, inputs=inputs)
+
+
+def test_features_of_any_name_and_length_are_read_in_the_order_of_the_inputs():
+    read = {"r": np.arange(3, dtype=np.float32), "h": H}
+    controller = Controller(2, (("h", 4), ("r", 3)), inputs="z_r_h")
+    params = random_params(controller)
+    x = np.concatenate([Z, read["r"], H])
+    expected = driven(params[:-3].reshape(3, 9) @ x + params[-3:])
+    np.testing.assert_allclose(controller.act(params, Z, read), expected, atol=1e-6)

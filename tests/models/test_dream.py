@@ -12,8 +12,9 @@ from support import small_dream
 from support.small_dream import MODEL
 
 from worldmodels.models import dream, memory
-from worldmodels.models.dream import Dream, Starts, State
-from worldmodels.models.memory import LSTMState, Memory
+from worldmodels.models.cells.lstm import LSTMState
+from worldmodels.models.dream import Dream, DreamState, Starts
+from worldmodels.models.memory import Memory
 from worldmodels.runtime.errors import UserError
 
 ACTION = np.array([0.5, 0.2, 0.9], np.float32)
@@ -28,7 +29,7 @@ def world():
 def under_way():
     """A state that nothing in M is zero in."""
     h, c = np.random.default_rng(0).uniform(-1, 1, (2, 8)).astype(np.float32)
-    return State(np.array([1.0, -0.5, 0.2, 2.0], np.float32), LSTMState(h, c))
+    return DreamState(np.array([1.0, -0.5, 0.2, 2.0], np.float32), LSTMState(h, c))
 
 
 step = jax.jit(lambda world, *args: world.step(*args))
@@ -65,7 +66,7 @@ def test_the_same_key_is_the_same_dream(world):
 def go(world, steps, key):
     """Return z [T, Z] of some steps under one action, from zeros."""
     zeros = np.zeros(8, np.float32)
-    begun = State(np.zeros(4, np.float32), LSTMState(zeros, zeros))
+    begun = DreamState(np.zeros(4, np.float32), LSTMState(zeros, zeros))
     return imagine(world, begun, np.tile(ACTION, (steps, 1)), key)
 
 

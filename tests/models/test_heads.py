@@ -88,7 +88,6 @@ def test_the_expected_reward_is_the_mean_of_rare_and_large_rewards():
     scale = memory_loss.Scale(reward_variance=float(rewards.var()))
     params = fitted(model, batch, scale, steps=200)
     start = memory.initial_state(model, 64)
-    _, predicted = memory.observe(
-        params, model, start, batch["mu"][:, :-1], batch["actions"]
-    )
+    z, a = batch["mu"][:, :-1].swapaxes(0, 1), batch["actions"].swapaxes(0, 1)
+    _, predicted = memory.observe(params, model, start, z, a)
     assert np.mean(predicted.reward) == pytest.approx(rewards.mean(), abs=0.02)

@@ -7,7 +7,8 @@ import pytest
 from scipy import special
 
 from worldmodels.models import memory
-from worldmodels.models.memory import LSTMState, Memory
+from worldmodels.models.cells.lstm import LSTMState
+from worldmodels.models.memory import Memory
 
 SMALL = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=3)
 
@@ -110,12 +111,13 @@ def test_remember_is_step_without_the_head(params):
 def test_observe_equals_a_loop_over_step(params):
     z, a = sequence()
     start = LSTMState(*np.random.default_rng(0).normal(size=(2, 5, 8)).astype("f4"))
-    observe = jax.jit(lambda p, state: memory.observe(p, SMALL, state, z, a))
+    by_time = z.swapaxes(0, 1), a.swapaxes(0, 1)
+    observe = jax.jit(lambda p, state: memory.observe(p, SMALL, state, *by_time))
     after, observed = observe(params, start)
     state = start
     for t in range(z.shape[1]):
         state, predicted = memory.step(params, SMALL, state, z[:, t], a[:, t])
         for ours, looped in zip(observed.mixture, predicted.mixture, strict=True):
-            np.testing.assert_allclose(ours[:, t], looped, atol=2e-6)
+            np.testing.assert_allclose(ours[t], looped, atol=2e-6)
     for ours, looped in zip(after, state, strict=True):
         np.testing.assert_allclose(ours, looped, atol=2e-6)

@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from worldmodels.models import memory_costs, mixture
-from worldmodels.models.cells import lstm
+from worldmodels.models.cells import cell
 from worldmodels.models.memory_costs import Number, Targets
 
 T, B, N, K, Z = 4, 5, 6, 3, 4
@@ -51,7 +51,7 @@ def plain(kernel, bias, h, targets):
 
 @pytest.mark.parametrize("heads", HEADS)
 def test_total_and_its_gradients_equal_autodiff(monkeypatch, heads):
-    monkeypatch.setattr(lstm, "ROWS", 10)  # two chunks
+    monkeypatch.setattr(cell, "ROWS", 10)  # two chunks
     with jax.enable_x64(True):
         kernel, bias, h, targets = given(heads)
 

@@ -39,7 +39,7 @@ def hand_dream(round, episode, choose, steps):
     starts = Starts(*imagery.encode(round.vision, episode.frames[:1]))
     dream = Dream(*round.memory, starts, dreamt.TAU)
     seed = seed_words(np.array([episode.seed]))
-    state = dream.reset(episode_keys(seed, "dream")[0])
+    state = jax.jit(dream.reset)(episode_keys(seed, "dream")[0])
     advance = jax.jit(dream.step)
     seen, acted = [], []
     for t in range(steps):
@@ -68,12 +68,15 @@ def test_recorded_film_dreams_under_the_recorded_actions(played):
 def test_controlled_film_dreams_what_c_does(played):
     round = played["carracing"]
     episode = dream._episode(round)
-    controller = Controller(synthetic.LATENT, synthetic.HIDDEN)
+    controller = Controller(synthetic.LATENT, synthetic.FEATURES)
     weights = round.one("evaluation").read("controller")
-    film = dream._dream(round, Controlled(controller), weights, episode, 9)
+    actor = Controlled(controller, round.mind.model)
+    film = dream._dream(round, actor, weights, episode, 9)
+
+    act = jax.jit(controller.act)
 
     def choose(t, state):
-        return controller.act(weights, state.z, *state.memory)
+        return act(weights, state.z, state.memory._asdict())
 
     z, actions = hand_dream(round, episode, choose, 9)
     np.testing.assert_allclose(film.actions, actions, atol=1e-5)
@@ -95,15 +98,15 @@ def median_drive(round) -> TestDrive:
 
 
 @pytest.mark.parametrize(
-    ("game", "bias", "told"),
+    ("bias", "told"),
     [
-        ("carracing", 20.0, "the dreamer dies in step 1."),
-        ("takecover", -20.0, "nobody dies in the dream."),
+        (20.0, "the dreamer dies in step 1."),
+        (-20.0, "nobody dies in the dream."),
     ],
 )
-def test_films_say_how_they_end(played, monkeypatch, game, bias, told):
+def test_films_say_how_they_end(played, monkeypatch, bias, told):
     monkeypatch.setattr(dream, "_STEPS", 24)
-    round = dreamt.with_memory(played[game], bias)
+    round = dreamt.with_memory(played["takecover"], bias)
     html = dream.chapter(round, [median_drive(round)], 100_000)
     captions = re.findall("<figcaption>(.*?)</figcaption>", html)
     alts = re.findall('<video[^>]* aria-label="([^"]*)"', html)

@@ -58,6 +58,7 @@ def scores(mesh, world, population):
 
 dream_step = jax.jit(lambda world, *args: world.step(*args))
 act = jax.jit(CONTROLLER.act)
+ACTOR = Controlled(CONTROLLER, small_dream.MODEL)
 
 
 def loop(world: Dream, controller: np.ndarray, seed: int, steps: int):
@@ -67,7 +68,7 @@ def loop(world: Dream, controller: np.ndarray, seed: int, steps: int):
     rewards, actions, seen = [], [], []
     for t in range(steps):
         # C reads z and what M remembers before it; M reads z and that very action.
-        actions.append(act(controller, state.z, state.memory.h, state.memory.c))
+        actions.append(act(controller, state.z, state.memory._asdict()))
         seen.append(state.z)
         _, key = jax.random.split(step_keys(words, jnp.array([t]))[0])
         state, reward, died = dream_step(world, state, actions[-1], key)
@@ -138,9 +139,7 @@ def test_an_action_that_is_not_finite_is_never_scored(mesh, world, population, s
 def test_a_record_is_the_dream_that_was_scored(world, population, scores):
     words, steps = seed_words(SEEDS), 10
     for candidate in range(3):
-        record = in_dream.record(
-            world, Controlled(CONTROLLER), population[candidate], words[2], steps
-        )
+        record = in_dream.record(world, ACTOR, population[candidate], words[2], steps)
         rewards, actions, seen = loop(world, population[candidate], SEEDS[2], steps)
         lived = len(rewards)
         assert record.alive.sum() == lived

@@ -33,7 +33,7 @@ SEEDS = episode_seeds(Purpose.TRAINING, 0, 0, 0, TRACKS)
 def agent():
     vae = VAE(latent_size=4, channels=(4, 4, 8, 8), decoder_channels=(8, 4, 4))
     rnn = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=2)
-    return Agent(vae, rnn, Controller(latent_size=4, memory_size=8))
+    return Agent(vae, rnn, Controller(4, rnn.size.features))
 
 
 @pytest.fixture(scope="module")

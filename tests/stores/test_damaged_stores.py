@@ -67,7 +67,7 @@ ATTRIBUTES = [
     *[set_setting("round", value) for value in ("0", -1, 1e9, None, True, [0])],
     set_setting("x", float("nan")),
     set_setting("x", damage.nested(100)),
-    set_setting("x", {"y": {"z": 1}}),
+    set_setting("x", {"y": {"z": {"w": 1}}}),
     set_setting("x", "y" * 10_000),
     set_setting("x", 10**400),
     *[set_attribute("inputs", value) for value in (None, [], {"a": "b"}, {"a": [1]})],

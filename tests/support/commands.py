@@ -122,10 +122,14 @@ def memory(folder: Path, shards: list[Path], run: Run = run) -> Path:
     return out
 
 
-def networks(folder: Path, shards: list[Path], run: Run = run) -> SimpleNamespace:
-    """Train V and M on rollouts."""
+def networks(
+    folder: Path, shards: list[Path], run: Run = run, again: Run | None = None
+) -> SimpleNamespace:
+    """Train V and M on rollouts; `again` encodes all shards but the first."""
     eyes = vision(folder, shards, run)
-    encoded = [latents(folder, eyes, shard, run) for shard in shards]
+    first, *others = shards
+    encoded = [latents(folder, eyes, first, run)]
+    encoded += [latents(folder, eyes, shard, again or run) for shard in others]
     mind = memory(folder, encoded, run)
     return SimpleNamespace(
         folder=folder, shards=shards, vision=eyes, latents=encoded, memory=mind

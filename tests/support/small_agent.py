@@ -6,10 +6,11 @@ from worldmodels.models import memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
 
+MEMORY = memory.Memory(latent_size=4, hidden_size=5, mixtures=2)
 AGENT = Agent(
     vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
-    memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
-    Controller(4, 5),
+    MEMORY,
+    Controller(4, MEMORY.size.features),
 )
 
 

@@ -9,7 +9,7 @@ from worldmodels.models.dream import Dream, Starts
 from worldmodels.models.memory import Memory
 
 MODEL = Memory(latent_size=4, hidden_size=8, mixtures=3, death_head=True)
-CONTROLLER = Controller(latent_size=4, memory_size=8, inputs="z_c_h")
+CONTROLLER = Controller(4, MODEL.size.features, inputs="z_c_h")
 
 
 def weights(model: Memory = MODEL) -> memory.Params:

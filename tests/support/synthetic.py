@@ -22,6 +22,7 @@ from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.training import excerpts
 
 EPISODES, STEPS, LATENT, HIDDEN, ACTION = 3, 12, 8, 16, 3
+FEATURES = (("h", HIDDEN), ("c", HIDDEN))
 GENERATIONS, POPULATION, ROLLOUTS, SELECTION = 4, 5, 2, 3
 TRACKS = 6
 UPDATES = 30
@@ -190,7 +191,7 @@ def make_controller(
 ) -> Artifact:
     block = 0 if previous is None else previous.config["block"] + 1
     path = place / "controller" / f"block-{block:04d}.zarr"
-    sizes = {"latent_size": LATENT, "memory_size": HIDDEN, "action_size": ACTION}
+    sizes = {"latent_size": LATENT, "features": dict(FEATURES), "action_size": ACTION}
     config = _config("controller", number, block=block, **sizes)
     inputs = {"vision": eyes, "memory": mind}
     if previous is not None:
@@ -201,7 +202,7 @@ def make_controller(
 
 
 def _write_generations(store, block: int, rng: np.random.Generator) -> None:
-    count = Controller(LATENT, HIDDEN, game()).parameter_count
+    count = Controller(LATENT, FEATURES, game()).parameter_count
     shape = (GENERATIONS, POPULATION)
     fitness = rng.normal(100 * block, 20, (*shape, ROLLOUTS)).astype(np.float32)
     population = rng.normal(size=(*shape, count)).astype(np.float32)

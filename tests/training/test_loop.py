@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from support.regression import (
     KEY,
@@ -27,16 +26,17 @@ from worldmodels.training.loop import TrainState, initial, separate, updates
 def python_loop(optimizer, count: int, dtype=np.float32):
     """Return parameters and metrics of one gradient and one update at a time."""
     params, data, history = start(dtype), batches(count, dtype), []
+    gradient, change = jax.jit(jax.grad(loss, has_aux=True)), jax.jit(optimizer.update)
     opt_state = optimizer.init(params)
     for n in range(count):
         batch = {name: values[n] for name, values in data.items()}
         key = jax.random.fold_in(KEY, n)
-        grads, metrics = jax.grad(loss, has_aux=True)(params, batch, key)
+        grads, metrics = gradient(params, batch, key)
         norms = {k: np.linalg.norm(g) for k, g in flat(grads).items()}
         metrics["grad_norm"] = np.sqrt(sum(n**2 for n in norms.values()))
         history.append(metrics | {f"grad_norm.{k}": n for k, n in norms.items()})
-        changes, opt_state = optimizer.update(grads, opt_state, params)
-        params = optax.apply_updates(params, changes)
+        changes, opt_state = change(grads, opt_state, params)
+        params = jax.tree.map(np.add, params, changes)
     return params, {k: np.stack([m[k] for m in history]) for k in history[0]}
 
 
@@ -80,7 +80,7 @@ def test_grouping_into_calls_does_not_matter():
         return state, jax.tree.map(lambda *m: np.concatenate(m), *parts)
 
     whole = grouped([6])
-    for sizes in ([1] * 6, [4, 2], [2, 4]):
+    for sizes in ([2] * 3, [4, 2], [2, 4]):
         # To rounding: newer XLA compiles scans of other lengths otherwise.
         assert_close(grouped(sizes), whole, 1e-5)
 

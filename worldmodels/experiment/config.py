@@ -88,6 +88,7 @@ _SHAPES = {
     "vision": ("vision.latent_size", "vision.channels", "vision.decoder_channels"),
     "memory": (
         "vision.latent_size",
+        "memory.cell",
         "memory.hidden_size",
         "memory.mixtures",
         "memory.death_head",
@@ -95,6 +96,7 @@ _SHAPES = {
     ),
     "controller": (
         "vision.latent_size",
+        "memory.cell",
         "memory.hidden_size",
         "controller.inputs",
         "controller.hidden_size",

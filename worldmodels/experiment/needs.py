@@ -238,9 +238,9 @@ def _agent(settings: Round, numbers: int) -> Need:
 
 
 def _own(settings: Round) -> int:
-    """Return how many numbers belong to one agent alone: C, z, h and c."""
-    of_memory = settings.vision.latent_size + 2 * settings.memory.hidden_size
-    return sizes.controller(settings).parameters + of_memory
+    """Return how many numbers belong to one agent alone: C, z and M's state."""
+    carried = settings.vision.latent_size + sizes.cell(settings).state
+    return sizes.controller(settings).parameters + carried
 
 
 def _pool(settings: Round, cores: int) -> Need:
@@ -265,8 +265,8 @@ def _simulator(settings: Round, cars: int, cores: int, numbers: int) -> Need:
 
 def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
     """Return the need of dreaming on all cores."""
-    units, memory = settings.memory.hidden_size, settings.memory
-    gates = 4 * units + 6 * memory.mixtures * settings.vision.latent_size
+    mixtures = settings.memory.mixtures * settings.vision.latent_size
+    gates = sizes.cell(settings).gates + 6 * mixtures
     together = min(cars, _TOGETHER["dream"] * cores) * gates
     one = 3 * _own(settings) + 8
     dreamers = max(cars, settings.controller.selection_episodes)

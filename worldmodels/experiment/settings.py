@@ -17,6 +17,7 @@ from pydantic import Field
 from worldmodels.environments.games import GAMES, game_of
 from worldmodels.experiment.section import Section, group, setting
 from worldmodels.experiment.values import MAX_RATE, Number, list_of
+from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
@@ -174,10 +175,13 @@ class Vision(Section):
 
 
 class Memory(Section):
-    """M, the mixture-density LSTM."""
+    """M, the mixture-density recurrent network."""
 
+    cell: Literal[tuple(registry.CELLS)] = setting(
+        registry.LSTM, "recurrent cell of M", paper=registry.LSTM, before=registry.LSTM
+    )
     hidden_size: int = setting(
-        64, "N", unit="LSTM units", paper=256, takecover=512, **_WIDTH
+        64, "of the cell, N", unit="units", paper=256, takecover=512, **_WIDTH
     )
     mixtures: int = setting(
         5, "K", unit="Gaussians per latent dimension", paper=5, **_WIDTH
@@ -250,8 +254,8 @@ class Memory(Section):
 class Controller(Section):
     """C, and CMA-ES that evolves it."""
 
-    inputs: Literal["z", "z_h", "z_c_h"] = setting(
-        "z_h", "what C sees", paper="z_h", takecover="z_c_h"
+    inputs: Literal[registry.INPUTS] = setting(
+        "z_h", "what C sees; a gru has no c", paper="z_h", takecover="z_c_h"
     )
     sample_z: bool = setting(False, "sample z, or take its mean", paper=True)
     hidden_size: int = setting(

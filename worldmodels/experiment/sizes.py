@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from worldmodels.environments.games import game_of
 from worldmodels.experiment.settings import Round
+from worldmodels.models.cells import registry
+from worldmodels.models.cells.registry import CellSize
 
 FRAME = 64  # pixels of its sides
 COLOURS = 3
@@ -65,18 +67,37 @@ def decoder(settings: Round) -> Size:
 def memory(settings: Round) -> Size:
     """Return the size of M; its activations are those that a step's gradient needs."""
     memory, latent = settings.memory, settings.vision.latent_size
-    units, inputs = memory.hidden_size, latent + action_size(settings)
+    recurrent = cell(settings)
     outputs = 3 * memory.mixtures * latent + memory.death_head + memory.reward_head
-    multiplies = (inputs + units) * 4 * units + units * outputs
-    parameters = multiplies + 4 * units + outputs
-    return Size(parameters, multiplies, 9 * units + 8 * (inputs + 1))
+    heads = recurrent.output * outputs
+    return Size(
+        parameters=recurrent.parameters + heads + outputs,
+        multiplies=recurrent.multiplies + heads,
+        activations=recurrent.kept,
+    )
+
+
+def cell(settings: Round) -> CellSize:
+    """Return the counts of M's recurrent cell."""
+    memory, inputs = (
+        settings.memory,
+        settings.vision.latent_size + action_size(settings),
+    )
+    own = registry.options(memory.model_dump())
+    return registry.size(memory.cell, inputs, memory.hidden_size, **own)
 
 
 def controller(settings: Round) -> Size:
-    """Return the size of C."""
-    controller, memory = settings.controller, settings.memory.hidden_size
-    seen = {"z": 0, "z_h": 1, "z_c_h": 2}[controller.inputs] * memory
-    widths = [settings.vision.latent_size + seen, action_size(settings)]
+    """Return the size of C.
+
+    Raises:
+        UserError: when it reads what M's cell does not have.
+    """
+    controller = settings.controller
+    registry.check_inputs(settings.memory.cell, controller.inputs)
+    readable = {"z": settings.vision.latent_size, **dict(cell(settings).features)}
+    seen = sum(readable[name] for name in controller.inputs.split("_"))
+    widths = [seen, action_size(settings)]
     if controller.hidden_size:
         widths.insert(1, controller.hidden_size)
     pairs = list(pairwise(widths))

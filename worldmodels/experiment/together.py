@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from worldmodels.experiment.settings import Environment, Round, uses_simulator
+from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES
 
@@ -121,6 +122,7 @@ _CHECKS = (
     Check(_of("environment", "name", "backend"), _simulated),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),
     _few_stores(*_of("controller", "generations", "generations_per_block")),
+    Check(("memory.cell", "controller.inputs"), registry.check_inputs),
     Check(("controller.train_in", *_of("memory", "death_head", "reward_head")), _pays),
     Check(
         _of(

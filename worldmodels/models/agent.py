@@ -2,7 +2,7 @@
 
 World Models, section 2.4, "Putting V, M and C together": V turns the frame into z, C
 acts on z and on what M remembers *before* this frame, then M consumes (z, action). A
-batch is a population: every car has a controller, a state and a key of its own.
+batch is a population: every row has a controller, a state and a key of its own.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,8 @@ import jax.numpy as jnp
 
 from worldmodels.models import memory, vision
 from worldmodels.models.controller import Controller
-from worldmodels.models.memory import LSTMState as AgentState  # h [B, N], c [B, N]
 
-__all__ = [
-    "Agent",
-    "AgentPolicy",
-    "AgentState",
-    "Mind",
-    "Weights",
-    "choose",
-    "initial_state",
-]
+__all__ = ["Agent", "AgentPolicy", "AgentState", "Weights", "choose"]
 
 
 @dataclass(frozen=True)
@@ -38,44 +29,40 @@ class Agent:
 
 
 class Weights(NamedTuple):
-    """The trained parameters, shared by all cars."""
+    """The trained parameters, shared by the whole batch."""
 
     vision: vision.Params
     memory: memory.Params
-
-
-def initial_state(agent: Agent, batch: int) -> AgentState:
-    """Return the state [B, N] at the start of an episode."""
-    return memory.initial_state(agent.memory, batch)
 
 
 def choose(
     agent: Agent,
     weights: Weights,
     controllers: jax.Array,
-    state: AgentState,
+    state: memory.State,
     frames: jax.Array,
     keys: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return z [B, Z] and the actions [B, A]: what V sees and C does about it.
+    """Return z [B, Z] that V makes of the frames and the actions [B, A] that C takes.
 
     Args:
-        controllers: [B, D] a flat controller for each car.
-        state: what M remembers up to the frame before.
+        controllers: [B, D] a flat controller for each row.
+        state: of M, [B, ...], up to the frame before.
         frames: [B, 64, 64, 3] in 0..255.
         keys: [B] typed keys, each for one use: they sample z.
     """
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)
     z = jax.vmap(vision.sample)(keys, mu, logvar) if agent.sample_z else mu
-    return z, jax.vmap(agent.controller.act)(controllers, z, state.h, state.c)
+    remembered = memory.features(agent.memory, state)
+    return z, jax.vmap(agent.controller.act)(controllers, z, remembered)
 
 
-class Mind(NamedTuple):
-    """All that a batch of agents knows between two steps."""
+class AgentState(NamedTuple):
+    """All that a batch of agents carries from one step to the next."""
 
     controllers: jax.Array  # [B, D]
     z: jax.Array  # [B, Z], seen last
-    memory: AgentState
+    memory: memory.State  # [B, ...]
 
 
 @partial(
@@ -83,29 +70,35 @@ class Mind(NamedTuple):
 )
 @dataclass(frozen=True)
 class AgentPolicy:
-    """The agent as what drives a batch of environments: `act`, then `remember`."""
+    """The agent as a policy of a batch of environments: `act`, then `remember`."""
 
     agent: Agent
     weights: Weights
 
-    def initial(self, controllers: jax.Array) -> Mind:
-        """Return the minds of agents with `controllers` [B, D], before the first."""
+    def initial(self, controllers: jax.Array) -> AgentState:
+        """Return the state of agents with `controllers` [B, D] before a first frame."""
         batch = len(controllers)
         z = jnp.zeros((batch, self.agent.vision.latent_size), controllers.dtype)
-        return Mind(controllers, z, initial_state(self.agent, batch))
+        nothing = memory.initial_state(self.agent.memory, batch)
+        return AgentState(controllers, z, nothing)
 
     def act(
-        self, mind: Mind, frames: jax.Array, keys: jax.Array
-    ) -> tuple[Mind, jax.Array]:
-        """Return the minds and actions [B, A] on frames [B, 64, 64, 3]; keys [B]."""
-        z, actions = choose(
-            self.agent, self.weights, mind.controllers, mind.memory, frames, keys
-        )
-        return mind._replace(z=z), actions
+        self, state: AgentState, frames: jax.Array, keys: jax.Array
+    ) -> tuple[AgentState, jax.Array]:
+        """Return the next state and actions [B, A].
 
-    def remember(self, mind: Mind, actions: jax.Array) -> Mind:
-        """Return the minds after M has read the actions [B, A] that were applied."""
-        after = memory.remember(
-            self.weights.memory, self.agent.memory, mind.memory, mind.z, actions
+        Args:
+            frames: [B, 64, 64, 3] in 0..255.
+            keys: [B] typed keys.
+        """
+        z, actions = choose(
+            self.agent, self.weights, state.controllers, state.memory, frames, keys
         )
-        return mind._replace(memory=after)
+        return state._replace(z=z), actions
+
+    def remember(self, state: AgentState, actions: jax.Array) -> AgentState:
+        """Return the state after M has read the actions [B, A] that were applied."""
+        after = memory.remember(
+            self.weights.memory, self.agent.memory, state.memory, state.z, actions
+        )
+        return state._replace(memory=after)

@@ -1,11 +1,13 @@
 """C: the controller, a linear map from what V sees and M remembers to an action.
 
-World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the game (A.3:
-for TakeCover W [z, c, h], without b). Its parameters are one flat vector, which is what
-evolution searches; the optional hidden layer is the paper's ablation. Written for one
-example: `jax.vmap` at the call site.
+World Models, section 2.3: a = W [z, h] + b, squashed to the bounds of the game; for
+TakeCover W [z, c, h], without b (appendix A.3). C reads z and features of M's recurrent
+cell by their names. Its parameters are one flat vector, which evolution searches; the
+optional hidden layer is the paper's ablation. Written for one example: `jax.vmap` at
+the call site.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,9 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.environments.games import CARRACING, Game
+from worldmodels.models.cells.registry import Features
 from worldmodels.runtime.errors import UserError
-
-INPUTS = ("z", "z_h", "z_c_h")
 
 # What a game makes of tanh.
 _SQUASHES = {
@@ -30,18 +31,29 @@ class Controller:
     """The shape of C; `act` applies a flat vector of `parameter_count` numbers."""
 
     latent_size: int = 32  # Z
-    memory_size: int = 256  # N
+    features: Features = (("h", 256), ("c", 256))  # that M's cell has
     game: Game = CARRACING  # whose actions it gives
-    inputs: str = "z_h"  # which of V's and M's vectors C reads, in this order
+    inputs: str = "z_h"  # z, and the features that C reads, in this order
     hidden_size: int = 0  # tanh units between; 0: none; the paper's ablation: 40
     bias: bool = True  # of every layer; the paper's for TakeCover: none
 
     def __post_init__(self):
-        if self.inputs not in INPUTS:
-            allowed = ", ".join(INPUTS)
+        first, *others = self.reads
+        if first != "z" or not {*others} <= {*self._sizes} - {"z"}:
+            known = " and ".join(name for name, _ in self.features)
             raise UserError(
-                f"controller inputs are {self.inputs!r}; they must be one of {allowed}"
+                f"controller inputs are {self.inputs!r}; they must be z, or z and what "
+                f"M's recurrent cell has, which is {known}, joined by _, as z_h"
             )
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of the vectors that C reads, in their order."""
+        return tuple(self.inputs.split("_"))
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"z": self.latent_size, **dict(self.features)}
 
     @property
     def action_size(self) -> int:
@@ -51,8 +63,7 @@ class Controller:
     @property
     def feature_count(self) -> int:
         """How many numbers C reads: F."""
-        memories = {"z": 0, "z_h": 1, "z_c_h": 2}[self.inputs]
-        return self.latent_size + memories * self.memory_size
+        return sum(self._sizes[name] for name in self.reads)
 
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
@@ -69,9 +80,9 @@ class Controller:
     def unpack(self, params: jax.Array) -> list[tuple[jax.Array, jax.Array]]:
         """Return (weights [outputs, inputs], bias [outputs]) of each layer.
 
-        The flat vector [D] holds the layers from the first to the last, each as its
-        weights, an output's row after the other, then its bias, if it has one: without,
-        zeros stand for it here.
+        The flat vector [D] holds the layers from the first to the last. Each is its
+        weights, row after row, one row an output, and then its bias. A C without biases
+        stores none, and gets zeros here.
         """
         unpacked, start = [], 0
         for inputs, outputs in self.layers:
@@ -82,22 +93,18 @@ class Controller:
             unpacked.append((weights, params[middle:start] if self.bias else none))
         return unpacked
 
-    def features(self, z: jax.Array, h: jax.Array, c: jax.Array) -> jax.Array:
-        """Return what C reads, [F], of z [Z], h [N] and c [N]."""
-        vectors = {"z": z, "c": c, "h": h}
-        return jnp.concatenate([vectors[name] for name in self.inputs.split("_")])
-
     def act(
-        self, params: jax.Array, z: jax.Array, h: jax.Array, c: jax.Array
+        self, params: jax.Array, z: jax.Array, features: Mapping[str, jax.Array]
     ) -> jax.Array:
         """Return the action [A] within the game's bounds.
 
         Args:
             params: [D] flat.
             z: [Z] of the current frame.
-            h, c: [N] M's state before it consumes (z, action).
+            features: by name, of M's state before it consumes (z, action).
         """
-        x = self.features(z, h, c)
+        vectors = {"z": z, **features}
+        x = jnp.concatenate([vectors[name] for name in self.reads])
         *hidden, (weights, bias) = self.unpack(params)
         for hidden_weights, hidden_bias in hidden:
             x = jnp.tanh(hidden_weights @ x + hidden_bias)

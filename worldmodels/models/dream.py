@@ -1,14 +1,14 @@
 """The dream: M is the environment that C acts in (World Models, section 4).
 
-A dream begins at a frame that V has seen once, drawn from its posterior, with nothing
-remembered. At every step an action is chosen on z and on what M remembers before it,
-M reads (z, action) just as when it is driven (`agent`), and the next z is drawn from
-its mixture at a temperature tau: the larger, the less the dream can be relied on.
+A dream begins at the first frame of a recorded episode: z is drawn from V's posterior,
+and M remembers nothing. At every step an action is chosen on z and on M's state before
+it, M reads (z, action) as when it drives (`agent`), and the next z is drawn from M's
+mixture at a temperature tau: the larger tau, the more uncertain the dream.
 
 The dream pays and ends by M's other heads. Where M predicts death, a step survived is
-worth 1, and the step that kills is worth nothing. Where M predicts the reward alone,
-that is what a step pays, and nobody dies. An M without these heads can be watched
-dreaming, but its dream has no score.
+worth 1, and the step that kills is worth nothing. Where M predicts the reward alone, a
+step pays that reward, and nobody dies. An M without these heads can dream, but its
+dreams have no return.
 
 There are two rules of death. Drawn: the dreamer dies with the probability that M
 states, which `memory` has corrected for the weight of deaths in the loss. So dreamers
@@ -30,15 +30,15 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import memory, vision
-from worldmodels.models.memory import LSTMState, Memory, Params, Prediction
+from worldmodels.models.memory import Memory, Params, Prediction
 from worldmodels.runtime.errors import UserError
 
 
-class State(NamedTuple):
+class DreamState(NamedTuple):
     """Where a dream is, before an action is chosen."""
 
     z: jax.Array  # [Z], seen now
-    memory: LSTMState  # [N] each, before M has read (z, action)
+    memory: memory.State  # of one row, before M has read (z, action)
 
 
 class Starts(NamedTuple):
@@ -63,18 +63,19 @@ class Dream:
     temperature: jax.Array | float = 1.0  # tau; 0: the likeliest Gaussian's mean
     death_threshold: jax.Array | float | None = None  # log-odds; None: death is drawn
 
-    def reset(self, key: jax.Array) -> State:
+    def reset(self, key: jax.Array) -> DreamState:
         """Begin a dream at one of the starts."""
         of_start, of_z = jax.random.split(key)
         start = jax.random.randint(of_start, (), 0, len(self.starts.mu))
         dtype = self.model.dtype
         mu, logvar = (jnp.asarray(x, dtype)[start] for x in self.starts)
-        zeros = jnp.zeros(self.model.hidden_size, dtype)
-        return State(vision.sample(of_z, mu, logvar), LSTMState(zeros, zeros))
+        rows = memory.initial_state(self.model, 1)
+        nothing = jax.tree.map(lambda x: x[0], rows)
+        return DreamState(vision.sample(of_z, mu, logvar), nothing)
 
     def step(
-        self, state: State, action: jax.Array, key: jax.Array
-    ) -> tuple[State, jax.Array, jax.Array]:
+        self, state: DreamState, action: jax.Array, key: jax.Array
+    ) -> tuple[DreamState, jax.Array, jax.Array]:
         """Dream on under the action [A], as a game applies it.
 
         Returns:
@@ -93,15 +94,15 @@ class Dream:
 def advance(
     params: Params,
     model: Memory,
-    state: State,
+    state: DreamState,
     action: jax.Array,
     key: jax.Array,
     temperature: jax.Array | float,
-) -> tuple[State, Prediction]:
+) -> tuple[DreamState, Prediction]:
     """Let M read (z, action [A]); return a draw of what it predicts, and all of it."""
     after, predicted = memory.step(params, model, state.memory, state.z, action)
     z = memory.sample(key, predicted.mixture, temperature)
-    return State(z, after), predicted
+    return DreamState(z, after), predicted
 
 
 def _outcome(
@@ -148,7 +149,7 @@ def check_pays(model: Memory) -> None:
 def imagine(
     params: Params,
     model: Memory,
-    state: State,
+    state: DreamState,
     actions: jax.Array,
     key: jax.Array,
     temperature: jax.Array | float = 1.0,
@@ -158,7 +159,7 @@ def imagine(
     The first is the prediction for the step after `state`. M needs no other head here.
     """
 
-    def step(state: State, at_t: tuple[jax.Array, jax.Array]):
+    def step(state: DreamState, at_t: tuple[jax.Array, jax.Array]):
         action, key = at_t
         state, _ = advance(params, model, state, action, key, temperature)
         return state, state.z

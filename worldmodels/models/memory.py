@@ -1,14 +1,16 @@
-"""M: the mixture-density LSTM that predicts the next latent (World Models, sec. 2.2).
+"""M: the mixture-density recurrent network (World Models, section 2.2, appendix A.2).
 
-After (z_1, a_1) .. (z_t, a_t) every dimension of z_{t+1} has a mixture of K Gaussians
-of its own: p(z_{t+1} | a_t, z_t, h_t), appendix A.2. A memory that becomes the
-environment predicts more from the same h: death_{t+1}, section 4, and the reward.
-Everything here is a pure function of parameters, arrays and a key; parameters are a
-dict of named arrays, and every function after `initial` takes them with the `Memory`
-that shapes them.
+M predicts the next latent: after (z_1, a_1) .. (z_t, a_t) every dimension of z_{t+1}
+has a mixture of K Gaussians of its own, p(z_{t+1} | a_t, z_t, h_t). An M that becomes
+the environment predicts more from the same h: death_{t+1} (section 4) and the reward.
+The recurrent cell that makes h is one of `cells.registry`; the paper's is an LSTM.
+Everything here is a pure function of parameters, arrays and a key. Parameters are a
+dict of named arrays; every function after `initial` takes them with the `Memory` that
+gives their shapes.
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,16 +19,18 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import memory_costs, mixture
-from worldmodels.models.cells import lstm
-from worldmodels.models.cells.lstm import LSTMState
+from worldmodels.models.cells import registry
+from worldmodels.models.cells.cell import Cell, State
+from worldmodels.models.cells.registry import CellSize
 from worldmodels.models.memory_costs import Costs, Targets
 from worldmodels.models.mixture import Mixture, nll, sample
 
 __all__ = [
-    "LSTMState",
     "Memory",
     "Mixture",
     "Prediction",
+    "State",
+    "features",
     "initial",
     "initial_state",
     "nll",
@@ -59,7 +63,7 @@ class Linear(NamedTuple):
 
 
 class Memory(nn.Module):
-    """The weights of M and the shapes that they have."""
+    """The shapes of M and, inside `apply`, its weights."""
 
     latent_size: int = 32  # Z
     action_size: int = 3  # A
@@ -67,46 +71,58 @@ class Memory(nn.Module):
     mixtures: int = 5  # K
     death_head: bool = False  # whether it predicts death
     reward_head: bool = False  # whether it predicts the reward
+    cell: str = registry.LSTM  # one of `registry.CELLS`
+    cell_options: tuple[tuple[str, Any], ...] = ()  # settings of that cell alone
     dtype: Any = jnp.float32
 
+    @property
+    def recurrent(self) -> Cell:
+        """The recurrent cell, without its weights."""
+        return registry.create(*self._cell, **dict(self.cell_options))
+
+    @property
+    def size(self) -> CellSize:
+        """The counts of the recurrent cell."""
+        return registry.size(*self._cell, **dict(self.cell_options))
+
+    @property
+    def _cell(self) -> tuple[str, int, int]:
+        return self.cell, self.latent_size + self.action_size, self.hidden_size
+
     def setup(self):
-        glorot = nn.initializers.glorot_uniform()  # as the original's TensorFlow
-        reads = self.latent_size + self.action_size + self.hidden_size
-        gates, outputs = 4 * self.hidden_size, 3 * self.mixtures * self.latent_size
-        self.lstm_kernel = self.param("lstm_kernel", glorot, (reads, gates), self.dtype)
-        self.lstm_bias = self.param("lstm_bias", _forget_one, (gates,), self.dtype)
-        self.head_kernel = self.param(
-            "head_kernel", glorot, (self.hidden_size, outputs), self.dtype
-        )
-        self.head_bias = self.param(
-            "head_bias", nn.initializers.zeros, (outputs,), self.dtype
-        )
+        self.cell_params = {
+            name: self.param(name, parameter.initial, parameter.shape, self.dtype)
+            for name, parameter in self.recurrent.parameters().items()
+        }
+        glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros
+        shape = self.size.output, 3 * self.mixtures * self.latent_size
+        self.head_kernel = self.param("head_kernel", glorot, shape, self.dtype)
+        self.head_bias = self.param("head_bias", zeros, shape[1:], self.dtype)
         # Made last: the others are the same with and without them.
         self.death = self._number("death") if self.death_head else None
         self.reward = self._number("reward") if self.reward_head else None
 
     def _number(self, name: str) -> Linear:
         glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros
-        shape = (self.hidden_size, 1)
+        shape = (self.size.output, 1)
         kernel = self.param(f"{name}_kernel", glorot, shape, self.dtype)
         return Linear(kernel, self.param(f"{name}_bias", zeros, (1,), self.dtype))
 
     def _inputs(self, z: jax.Array, a: jax.Array) -> jax.Array:
         return jnp.concatenate([z, a], axis=-1).astype(self.dtype)
 
-    def remember(self, state: LSTMState, z: jax.Array, a: jax.Array) -> LSTMState:
-        """Return the state [B, N] after (z [B, Z], a [B, A])."""
-        return lstm.step(self.lstm_kernel, self.lstm_bias, state, self._inputs(z, a))
+    def remember(self, state: State, z: jax.Array, a: jax.Array) -> State:
+        """Return the state [B, ...] after (z [B, Z], a [B, A])."""
+        return self.recurrent.step(self.cell_params, state, self._inputs(z, a))[1]
 
     def unfold(
-        self, z: jax.Array, a: jax.Array, first: jax.Array, state: LSTMState
-    ) -> tuple[jax.Array, LSTMState]:
+        self, z: jax.Array, a: jax.Array, first: jax.Array, state: State
+    ) -> tuple[jax.Array, State]:
         """Return h [T, B, N] after each of (z [T, B, Z], a [T, B, A]), and the state.
 
         An episode begins where `first` [T, B]: what was before it is forgotten.
         """
-        x = self._inputs(z, a)
-        return lstm.unfold(self.lstm_kernel, self.lstm_bias, x, first, state)
+        return self.recurrent.unfold(self.cell_params, self._inputs(z, a), first, state)
 
     def head(self, h: jax.Array) -> Prediction:
         """Return what h [..., N] predicts."""
@@ -118,9 +134,9 @@ class Memory(nn.Module):
         )
 
     def observe(
-        self, z: jax.Array, a: jax.Array, first: jax.Array, state: LSTMState
-    ) -> tuple[LSTMState, Prediction]:
-        """Return the state and the predictions [T, B, ...]: time in front."""
+        self, z: jax.Array, a: jax.Array, first: jax.Array, state: State
+    ) -> tuple[State, Prediction]:
+        """Return the state and the predictions [T, B, ...] of `unfold`."""
         h, state = self.unfold(z, a, first, state)
         return state, self.head(h)
 
@@ -143,15 +159,11 @@ class Memory(nn.Module):
         kernel, bias = (jnp.concatenate(x, axis=-1) for x in zip(*heads, strict=True))
         return memory_costs.total(kernel, bias, h, targets)
 
-    def __call__(self, state: LSTMState, z: jax.Array, a: jax.Array):
-        """Return the next state and what it predicts."""
-        state = self.remember(state, z, a)
-        return state, self.head(state.h)
-
-
-def _forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """Return a gate bias [4N] of 1 at the forget gate: memories last from the start."""
-    return jnp.zeros((4, shape[0] // 4), dtype).at[1].set(1).ravel()
+    def __call__(self, state: State, z: jax.Array, a: jax.Array):
+        """Return the next state and what M predicts."""
+        x = self._inputs(z, a)
+        h, state = self.recurrent.step(self.cell_params, state, x)
+        return state, self.head(h)
 
 
 @partial(jax.jit, static_argnames="model")
@@ -162,22 +174,26 @@ def initial(key: jax.Array, model: Memory) -> Params:
     return model.init(key, initial_state(model, 1), z, a)["params"]
 
 
-def initial_state(model: Memory, batch: int) -> LSTMState:
-    """Return the state [B, N] before the first step: zeros."""
-    # Not one array twice: a training donates both.
-    return LSTMState(*jnp.zeros((2, batch, model.hidden_size), model.dtype))
+def initial_state(model: Memory, batch: int) -> State:
+    """Return the state [B, ...] before the first step."""
+    return model.recurrent.initial(batch, model.dtype)
+
+
+def features(model: Memory, state: State) -> Mapping[str, jax.Array]:
+    """Return the vectors of a state that C may read, by name."""
+    return model.recurrent.features(state)
 
 
 def step(
-    params: Params, model: Memory, state: LSTMState, z: jax.Array, a: jax.Array
-) -> tuple[LSTMState, Prediction]:
-    """Consume (z [B, Z], a [B, A]); return the state [B, N] and its prediction [B]."""
+    params: Params, model: Memory, state: State, z: jax.Array, a: jax.Array
+) -> tuple[State, Prediction]:
+    """Consume (z [B, Z], a [B, A]); return the state and the prediction [B, ...]."""
     return model.apply({"params": params}, state, z, a)
 
 
 def remember(
-    params: Params, model: Memory, state: LSTMState, z: jax.Array, a: jax.Array
-) -> LSTMState:
+    params: Params, model: Memory, state: State, z: jax.Array, a: jax.Array
+) -> State:
     """Consume (z [B, Z], a [B, A]) without predicting: all that driving needs."""
     return model.apply({"params": params}, state, z, a, method="remember")
 
@@ -185,23 +201,19 @@ def remember(
 def observe(
     params: Params,
     model: Memory,
-    state: LSTMState,
+    state: State,
     z: jax.Array,
     a: jax.Array,
-) -> tuple[LSTMState, Prediction]:
+) -> tuple[State, Prediction]:
     """Consume true latents; return the state and the predictions of each next step.
 
     Args:
-        state: [B, N] before the first step.
-        z: [B, T, Z] true latents.
-        a: [B, T, A] actions that were applied.
+        state: [B, ...] before the first step.
+        z: [T, B, Z] true latents.
+        a: [T, B, A] actions that were applied.
 
     Returns:
-        The state [B, N] after the last step, and predictions [B, T, ...].
+        The state after the last step, and predictions [T, B, ...].
     """
-    z, a = jnp.swapaxes(z, 0, 1), jnp.swapaxes(a, 0, 1)
     first = jnp.zeros(z.shape[:2], bool)
-    state, predictions = model.apply(
-        {"params": params}, z, a, first, state, method="observe"
-    )
-    return state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), predictions)
+    return model.apply({"params": params}, z, a, first, state, method="observe")

@@ -1,7 +1,7 @@
 """What M's predictions cost on a sequence: value and gradients in one pass.
 
-M's outputs are one product h @ kernel + bias: 3KZ numbers of the mixtures, and after
-them the logit of death and the reward where M has these heads. The mixtures cost their
+M's outputs are one product h @ kernel + bias: 3KZ numbers of the mixtures, then the
+logit of death and the reward, where M has these heads. The mixtures cost their
 NLL (World Models, appendix A.2), death a weighted cross-entropy (the original's code
 for TakeCover), the reward its squared error.
 """
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import mixture
-from worldmodels.models.cells.lstm import in_chunks
+from worldmodels.models.cells.cell import in_chunks
 
 
 class Number(NamedTuple):

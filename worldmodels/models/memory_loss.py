@@ -1,10 +1,11 @@
-"""What M learns: a loss over rows of episodes, which its state is carried along.
+"""What M learns: a loss over rows of episodes; M's state is carried along each row.
 
-The next z costs its negative log-likelihood (World Models, appendix A.2), death its
-cross-entropy, in which deaths weigh more (the original's code for TakeCover). The
-reward costs its squared error, by the variance of all rewards: that is least at the
-mean, and a dream's return is a sum of means. CarRacing pays -0.1 a frame and 1000/N a
-tile; a loss that forgives large errors would learn to expect no tile at all.
+The next z costs its negative log-likelihood (World Models, appendix A.2). Death costs
+its cross-entropy, in which deaths weigh more (the original's code for TakeCover). The
+reward, which the paper does not predict, costs its squared error, divided by the
+variance of all rewards. A squared error is least at the mean, and a dream's return is a
+sum of means. CarRacing pays -0.1 a frame and 1000/N a tile: with a loss that forgives
+large errors M would learn to expect no tile at all.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models import vision
-from worldmodels.models.memory import LSTMState, Memory, Params
+from worldmodels.models.memory import Memory, Params, State
 from worldmodels.models.memory_costs import Number, Targets
 
 
@@ -31,11 +32,11 @@ def loss(
     params: Params,
     batch: dict[str, jax.Array],
     key: jax.Array,
-    state: LSTMState,
+    state: State,
     *,
     model: Memory,
     scale: Scale = PLAIN,
-) -> tuple[jax.Array, tuple[dict[str, jax.Array], LSTMState]]:
+) -> tuple[jax.Array, tuple[dict[str, jax.Array], State]]:
     """Return the loss of S steps of B rows of episodes, and the state after them.
 
     It is the mean NLL over (row, step, dimension) in nats, plus the mean weighted
@@ -48,7 +49,7 @@ def loss(
         batch: "mu", "logvar" [B, S+1, Z] and "actions" [B, S, A]; bool [B, S] "first"
             and "last" of an episode, and "inside" one; with a death head "terminated"
             [B, S], with a reward head "rewards" [B, S].
-        state: [B, N] before the first step, forgotten where an episode begins.
+        state: [B, ...] before the first step, forgotten where an episode begins.
     """
     by_time = {name: jnp.swapaxes(x, 0, 1) for name, x in batch.items()}
     mu, logvar, a = (
@@ -74,8 +75,8 @@ def _targets(
 ) -> tuple[Targets, jax.Array]:
     """Return what M is scored on, and the number of latents among it.
 
-    A drive that ran out of time did not end in death, and does not show that its last
-    step was survived either: of that step nothing is known but the reward.
+    An episode that ran out of time did not end in death, nor does it show that its last
+    step was survived: of that step only the reward is known.
     """
     inside, last = by_time["inside"], by_time["last"]
     known = inside & ~last

@@ -1,4 +1,4 @@
-"""The mixture density of M: K Gaussians for each latent dimension (appendix A.2).
+"""The mixture density of M: K Gaussians a latent dimension (World Models, A.2).
 
 `nll` scores a target, `sample` draws at a temperature, and `nll_and_gradients` is `nll`
 straight from a network's outputs, with its gradients in closed form.
@@ -44,10 +44,10 @@ def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
 def sample(
     key: jax.Array, mixture: Mixture, temperature: jax.Array | float = 1.0
 ) -> jax.Array:
-    """Draw z [..., Z] from the mixture at a temperature (World Models, section 4).
+    """Draw z [..., Z] from the mixture at a temperature (World Models, section 2.2).
 
-    Logits are divided by the temperature and variances multiplied by it; as it goes
-    to 0 the draw becomes the mean of the likeliest Gaussian.
+    Logits are divided by the temperature and variances multiplied by it, as in the
+    released code; as it goes to 0 the draw becomes the likeliest Gaussian's mean.
     """
     choice_key, noise_key = jax.random.split(key)
     # One array a Gaussian: on a CPU, sums over the short axis K are not vectorised.

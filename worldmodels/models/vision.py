@@ -1,4 +1,4 @@
-"""V: the convolutional variational autoencoder (World Models, section 2.1, figure 22).
+"""V: the convolutional variational autoencoder (World Models, section 2.1, A.1).
 
 A frame becomes a Gaussian over a latent vector z, and z becomes a frame again. All
 functions are pure; frames come in as uint8 and are scaled to [0, 1] here.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.models import memory, vision
-from worldmodels.models.dream import Dream, State, imagine
+from worldmodels.models.dream import Dream, DreamState, imagine
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE, Params
 from worldmodels.rollout import in_dream
@@ -152,9 +152,9 @@ def _predict(
     model: Memory, params: memory.Params, mu: jax.Array, actions: jax.Array
 ) -> jax.Array:
     start = memory.initial_state(model, 1)
-    _, predicted = memory.observe(params, model, start, mu[None], actions[None])
+    _, predicted = memory.observe(params, model, start, mu[:, None], actions[:, None])
     mixture = predicted.mixture
-    return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[0]
+    return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[:, 0]
 
 
 def open_loop(
@@ -197,4 +197,4 @@ def _imagine(
 
     begun = jax.tree.map(lambda x: x[0], memory.initial_state(model, 1))
     state, _ = jax.lax.scan(step, begun, (mu[:-1], actions[:start]))
-    return imagine(params, model, State(mu[-1], state), actions[start:], key)
+    return imagine(params, model, DreamState(mu[-1], state), actions[start:], key)

@@ -109,7 +109,8 @@ def _controlled_film(round: RoundStores, drive: TestDrive, max_bytes: int) -> Pi
     parts = (part[:_STEPS] for part in drive.recording)
     episode = FilmedEpisode(name, drive.seed, *parts, ended)
     # A dream of its own: it may outlive the drive.
-    dreamt = _dream(round, Controlled(agent.controller), weights, episode, _STEPS)
+    actor = Controlled(agent.controller, agent.memory)
+    dreamt = _dream(round, actor, weights, episode, _STEPS)
     caption = (
         f"<b>C in the game and in the dream.</b> Left: {name} from its beginning. "
         "Right: the same C in M's dream, which begins at the same frame and goes its "

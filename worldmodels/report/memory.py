@@ -22,7 +22,8 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
     shown = {"NLL, nats per dimension": history["nll"]}
     shown |= {"gradient norm": history["grad_norm"]}
     text = (
-        f"M, the mixture-density LSTM: {training.parameters(store):,} parameters, "
+        f"M, the mixture-density {store.config.get('cell', 'lstm').upper()}: "
+        f"{training.parameters(store):,} parameters, "
         f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
         f"latent dimension, {training.updates(store)}. It ended at "
         f"{training.last(history['nll']):.3f} nats per dimension, which no M brings "

@@ -15,8 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from worldmodels.models import memory
 from worldmodels.models.controller import Controller
-from worldmodels.models.dream import Dream, State
+from worldmodels.models.dream import Dream, DreamState
+from worldmodels.models.memory import Memory
 from worldmodels.rollout.policies import RandomPolicy
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
@@ -29,7 +31,9 @@ _SEGMENT = 32  # steps after which the living move up
 class Actor(Protocol):
     """What acts in a dream; a pytree, so that its arrays are arguments of programs."""
 
-    def act(self, mind: Any, state: State, key: jax.Array) -> tuple[Any, jax.Array]:
+    def act(
+        self, mind: Any, state: DreamState, key: jax.Array
+    ) -> tuple[Any, jax.Array]:
         """Return the next mind and the action [A], within the game's bounds.
 
         Args:
@@ -44,7 +48,7 @@ class Dreamers(NamedTuple):
     place: jax.Array  # int32 [B], among all
     seed: jax.Array  # uint32 [B, 2], the dream's: high and low word
     mind: Any  # [B, ...]
-    state: State  # [B, ...]
+    state: DreamState  # [B, ...]
     total: jax.Array  # [B], return so far
     alive: jax.Array  # bool [B]
 
@@ -61,15 +65,16 @@ class Record(NamedTuple):
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Controlled:
-    """C acts; the mind is its flat vector [D]."""
+    """C acts on what M remembers; the mind is C's flat vector [D]."""
 
     controller: Controller
+    model: Memory
 
     def act(
-        self, mind: jax.Array, state: State, key: jax.Array
+        self, mind: jax.Array, state: DreamState, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        h, c = state.memory
-        return mind, self.controller.act(mind, state.z, h, c)
+        features = memory.features(self.model, state.memory)
+        return mind, self.controller.act(mind, state.z, features)
 
 
 @jax.tree_util.register_static
@@ -79,7 +84,9 @@ class AtRandom:
 
     policy: RandomPolicy
 
-    def act(self, mind: Any, state: State, key: jax.Array) -> tuple[Any, jax.Array]:
+    def act(
+        self, mind: Any, state: DreamState, key: jax.Array
+    ) -> tuple[Any, jax.Array]:
         mind, actions = self.policy.act(mind, None, key[None])
         return self.policy.remember(mind, actions), actions[0]
 
@@ -90,7 +97,7 @@ class Recorded:
     """What was done before is done again; the mind is the actions to come [T, A]."""
 
     def act(
-        self, mind: jax.Array, state: State, key: jax.Array
+        self, mind: jax.Array, state: DreamState, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         return jnp.roll(mind, -1, axis=0), mind[0]
 
@@ -114,7 +121,8 @@ def returns(
     # Rollout by rollout: each device gets a share of every candidate's dreams.
     candidate = np.tile(np.arange(len(population)), seeds.shape[1])
     minds = jnp.asarray(population, dream.model.dtype)[candidate]
-    found = totals(mesh, dream, Controlled(controller), minds, seeds.T.ravel(), steps)
+    actor = Controlled(controller, dream.model)
+    found = totals(mesh, dream, actor, minds, seeds.T.ravel(), steps)
     return found.reshape(seeds.T.shape).T
 
 
@@ -222,12 +230,14 @@ class Done(NamedTuple):
 
     mind: Any
     action: jax.Array  # [A]
-    state: State
+    state: DreamState
     reward: jax.Array  # []
     died: jax.Array  # bool []
 
 
-def _act(dream: Dream, actor: Actor, mind: Any, state: State, key: jax.Array) -> Done:
+def _act(
+    dream: Dream, actor: Actor, mind: Any, state: DreamState, key: jax.Array
+) -> Done:
     of_actor, of_dream = jax.random.split(key)
     mind, action = actor.act(mind, state, of_actor)
     state, reward, died = dream.step(state, action, of_dream)
@@ -245,7 +255,7 @@ def record(
         words: of the dream's seed [2]: the dream that `returns` has of it.
     """
 
-    def step(carry: tuple[Any, State, jax.Array], time: jax.Array):
+    def step(carry: tuple[Any, DreamState, jax.Array], time: jax.Array):
         mind, state, alive = carry
         key = step_keys(words[None], time[None])[0]
         done = _act(dream, actor, mind, state, key)

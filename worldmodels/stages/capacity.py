@@ -22,7 +22,10 @@ from worldmodels.stores.artifact import Artifact, open_artifact
 # What of V's and M's settings decides their size; their stores say it.
 _SIZES = {
     "vision": (Vision, ("latent_size", "channels", "decoder_channels")),
-    "memory": (Memory, ("hidden_size", "mixtures", "death_head", "reward_head")),
+    "memory": (
+        Memory,
+        ("cell", "hidden_size", "mixtures", "death_head", "reward_head"),
+    ),
 }
 
 
@@ -91,7 +94,7 @@ def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:
 
 def _network(section: type, names: Sequence[str], store: Artifact) -> Any:
     """Return the section of a network's settings that its store records."""
-    # Stores of earlier versions name no heads.
+    # Stores of earlier versions name no cell and no heads.
     values = {name: store.config[name] for name in names if name in store.config}
     return read(section, values, f"{store.path}: ")
 

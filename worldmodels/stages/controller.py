@@ -122,7 +122,7 @@ def run(
         "round": round,
         "block": block,
         "latent_size": inputs["memory"].config["latent_size"],
-        "memory_size": inputs["memory"].config["hidden_size"],
+        "features": dict(networks.memory_model(inputs["memory"].config).size.features),
         "action_size": inputs["memory"].config["action_size"],
     }
     agents = inputs["vision"], inputs["memory"]

@@ -11,6 +11,7 @@ import jax
 import optax
 
 from worldmodels.experiment.stages import STAGES
+from worldmodels.models.cells import registry
 from worldmodels.runtime.randomness import key_for
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, ArtifactError
@@ -92,8 +93,8 @@ def params_of(
         ArtifactError: when one of its `sizes` differs from this training's.
     """
     for name in sizes:
-        # Stores of earlier versions name no heads, and have none.
-        given = start.config.get(name, False)
+        # Stores of earlier versions name no cell, which is an LSTM, and no heads.
+        given = start.config.get(name, registry.LSTM if name == "cell" else False)
         if given != config[name]:
             raise ArtifactError(
                 f"{start.path} has {name} {given} and this training has "

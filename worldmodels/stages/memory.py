@@ -34,6 +34,7 @@ STAGE = "memory"
 _SIZES = (
     "latent_size",
     "action_size",
+    "cell",
     "hidden_size",
     "mixtures",
     "death_head",

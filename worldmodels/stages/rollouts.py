@@ -47,7 +47,7 @@ STAGE = "rollouts"
 APART = 2**20
 _ATTEMPTS = MAX_EPISODES // APART
 Carries = Callable[[np.ndarray], Any]  # of seeds [B]: what a policy begins with
-Drive = Callable[[Sequence[Episode]], Iterator[EpisodeResult]]  # in any order
+DriveEpisodes = Callable[[Sequence[Episode]], Iterator[EpisodeResult]]  # in any order
 
 
 def run(
@@ -64,7 +64,7 @@ def run(
     out: Path,
     log: Path | None,
 ) -> None:
-    """Drive one shard of episodes and publish a rollouts store at `out`.
+    """DriveEpisodes one shard of episodes and publish a rollouts store at `out`.
 
     Args:
         vision, memory, controller: stores of the round before; needed from round 1 on.
@@ -126,7 +126,7 @@ def check_places(episodes: int) -> None:
 
 
 def long_enough(
-    drive: Drive,
+    drive: DriveEpisodes,
     seeds: Callable[[int], np.ndarray],
     settings: Rollouts,
 ) -> Iterator[tuple[int, EpisodeResult]]:
@@ -205,7 +205,7 @@ def _world(
     policy: Policy,
     carries: Carries,
     steps: int,
-) -> Iterator[Drive]:
+) -> Iterator[DriveEpisodes]:
     """Give what drives episodes, in the simulator or in gymnasium, with their frames.
 
     Args:

@@ -140,7 +140,7 @@ _ADDED = {
     "shard": (0, MAX_EPISODES),
     "block": (0, MAX_EPISODES),
     "latent_size": (1, 2**20),
-    "memory_size": (1, 2**20),
+    "memory_size": (1, 2**20),  # what earlier versions recorded for `features`
     "action_size": (1, 2**10),
     "generation": (1, MAX_EPISODES),
 }
@@ -191,6 +191,15 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
         value = config.get(name, low)
         if type(value) is not int or not low <= value <= high:
             raise Malformed(f"its setting {name} is {value!r}")
+    _check_features(config.get("features", {}))
+
+
+def _check_features(value: Any) -> None:
+    """Check the lengths of M's vectors that C could read, by their names."""
+    low, high = _ADDED["latent_size"]
+    lengths = value.values() if isinstance(value, Mapping) else [None]
+    if any(type(length) is not int or not low <= length <= high for length in lengths):
+        raise Malformed(f"its setting features is {value!r}")
 
 
 def _check_section(section: type[Section], values: Mapping[str, Any]) -> None:

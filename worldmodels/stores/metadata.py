@@ -71,10 +71,9 @@ def check_config(kind: str, config: Any) -> None:
         Malformed: naming the first that is none.
     """
     _check(_is_table(config), "its config is no table of settings")
+    depth = 2 if kind == "agent" else 1  # an agent's are those of its parts
     for name, value in config.items():
-        sections = kind == "agent" and _is_table(value)
-        values = value.values() if sections else [value]
-        _check(all(map(_is_setting, values)), f"its setting {name} is no value")
+        _check(_are_settings(value, depth), f"its setting {name} is no value")
 
 
 def check_cost(seconds: Any, compute: Any, counts: Sequence[Any]) -> None:
@@ -223,6 +222,13 @@ def _are_names(value: Any) -> bool:
 def _are_sizes(value: Any, low: int) -> bool:
     counted = isinstance(value, list) and len(value) <= 8 and all(map(_is_whole, value))
     return counted and all(low <= size < _LARGEST_ARRAY for size in value)
+
+
+def _are_settings(value: Any, depth: int) -> bool:
+    """Return whether a value is a setting, or a table of them up to so many deep."""
+    if not (depth and _is_table(value)):
+        return _is_setting(value)
+    return all(_are_settings(inner, depth - 1) for inner in value.values())
 
 
 def _is_setting(value: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.stores.recordings import Recording, check_frames, recording
+from worldmodels.stores.recordings import RecordedEpisode, check_frames, recording
 
 
 class Bounds(NamedTuple):
@@ -68,7 +68,7 @@ def bounds(data: Any) -> Bounds:
     )
 
 
-def recordings(data: Any) -> Iterator[Recording]:
+def recordings(data: Any) -> Iterator[RecordedEpisode]:
     """Yield the episodes of a data set, one in memory at a time.
 
     Raises:
@@ -80,7 +80,7 @@ def recordings(data: Any) -> Iterator[Recording]:
         yield _recording(where, episode, space)
 
 
-def _recording(where: str, episode: Any, space: Any) -> Recording:
+def _recording(where: str, episode: Any, space: Any) -> RecordedEpisode:
     seen, action = episode.observations, np.asarray(episode.actions)
     if not isinstance(seen, np.ndarray):
         raise UserError(

@@ -13,6 +13,8 @@ from flax.traverse_util import flatten_dict
 from worldmodels.environments.games import game_of
 from worldmodels.models import dream, memory, vision
 from worldmodels.models.agent import Agent, Weights
+from worldmodels.models.cells import registry
+from worldmodels.models.cells.registry import Features
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.models.memory import Memory
@@ -55,7 +57,9 @@ def memory_model(config: Mapping[str, Any]) -> Memory:
         action_size=config["action_size"],
         hidden_size=config["hidden_size"],
         mixtures=config["mixtures"],
-        # Stores of earlier versions name no heads, and have none.
+        # Stores of earlier versions name no cell, which is an LSTM, and no heads.
+        cell=config.get("cell", registry.LSTM),
+        cell_options=tuple(registry.options(config).items()),
         death_head=config.get("death_head", False),
         reward_head=config.get("reward_head", False),
         dtype=jnp.dtype(config["dtype"]),
@@ -173,7 +177,7 @@ def load_agent(
     agent = Agent(
         vae,
         rnn,
-        _linear(controller, vae.latent_size, rnn.hidden_size),
+        _linear(controller, vae.latent_size, rnn.size.features),
         sample_z=controller["sample_z"],
     )
     if rnn.action_size != agent.controller.action_size:
@@ -186,11 +190,11 @@ def load_agent(
 
 
 def _linear(
-    config: Mapping[str, Any], latent_size: int, memory_size: int
+    config: Mapping[str, Any], latent_size: int, features: Features
 ) -> Controller:
     return Controller(
         latent_size=latent_size,
-        memory_size=memory_size,
+        features=features,
         game=game_of(config["environment"]),
         inputs=config["inputs"],
         hidden_size=config["hidden_size"],
@@ -221,7 +225,7 @@ def load_pretrained(
     vae = vision_model({**store.config["vision"], **single})
     rnn = memory_model({**store.config["memory"], **single})
     config = store.config["controller"]
-    linear = _linear(config, vae.latent_size, rnn.hidden_size)
+    linear = _linear(config, vae.latent_size, rnn.size.features)
     agent = Agent(vae, rnn, linear, sample_z=config["sample_z"])
     parts = _weights(store, "vision", vae), _weights(store, "memory", rnn)
     stored = *parts, controller_of(store, linear)
@@ -265,6 +269,15 @@ def pretrained_dream(path: Path, agent: Agent, weights: Weights) -> Dream | None
     return Dream(agent.memory, weights.memory, Starts(*starts), temperature, threshold)
 
 
+def _features(config: Mapping[str, Any]) -> Features | None:
+    """Return what C could read of M, as a controller store records it."""
+    if "features" in config:
+        return tuple(config["features"].items())
+    if (units := config.get("memory_size")) is None:
+        return None
+    return ("h", units), ("c", units)  # an LSTM's: stores of earlier versions
+
+
 def learnt_in_dream(controller: Mapping[str, Any]) -> bool:
     """Return whether a controller with these settings learnt in M's dream."""
     # Stores of earlier versions do not say where: in the game.
@@ -288,10 +301,10 @@ def select(blocks: Sequence[Artifact]) -> Selected:
         ArtifactError: when no mean was tested, or none is of the settings' form.
     """
     for block in blocks:
-        config, sizes = block.config, ("latent_size", "memory_size")
+        config, features = block.config, _features(block.config)
         # Stores of earlier versions do not say how large their V and M are.
-        if config.keys() >= {*sizes}:
-            linear = _linear(config, *(config[size] for size in sizes))
+        if features is not None and "latent_size" in config:
+            linear = _linear(config, config["latent_size"], features)
             _check_size(block, block.array("selection/mean").shape[1], linear)
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])

@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-class Recording(NamedTuple):
+class RecordedEpisode(NamedTuple):
     """One episode without its frames, checked."""
 
     name: str  # for sentences
@@ -68,7 +68,7 @@ def npz_files(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
-def read_npz(path: Path) -> Recording:
+def read_npz(path: Path) -> RecordedEpisode:
     """Return the episode of a file; its frames are not read yet.
 
     Raises:
@@ -101,7 +101,7 @@ def recording(
     done: np.ndarray | None,
     frames: Callable[[], Iterator[np.ndarray]],
     digest: Callable[[], bytes],
-) -> Recording:
+) -> RecordedEpisode:
     """Return an episode after a check of all but its frames.
 
     Args:
@@ -120,7 +120,7 @@ def recording(
             f"{where} has 'done' before its last step, or other numbers than 0 and 1 "
             "in it; put each episode into a file of its own"
         )
-    return Recording(
+    return RecordedEpisode(
         str(where),
         (shape[1], shape[2]),
         action.reshape(steps, -1).astype(np.float32),

@@ -132,7 +132,7 @@ def _plan(
         threshold = networks.death_threshold(stores.memory.config, death)
         dream = replace(dream, death_threshold=threshold)
         linear, steps = driver.agent.controller, driver.environment.max_steps
-        actor, mind = Controlled(linear), driver.controller
+        actor, mind = Controlled(linear, dream.model), driver.controller
         return Plan(dream, eyes, linear.game, actor, mind, steps, None)
     game = _game(dream.model.action_size)
     if actions:

@@ -24,7 +24,7 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.runtime.wording import count
 from worldmodels.stores import minari_data, publication
 from worldmodels.stores.episode_shelf import EpisodeShelf
-from worldmodels.stores.recordings import Recording, npz_files, read_npz
+from worldmodels.stores.recordings import RecordedEpisode, npz_files, read_npz
 
 _KIND = "rollouts"
 
@@ -32,7 +32,7 @@ _KIND = "rollouts"
 class Source(NamedTuple):
     """Where episodes come from."""
 
-    episodes: Callable[[], Iterator[Recording]]  # from the first on, at each call
+    episodes: Callable[[], Iterator[RecordedEpisode]]  # from the first on, at each call
     low: np.ndarray | None = None  # [A], of an action; None: the least in the data
     high: np.ndarray | None = None
     discrete: bool = False  # an action is one of several choices: 1 at it, else 0
@@ -114,7 +114,7 @@ def _source(folders: Sequence[Path], minari: str | None) -> Source:
     )
 
 
-def _survey(episodes: Iterator[Recording], crop: Sequence[int]) -> Survey:
+def _survey(episodes: Iterator[RecordedEpisode], crop: Sequence[int]) -> Survey:
     """Read all episodes but their frames, and check that they are of one game."""
     found = None
     for episode in episodes:
@@ -137,7 +137,7 @@ def _survey(episodes: Iterator[Recording], crop: Sequence[int]) -> Survey:
     return found
 
 
-def _check_crop(episode: Recording, crop: Sequence[int]) -> None:
+def _check_crop(episode: RecordedEpisode, crop: Sequence[int]) -> None:
     height, width = episode.size
     top, bottom, left, right = crop
     if top + bottom >= height or left + right >= width:
@@ -220,7 +220,7 @@ def _write(
     path: Path,
     config: dict,
     game: Game,
-    episodes: Iterator[Recording],
+    episodes: Iterator[RecordedEpisode],
     start: int,
     progress: Progress,
 ) -> None:
@@ -248,7 +248,7 @@ def _write(
         shelf.close()
 
 
-def _seen(episode: Recording, crop: Sequence[int], game: Game) -> np.ndarray:
+def _seen(episode: RecordedEpisode, crop: Sequence[int], game: Game) -> np.ndarray:
     """Return what V sees of an episode, uint8 [T, 64, 64, 3]."""
     frames = np.empty((episode.steps, SIZE, SIZE, 3), np.uint8)
     (height, width), (top, bottom, left, right) = episode.size, crop

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.models import dream, memory, vision
-from worldmodels.models.dream import State
-from worldmodels.models.memory import LSTMState, Memory, Params
+from worldmodels.models.dream import DreamState
+from worldmodels.models.memory import Memory, Params, State
 from worldmodels.training.datasets import Items
 
 HORIZONS = (1, 5, 10, 50)  # open-loop steps
@@ -127,7 +127,7 @@ def _seen(episodes, part: Items, observed, ahead) -> Seen:
 def _observe(params, model, state, mu, logvar, actions, keys):
     """Return the state and nll [B, S, Z], death and reward [B, S], teacher-forced."""
 
-    def observe(state: LSTMState, mu, logvar, actions, key):
+    def observe(state: State, mu, logvar, actions, key):
         z = vision.sample(key, mu, logvar)
 
         def step(state, at_t):
@@ -150,16 +150,16 @@ def _ahead(params, model, state, mu, logvar, actions, keys):
     def past(state, z, actions, key):
         """Return the log-densities [H, Z] after one dreamt past."""
 
-        def step(state: State, at_t):
+        def step(state: DreamState, at_t):
             a, target, key = at_t
             state, predicted = dream.advance(params, model, state, a, key, 1.0)
             return state, -memory.nll(predicted.mixture, target)
 
         inputs = actions, z[1:], jax.random.split(key, REACH)
-        logdensities = jax.lax.scan(step, State(z[0], state), inputs)[1]
+        logdensities = jax.lax.scan(step, DreamState(z[0], state), inputs)[1]
         return logdensities[np.array(HORIZONS) - 1]
 
-    def pasts(state: LSTMState, mu, logvar, actions, key):
+    def pasts(state: State, mu, logvar, actions, key):
         z = vision.sample(key, mu, logvar)  # as in `_observe`
         keys = jax.random.split(jax.random.fold_in(key, 1), DREAMS)
         each = jax.vmap(past, in_axes=(None, None, None, 0))(state, z, actions, keys)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from worldmodels.models.cells import lstm
+from worldmodels.models.cells import cell, lstm
 from worldmodels.models.cells.lstm import LSTMState
 
 T, B, X, N = 6, 2, 3, 4  # steps, rows, inputs, units
@@ -41,7 +41,7 @@ def assert_close(actual, expected):
 
 @pytest.mark.parametrize("rows", [2, 4, 100])  # one, two and all six steps at once
 def test_unfold_and_its_gradients_equal_a_loop(monkeypatch, rows):
-    monkeypatch.setattr(lstm, "ROWS", rows)
+    monkeypatch.setattr(cell, "ROWS", rows)
     with jax.enable_x64(True):
         rng = np.random.default_rng(1)
         weights = rng.normal(size=(T, B, N)), LSTMState(*rng.normal(size=(2, B, N)))

@@ -1,1 +1,1 @@
-"""Recurrent cells of M."""
+"""Recurrent cells of M: `registry` names them, `cell` says what each must offer."""

@@ -1,15 +1,19 @@
-"""The LSTM of M: one cell, and a whole sequence with a backward pass by hand.
+"""The LSTM of M (World Models, section 2.2 and appendix A.2), the paper's cell.
 
-Gates are ordered input, forget, candidate, output. One kernel [I + N, 4N] takes the
-input and the state before it side by side, so a time step is one matrix product.
+A whole sequence has a backward pass by hand. Gates are ordered input, forget,
+candidate, output. One kernel [I + N, 4N] takes the input and the state before it side
+by side, so a time step is one matrix product.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-ROWS = 1024  # of T * B to take at once: as many as stay in a core's cache
+from worldmodels.models.cells.cell import Parameter, Params, in_chunks
 
 
 class LSTMState(NamedTuple):
@@ -17,6 +21,49 @@ class LSTMState(NamedTuple):
 
     h: jax.Array  # [B, N] output, in (-1, 1)
     c: jax.Array  # [B, N] cell
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """An LSTM of N units that reads I inputs."""
+
+    inputs: int  # I
+    units: int  # N
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Return the kernel [I + N, 4N] and the bias [4N]."""
+        glorot = nn.initializers.glorot_uniform()  # as the original's TensorFlow
+        gates = 4 * self.units
+        return {
+            "lstm_kernel": Parameter(glorot, (self.inputs + self.units, gates)),
+            "lstm_bias": Parameter(_forget_one, (gates,)),
+        }
+
+    def initial(self, batch: int, dtype: Any) -> LSTMState:
+        """Return the state [B, N] before the first step: zeros."""
+        return LSTMState(*jnp.zeros((2, batch, self.units), dtype))
+
+    def step(
+        self, params: Params, state: LSTMState, x: jax.Array
+    ) -> tuple[jax.Array, LSTMState]:
+        """Return h and the state after x [..., I]."""
+        state = step(params["lstm_kernel"], params["lstm_bias"], state, x)
+        return state.h, state
+
+    def unfold(
+        self, params: Params, x: jax.Array, first: jax.Array, state: LSTMState
+    ) -> tuple[jax.Array, LSTMState]:
+        """Return h [T, B, N] after each of x [T, B, I], and the state at the end."""
+        return unfold(params["lstm_kernel"], params["lstm_bias"], x, first, state)
+
+    def features(self, state: LSTMState) -> dict[str, jax.Array]:
+        """Return h and c, of which C reads h, or c and h (appendix A.3)."""
+        return {"h": state.h, "c": state.c}
+
+
+def _forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """Return a gate bias [4N] of 1 at the forget gate: memories last from the start."""
+    return jnp.zeros((4, shape[0] // 4), dtype).at[1].set(1).ravel()
 
 
 class Activations(NamedTuple):
@@ -36,7 +83,7 @@ class Gradients(NamedTuple):
     bias: jax.Array  # [4N]
 
 
-def cell(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations]:
+def activate(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations]:
     """Return the next state and the activations of gates [B, 4N]."""
     i, f, g, o = jnp.split(gates, 4, axis=-1)
     i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
@@ -50,7 +97,7 @@ def step(
 ) -> LSTMState:
     """Consume x [B, I] with kernel [I + N, 4N] and bias [4N]."""
     gates = jnp.concatenate([x, state.h], axis=-1) @ kernel + bias
-    return cell(state, gates)[0]
+    return activate(state, gates)[0]
 
 
 @jax.custom_vjp
@@ -64,9 +111,9 @@ def unfold(
     """Return h [T, B, N] after each of x [T, B, I], and the state [B, N] at the end.
 
     The backward pass by hand makes the kernel's gradient of many time steps in one
-    product, but not of all: on a CPU, mapping and filling an array [T, B, 4N] costs
-    as much as the product. For the same reason the inputs' share of the gates is not
-    computed ahead for all time.
+    product, but not of all steps: on a CPU, an array [T, B, 4N] costs as much to
+    allocate and fill as the product. For the same reason the inputs' part of the gates
+    is not computed ahead for all steps.
 
     Args:
         kernel: [I + N, 4N] and bias [4N].
@@ -86,7 +133,7 @@ def _forward(kernel, bias, x, first, state):
         x, first = at_t
         state = _cut(state, first)
         read = jnp.concatenate([x, state.h], axis=-1)
-        after, activations = cell(state, read @ kernel + bias)
+        after, activations = activate(state, read @ kernel + bias)
         return after, (after.h, (read, state.c, activations))
 
     after, (h, residuals) = jax.lax.scan(step, state, (x, first))
@@ -116,13 +163,6 @@ def _backward(saved, gradients):
     total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
     dx = dx.reshape(*dh.shape[:2], inputs)
     return total.kernel, total.bias, dx, None, total.state
-
-
-def in_chunks(x: jax.Array) -> jax.Array:
-    """Cut x [T, B, ...] into [T / S, S, B, ...]: as many steps S as ROWS allows."""
-    time, batch = x.shape[:2]
-    fitting = [n for n in range(1, time + 1) if time % n == 0 and n * batch <= ROWS]
-    return x.reshape(-1, max(fitting, default=1), *x.shape[1:])
 
 
 def _cell_backward(after: LSTMState, dh, c_tm1, activations: Activations):
