@@ -203,7 +203,7 @@ def dream(
     starts = Starts(*imagery.encode(vision, frames))
     world = Dream(agent.agent.memory, agent.weights.memory, starts, temperature)
     begun: Any = continued.after(world, starts.mu, past)
-    actor: Any = Controlled(linear)
+    actor: Any = Controlled(linear, world.model)
     carried = np.asarray(agent.controller, starts.mu.dtype)
     if actions is not None:
         actor, carried = Recorded(), np.asarray(actions, starts.mu.dtype)

@@ -111,7 +111,6 @@ def rule_names() -> set[str]:
     "page",
     but_coming(
         with_blocks("yaml"),
-        "bring/cell",
         "bring/optimiser",
         "bring/world",
     ),
@@ -126,7 +125,7 @@ def test_yaml_blocks_are_configurations(page, tmp_path):
 
 @pytest.mark.parametrize(
     "page",
-    but_coming(PAGES, "bring/cell", "bring/optimiser", "bring/world", "pipeline"),
+    but_coming(PAGES, "bring/optimiser", "bring/world", "pipeline"),
 )
 def test_files_that_a_page_names_exist(page):
     named = re.findall(rf"`((?:{PLACES})/[\w./*-]+)", prose(page))

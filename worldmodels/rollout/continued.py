@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from worldmodels.models import memory
-from worldmodels.models.dream import Dream, State
+from worldmodels.models.dream import Dream, DreamState
 
 
 @partial(
@@ -19,15 +19,15 @@ class Continued:
     """A dream that always begins in one state: `reset`, then `step` by `step`."""
 
     dream: Dream
-    first: State
+    first: DreamState
 
-    def reset(self, key: jax.Array) -> State:
+    def reset(self, key: jax.Array) -> DreamState:
         """Begin; nothing is drawn."""
         return self.first
 
     def step(
-        self, state: State, action: jax.Array, key: jax.Array
-    ) -> tuple[State, jax.Array, jax.Array]:
+        self, state: DreamState, action: jax.Array, key: jax.Array
+    ) -> tuple[DreamState, jax.Array, jax.Array]:
         """Dream on under the action [A]; the rest as of `Dream.step`."""
         return self.dream.step(state, action, key)
 
@@ -44,10 +44,10 @@ def after(dream: Dream, z: np.ndarray, actions: np.ndarray) -> Continued:
 
 
 @partial(jax.jit, static_argnums=0)
-def _watched(model: Any, params: Any, z: jax.Array, actions: jax.Array) -> State:
+def _watched(model: Any, params: Any, z: jax.Array, actions: jax.Array) -> DreamState:
     def step(state: Any, at_t: tuple[jax.Array, jax.Array]):
         return memory.remember(params, model, state, *at_t), None
 
     begun = jax.tree.map(lambda x: x[0], memory.initial_state(model, 1))
     state, _ = jax.lax.scan(step, begun, (z[:-1], actions))
-    return State(z[-1], state)
+    return DreamState(z[-1], state)
