@@ -20,7 +20,7 @@ FLOORS = (
     ("training", "scores", "pictures"),
     ("report", "play"),
     ("stages", "tools", "studies"),
-    ("cli", "commands", "arguments", "parsing"),
+    ("cli", "commands", "parsing", "arguments", "api"),
 )
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 

@@ -14,7 +14,7 @@ GYMNASIUM = PAPER.changed(environment={"backend": "gymnasium", "slots": 64})
 EVERYTHING, SHARD = Data(10_000, 1000, 1000), Data(250, 1000, 1000)
 SMALL = Data(64, 300, 300)
 
-# Minutes on two cores, of the README: the default run, the cost of the paper's sizes.
+# Minutes on two cores: the default run (docs/results.md), the paper's (docs/cost.md).
 MEASURED = {
     "default vision": ("vision", DEFAULT, SMALL, 95 / 60),
     "default memory": ("memory", DEFAULT, SMALL, 32 / 60),

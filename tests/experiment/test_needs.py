@@ -35,7 +35,7 @@ SMALL, WHOLE = Data(64, 300, 300), Data(1000, 1000, 1000)
 
 # Peaks of resident memory in GB, of two cores.
 MEASURED = {
-    # The README's: the default run, and the paper's sizes on 1,000 whole episodes.
+    # docs/cost.md: the default run, and the paper's sizes on 1,000 whole episodes.
     "default rollouts": ("rollouts", DEFAULT, SMALL, 1.1),
     "default vision": ("vision", DEFAULT, SMALL, 1.0),
     "default memory": ("memory", DEFAULT, SMALL, 0.5),

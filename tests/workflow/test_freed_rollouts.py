@@ -68,7 +68,7 @@ CHANGES = {
         {"rounds": [{}, {"rollouts": {"episodes": 6}}]},
         whole_round(1, [0, 1, 2]) | REPORT,
     ),
-    # As the README says: what was made of them follows what is driven again.
+    # As docs/stores.md says: what was made of them follows what is driven again.
     "rollouts.accumulate": (
         {"rollouts": {"accumulate": True, "keep": False}},
         whole_round(0) | whole_round(1) | EARLIER | REPORT,

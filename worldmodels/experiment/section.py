@@ -136,6 +136,16 @@ def facts(field: FieldInfo) -> Mapping[str, Any]:
     return field.json_schema_extra or {}
 
 
+def allowed(field: FieldInfo) -> str:
+    """Return in words what a setting may be, such as "a number, at least 0".
+
+    Nothing is said where only a function of its own checks it.
+    """
+    if field.annotation is Any:
+        return ""
+    return _allowed(field.annotation, field.metadata)
+
+
 def of_the_paper(kind: type[Kind]) -> Kind:
     """Return a section with the paper's values for CarRacing, where it has some."""
     groups = {name: of_the_paper(group) for name, group in groups_of(kind).items()}

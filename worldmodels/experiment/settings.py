@@ -132,7 +132,7 @@ class Rollouts(Section):
         False, "V, M also learn from earlier rounds'", paper=False
     )
     keep: bool = setting(
-        True, "false frees their disk once V and the latents stand, see the README"
+        True, "false frees their disk once V and the latents stand; see docs/stores.md"
     )
 
 

@@ -48,7 +48,7 @@ def run(
     """
     video.prepare(out)  # and not after the drive, which would be lost
     driver = _driver(controller, vision, memory, pretrained)
-    recording = _drive(driver, seed, steps)
+    recording = live(driver, seed, steps)
     film = _film(driver.agent, driver.weights, recording)
     _write(film, out)
     print(
@@ -87,7 +87,12 @@ def _driver(
     return agents.from_pretrained(pretrained)
 
 
-def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
+def live(driver: Driver, seed: int, steps: int | None) -> Recording:
+    """Let an agent drive the episode of `seed`, for at most `steps` steps.
+
+    Raises:
+        UserError: for a seed below 0, or less than one step.
+    """
     world = driver.environment
     spec = EnvironmentSpec(world.name, world.max_steps)
     steps = world.max_steps if steps is None else min(steps, world.max_steps)

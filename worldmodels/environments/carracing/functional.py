@@ -11,7 +11,7 @@ a track. (Only what a jitted `reset` or `start` returned can be donated.) Inside
 there is nothing to vmap. Each drives a track of its own, drawn from its key. Where cars
 share tracks, a few do:
 
-    world = jax.jit(simulator.build)(jax.vmap(tracks.from_key)(keys))  # 16 tracks
+    world = jax.jit(draw)(keys)  # 16 tracks
     state, frames = jax.jit(start)(world, track=jnp.arange(64) % 16)  # 64 cars
 
 An action is float32 [3]: steering in [-1, 1] (left to right), gas and brake in [0, 1];
@@ -56,9 +56,17 @@ def reset(keys: jax.Array) -> tuple[State, jax.Array]:
     Raises:
         UserError: the keys are not typed, or more than the tracks of one world.
     """
-    keys = _typed(keys)
-    world = simulator.build(jax.vmap(tracks.from_key)(keys))
-    return start(world, jnp.arange(len(keys), dtype=np.int32))
+    world = draw(keys)
+    return start(world, jnp.arange(len(world.count), dtype=np.int32))
+
+
+def draw(keys: jax.Array) -> World:
+    """Return a world of R fresh tracks, from typed keys [R] (or one key: R = 1).
+
+    Raises:
+        UserError: as `reset`.
+    """
+    return simulator.build(jax.vmap(tracks.from_key)(_typed(keys)))
 
 
 def start(world: World, track: jax.Array) -> tuple[State, jax.Array]:

@@ -1,6 +1,6 @@
 """A driver of 130 numbers that sees 8x8 pixels, evolved in the simulator alone.
 
-    python examples/evolution_strategy.py [GENERATIONS] [POPULATION] [STEPS]
+    python examples/evolve.py [GENERATIONS] [POPULATION] [STEPS]
 
 OpenAI's evolution strategy, from evosax. A generation drives one track, a fresh one.
 """
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from evosax.algorithms import Open_ES
 
-from worldmodels.environments.carracing import functional, simulator, tracks
+from worldmodels import simulator
 
 
 def act(weights: jax.Array, frames: jax.Array) -> jax.Array:
@@ -26,23 +26,17 @@ def act(weights: jax.Array, frames: jax.Array) -> jax.Array:
 
 def returns(population: jax.Array, key: jax.Array, steps: int) -> jax.Array:
     """Drive all candidates [P, 130] on the same fresh track and return returns [P]."""
-    track = jax.tree.map(lambda x: x[None], tracks.from_key(key))
     shared = jnp.zeros(len(population), int)
-    state, frames = functional.start(simulator.build(track), shared)
+    state, frames = simulator.start(simulator.draw(key), shared)
 
     def step(carry, _):
         state, frames, driving = carry
         action = act(population, frames)
-        state, frames, reward, terminated, _ = functional.step(state, action)
+        state, frames, reward, terminated, _ = simulator.step(state, action)
         return (state, frames, driving & ~terminated), jnp.where(driving, reward, 0)
 
     carry = state, frames, shared == 0
     return jax.lax.scan(step, carry, length=steps)[1].sum(0)
-
-
-def strong(tree):
-    """Return arrays without weak types, whose change would compile a program anew."""
-    return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), tree)
 
 
 def main(generations: int = 80, population: int = 32, steps: int = 200) -> None:
@@ -50,25 +44,14 @@ def main(generations: int = 80, population: int = 32, steps: int = 200) -> None:
     adam, std = optax.adam(0.1), optax.constant_schedule(0.2)
     strategy = Open_ES(population, jnp.zeros(130), optimizer=adam, std_schedule=std)
     params = strategy.default_params
-    state = strong(strategy.init(jax.random.key(0), jnp.zeros(130), params))
-
-    @jax.jit
-    def evolve(state, key):
-        ask, drive, tell = jax.random.split(key, 3)
-        candidates, state = strategy.ask(ask, state, params)
-        scores = returns(candidates, drive, steps)
-        state, _ = strategy.tell(tell, candidates, -scores, state, params)
-        return strong(state), scores
-
-    means = []
+    state = strategy.init(jax.random.key(0), jnp.zeros(130), params)
+    drive = jax.jit(returns, static_argnames="steps")
     for generation in range(generations):
-        state, scores = evolve(state, jax.random.key(1 + generation))
-        means.append(float(scores.mean()))
-        print(f"generation {generation}: {means[-1]:.1f}", flush=True)
-    first, last = sum(means[:10]) / len(means[:10]), sum(means[-10:]) / len(means[-10:])
-    print(
-        f"mean return: {first:.1f} in the first ten generations, {last:.1f} in the last"
-    )
+        ask, track, tell = jax.random.split(jax.random.key(1 + generation), 3)
+        candidates, state = strategy.ask(ask, state, params)
+        scores = drive(candidates, track, steps)
+        state, _ = strategy.tell(tell, candidates, -scores, state, params)
+        print(f"generation {generation}: {scores.mean():.1f}", flush=True)
 
 
 if __name__ == "__main__":

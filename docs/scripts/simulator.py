@@ -1,4 +1,4 @@
-"""Draw docs/simulator.png: `python docs/simulator.py`.
+"""Draw docs/pictures/simulator.png: `python docs/scripts/simulator.py`.
 
 One drive in gymnasium's CarRacing and, under the same actions, in the simulator. From
 above: gymnasium's frames, the simulator's, and eight times their difference.
@@ -58,7 +58,7 @@ def main() -> None:
     print(f"mean difference after the first second: {late:.2f} grey levels of 255")
     shown = np.minimum(CONTRAST * difference, 255).astype(np.uint8)
     rows = np.stack([theirs[moments], ours[moments], shown[moments]])
-    path = Path(__file__).with_name("simulator.png")
+    path = Path(__file__).parents[1] / "pictures" / "simulator.png"
     path.write_bytes(grids.png(grids.grid(rows, scale=2)))
     print(f"{path}: {len(moments)} of {len(theirs)} frames")
 

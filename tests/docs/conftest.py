@@ -1,0 +1,21 @@
+"""A folder in which the pages' blocks run: a run of random stores, and the agents."""
+
+from pathlib import Path
+
+import pytest
+from support import synthetic
+from support.commands import REPOSITORY
+from support.once import once
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """A folder with `results/default`, of random values, and the shipped agents."""
+
+    def make(folder: Path) -> Path:
+        synthetic.make_round(folder / "results" / "default")
+        for name in ("pretrained", "examples"):
+            (folder / name).symlink_to(REPOSITORY / name)
+        return folder
+
+    return once(tmp_path_factory, "prepared", make)
