@@ -31,7 +31,16 @@ STAGES = tuple(STAGE_SECTIONS)
 # Nothing in here is a default; the awkward texts are on purpose.
 RUN = Run(seed=3, dtype="float64", debug=True)
 ROUND = Round(
-    environment=Environment(backend="gymnasium", max_steps=77, slots=5),
+    environment=Environment(
+        environment="gymnasium",
+        id="World-v0",
+        crop=(1, 2, 3, 4),
+        size=96,
+        frame_skip=2,
+        backend="gymnasium",
+        max_steps=77,
+        slots=5,
+    ),
     rollouts=Rollouts(40, 20, 66, "brownian", 0.25),
     vision=Vision(7, (1, 2, 3, 4), (5, 6, 7), 11, 12, 1e-5, 0.1, 13, True),
     memory=Memory(

@@ -3,8 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from support import worlds
 
-from worldmodels.environments.games import TAKECOVER
+from worldmodels.environments.games import CARRACING, TAKECOVER
 from worldmodels.models.controller import Controller, bounded, squash
 from worldmodels.runtime.errors import UserError
 
@@ -44,7 +45,8 @@ def random_params(controller):
     ],
 )
 def test_parameter_count(options, count):
-    assert Controller(**options).parameter_count == count
+    sizes = {"latent_size": 32, "memory_size": 256, "game": CARRACING}
+    assert Controller(**sizes | options).parameter_count == count
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_parameter_count(options, count):
     [("z", [Z]), ("z_h", [Z, H]), ("z_c_h", [Z, C, H])],
 )
 def test_linear_act_equals_numpy(inputs, features):
-    controller = Controller(2, 4, inputs=inputs)
+    controller = Controller(2, 4, CARRACING, inputs=inputs)
     params, x = random_params(controller), np.concatenate(features)
     # an output's weights after the other, then the three biases
     weights, bias = params[:-3].reshape(3, len(x)), params[-3:]
@@ -62,7 +64,7 @@ def test_linear_act_equals_numpy(inputs, features):
 
 
 def test_hidden_layer_equals_numpy():
-    controller = Controller(2, 4, hidden_size=5)
+    controller = Controller(2, 4, CARRACING, hidden_size=5)
     params, x = random_params(controller), np.concatenate([Z, H])
     hidden = np.tanh(params[:30].reshape(5, 6) @ x + params[30:35])
     raw = params[35:50].reshape(3, 5) @ hidden + params[50:]
@@ -82,7 +84,7 @@ def test_takecovers_equals_numpy(hidden_size):
 
 
 def test_every_parameter_matters():
-    controller = Controller(2, 4, inputs="z_c_h", hidden_size=5)
+    controller = Controller(2, 4, CARRACING, inputs="z_c_h", hidden_size=5)
     params = 0.1 * random_params(controller)
     params[-1] = 1  # a brake that is pressed: released, it is flat
     jacobian = jax.jacobian(controller.act)(params, Z, H, C)
@@ -91,13 +93,15 @@ def test_every_parameter_matters():
 
 def test_squash_stays_within_the_bounds():
     raw = np.random.default_rng(2).normal(0, 50, (1000, 3)).astype(np.float32)
-    actions = jax.vmap(squash)(raw)
+    actions = jax.vmap(lambda x: squash(x, CARRACING))(raw)
     low, high = np.array([-1, 0, 0]), np.array([1, 1, 1])
     assert ((actions >= low) & (actions <= high)).all()
     # an untrained controller steers straight, half gas, no brake
-    np.testing.assert_array_equal(squash(np.zeros(3)), [0, 0.5, 0])
-    np.testing.assert_allclose(squash(np.full(3, 9.0)), [1, 1, 1], atol=1e-5)
-    np.testing.assert_allclose(squash(np.full(3, -9.0)), [-1, 0, 0], atol=1e-5)
+    np.testing.assert_array_equal(squash(np.zeros(3), CARRACING), [0, 0.5, 0])
+    np.testing.assert_allclose(squash(np.full(3, 9.0), CARRACING), [1, 1, 1], atol=1e-5)
+    np.testing.assert_allclose(
+        squash(np.full(3, -9.0), CARRACING), [-1, 0, 0], atol=1e-5
+    )
 
 
 def test_takecovers_actions_stay_within_the_bounds():
@@ -107,6 +111,26 @@ def test_takecovers_actions_stay_within_the_bounds():
     np.testing.assert_array_equal(bounded(raw, TAKECOVER), np.clip(raw, -1, 1))
 
 
+def test_a_world_of_gymnasium_is_scaled_between_its_bounds():
+    game = worlds.game(low=(-2, 0.25), high=(2, 0.75))
+    raw = np.random.default_rng(2).normal(0, 50, (1000, 2)).astype(np.float32)
+    actions = np.asarray(jax.vmap(lambda x: squash(x, game))(raw))
+    middle, half = np.array([0, 0.5]), np.array([2, 0.25])
+    np.testing.assert_allclose(actions, middle + half * np.tanh(raw), atol=1e-6)
+    assert ((actions >= game.low) & (actions <= game.high)).all()
+    np.testing.assert_array_equal(actions.max(axis=0), game.high)  # raw reaches 100
+
+
+def test_the_largest_output_is_the_choice():
+    game = worlds.game(choices=3)
+    raw = np.random.default_rng(3).normal(size=(50, 3)).astype(np.float32)
+    for choose in (squash, bounded):
+        chosen = np.asarray(jax.vmap(lambda x, f=choose: f(x, game))(raw))
+        np.testing.assert_array_equal(chosen, np.eye(3)[raw.argmax(axis=1)])
+    broken = np.asarray(squash(np.array([0, np.nan, 1], np.float32), game))
+    assert np.isnan(broken).all()
+
+
 def test_unknown_inputs_are_refused():
     with pytest.raises(UserError, match="'h'; they must be one of z, z_h, z_c_h"):
-        Controller(2, 4, inputs="h")
+        Controller(2, 4, CARRACING, inputs="h")

@@ -259,7 +259,7 @@ def test_recorded_film_dreams_under_the_recorded_actions(played):
 def test_controlled_film_dreams_what_c_does(played):
     round = played["carracing"]
     episode = dream._episode(round)
-    controller = Controller(synthetic.LATENT, synthetic.HIDDEN)
+    controller = Controller(synthetic.LATENT, synthetic.HIDDEN, round.game)
     weights = round.one("evaluation").read("controller")
     film = dream._dream(round, Controlled(controller), weights, episode, 9)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.pictures import grids, video
 from worldmodels.report import figures
 from worldmodels.runtime import wording
@@ -106,9 +107,11 @@ def test_charts_are_svg_and_the_same_data_give_the_same_bytes():
     def draw():
         return [
             figures.loss_curves(history, log=["a", "b"]),
-            figures.fitness(rng_fitness, np.array([2, 4]), rng_fitness[[1, 3]]),
-            figures.returns_histogram(returns, others, *scores),
-            figures.scores_by_round([0, 1], scores, scores[::-1]),
+            figures.fitness(
+                rng_fitness, np.array([2, 4]), rng_fitness[[1, 3]], CARRACING
+            ),
+            figures.returns_histogram(returns, others, *scores, CARRACING),
+            figures.scores_by_round([0, 1], scores, scores[::-1], CARRACING),
         ]
 
     rng_fitness = rng.normal(size=(4, 6))
@@ -122,7 +125,7 @@ def synthetic_drive(steps: int) -> video.Drive:
     frames[:, :, :, 1] = np.linspace(40, 220, steps, dtype=np.uint8)[:, None, None]
     blue = np.full_like(frames, (0, 0, 250))
     actions = np.zeros((steps, 3), np.float32)
-    return video.Drive(frames, blue, 255 - frames, actions, np.ones(steps))
+    return video.Drive(frames, blue, 255 - frames, actions, np.ones(steps), CARRACING)
 
 
 def count_colour(picture: np.ndarray, colour: tuple[int, int, int]) -> int:

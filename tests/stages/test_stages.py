@@ -128,7 +128,7 @@ def replay(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.rollout import replay
 
-    again = replay.replay(EnvironmentSpec(max_steps=24), seed, actions)
+    again = replay.replay(EnvironmentSpec("carracing", max_steps=24), seed, actions)
     return again.frames, again.rewards
 
 
@@ -233,7 +233,10 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
     from worldmodels.stores import networks
 
     agent, weights = networks.load_agent(
-        open_artifact(made.vision), open_artifact(made.memory), block.config
+        open_artifact(made.vision),
+        open_artifact(made.memory),
+        block.config,
+        block.game,
     )
     steps = int(block.read("steps")[generation])
     population = block.read("population", generation)[order]
@@ -243,7 +246,9 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
     drive = agent, weights, population, seeds, steps
     if backend == "simulator":
         return in_simulator.returns(in_simulator.devices(), *drive)
-    with EnvironmentPool(EnvironmentSpec(max_steps=24), slots=4, workers=1) as pool:
+    with EnvironmentPool(
+        EnvironmentSpec("carracing", max_steps=24), slots=4, workers=1
+    ) as pool:
         return returns(pool, *drive)
 
 

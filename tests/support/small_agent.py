@@ -2,6 +2,7 @@
 
 import jax
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.models import memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
@@ -9,7 +10,7 @@ from worldmodels.models.controller import Controller
 AGENT = Agent(
     vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
     memory.Memory(latent_size=4, hidden_size=5, mixtures=2),
-    Controller(4, 5),
+    Controller(4, 5, CARRACING),
 )
 
 

@@ -20,6 +20,7 @@ from worldmodels.experiment.settings import (
     Site,
     uses_simulator,
 )
+from worldmodels.experiment.worlds import OWN, check_world
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS, MAX_SEED
 
@@ -266,6 +267,7 @@ def _check_round(settings: Round, where: str) -> None:
     try:
         check_together(values)
         uses_simulator(settings.environment)
+        check_world(settings.environment)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     _check_stores(values, where)
@@ -309,11 +311,14 @@ def _value(settings: Round, name: str) -> Any:
 
 def _check_game(now: Round, first: Round, where: str) -> None:
     """Refuse a game that the agent of the round before does not play."""
-    game, before = now.environment.environment, first.environment.environment
-    if game != before:
-        raise UserError(
-            f"{where}environment.name is {game}; it must be {before}, as in round 0"
-        )
+    for name in ("environment", *OWN):
+        value, before = (getattr(r.environment, name) for r in (now, first))
+        if value != before:
+            key = _YAML_NAMES.get((Environment, name), name)
+            raise UserError(
+                f"{where}environment.{key} is {value}; it must be {before}, as in "
+                "round 0"
+            )
 
 
 def _check_keep(now: Round, first: Round, where: str) -> None:

@@ -10,6 +10,7 @@ import shlex
 from dataclasses import fields
 from typing import Any, TypeVar, get_origin
 
+from worldmodels.environments.games import GYMNASIUM
 from worldmodels.experiment import config
 from worldmodels.experiment.allowed import checked
 from worldmodels.experiment.settings import (
@@ -23,6 +24,7 @@ from worldmodels.experiment.settings import (
     Vision,
     section_dict,
 )
+from worldmodels.experiment.worlds import OWN
 
 Section = TypeVar("Section")
 
@@ -74,6 +76,9 @@ def recorded(stage: str, round: int, *sections: Any) -> dict[str, Any]:
         # No environment drives a dream, and an environment has no temperature.
         dream = values["train_in"] == "dream"
         for name in ("backend", "slots") if dream else ("temperature",):
+            del values[name]
+    if values.get("environment", GYMNASIUM) != GYMNASIUM:
+        for name in OWN:  # the other games have their own
             del values[name]
     if values.get("death_head") is False:
         del values["death_weight"]

@@ -9,7 +9,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from worldmodels.environments.games import GAMES, game_of
+from worldmodels.environments import facts
+from worldmodels.environments.games import NAMES, is_simulated
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
 
@@ -52,11 +53,35 @@ class Run:
 class Environment:
     """The world that is driven."""
 
-    environment: str = _setting("carracing", "the game", choices=tuple(GAMES))
+    environment: str = _setting("carracing", "the game", choices=NAMES)
+    id: str = _setting(
+        "",
+        "gymnasium's name of its world, of environment.name gymnasium, such as "
+        "Pendulum-v1 or module:World-v0",
+    )
+    crop: tuple[int, ...] = _setting(
+        (0, 0, 0, 0),
+        "pixels cut off a gymnasium world's picture: top, bottom, left, right",
+        low=0,
+        high=_MAX_WIDTH,
+    )
+    size: int = _setting(
+        64,
+        "pixels of both sides of a gymnasium world's frames, some times 16 (paper 64)",
+        low=facts.SIZES[0],
+        high=facts.SIZES[-1],
+    )
+    frame_skip: int = _setting(
+        1,
+        "frames of a gymnasium world that an action lasts for, rewards summed (paper "
+        "1)",
+        low=1,
+        high=1000,
+    )
     backend: str = _setting(
         "simulator",
-        "where episodes are played to learn from, of takecover gymnasium alone; "
-        "scores are taken on gymnasium",
+        "where episodes are played to learn from, of all games but carracing gymnasium "
+        "alone; scores are taken on gymnasium",
         choices=("simulator", "gymnasium"),
     )
     max_steps: int = _setting(
@@ -332,7 +357,7 @@ def uses_simulator(environment: Environment) -> bool:
     """
     if environment.backend != "simulator":
         return False
-    if not game_of(environment.environment).simulated:
+    if not is_simulated(environment.environment):
         raise UserError(
             f"environment.backend is simulator; {environment.environment} has none: it "
             "must be gymnasium"

@@ -62,7 +62,7 @@ def choose(
     Args:
         controllers: [B, D] a flat controller for each car.
         state: what M remembers up to the frame before.
-        frames: [B, 64, 64, 3] in 0..255.
+        frames: [B, H, W, 3] in 0..255.
         keys: [B] typed keys, each for one use: they sample z.
     """
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)
@@ -97,7 +97,7 @@ class AgentPolicy:
     def act(
         self, mind: Mind, frames: jax.Array, keys: jax.Array
     ) -> tuple[Mind, jax.Array]:
-        """Return the minds and actions [B, A] on frames [B, 64, 64, 3]; keys [B]."""
+        """Return the minds and actions [B, A] on frames [B, H, W, 3]; keys [B]."""
         z, actions = choose(
             self.agent, self.weights, mind.controllers, mind.memory, frames, keys
         )

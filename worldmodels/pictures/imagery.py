@@ -38,14 +38,14 @@ class Mind(NamedTuple):
 
 
 def encode(eyes: Eyes, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mu and logvar, each [T, Z], of uint8 frames [T, 64, 64, 3]."""
+    """Return mu and logvar, each [T, Z], of uint8 frames [T, H, W, 3]."""
     parts = [_encode(eyes.model, eyes.params, f) for f in _chunks(frames)]
     mu, logvar = (np.concatenate(part) for part in zip(*parts, strict=True))
     return mu[: len(frames)], logvar[: len(frames)]
 
 
 def decode(eyes: Eyes, z: np.ndarray) -> np.ndarray:
-    """Return the images of z [T, Z] as uint8 [T, 64, 64, 3]."""
+    """Return the images of z [T, Z] as uint8 [T, H, W, 3]."""
     parts = [_decode(eyes.model, eyes.params, part) for part in _chunks(z)]
     return np.concatenate(parts)[: len(z)]
 
@@ -56,7 +56,7 @@ def film(
     """Let an actor dream for at most `steps` steps, up to its death.
 
     Returns:
-        What it saw, uint8 [T, 64, 64, 3], what it did, [T, A], and was paid, [T].
+        What it saw, uint8 [T, H, W, 3], what it did, [T, A], and was paid, [T].
     """
     (words,) = seed_words(np.array([seed]))
     found = in_dream.record(dream, actor, mind, words, steps)
@@ -87,12 +87,12 @@ def _decode(model: VAE, params: Params, z: jax.Array) -> jax.Array:
 
 
 def reconstruct(eyes: Eyes, frames: np.ndarray) -> np.ndarray:
-    """Return V's reconstruction of uint8 frames [T, 64, 64, 3], of their shape."""
+    """Return V's reconstruction of uint8 frames [T, H, W, 3], of their shape."""
     return decode(eyes, encode(eyes, frames)[0])
 
 
 def prior_samples(eyes: Eyes, key: jax.Array, count: int) -> np.ndarray:
-    """Return images of `count` draws of z from N(0, 1), uint8 [count, 64, 64, 3]."""
+    """Return images of `count` draws of z from N(0, 1), uint8 [count, H, W, 3]."""
     z = jax.random.normal(key, (count, eyes.model.latent_size), eyes.model.dtype)
     return decode(eyes, np.asarray(z))
 
@@ -113,7 +113,7 @@ def traversal(
         dimensions: [D] which to move, one a row.
 
     Returns:
-        uint8 [D, count, 64, 64, 3].
+        uint8 [D, count, H, W, 3].
     """
     z = np.tile(mu, (len(dimensions), count, 1))
     for row, dimension in zip(z, dimensions, strict=True):
@@ -131,7 +131,7 @@ def watch(
     frame 0 has no such past, and its picture is black.
 
     Args:
-        frames: [T, 64, 64, 3] uint8.
+        frames: [T, H, W, 3] uint8.
         actions: [T, A].
 
     Returns:
@@ -167,11 +167,11 @@ def dream(
     real actions.
 
     Args:
-        frames: [T, 64, 64, 3] uint8.
+        frames: [T, H, W, 3] uint8.
         actions: [T, A].
 
     Returns:
-        uint8 [T - start - 1, 64, 64, 3], images of the frames after `start`.
+        uint8 [T - start - 1, H, W, 3], images of the frames after `start`.
     """
     mu, _ = encode(eyes, frames[: start + 1])
     z = _imagine(mind.model, mind.params, key, mu, actions[: len(frames) - 1])

@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worldmodels.environments.games import CARRACING, Action, Game
+from worldmodels.environments.games import Action, Game
 from worldmodels.pictures import grids
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.exit_status import how_it_ended
@@ -44,7 +44,7 @@ class Drive:
     dream: np.ndarray | None  # [T, H, W, 3] uint8
     actions: np.ndarray  # [T, A]
     rewards: np.ndarray  # [T]
-    game: Game = CARRACING
+    game: Game
 
     @property
     def total_reward(self) -> float:
@@ -125,7 +125,9 @@ def _draw_step(
     bars_top = _CAPTION + height + _MARGIN
     size = (
         _even(len(views) * (side + _MARGIN) + _MARGIN),
-        _even(bars_top + 3 * _row_height(side) + _MARGIN + footer),
+        _even(
+            bars_top + max(3, len(game.actions)) * _row_height(side) + _MARGIN + footer
+        ),
     )
     canvas = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(canvas)
@@ -138,7 +140,7 @@ def _draw_step(
     bars_width -= _MARGIN
     for row, (number, value) in enumerate(zip(game.actions, action, strict=True)):
         box = bars_top + row * _row_height(side), bars_width, _row_height(side)
-        _draw_bar(pen, *box, number, float(value), _COLOURS[row])
+        _draw_bar(pen, *box, number, float(value), _COLOURS[row % len(_COLOURS)])
     right = size[0] - _MARGIN
     pen.text((right, bars_top), game.score, _INK, _font(13), anchor="ra")
     told = "?" if np.isnan(total) else f"{total:.1f}"
@@ -190,7 +192,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def write(
     path: str | Path,
     frames: Iterator[np.ndarray],
-    frames_per_second: float = CARRACING.frames_per_second,
+    frames_per_second: float,
     max_bytes_per_second: int | None = None,
 ) -> None:
     """Encode pictures uint8 [H, W, 3] into a .mp4 (H.264) or .gif file, or into none.

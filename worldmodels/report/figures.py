@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.scores.statistics import Summary
 
 AGENT, RANDOM, ACCENT, PAPER_LINE = "#2e5eaa", "#9aa1ab", "#2f855a", "#b7791f"
@@ -79,7 +79,7 @@ def fitness(
     fitness: np.ndarray,
     selection_generation: np.ndarray,
     selection_returns: np.ndarray,
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
     """Draw an evolution by generation beside the paper's, if it has one, as SVG.
 
@@ -136,7 +136,7 @@ def returns_histogram(
     random: np.ndarray,
     agent_mean: Summary,
     random_mean: Summary,
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
     """Draw the returns [N] of agent and random policy on the same tracks, as SVG."""
     everything = np.concatenate([agent, random])
@@ -164,7 +164,7 @@ def scores_by_round(
     rounds: Sequence[int],
     agent: Sequence[Summary],
     random: Sequence[Summary],
-    game: Game = CARRACING,
+    game: Game,
 ) -> bytes:
     """Draw mean return and interval of each round's agent, as SVG."""
     lines = ("random policy", RANDOM, random), ("agent", AGENT, agent)

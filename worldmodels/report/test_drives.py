@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.pictures import imagery, video
 from worldmodels.pictures.imagery import Eyes, Mind
 from worldmodels.report import films
 from worldmodels.report.page import Picture, escape
 from worldmodels.rollout.replay import Recording, replay
+from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact
 
 
@@ -26,7 +27,7 @@ class TestDrive:
     total_reward: float
     recording: Recording
     faithful: bool  # the replay got the very same rewards
-    game: Game = CARRACING
+    game: Game
 
 
 def replay_ranked(store: Artifact) -> list[TestDrive]:
@@ -38,7 +39,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
     order = np.argsort(returns, kind="stable")
     chosen = {"median": order[(len(order) - 1) // 2], "best": order[-1]}
     chosen["worst"] = order[0]
-    spec = EnvironmentSpec(config["environment"], config["max_steps"])
+    spec, game = EnvironmentSpec.of(config), networks.known_game(store)
     seeds, length = store.read("agent/seed"), store.read("agent/length")
     drives = []
     for name, track in chosen.items():
@@ -49,7 +50,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
         total = float(returns[track])
         seed = int(seeds[track])
         drives.append(
-            TestDrive(name, int(track), seed, total, recording, faithful, spec.game)
+            TestDrive(name, int(track), seed, total, recording, faithful, game)
         )
     return drives
 

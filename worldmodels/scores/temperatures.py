@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.games import Game, game_of
+from worldmodels.environments.games import Game
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError
 from worldmodels.stores.lineage import check_tracks
 
@@ -71,7 +72,7 @@ def read(stores: Sequence[Artifact]) -> Sweep:
     stores = sorted(stores, key=lambda store: store.config["temperature"])
     for before, after in pairwise(stores):
         _check_comparable(before, after)
-    game = game_of(stores[0].config["environment"])
+    game = networks.known_game(stores[0])
     return Sweep(game, list(map(_learnt, stores)), _random(stores[0]))
 
 

@@ -30,7 +30,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
 from worldmodels.stores.lineage import check_goes_on, check_search
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.publication import Writer
 
@@ -131,13 +131,19 @@ def run(
         check_goes_on(inputs["previous"], *agents, config)
     else:
         check_eyes(*agents)
-    agent, weights = networks.load_agent(*agents, config)
+    game = check_settings(environment, *agents)
+    agent, weights = networks.load_agent(*agents, config, game)
     dimension = agent.controller.parameter_count
     es = Evolution(settings.population, dimension, settings.sigma)
     identity = [config, input_hashes(inputs), VERSIONS[STAGE]]
     with (
         publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+            out,
+            STAGE,
+            config=config,
+            inputs=inputs,
+            stage_version=VERSIONS[STAGE],
+            game=game,
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _arena(agent, weights, environment, settings, inputs, workers) as drive,

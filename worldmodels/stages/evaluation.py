@@ -25,7 +25,7 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 from worldmodels.stores.publication import Writer
 
 STAGE = "evaluation"
@@ -75,16 +75,23 @@ def run(
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
     best, generation = networks.best_controller(inputs["controller"])
-    agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
+    game = check_settings(environment, *inputs["controller"])
+    eyes, mind = inputs["vision"], inputs["memory"]
+    agent, weights = networks.load_agent(eyes, mind, learnt, game)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     plan = Plan(agent, weights, best, seeds, environment)
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        out,
+        STAGE,
+        config=config,
+        inputs=inputs,
+        stage_version=VERSIONS[STAGE],
+        game=game,
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
             _in_dream(plan, inputs, config["temperature"], store)
         _in_game(plan, settings.random_policy, workers, store, log)
-        if agent.controller.game.simulated:
+        if game.simulated:
             steps = environment.max_steps
             simulated = scoring.simulate(agent, weights, best, seeds, steps)
             scoring.write(store, "simulator", simulated)

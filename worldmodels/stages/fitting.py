@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from worldmodels.environments.games import Game
 from worldmodels.experiment.stages import VERSIONS
 from worldmodels.runtime.randomness import key_for
 from worldmodels.stores import publication
@@ -42,6 +43,7 @@ def fit_and_publish(
     *,
     config: Mapping[str, Any],
     inputs: Mapping[str, Sequence[Artifact]],
+    game: Game | None,
     checkpoint: Path,
     checkpoint_seconds: float,
     out: Path,
@@ -57,7 +59,7 @@ def fit_and_publish(
     identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
     with (
         publication.create(
-            out, stage, config=config, inputs=inputs, stage_version=version
+            out, stage, config=config, inputs=inputs, stage_version=version, game=game
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
     ):

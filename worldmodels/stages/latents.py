@@ -11,9 +11,8 @@ from worldmodels.experiment import flags
 from worldmodels.experiment.settings import Run
 from worldmodels.experiment.stages import VERSIONS
 from worldmodels.runtime.progress import Progress
-from worldmodels.stores import networks, publication
+from worldmodels.stores import neighbours, networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
-from worldmodels.stores.neighbours import check_game
 from worldmodels.stores.publication import Writer
 from worldmodels.training.encoding import Encoder
 
@@ -46,7 +45,7 @@ def run(
         open_artifact(vision, "vision"),
         open_artifact(rollouts, "rollouts"),
     )
-    check_game(eyes, episodes)
+    game = neighbours.game_of(eyes, episodes)
     config = flags.recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
@@ -56,7 +55,12 @@ def run(
     # First, because they may be refused.
     carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+        out,
+        STAGE,
+        config=config,
+        inputs=inputs,
+        stage_version=VERSIONS[STAGE],
+        game=game,
     ) as store:
         _encode_episodes(eyes, episodes, store, log)
         for name, dimensions in _CARRIED.items():

@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import Game
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment import flags
@@ -34,7 +34,7 @@ from worldmodels.runtime.randomness import (
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 from worldmodels.stores.publication import Writer
 
 STAGE = "rollouts"
@@ -69,16 +69,24 @@ def run(
         "shard": shard,
     }
     inputs = _inputs(round, vision, memory, controller)
+    # The episodes' own limit is the only one.
+    environment = replace(environment, max_steps=settings.steps)
+    game = check_settings(environment, *inputs.get("controller", ()))
     count = settings.episodes_per_shard
     seeds = episode_seeds(Purpose.ROLLOUT, shared.seed, round, shard * count, count)
     episodes = [Episode(seed=int(seed), steps=settings.steps) for seed in seeds]
     with (
         publication.create(
-            out, STAGE, config=config, inputs=inputs, stage_version=VERSIONS[STAGE]
+            out,
+            STAGE,
+            config=config,
+            inputs=inputs,
+            stage_version=VERSIONS[STAGE],
+            game=game,
         ) as store,
         Progress(STAGE, count, log) as progress,
     ):
-        policy, minds = _driver(config, inputs)
+        policy, minds = _driver(config, inputs, game)
         shelf = _Shelf(store, seeds, settings.steps)
         for result in _drive(environment, workers, policy, minds, episodes):
             shelf.put(result)
@@ -106,18 +114,18 @@ def _inputs(
     return inputs
 
 
-def _driver(config: dict, inputs: dict) -> tuple[Policy, Minds]:
+def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Minds]:
     """Return who drives, and with what mind, [B, ...], episodes of seeds [B] begin."""
     if not inputs:
-        policy = random_policy(config["policy"], game_of(config["environment"]))
+        policy = random_policy(config["policy"], game)
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
-        inputs["vision"], inputs["memory"], blocks[0].config
+        inputs["vision"], inputs["memory"], blocks[0].config, game
     )
     best, _ = networks.best_controller(blocks)
     policy = AgentPolicy(agent, weights)
-    noisy = Noisy(policy, config["action_noise"], agent.controller.game)
+    noisy = Noisy(policy, config["action_noise"], game)
     return noisy, lambda seeds: policy.initial(
         jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)
     )
@@ -136,8 +144,6 @@ def _drive(
         yield from in_simulator.episodes(mesh, policy, minds, episodes)
         return
     driver = SlotPolicy(policy, lambda e: minds(np.array([e.seed])), environment.slots)
-    # The episodes' own limit is the only one.
-    environment = replace(environment, max_steps=max(e.steps for e in episodes))
     with pool_of(environment, workers) as pool:
         yield from run_episodes(pool, driver, episodes, record=True)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.episodes import Episode
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.pictures import imagery, video
 from worldmodels.pictures.imagery import Eyes, Mind
 from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.rollout.pools import spec_of
 from worldmodels.rollout.replay import Recording, drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
@@ -88,7 +88,7 @@ def _driver(
 
 def _drive(driver: Driver, seed: int, steps: int | None) -> Recording:
     world = driver.environment
-    spec = EnvironmentSpec(world.environment, world.max_steps)
+    spec = spec_of(world)
     steps = world.max_steps if steps is None else min(steps, world.max_steps)
     if steps < 1 or seed < 0:
         raise UserError(

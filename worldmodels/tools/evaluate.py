@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.environments.games import Game
+from worldmodels.environments.games import GYMNASIUM, Game
+from worldmodels.experiment.settings import section_dict
 from worldmodels.experiment.stages import VERSIONS
+from worldmodels.experiment.worlds import OWN
 from worldmodels.rollout import scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.rollout.pools import pool_of
@@ -83,7 +85,7 @@ def _backends(asked: str, driver: Driver) -> tuple[str, ...]:
     """Return where an agent is to be scored: all means wherever that is possible."""
     game, missing = driver.agent.controller.game, {}
     if not game.simulated:
-        missing["simulator"] = f"{game.name} has no simulator"
+        missing["simulator"] = f"{game.label} has no simulator"
     if driver.dream is None:
         missing["dream"] = "this agent did not learn in M's dream"
     if asked in missing:
@@ -133,13 +135,12 @@ def _store(
     if out is None:
         return nullcontext()
     agent = open_artifact(pretrained, "agent")
-    world = driver.environment
+    world = section_dict(driver.environment)
+    own = OWN if world["environment"] == GYMNASIUM else ()
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],
-        "environment": world.environment,
-        "max_steps": world.max_steps,
-        "slots": world.slots,
+        **{name: world[name] for name in ("environment", *own, "max_steps", "slots")},
         "episodes": episodes,
         "backend": backend,
     }
@@ -152,6 +153,7 @@ def _store(
         config=config,
         inputs={"agent": agent},
         stage_version=VERSIONS[_KIND],
+        game=driver.agent.controller.game,
     )
 
 
