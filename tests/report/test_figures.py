@@ -250,7 +250,7 @@ def test_gif_loops_over_every_frame(tmp_path):
 
 def test_a_film_of_another_kind_is_refused_before_anything_is_drawn(tmp_path):
     with pytest.raises(UserError, match=r"drive\.avi must end in \.mp4 or \.gif"):
-        video.write(tmp_path / "drive.avi", iter([]))
+        video.write(tmp_path / "drive.avi", iter([]), 25)
 
 
 def test_quantities_read_well():

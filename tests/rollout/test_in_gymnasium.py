@@ -127,6 +127,6 @@ def test_an_agent_remembers_its_noise(weights, population):
         def remember(self, mind, actions):
             return super().remember(mind, actions * 0)
 
-    other = by_hand(Forgetful(policy, 0.2), mind, 6)
+    other = by_hand(Forgetful(policy, 0.2, CARRACING), mind, 6)
     np.testing.assert_allclose(actions[0], other[0], atol=1e-5)
     assert np.abs(actions[1:] - other[1:]).max() > 0.01

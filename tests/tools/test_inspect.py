@@ -118,7 +118,7 @@ def test_a_folder_that_is_no_store_is_refused(tmp_path):
 
 def test_it_does_without_jax(stores):
     code = (
-        "import sys; from pathlib import Path; from worldmodels.stages import inspect;"
+        "import sys; from pathlib import Path; from worldmodels.tools import inspect;"
         f"inspect.run(store=Path({str(stores.vision.path)!r}));"
         "assert 'jax' not in sys.modules"
     )

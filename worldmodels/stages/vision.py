@@ -14,7 +14,7 @@ from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.stages.fitting import Learner, fit_and_publish, params_of
 from worldmodels.stores import neighbours, networks
 from worldmodels.stores.artifact import open_artifact
-from worldmodels.stores.lineage import check_alike, check_distinct
+from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
 from worldmodels.training.datasets import Episodes, Stream
 from worldmodels.training.loop import Loss, separate
@@ -55,7 +55,6 @@ def run(
     if game is not None and game.view.size != View().size:
         config["frame_size"] = game.view.size
     check_distinct(inputs["rollouts"])
-    check_alike(inputs["rollouts"], ["environment"])
     learner = Learner(
         stage=STAGE,
         params=_first_params(config, inputs),
