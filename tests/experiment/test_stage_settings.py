@@ -158,8 +158,9 @@ def test_a_dream_has_a_temperature_and_no_environment_drives_it():
     assert in_dream["controller"]["temperature"] == 0.3
     assert "temperature" not in in_game["controller"]
     # C's actions and a dream's length.
-    assert in_dream["environment"].keys() == {"name", "max_steps"}
-    assert in_game["environment"].keys() == {"name", "max_steps", "backend", "slots"}
+    world = {"name", "id", "crop", "size", "frame_skip", "max_steps"}
+    assert in_dream["environment"].keys() == world
+    assert in_game["environment"].keys() == world | {"backend", "slots"}
 
 
 def test_the_weight_of_deaths_is_a_death_heads():
@@ -260,4 +261,4 @@ def test_recorded_settings_are_json_values():
     assert recorded("vision", 0, ROUND.vision)["channels"] == [1, 2, 3, 4]
     assert "warm_start" not in recorded("vision", 0, ROUND.vision)
     game = recorded("evaluation", 0, ROUND.environment)["environment"]
-    assert game == "carracing"
+    assert game == "gymnasium"
