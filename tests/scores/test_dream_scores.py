@@ -108,7 +108,7 @@ def rounded(values):
 
 def test_the_rule_of_death_goes_with_the_controller(stores, block, tmp_path):
     """From C's setting to its own scores and its agent store, by M's own weight."""
-    settings = replace(SETTINGS, death="threshold")
+    settings = SETTINGS.changed(death="threshold")
     learnt = dream_stores.evolve(stores, tmp_path, settings=settings)
     scores = dream_stores.evaluate(stores, [learnt], tmp_path / "evaluation.zarr")
     assert scores.config["death"] == "threshold"
