@@ -5,7 +5,8 @@ from support.presets import PAPER
 
 from worldmodels.experiment import site
 from worldmodels.experiment.needs import Data
-from worldmodels.experiment.settings import Round, Site
+from worldmodels.experiment.settings import Round
+from worldmodels.experiment.site import Site
 from worldmodels.runtime.errors import UserError
 
 WHOLE = Data(250, 1000, 1000)

@@ -13,7 +13,8 @@ from pydantic import Field
 from worldmodels.experiment import together
 from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import Section, group, read, setting
-from worldmodels.experiment.settings import Round, Run, Site
+from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.site import Site
 from worldmodels.experiment.values import Folder, Rounds, Seeds, Temperatures
 from worldmodels.experiment.worlds import OWN
 from worldmodels.runtime.errors import UserError

@@ -15,7 +15,8 @@ from worldmodels.environments.games import is_simulated
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.section import of_the_paper
-from worldmodels.experiment.settings import Round, uses_simulator
+from worldmodels.experiment.settings import Round
+from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.search.names import FULL_MATRIX
 
 _CORES = 2  # the rates were measured on two

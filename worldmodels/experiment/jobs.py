@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from worldmodels.experiment import durations, needs, paths, site
 from worldmodels.experiment.needs import Data, Need
 from worldmodels.experiment.runs import PipelineRun
-from worldmodels.experiment.settings import Round, Site, uses_simulator
+from worldmodels.experiment.settings import Round
+from worldmodels.experiment.site import Site
+from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.runtime.errors import UserError
 
 # The stages whose jobs ask for what their settings need; other rules ask for constants.

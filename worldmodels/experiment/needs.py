@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from worldmodels.environments.games import is_simulated
 from worldmodels.experiment import sizes
-from worldmodels.experiment.settings import Rollouts, Round, Run, uses_simulator
+from worldmodels.experiment.settings import Rollouts, Round, Run
 from worldmodels.experiment.sizes import frame_bytes
+from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.search.names import matrices
 
 _MB, _GB = 10**6, 10**9

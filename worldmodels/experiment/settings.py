@@ -15,38 +15,31 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from worldmodels.environments import facts
-from worldmodels.environments.games import NAMES, is_simulated
+from worldmodels.environments.games import NAMES
+from worldmodels.experiment.bounds import (
+    BATCH,
+    EPISODES,
+    FACTOR,
+    GENERATIONS,
+    MAX_BATCH,
+    MAX_TRACKS,
+    MAX_WIDTH,
+    PASSES,
+    RATE,
+    STEPS,
+    TRACKS,
+    WEIGHT,
+    WIDTH,
+)
 from worldmodels.experiment.section import Section, group, setting
-from worldmodels.experiment.values import MAX_RATE, Number, list_of
+from worldmodels.experiment.values import Number, list_of
 from worldmodels.models.cells import registry
-from worldmodels.runtime.errors import UserError
-from worldmodels.runtime.randomness import MAX_EPISODES, MAX_SEED
+from worldmodels.runtime.randomness import MAX_SEED
 from worldmodels.search.names import CMA_ES, STRATEGIES
-
-# Far above any use, and below what overflows a size or a counter of 32 bits. Whether a
-# machine's memory holds what is asked for is another question.
-_MAX_STEPS = 100_000  # an episode's frames are one chunk of 12 kB a step
-_MAX_WIDTH = 4096  # units, channels, latents
-_MAX_BATCH = 65_536
-_MAX_PASSES = 1_000_000
-_MAX_TRACKS = 100_000
-_MAX_WEIGHT = 1e9
-
-# The bounds of one field each, by their meaning.
-_STEPS = {"low": 0, "high": _MAX_STEPS}
-_WIDTH = {"low": 1, "high": _MAX_WIDTH}
-_BATCH = {"low": 1, "high": _MAX_BATCH}
-_RATE = {"above": 0.0, "high": MAX_RATE}
-_FACTOR = {"low": 0.0, "high": MAX_RATE}
-_WEIGHT = {"above": 0.0, "high": _MAX_WEIGHT}
-_PASSES = {"low": 0, "high": _MAX_PASSES}
-_GENERATIONS = {"low": 1, "high": _MAX_PASSES}
-_EPISODES = {"low": 1, "high": MAX_EPISODES}
-_TRACKS = {"low": 1, "high": _MAX_TRACKS}
 
 _RandomPolicy = Literal["network", "brownian", "white", "held", "held_uniform"]
 _Policy = Literal["network", "brownian", "white", "held", "held_uniform", "imported"]
-_Width = Annotated[int, Field(ge=1, le=_MAX_WIDTH)]
+_Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 
 
 class Run(Section):
@@ -70,9 +63,9 @@ class Environment(Section):
         remark="both; takecover needs pip install --editable '.[doom]'",
     )
     id: str = setting(
-        "", "of gymnasium's world, such as Pendulum-v1 or module:World-v0"
+        "", "gymnasium's name of a world, such as Pendulum-v1 or module:World-v0"
     )
-    crop: list_of(Annotated[int, Field(ge=0, le=_MAX_WIDTH)], 4) = setting(
+    crop: list_of(Annotated[int, Field(ge=0, le=MAX_WIDTH)], 4) = setting(
         (0, 0, 0, 0),
         "cut off a gymnasium world's picture: top, bottom, left, right",
         unit="pixels",
@@ -105,23 +98,23 @@ class Environment(Section):
         unit="steps",
         paper=1000,
         takecover=2100,
-        **_STEPS | {"low": 2},
+        **STEPS | {"low": 2},
     )
     slots: int = setting(
         16,
         "stepped together; the agent's batch there",
         unit="gymnasium environments",
         paper=64,
-        **_WIDTH,
+        **WIDTH,
     )
 
 
 class Rollouts(Section):
     """Episodes from which V and M learn."""
 
-    episodes: int = setting(64, "", unit="episodes", paper=10000, **_EPISODES)
+    episodes: int = setting(64, "", unit="episodes", paper=10000, **EPISODES)
     episodes_per_shard: int = setting(
-        64, "in one store, a divisor of episodes", unit="episodes", **_TRACKS
+        64, "in one store, a divisor of episodes", unit="episodes", **TRACKS
     )
     steps: int = setting(
         300,
@@ -129,7 +122,7 @@ class Rollouts(Section):
         unit="steps",
         paper=1000,
         takecover=2100,
-        **_STEPS | {"low": 2},
+        **STEPS | {"low": 2},
     )
     min_steps: int = setting(
         0,
@@ -138,7 +131,7 @@ class Rollouts(Section):
         paper=0,
         takecover=101,
         before=0,
-        **_STEPS,
+        **STEPS,
     )
     policy: _Policy = setting(
         "network",
@@ -150,7 +143,7 @@ class Rollouts(Section):
         0.0,
         "std of the noise on a controller's actions, rounds >= 1",
         paper=0.0,
-        **_FACTOR,
+        **FACTOR,
     )
     accumulate: bool = setting(
         False, "V, M also learn from earlier rounds'", paper=False
@@ -164,7 +157,7 @@ class Vision(Section):
     """V, the variational autoencoder."""
 
     latent_size: int = setting(
-        32, "Z", unit="latent dimensions", paper=32, takecover=64, **_WIDTH
+        32, "Z", unit="latent dimensions", paper=32, takecover=64, **WIDTH
     )
     channels: list_of(_Width, 4) = setting(
         (8, 16, 32, 64), "of the encoder", unit="channels", paper=(32, 64, 128, 256)
@@ -172,29 +165,29 @@ class Vision(Section):
     decoder_channels: list_of(_Width, 3) = setting(
         (64, 32, 16), "of the decoder", unit="channels", paper=(128, 64, 32)
     )
-    batch_size: int = setting(100, "in a minibatch", unit="frames", paper=100, **_BATCH)
+    batch_size: int = setting(100, "in a minibatch", unit="frames", paper=100, **BATCH)
     epochs: int = setting(
         3,
         "over all frames; 0: V stays as it starts",
         unit="passes",
         paper=10,
         remark="the text says 1",
-        **_PASSES,
+        **PASSES,
     )
-    learning_rate: Number = setting(0.001, "of Adam, per update", paper=1e-4, **_RATE)
+    learning_rate: Number = setting(0.001, "of Adam, per update", paper=1e-4, **RATE)
     kl_tolerance: Number = setting(
         0.5,
         "below which KL is free",
         unit="nats per latent dimension",
         paper=0.5,
-        **_FACTOR,
+        **FACTOR,
     )
     buffer_episodes: int = setting(
         64,
         "shuffled in memory, 12 MB per 1000 steps",
         unit="whole episodes",
         remark="all",
-        **_EPISODES,
+        **EPISODES,
     )
     warm_start: bool = setting(False, "start from the V of the round before")
 
@@ -206,17 +199,17 @@ class Memory(Section):
         registry.LSTM, "recurrent cell of M", paper=registry.LSTM, before=registry.LSTM
     )
     hidden_size: int = setting(
-        64, "of the cell, N", unit="units", paper=256, takecover=512, **_WIDTH
+        64, "of the cell, N", unit="units", paper=256, takecover=512, **WIDTH
     )
     mixtures: int = setting(
-        5, "K", unit="Gaussians per latent dimension", paper=5, **_WIDTH
+        5, "K", unit="Gaussians per latent dimension", paper=5, **WIDTH
     )
     death_head: bool = setting(False, "predict death", paper=False, takecover=True)
     death_weight: Number = setting(
         10.0,
         "of a step with death in the loss, beside 1 of others",
         takecover=10.0,
-        **_WEIGHT,
+        **WEIGHT,
     )
     reward_head: bool = setting(False, "predict the reward", paper=False)
     batch_size: int = setting(
@@ -224,7 +217,7 @@ class Memory(Section):
         "in a minibatch, or rows of them, at most rollouts.episodes",
         unit="episodes",
         paper=100,
-        **_BATCH,
+        **BATCH,
     )
     window: int = setting(
         0,
@@ -232,7 +225,7 @@ class Memory(Section):
         unit="steps",
         paper=0,
         takecover=500,
-        **_STEPS,
+        **STEPS,
     )
     epochs: int = setting(
         60,
@@ -241,13 +234,13 @@ class Memory(Section):
         paper=40,
         takecover=400,
         remark="that is 4000 updates; the text says 20 passes",
-        **_PASSES,
+        **PASSES,
     )
     learning_rate: Number = setting(
-        0.001, "of Adam, per update, at first", paper=1e-3, **_RATE
+        0.001, "of Adam, per update, at first", paper=1e-3, **RATE
     )
     final_learning_rate: Number = setting(
-        1e-5, "of Adam, per update, in the limit", paper=1e-5, **_RATE
+        1e-5, "of Adam, per update, in the limit", paper=1e-5, **RATE
     )
     decay: Number = setting(
         1.0,
@@ -258,14 +251,14 @@ class Memory(Section):
         high=1.0,
     )
     gradient_clip: Number = setting(
-        1.0, "largest absolute gradient value", paper=1.0, **_WEIGHT
+        1.0, "largest absolute gradient value", paper=1.0, **WEIGHT
     )
     buffer_episodes: int = setting(
         1000,
         "of latents in memory, 0.13 MB per 1000 steps",
         unit="episodes",
         remark="all",
-        **_EPISODES,
+        **EPISODES,
     )
     held_out: Number = setting(
         0.0,
@@ -289,7 +282,7 @@ class Controller(Section):
         unit="tanh units",
         paper=0,
         remark="its ablation 40",
-        **_WIDTH | {"low": 0},
+        **WIDTH | {"low": 0},
     )
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
     strategy: Literal[STRATEGIES] = setting(
@@ -299,10 +292,10 @@ class Controller(Section):
         before=CMA_ES,
     )
     population: int = setting(
-        64, "in a generation P", unit="candidates", paper=64, low=4, high=_MAX_BATCH
+        64, "in a generation P", unit="candidates", paper=64, low=4, high=MAX_BATCH
     )
     rollouts: int = setting(
-        4, "that each candidate drives R", unit="tracks", paper=16, **_BATCH
+        4, "that each candidate drives R", unit="tracks", paper=16, **BATCH
     )
     common_tracks: bool = setting(
         True, "all candidates of a generation drive the same tracks", paper=False
@@ -317,7 +310,7 @@ class Controller(Section):
         1.15,
         "tau of the dream, at least 0; 1: as uncertain as M is",
         takecover=1.15,
-        **_FACTOR,
+        **FACTOR,
     )
     death: Literal["drawn", "threshold"] = setting(
         "drawn",
@@ -326,12 +319,12 @@ class Controller(Section):
         takecover="threshold",
         before="drawn",
     )
-    generations: int = setting(30, "G", unit="generations", paper=1800, **_GENERATIONS)
+    generations: int = setting(30, "G", unit="generations", paper=1800, **GENERATIONS)
     generations_per_block: int = setting(
-        10, "in one store, a divisor of generations", unit="generations", **_GENERATIONS
+        10, "in one store, a divisor of generations", unit="generations", **GENERATIONS
     )
     sigma: Number = setting(
-        0.1, "first step size of the search, in parameters", paper=0.1, **_RATE
+        0.1, "first step size of the search, in parameters", paper=0.1, **RATE
     )
     initial_mean: Number = setting(
         0.0, "every parameter of the first mean", paper=0.0, low=-1e6, high=1e6
@@ -341,16 +334,16 @@ class Controller(Section):
         "in an episode at first; 0: whole episodes",
         unit="steps",
         paper=0,
-        **_STEPS,
+        **STEPS,
     )
     step_increment: int = setting(
-        50, "added whenever the mean fitness improves", unit="steps", **_STEPS
+        50, "added whenever the mean fitness improves", unit="steps", **STEPS
     )
     select_every: int = setting(
-        5, "between tests of the mean", unit="generations", paper=25, **_GENERATIONS
+        5, "between tests of the mean", unit="generations", paper=25, **GENERATIONS
     )
     selection_episodes: int = setting(
-        32, "that a mean is tested on", unit="selection tracks", paper=1024, **_TRACKS
+        32, "that a mean is tested on", unit="selection tracks", paper=1024, **TRACKS
     )
     warm_start: bool = setting(False, "start from the C of the round before")
 
@@ -359,21 +352,10 @@ class Evaluation(Section):
     """The score on unseen tracks."""
 
     episodes: int = setting(
-        32, "", unit="unseen tracks", paper=100, low=2, high=_MAX_TRACKS
+        32, "", unit="unseen tracks", paper=100, low=2, high=MAX_TRACKS
     )
     random_policy: _RandomPolicy = setting(
         "network", "scored beside the agent", paper="network", takecover="held"
-    )
-
-
-class Site(Section):
-    """The most that a job may ask of a cluster; no result depends on it."""
-
-    max_minutes: int = setting(
-        4320, "that a job may ask for; 0: no limit", unit="minutes", low=0, high=10**6
-    )
-    max_mem_mb: int = setting(
-        0, "of memory that a job may ask for; 0: no limit", unit="MB", low=0, high=10**9
     )
 
 
@@ -386,19 +368,3 @@ class Round(Section):
     memory: Memory = group(Memory)
     controller: Controller = group(Controller)
     evaluation: Evaluation = group(Evaluation)
-
-
-def uses_simulator(environment: Environment) -> bool:
-    """Return whether the episodes that are learnt from are played in the simulator.
-
-    Raises:
-        UserError: when the simulator has not that game.
-    """
-    if environment.backend != "simulator":
-        return False
-    if not is_simulated(environment.name):
-        raise UserError(
-            f"environment.backend is simulator; {environment.name} has none: it "
-            "must be gymnasium"
-        )
-    return True

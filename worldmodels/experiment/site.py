@@ -9,7 +9,8 @@ import math
 
 from worldmodels.experiment import durations, needs
 from worldmodels.experiment.needs import Data, Need
-from worldmodels.experiment.settings import Round, Site
+from worldmodels.experiment.section import Section, setting
+from worldmodels.experiment.settings import Round
 from worldmodels.runtime.errors import UserError
 
 # The stages that start again at each try, and the setting that makes them shorter.
@@ -20,6 +21,17 @@ ATOMIC = {
 }
 _DOUBLINGS = 2  # at most
 _DRIVER_MB = 500  # of the Snakemake that starts a stage in its job
+
+
+class Site(Section):
+    """The most that a job may ask of a cluster; no result depends on it."""
+
+    max_minutes: int = setting(
+        4320, "that a job may ask for; 0: no limit", unit="minutes", low=0, high=10**6
+    )
+    max_mem_mb: int = setting(
+        0, "of memory that a job may ask for; 0: no limit", unit="MB", low=0, high=10**9
+    )
 
 
 def megabytes(need: Need, site: Site, attempt: int) -> int:

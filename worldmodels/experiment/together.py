@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from worldmodels.experiment import worlds
-from worldmodels.experiment.settings import Environment, Round, uses_simulator
+from worldmodels.experiment.settings import Environment, Round
+from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES

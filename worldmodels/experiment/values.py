@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
+from worldmodels.experiment.bounds import MAX_RATE
 from worldmodels.runtime.randomness import MAX_ROUNDS, MAX_SEED
 
-MAX_RATE = 1000.0  # of what multiplies or divides
 _NAME = r"\w[\w.-]*"
 
 

@@ -7,7 +7,7 @@ import re
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.facts import SIZES
-from worldmodels.environments.games import GYMNASIUM
+from worldmodels.environments.games import GYMNASIUM, is_simulated
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
 
@@ -51,3 +51,19 @@ def check_world(environment: Environment) -> None:
                 f"gymnasium alone; {environment.name} has its own: leave it "
                 f"{unused!r}"
             )
+
+
+def uses_simulator(environment: Environment) -> bool:
+    """Return whether the episodes that are learnt from are played in the simulator.
+
+    Raises:
+        UserError: when the simulator has not that game.
+    """
+    if environment.backend != "simulator":
+        return False
+    if not is_simulated(environment.name):
+        raise UserError(
+            f"environment.backend is simulator; {environment.name} has none: it "
+            "must be gymnasium"
+        )
+    return True

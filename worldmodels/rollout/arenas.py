@@ -12,8 +12,8 @@ import numpy as np
 
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.pool import EnvironmentPool
-from worldmodels.experiment.settings import Environment, uses_simulator
-from worldmodels.experiment.worlds import spec_of
+from worldmodels.experiment.settings import Environment
+from worldmodels.experiment.worlds import spec_of, uses_simulator
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.dream import Dream, check_pays
 from worldmodels.rollout import in_dream, in_gymnasium, in_simulator

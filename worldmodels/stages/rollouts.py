@@ -20,8 +20,9 @@ import numpy as np
 from worldmodels.environments.games import IMPORTED, Game
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
-from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
+from worldmodels.experiment.settings import Environment, Rollouts, Run
 from worldmodels.experiment.stages import STAGES, policy_of, recorded
+from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.arenas import pool_of
