@@ -49,16 +49,16 @@ REFERENCE_SLOTS, REFERENCE_STEPS = 16, 60
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Coasting:
-    """Rolls on, looking at every pixel; its mind is a zero for each car."""
+    """Rolls on, looking at every pixel; its carry is a zero for each car."""
 
     def act(
-        self, mind: jax.Array, frames: jax.Array, keys: jax.Array
+        self, carry: jax.Array, frames: jax.Array, keys: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         steer = frames.astype(jnp.float32).mean(axis=(1, 2, 3)) * 1e-9
-        return mind, jnp.stack([steer, mind, mind], axis=-1)
+        return carry, jnp.stack([steer, carry, carry], axis=-1)
 
-    def remember(self, mind: jax.Array, actions: jax.Array) -> jax.Array:
-        return mind
+    def remember(self, carry: jax.Array, actions: jax.Array) -> jax.Array:
+        return carry
 
 
 def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
@@ -69,8 +69,8 @@ def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
         Controller(32, (("h", units),), CARRACING),
     )
     eyes = vision.initial(jax.random.key(0), agent.vision)
-    mind = memory.initial(jax.random.key(1), agent.memory)
-    return agent, jax.device_put(Weights(eyes, mind))
+    carry = memory.initial(jax.random.key(1), agent.memory)
+    return agent, jax.device_put(Weights(eyes, carry))
 
 
 def encoder(
@@ -111,7 +111,7 @@ def coasting(mesh: Mesh, cars: int, tracks: int, steps: int) -> Callable[[], Any
         track=jnp.asarray(seeds, jnp.int32),
         seed=seed_words(seeds),
         limit=jnp.full(cars, steps, jnp.int32),
-        mind=jnp.zeros(cars),
+        carry=jnp.zeros(cars),
     )
     world = in_simulator.fresh(np.arange(tracks))
     return partial(in_simulator.totals, mesh, Coasting(), world, planned)

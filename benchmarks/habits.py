@@ -75,14 +75,14 @@ def dreamt(dream: Dream, seeds: np.ndarray) -> dict[str, np.ndarray]:
     mesh, lived = in_simulator.devices(), {}
     for name in RANDOM:
         policy = random_policy(name, TAKECOVER)
-        minds = policy.initial(episode_keys(seed_words(seeds), "policy"))
-        minds = jax.tree.map(lambda x: x[:, None], minds)
+        carries = policy.initial(episode_keys(seed_words(seeds), "policy"))
+        carries = jax.tree.map(lambda x: x[:, None], carries)
         actor = AtRandom(policy)
-        lived[name] = in_dream.totals(mesh, dream, actor, minds, seeds, STEPS)
+        lived[name] = in_dream.totals(mesh, dream, actor, carries, seeds, STEPS)
     for name, moves in HABITS.items():
         moves = jnp.asarray(moves, jnp.float32)[None, :, None]
-        minds = jnp.broadcast_to(moves, (len(seeds), STEPS, 1))
-        lived[name] = in_dream.totals(mesh, dream, Recorded(), minds, seeds, STEPS)
+        carries = jnp.broadcast_to(moves, (len(seeds), STEPS, 1))
+        lived[name] = in_dream.totals(mesh, dream, Recorded(), carries, seeds, STEPS)
     return lived
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from worldmodels.environments.carracing import rendering, simulator
-from worldmodels.environments.carracing.simulator import State, World
+from worldmodels.environments.carracing.simulator import RaceState, World
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.in_simulator import CARS_A_CORE
 from worldmodels.runtime import devices
@@ -51,7 +51,7 @@ def ours(cars: int, steps: int) -> Callable[[], object]:
 
     def share(world: World, keys: jax.Array, track: jax.Array) -> jax.Array:
         def drive(group) -> jax.Array:
-            def step(carry: tuple[State, jax.Array, jax.Array], key: jax.Array):
+            def step(carry: tuple[RaceState, jax.Array, jax.Array], key: jax.Array):
                 car, frame, seen = carry
                 seen += rendering.unpack(frame).astype(jnp.float32).sum(axis=(1, 2, 3))
                 action = jax.random.uniform(key, (size, 3)) * 2 - np.float32([1, 1, 1])

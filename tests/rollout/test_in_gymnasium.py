@@ -1,4 +1,4 @@
-"""Policies in slots: an episode depends on its seed, and starts with a new mind."""
+"""Policies in slots: an episode depends on its seed, and starts with a new carry."""
 
 import jax
 import jax.numpy as jnp
@@ -66,11 +66,11 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
     """The same episode wherever it is driven: keys by the seed's words and the step."""
     policy, words = random_policy(name, CARRACING), seed_words(np.array([SEED]))
 
-    def step(mind, seen):
+    def step(carry, seen):
         time, frame = seen
         keys = step_keys(words, time[None])
-        mind, actions = policy.act(mind, frame[None], keys)
-        return policy.remember(mind, actions), actions[0]
+        carry, actions = policy.act(carry, frame[None], keys)
+        return policy.remember(carry, actions), actions[0]
 
     begin = policy.initial(episode_keys(words, "policy"))
     _, expected = jax.lax.scan(step, begin, (jnp.arange(20), FRAMES[:20]))
@@ -89,13 +89,13 @@ def population():
     return np.random.default_rng(0).normal(size=(2, size)).astype(np.float32)
 
 
-def by_hand(policy, mind, steps):
+def by_hand(policy, carry, steps):
     """Drive one episode step by step; the actions [steps, 3] that were applied."""
     words, actions = seed_words(np.array([SEED])), []
     for t in range(steps):
         keys = step_keys(words, jnp.array([t]))
-        mind, action = policy.act(mind, FRAMES[t : t + 1], keys)
-        mind = policy.remember(mind, action)
+        carry, action = policy.act(carry, FRAMES[t : t + 1], keys)
+        carry = policy.remember(carry, action)
         actions.append(action[0])
     return np.array(actions)
 
@@ -116,17 +116,17 @@ def test_an_agent_remembers_its_noise(weights, population):
     """M reads what was applied: C alone would not follow its noise of steps before."""
     policy = AgentPolicy(AGENT, weights)
     noisy = Noisy(policy, 0.2, CARRACING)
-    mind = policy.initial(jnp.asarray(population[:1]))
-    slots = SlotPolicy(noisy, lambda episode: mind, 2)
+    carry = policy.initial(jnp.asarray(population[:1]))
+    slots = SlotPolicy(noisy, lambda episode: carry, 2)
     actions = actions_of(slots, 2, 1, SEED, 6)
-    np.testing.assert_allclose(actions, by_hand(noisy, mind, 6), atol=1e-5)
+    np.testing.assert_allclose(actions, by_hand(noisy, carry, 6), atol=1e-5)
 
     class Forgetful(Noisy):
         """Remembers another action than the applied one."""
 
-        def remember(self, mind, actions):
-            return super().remember(mind, actions * 0)
+        def remember(self, carry, actions):
+            return super().remember(carry, actions * 0)
 
-    other = by_hand(Forgetful(policy, 0.2, CARRACING), mind, 6)
+    other = by_hand(Forgetful(policy, 0.2, CARRACING), carry, 6)
     np.testing.assert_allclose(actions[0], other[0], atol=1e-5)
     assert np.abs(actions[1:] - other[1:]).max() > 0.01

@@ -64,25 +64,25 @@ def scored(mesh, agent, weights, population, seeds, steps):
 
 
 @jax.jit  # op by op, each of some thousand operations would be compiled by itself
-def step(policy, world, mind, car, words, t):
-    """Drive one car for one step; return mind, car, action, reward and its end."""
+def step(policy, world, carry, car, words, t):
+    """Drive one car for one step; return carry, car, action, reward and its end."""
     frames = rendering.unpack(simulator.observe(world, car))
-    mind, action = policy.act(mind, frames, step_keys(words, t))
-    mind = policy.remember(mind, action)
+    carry, action = policy.act(carry, frames, step_keys(words, t))
+    carry = policy.remember(carry, action)
     car, reward, terminated = simulator.step(world, car, action)
-    return mind, car, action, reward, terminated
+    return carry, car, action, reward, terminated
 
 
 def loop(agent, weights, controller, world, track, seed, steps):
     """Drive one car step by step; return its rewards and actions."""
     policy = AgentPolicy(agent, weights)
-    mind = policy.initial(jnp.asarray(controller)[None])
+    carry = policy.initial(jnp.asarray(controller)[None])
     car = simulator.reset(world, jnp.array([track]))
     words = seed_words(np.array([seed]))
     rewards, actions = [], []
     for t in range(steps):
-        mind, car, action, reward, terminated = step(
-            policy, world, mind, car, words, jnp.array([t])
+        carry, car, action, reward, terminated = step(
+            policy, world, carry, car, words, jnp.array([t])
         )
         rewards.append(float(reward[0]))
         actions.append(np.asarray(action[0]))
@@ -134,7 +134,7 @@ def test_a_device_has_the_tracks_of_its_cars_alone(mesh, world, population):
         track=jnp.arange(3, dtype=jnp.int32),
         seed=seed_words(np.arange(3)),
         limit=jnp.array([5, 6, 7]),
-        mind=jnp.zeros((3, 1)),
+        carry=jnp.zeros((3, 1)),
     )
     own, divided, filled = in_simulator._divided(mesh, three, cars, 2)
     assert own
@@ -165,7 +165,7 @@ def test_records_are_what_the_loop_saw(mesh, agent, weights, population, world):
         track=jnp.array([0, 1, 0]),
         seed=seed_words(SEEDS[[0, 1, 0]]),
         limit=jnp.array([STEPS, STEPS, 5]),
-        mind=policy.initial(jnp.asarray(population[:3])),
+        carry=policy.initial(jnp.asarray(population[:3])),
     )
     record = in_simulator.record(mesh, policy, world, cars, STEPS)
     assert record.frame.shape == (STEPS, 3, 64, 64)

@@ -158,7 +158,7 @@ def test_m_s_latents_are_v_s_wherever_that_can_be_seen(stores, others, refused):
         "--set=environment.max_steps=12",
     ]
     refused("controller", stores.memory, others.vision, *files, *options)
-    neighbours.check_eyes(stores.vision, stores.memory)
+    neighbours.check_vision_of_memory(stores.vision, stores.memory)
 
 
 def test_m_without_its_latents_is_taken_on_trust(others, tmp_path):
@@ -166,7 +166,7 @@ def test_m_without_its_latents_is_taken_on_trust(others, tmp_path):
     alone = tmp_path / "memory.zarr"
     shutil.copytree(others.memory.path, alone)
     eyes = small_store.make(tmp_path / "vision.zarr", "vision")
-    neighbours.check_eyes(eyes, open_artifact(alone))
+    neighbours.check_vision_of_memory(eyes, open_artifact(alone))
 
 
 def keeping(tmp_path):
@@ -196,17 +196,17 @@ def test_a_v_that_is_kept_is_one_v(tmp_path):
     neighbours.check_one_vision(made.latents[1:])
     with pytest.raises(UserError, match="were made with different vision stores"):
         neighbours.check_one_vision(made.latents)
-    neighbours.check_eyes(made.eyes[3], made.memory)
+    neighbours.check_vision_of_memory(made.eyes[3], made.memory)
     for before in (1, 2):
-        neighbours.check_eyes(made.eyes[before], made.memory)
+        neighbours.check_vision_of_memory(made.eyes[before], made.memory)
     with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
-        neighbours.check_eyes(made.eyes[0], made.memory)
+        neighbours.check_vision_of_memory(made.eyes[0], made.memory)
     # Those of round 3 are gone, and round 3's V names none that is left.
     shutil.rmtree(made.latents[3].path)
     shutil.rmtree(made.latents[2].path)
-    neighbours.check_eyes(made.eyes[3], made.memory)
+    neighbours.check_vision_of_memory(made.eyes[3], made.memory)
     with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
-        neighbours.check_eyes(made.eyes[0], made.memory)
+        neighbours.check_vision_of_memory(made.eyes[0], made.memory)
 
 
 def test_latents_of_one_memory_are_of_one_v_and_given_once(stores, others, refused):

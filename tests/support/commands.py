@@ -130,9 +130,9 @@ def networks(
     first, *others = shards
     encoded = [latents(folder, eyes, first, run)]
     encoded += [latents(folder, eyes, shard, again or run) for shard in others]
-    mind = memory(folder, encoded, run)
+    carry = memory(folder, encoded, run)
     return SimpleNamespace(
-        folder=folder, shards=shards, vision=eyes, latents=encoded, memory=mind
+        folder=folder, shards=shards, vision=eyes, latents=encoded, memory=carry
     )
 
 

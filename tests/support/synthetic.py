@@ -77,11 +77,11 @@ def make_round(folder: Path, number: int = 0, drives: dict | None = None) -> Sto
     rollouts = tuple(make_rollouts(place, number, shard, rng) for shard in range(2))
     eyes = make_vision(place, number, rollouts, rng)
     latents = tuple(make_latents(place, number, r, eyes, rng) for r in rollouts)
-    mind = make_memory(place, number, latents, rng)
-    first = make_controller(place, number, eyes, mind, None, rng)
-    second = make_controller(place, number, eyes, mind, first, rng)
-    scores = make_evaluation(place, number, (eyes, mind, first, second), rng, drives)
-    return Stores(rollouts, eyes, latents, mind, (first, second), scores)
+    carry = make_memory(place, number, latents, rng)
+    first = make_controller(place, number, eyes, carry, None, rng)
+    second = make_controller(place, number, eyes, carry, first, rng)
+    scores = make_evaluation(place, number, (eyes, carry, first, second), rng, drives)
+    return Stores(rollouts, eyes, latents, carry, (first, second), scores)
 
 
 def game():
@@ -185,7 +185,7 @@ def make_controller(
     place: Path,
     number: int,
     eyes: Artifact,
-    mind: Artifact,
+    carry: Artifact,
     previous: Artifact | None,
     rng: np.random.Generator,
 ) -> Artifact:
@@ -193,7 +193,7 @@ def make_controller(
     path = place / "controller" / f"block-{block:04d}.zarr"
     sizes = {"latent_size": LATENT, "features": dict(FEATURES), "action_size": ACTION}
     config = _config("controller", number, block=block, **sizes)
-    inputs = {"vision": eyes, "memory": mind}
+    inputs = {"vision": eyes, "memory": carry}
     if previous is not None:
         inputs["previous"] = previous
     with _create(path, "controller", config, inputs) as store:
@@ -233,8 +233,8 @@ def make_evaluation(
     drives: dict | None,
 ) -> Artifact:
     path = place / "evaluation.zarr"
-    eyes, mind, *blocks = inputs
-    roles = {"vision": eyes, "memory": mind, "controller": blocks}
+    eyes, carry, *blocks = inputs
+    roles = {"vision": eyes, "memory": carry, "controller": blocks}
     with _create(path, "evaluation", _config("evaluation", number), roles) as store:
         for driver, level in (("agent", 50.0), ("random", -35.0)):
             arrays = _drives(rng, level) | ((driver == "agent" and drives) or {})

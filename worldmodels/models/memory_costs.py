@@ -39,7 +39,7 @@ class Costs(NamedTuple):
     reward: jax.Array  # weight times squared units
 
 
-class Gradients(NamedTuple):
+class CostGradients(NamedTuple):
     """Sums over the time steps so far."""
 
     costs: Costs
@@ -73,10 +73,10 @@ def _total(kernel, bias, h, targets):
 def _forward(kernel, bias, h, targets):
     transposed = kernel.T
 
-    def step(total: Gradients, rows):
+    def step(total: CostGradients, rows):
         h, targets = rows
         costs, (doutputs, dz) = _costs_and_gradients(h @ kernel + bias, targets)
-        total = Gradients(
+        total = CostGradients(
             Costs(*map(jnp.add, total.costs, costs)),
             total.kernel + h.T @ doutputs,
             total.bias + doutputs.sum(axis=0),
@@ -84,7 +84,7 @@ def _forward(kernel, bias, h, targets):
         return total, (doutputs @ transposed, dz)
 
     none = Costs(*(jnp.zeros((), h.dtype) for _ in Costs._fields))
-    zero = Gradients(none, jnp.zeros_like(kernel), jnp.zeros_like(bias))
+    zero = CostGradients(none, jnp.zeros_like(kernel), jnp.zeros_like(bias))
     rows = jax.tree.map(_in_rows, (h, targets))
     total, (dh, dz) = jax.lax.scan(step, zero, rows)
     gradients = (

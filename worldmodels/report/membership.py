@@ -13,7 +13,7 @@ from worldmodels.stores.lineage import (
     check_one_vision,
     had_input,
 )
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_vision_of_memory
 
 # What each was made from, of its own round.
 _MADE_FROM = {
@@ -55,7 +55,7 @@ def check_round(
         check_one_vision(stores.get("latents", ()), [*given.values()])
         check_alike(stores.get("rollouts", ()), ["seed"])
     elif "memory" in stores and "latents" not in stores:
-        check_eyes(stores["vision"][0], stores["memory"][0])
+        check_vision_of_memory(stores["vision"][0], stores["memory"][0])
     played = [
         store
         for kind in ("rollouts", "controller", "evaluation")

@@ -33,12 +33,12 @@ class Actor(Protocol):
     """What acts in a dream; a pytree, so that its arrays are arguments of programs."""
 
     def act(
-        self, mind: Any, state: DreamState, key: jax.Array
+        self, carry: Any, state: DreamState, key: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """Return the next mind and the action [A], within the game's bounds.
+        """Return the next carry and the action [A], within the game's bounds.
 
         Args:
-            mind: what the actor knows in this dream.
+            carry: what the actor knows in this dream.
             key: for this step alone.
         """
 
@@ -48,7 +48,7 @@ class Dreamers(NamedTuple):
 
     place: jax.Array  # int32 [B], among all
     seed: jax.Array  # uint32 [B, 2], the dream's: high and low word
-    mind: Any  # [B, ...]
+    carry: Any  # [B, ...]
     state: DreamState  # [B, ...]
     total: jax.Array  # [B], return so far
     alive: jax.Array  # bool [B]
@@ -66,41 +66,41 @@ class DreamtSteps(NamedTuple):
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Controlled:
-    """C acts on what M remembers; the mind is C's flat vector [D]."""
+    """C acts on what M remembers; the carry is C's flat vector [D]."""
 
     controller: Controller
     model: Memory
 
     def act(
-        self, mind: jax.Array, state: DreamState, key: jax.Array
+        self, carry: jax.Array, state: DreamState, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         features = memory.features(self.model, state.memory)
-        return mind, self.controller.act(mind, state.z, features)
+        return carry, self.controller.act(carry, state.z, features)
 
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class AtRandom:
-    """A random policy acts that looks at no frames; the mind is its own, of one row."""
+    """A random policy that reads no frames acts; the carry is its own, of one row."""
 
     policy: RandomPolicy
 
     def act(
-        self, mind: Any, state: DreamState, key: jax.Array
+        self, carry: Any, state: DreamState, key: jax.Array
     ) -> tuple[Any, jax.Array]:
-        mind, actions = self.policy.act(mind, None, key[None])
-        return self.policy.remember(mind, actions), actions[0]
+        carry, actions = self.policy.act(carry, None, key[None])
+        return self.policy.remember(carry, actions), actions[0]
 
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Recorded:
-    """What was done before is done again; the mind is the actions to come [T, A]."""
+    """What was done before is done again; the carry is the actions to come [T, A]."""
 
     def act(
-        self, mind: jax.Array, state: DreamState, key: jax.Array
+        self, carry: jax.Array, state: DreamState, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        return jnp.roll(mind, -1, axis=0), mind[0]
+        return jnp.roll(carry, -1, axis=0), carry[0]
 
 
 def play(
@@ -117,24 +117,24 @@ def play(
         population: candidates [P, D].
         steps: in a dream at most.
     """
-    minds = jnp.asarray(population, dream.model.dtype)[rows.candidate]
+    carries = jnp.asarray(population, dream.model.dtype)[rows.candidate]
     actor = Controlled(controller, dream.model)
-    return totals(mesh, dream, actor, minds, rows.seed, steps)
+    return totals(mesh, dream, actor, carries, rows.seed, steps)
 
 
 def totals(
-    mesh: Mesh, dream: Dream, actor: Actor, minds: Any, seeds: np.ndarray, steps: int
+    mesh: Mesh, dream: Dream, actor: Actor, carries: Any, seeds: np.ndarray, steps: int
 ) -> np.ndarray:
-    """Let B dreamers with `minds` [B, ...] dream of `seeds` [B]; return returns [B].
+    """Let B dreamers with `carries` [B, ...] dream of `seeds` [B]; return returns [B].
 
     An action that is not finite makes the return NaN: broken weights get no score.
     """
     count = len(seeds)
     spread = shares(count, mesh, DREAMERS_A_CORE)
-    minds, words = filled((minds, seed_words(np.asarray(seeds))), spread.rows)
+    carries, words = filled((carries, seed_words(np.asarray(seeds))), spread.rows)
     alive = np.arange(spread.rows) < count  # those that fill up the groups never are
     steps = np.int32(steps)
-    found = _totals(mesh, spread.size, dream, actor, minds, words, alive, steps)
+    found = _totals(mesh, spread.size, dream, actor, carries, words, alive, steps)
     return np.asarray(found)[:count]
 
 
@@ -155,15 +155,15 @@ def _share(
     size: int,
     dream: Dream,
     actor: Actor,
-    minds: Any,
+    carries: Any,
     words: jax.Array,
     alive: jax.Array,
     steps: jax.Array,
 ) -> jax.Array:
     """Let one device's dreamers dream to their ends, `size` at a time."""
 
-    def segment(carry: tuple[Dreamers, jax.Array]) -> tuple[Dreamers, jax.Array]:
-        dreamers, time = carry
+    def segment(before: tuple[Dreamers, jax.Array]) -> tuple[Dreamers, jax.Array]:
+        dreamers, time = before
         end = jnp.minimum(time + _SEGMENT, steps)
 
         def group(n: jax.Array, dreamers: Dreamers) -> Dreamers:
@@ -181,11 +181,11 @@ def _share(
         dreamers = jax.lax.fori_loop(0, groups, group, _living_first(dreamers))
         return dreamers, end
 
-    def unfinished(carry: tuple[Dreamers, jax.Array]) -> jax.Array:
-        dreamers, time = carry
+    def unfinished(before: tuple[Dreamers, jax.Array]) -> jax.Array:
+        dreamers, time = before
         return (time < steps) & dreamers.alive.any()
 
-    begun = begin(dream, minds, words, alive), jnp.zeros_like(steps)
+    begun = begin(dream, carries, words, alive), jnp.zeros_like(steps)
     dreamers, _ = jax.lax.while_loop(unfinished, segment, begun)
     return jnp.zeros_like(dreamers.total).at[dreamers.place].set(dreamers.total)
 
@@ -195,19 +195,19 @@ def _living_first(dreamers: Dreamers) -> Dreamers:
     return jax.tree.map(lambda x: x[order], dreamers)
 
 
-def begin(dream: Dream, minds: Any, words: jax.Array, alive: jax.Array) -> Dreamers:
+def begin(dream: Dream, carries: Any, words: jax.Array, alive: jax.Array) -> Dreamers:
     """Let B dreamers fall asleep."""
     state = jax.vmap(dream.reset)(episode_keys(words, "dream"))
     total = jnp.zeros(alive.shape, dream.model.dtype)
-    return Dreamers(jnp.arange(len(words)), words, minds, state, total, alive)
+    return Dreamers(jnp.arange(len(words)), words, carries, state, total, alive)
 
 
 def step(dream: Dream, actor: Actor, time: jax.Array, dreamers: Dreamers) -> Dreamers:
     """Let every dreamer act once, at `time` steps from its beginning."""
     keys = step_keys(dreamers.seed, jnp.full_like(dreamers.place, time))
-    done = jax.vmap(partial(_act, dream, actor))(dreamers.mind, dreamers.state, keys)
+    done = jax.vmap(partial(_act, dream, actor))(dreamers.carry, dreamers.state, keys)
     return dreamers._replace(
-        mind=done.mind,
+        carry=done.carry,
         state=done.state,
         total=dreamers.total + jnp.where(dreamers.alive, done.reward, 0),
         alive=dreamers.alive & ~done.died,
@@ -217,7 +217,7 @@ def step(dream: Dream, actor: Actor, time: jax.Array, dreamers: Dreamers) -> Dre
 class Done(NamedTuple):
     """What one dreamer did and what came of it."""
 
-    mind: Any
+    carry: Any
     action: jax.Array  # [A]
     state: DreamState
     reward: jax.Array  # []
@@ -225,18 +225,18 @@ class Done(NamedTuple):
 
 
 def _act(
-    dream: Dream, actor: Actor, mind: Any, state: DreamState, key: jax.Array
+    dream: Dream, actor: Actor, carry: Any, state: DreamState, key: jax.Array
 ) -> Done:
     of_actor, of_dream = jax.random.split(key)
-    mind, action = actor.act(mind, state, of_actor)
+    carry, action = actor.act(carry, state, of_actor)
     state, reward, died = dream.step(state, action, of_dream)
     reward = jnp.where(jnp.isfinite(action).all(), reward, jnp.nan)
-    return Done(mind, action, state, reward, died)
+    return Done(carry, action, state, reward, died)
 
 
 @partial(jax.jit, static_argnums=4)
 def record(
-    dream: Dream, actor: Actor, mind: Any, words: jax.Array, steps: int
+    dream: Dream, actor: Actor, carry: Any, words: jax.Array, steps: int
 ) -> DreamtSteps:
     """Let one actor dream for `steps` steps and return all of it.
 
@@ -244,13 +244,13 @@ def record(
         words: of the dream's seed [2]: the dream that is scored under it.
     """
 
-    def step(carry: tuple[Any, DreamState, jax.Array], time: jax.Array):
-        mind, state, alive = carry
+    def step(before: tuple[Any, DreamState, jax.Array], time: jax.Array):
+        carry, state, alive = before
         key = step_keys(words[None], time[None])[0]
-        done = _act(dream, actor, mind, state, key)
+        done = _act(dream, actor, carry, state, key)
         seen = DreamtSteps(state.z, done.action, done.reward, alive)
-        return (done.mind, done.state, alive & ~done.died), seen
+        return (done.carry, done.state, alive & ~done.died), seen
 
     start = dream.reset(episode_keys(words[None], "dream")[0])
-    begun = mind, start, jnp.bool(True)
+    begun = carry, start, jnp.bool(True)
     return jax.lax.scan(step, begun, jnp.arange(steps))[1]

@@ -25,53 +25,53 @@ class SlotPolicy:
     """An `EpisodePolicy`: a policy that drives S slots, each in an episode of its own.
 
     Args:
-        initial: returns the mind, of one row, that an episode begins with.
+        initial: returns the carry, of one row, that an episode begins with.
     """
 
     def __init__(self, policy: Policy, initial: Callable[[Episode], Any], slots: int):
         self._policy = jax.device_put(policy)
         self._initial = initial
-        self._minds = None  # unknown before the first episode's
+        self._carries = None  # unknown before the first episode's
         self._seed = np.zeros((slots, 2), np.uint32)  # the episodes', as words
         self._step = np.zeros(slots, np.int32)  # steps driven so far
 
     def start(self, slot: int, episode: Episode) -> None:
-        """Begin an episode in `slot` with a mind that has seen nothing."""
-        mind = self._initial(episode)
-        if self._minds is None:
-            self._minds = _empty(mind, len(self._step))
-        self._minds = _put(self._minds, slot, mind)
+        """Begin an episode in `slot` with a carry that has seen nothing."""
+        carry = self._initial(episode)
+        if self._carries is None:
+            self._carries = _empty(carry, len(self._step))
+        self._carries = _put(self._carries, slot, carry)
         self._seed[slot] = seed_words(episode.seed)
         self._step[slot] = 0
 
     def act(self, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
         """Return the actions [S, A] on `frames`, uint8 [S, H, W, 3]."""
         # Copies: the call is asynchronous and its arguments must not change below it.
-        self._minds, actions = _act(
-            self._policy, self._minds, frames, self._seed.copy(), self._step.copy()
+        self._carries, actions = _act(
+            self._policy, self._carries, frames, self._seed.copy(), self._step.copy()
         )
         self._step += active
         return np.asarray(actions, np.float32)
 
 
-def _empty(mind: Any, slots: int) -> Any:
-    """Return the minds of slots where no episode has begun, from a mind of one row."""
-    return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), mind)
+def _empty(carry: Any, slots: int) -> Any:
+    """Return the carries of slots without an episode yet, from a carry of one row."""
+    return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), carry)
 
 
 # Minds are donated: they may hold weights, which are not to be copied at every step.
 @partial(jax.jit, donate_argnums=0)
-def _put(minds: Any, slot: jax.Array, mind: Any) -> Any:
-    """Return the minds [S] with that of one slot replaced."""
-    return jax.tree.map(lambda rows, row: rows.at[slot].set(row[0]), minds, mind)
+def _put(carries: Any, slot: jax.Array, carry: Any) -> Any:
+    """Return the carries [S] with that of one slot replaced."""
+    return jax.tree.map(lambda rows, row: rows.at[slot].set(row[0]), carries, carry)
 
 
 @partial(jax.jit, donate_argnums=1)
 def _act(
-    policy: Policy, minds: Any, frames: jax.Array, seed: jax.Array, step: jax.Array
+    policy: Policy, carries: Any, frames: jax.Array, seed: jax.Array, step: jax.Array
 ) -> tuple[Any, jax.Array]:
-    minds, actions = policy.act(minds, frames, step_keys(seed, step))
-    return policy.remember(minds, actions), actions
+    carries, actions = policy.act(carries, frames, step_keys(seed, step))
+    return policy.remember(carries, actions), actions
 
 
 class RandomSlots(SlotPolicy):

@@ -36,14 +36,14 @@ class Cars(NamedTuple):
     track: jax.Array  # int32 [B], index into the world
     seed: jax.Array  # uint32 [B, 2], the episode's: high and low word
     limit: jax.Array  # int32 [B], steps at most; 0 for one that fills up a batch
-    mind: Any  # the policy's state at the start, [B, ...]
+    carry: Any  # the policy's state at the start, [B, ...]
 
 
 class CarStates(NamedTuple):
     """B cars on their way, after `time` steps."""
 
-    car: simulator.State
-    mind: Any
+    car: simulator.RaceState
+    carry: Any
     frame: jax.Array  # uint32 [B, 64, 64], packed: what is seen now
     total: jax.Array  # float32 [B], return so far
     driving: jax.Array  # bool [B], whose episode is not over
@@ -125,7 +125,7 @@ def play(
         track=jnp.asarray(track, jnp.int32),
         seed=seed_words(rows.seed),
         limit=jnp.full(len(track), steps, jnp.int32),
-        mind=policy.initial(population[rows.candidate]),
+        carry=policy.initial(population[rows.candidate]),
     )
     world = build(distinct)
     check_complete(world, distinct)
@@ -135,13 +135,13 @@ def play(
 def episodes(
     mesh: Mesh,
     policy: Policy,
-    minds: Callable[[np.ndarray], Any],
+    carries: Callable[[np.ndarray], Any],
     planned: Sequence[Episode],
 ) -> Iterator[EpisodeResult]:
     """Drive episodes, all of the same length, and yield each with its frames.
 
     Args:
-        minds: returns what `policy` begins with, [B, ...], on the seeds [B].
+        carries: returns what `policy` begins with, [B, ...], on the seeds [B].
     """
     for first in range(0, len(planned), _CARS_RECORDED):
         together = planned[first : first + _CARS_RECORDED]
@@ -150,7 +150,7 @@ def episodes(
             track=jnp.arange(len(seeds), dtype=jnp.int32),
             seed=seed_words(seeds),
             limit=jnp.array([episode.steps for episode in together], jnp.int32),
-            mind=minds(seeds),
+            carry=carries(seeds),
         )
         world = fresh(seeds)
         check_complete(world, seeds)
@@ -179,7 +179,7 @@ def start(world: World, cars: Cars) -> CarStates:
     car = simulator.reset(world, cars.track)
     frame = simulator.observe(world, car)
     total = jnp.zeros(cars.track.shape, jnp.float32)
-    return CarStates(car, cars.mind, frame, total, cars.limit > 0, jnp.int32(0))
+    return CarStates(car, cars.carry, frame, total, cars.limit > 0, jnp.int32(0))
 
 
 def advance(
@@ -190,8 +190,8 @@ def advance(
     An action that is not finite makes the return NaN: broken weights get no score.
     """
     keys = step_keys(cars.seed, jnp.full_like(cars.track, drive.time))
-    mind, action = policy.act(drive.mind, rendering.unpack(drive.frame), keys)
-    mind = policy.remember(mind, action)
+    carry, action = policy.act(drive.carry, rendering.unpack(drive.frame), keys)
+    carry = policy.remember(carry, action)
     car, reward, terminated = simulator.step(world, drive.car, action)
     reward = jnp.where(jnp.isfinite(action).all(axis=-1), reward, jnp.nan)
     reward = jnp.where(drive.driving, reward, 0)
@@ -199,7 +199,7 @@ def advance(
     time = drive.time + 1
     after = CarStates(
         car,
-        mind,
+        carry,
         simulator.observe(world, car),
         drive.total + reward,
         drive.driving & ~terminated & (time < cars.limit),

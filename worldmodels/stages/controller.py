@@ -30,7 +30,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
 from worldmodels.stores.lineage import check_goes_on, check_search
-from worldmodels.stores.neighbours import check_eyes, check_settings
+from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.publication import Writer
 
@@ -133,7 +133,7 @@ def run(
     if previous is not None:
         check_goes_on(inputs["previous"], *agents, config)
     else:
-        check_eyes(*agents)
+        check_vision_of_memory(*agents)
     game = check_settings(environment, *agents)
     agent, weights = networks.load_agent(*agents, config, game)
     optimiser = by_name(

@@ -23,7 +23,7 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes, check_settings
+from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 from worldmodels.stores.publication import Writer
 
 STAGE = "evaluation"
@@ -73,8 +73,8 @@ def run(
         config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     game = check_settings(environment, *inputs["controller"])
-    eyes, mind = inputs["vision"], inputs["memory"]
-    agent, weights = networks.load_agent(eyes, mind, learnt, game)
+    made = inputs["vision"], inputs["memory"]
+    agent, weights = networks.load_agent(*made, learnt, game)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     examination = Examination(agent, weights, best, seeds, environment)
     with publication.create(
@@ -106,7 +106,7 @@ def _inputs(
         "controller": [open_artifact(block, "controller") for block in controller],
     }
     check_agent(inputs["vision"], inputs["memory"], inputs["controller"])
-    check_eyes(inputs["vision"], inputs["memory"])
+    check_vision_of_memory(inputs["vision"], inputs["memory"])
     if networks.learnt_in_dream(inputs["controller"][0].config):
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     return inputs

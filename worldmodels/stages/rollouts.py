@@ -41,7 +41,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.episode_shelf import EpisodeShelf
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes, check_settings
+from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 
 STAGE = "rollouts"
 # Episode n of a round has the seeds of the places n, n + APART, n + 2 * APART, ...
@@ -180,7 +180,7 @@ def _inputs(
         "controller": [open_artifact(block, "controller") for block in controller],
     }
     check_agent(**inputs)
-    check_eyes(inputs["vision"], inputs["memory"])
+    check_vision_of_memory(inputs["vision"], inputs["memory"])
     return inputs
 
 

@@ -18,7 +18,11 @@ from worldmodels.runtime.wording import count
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_follow, check_input, had_input
-from worldmodels.stores.neighbours import check_eyes, inputs_of, place_of_input
+from worldmodels.stores.neighbours import (
+    check_vision_of_memory,
+    inputs_of,
+    place_of_input,
+)
 
 
 class Driver(NamedTuple):
@@ -32,7 +36,7 @@ class Driver(NamedTuple):
     dream: Dream | None = None  # in which it learnt, of an agent store
 
 
-class Stores(NamedTuple):
+class AgentStores(NamedTuple):
     """The stores of one round's agent, made for each other."""
 
     vision: Artifact
@@ -42,7 +46,7 @@ class Stores(NamedTuple):
 
 def open_stores(
     controller: Sequence[Path], vision: Path | None, memory: Path | None
-) -> Stores:
+) -> AgentStores:
     """Open the stores that an agent consists of.
 
     Args:
@@ -55,14 +59,17 @@ def open_stores(
     """
     blocks = _blocks(controller)
     home = Path(os.path.abspath(blocks[0].path)).parent.parent
-    eyes = vision or place_of_input(blocks, "vision", home)
-    mind = memory or place_of_input(blocks, "memory", home)
-    eyes, mind = open_artifact(eyes, "vision"), open_artifact(mind, "memory")
+    v_store = vision or place_of_input(blocks, "vision", home)
+    m_store = memory or place_of_input(blocks, "memory", home)
+    v_store, m_store = (
+        open_artifact(v_store, "vision"),
+        open_artifact(m_store, "memory"),
+    )
     for block in blocks:
-        check_input(block, "vision", eyes)
-        check_input(block, "memory", mind)
-    check_eyes(eyes, mind)
-    return Stores(eyes, mind, blocks)
+        check_input(block, "vision", v_store)
+        check_input(block, "memory", m_store)
+    check_vision_of_memory(v_store, m_store)
+    return AgentStores(v_store, m_store, blocks)
 
 
 def _blocks(controller: Sequence[Path]) -> list[Artifact]:
@@ -127,7 +134,7 @@ def open_latents(memory: Artifact, latents: Sequence[Path]) -> list[Artifact]:
     return [found[provenance] for provenance in wanted]
 
 
-def from_stores(stores: Stores) -> Driver:
+def from_stores(stores: AgentStores) -> Driver:
     """Return the best tested controller of `stores` on its V and M; sets JAX up."""
     config = stores.controller[0].config
     devices.prepare(config["dtype"])

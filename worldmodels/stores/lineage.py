@@ -157,7 +157,9 @@ def check_goes_on(
             )
 
 
-def check_eyes(vision: Artifact, memory: Artifact, latents: Iterator[Artifact]) -> None:
+def check_vision_of_memory(
+    vision: Artifact, memory: Artifact, latents: Iterator[Artifact]
+) -> None:
     """Check that the latents that M learnt from are V's, as far as they are known.
 
     Where a round keeps the V of the one before, its latents are of either store.

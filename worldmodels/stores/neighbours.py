@@ -95,13 +95,13 @@ def _whole(paths: Iterator[Path]) -> Iterator[Artifact]:
             continue
 
 
-def check_eyes(vision: Artifact, memory: Artifact) -> None:
+def check_vision_of_memory(vision: Artifact, memory: Artifact) -> None:
     """Check that M learnt from this V's latents, as far as those are found.
 
     Raises:
         ArtifactError: naming both and a latents store.
     """
-    lineage.check_eyes(vision, memory, _whole(inputs_of(memory, "latents")))
+    lineage.check_vision_of_memory(vision, memory, _whole(inputs_of(memory, "latents")))
 
 
 def check_one_vision(latents: Sequence[Artifact]) -> None:

@@ -246,8 +246,8 @@ def load_pretrained(
     agent = Agent(vae, rnn, linear, sample_z=config["sample_z"])
     parts = _weights(store, "vision", vae), _weights(store, "memory", rnn)
     stored = *parts, controller_of(store, linear)
-    eyes, mind, weights = jax.tree.map(lambda x: x.astype(PRECISION), stored)
-    return agent, Weights(eyes, mind), weights, store.config
+    of_v, of_m, weights = jax.tree.map(lambda x: x.astype(PRECISION), stored)
+    return agent, Weights(of_v, of_m), weights, store.config
 
 
 def controller_of(store: Artifact, linear: Controller) -> np.ndarray:

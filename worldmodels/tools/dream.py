@@ -32,19 +32,19 @@ from worldmodels.stores.lineage import check_any_input
 from worldmodels.stores.neighbours import game_of, place_of_input
 
 
-class Plan(NamedTuple):
+class DreamTask(NamedTuple):
     """Who dreams what."""
 
     dream: Dream
-    eyes: FittedVision
+    vision: FittedVision
     game: Game
     actor: Actor
-    mind: Any  # the actor's at the start
+    carry: Any  # the actor's at the start
     steps: int  # at most
     real: np.ndarray | None  # uint8 [T, H, W, 3], what happened in the game instead
 
 
-class Stores(NamedTuple):
+class DreamStores(NamedTuple):
     """M with the V and the latents that it learnt from."""
 
     vision: Artifact
@@ -91,38 +91,38 @@ def run(
         )
     stores = _open(memory, vision, latents)
     devices.prepare(stores.memory.config["dtype"])
-    plan = _plan(stores, controller, actions, temperature, seed)
-    film = _dream(plan, seed, steps)
+    task = _task(stores, controller, actions, temperature, seed)
+    film = _dream(task, seed, steps)
     with Progress("dream", len(film.actions), None) as progress:
         _write(film, out, progress)
     total = film.rewards.sum()
     told = f"{total:.1f}" if np.isfinite(total) else "unknown to M"
     print(
-        f"{plan.game.score} {told} in {len(film.actions):,} steps of the dream of seed "
+        f"{task.game.score} {told} in {len(film.actions):,} steps of the dream of seed "
         f"{seed} at temperature {temperature:g}; film: {out}"
     )
 
 
-def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> Stores:
+def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> DreamStores:
     home = Path(os.path.abspath(memory)).parent
-    mind = open_artifact(memory, "memory")
-    stores = agents.open_latents(mind, latents)
-    eyes = vision or place_of_input(stores, "vision", home)
-    eyes = open_artifact(eyes, "vision")
+    learnt = open_artifact(memory, "memory")
+    stores = agents.open_latents(learnt, latents)
+    vision = vision or place_of_input(stores, "vision", home)
+    vision = open_artifact(vision, "vision")
     # One V made all latents of an M; each round that it stays for has a store of it,
     # which the latents of that round name.
-    check_any_input(stores, "vision", eyes)
-    return Stores(eyes, mind, stores)
+    check_any_input(stores, "vision", vision)
+    return DreamStores(vision, learnt, stores)
 
 
-def _plan(
-    stores: Stores,
+def _task(
+    stores: DreamStores,
     controller: Sequence[Path],
     actions: str | None,
     temperature: float,
     seed: int,
-) -> Plan:
-    eyes = FittedVision(*networks.load_vision(stores.vision))
+) -> DreamTask:
+    vision = FittedVision(*networks.load_vision(stores.vision))
     dream = networks.load_dream(stores.memory, stores.latents, temperature)
     if controller:
         paths = stores.vision.path, stores.memory.path
@@ -132,14 +132,14 @@ def _plan(
         threshold = networks.death_threshold(stores.memory.config, death)
         dream = replace(dream, death_threshold=threshold)
         linear, steps = driver.agent.controller, driver.environment.max_steps
-        actor, mind = Controlled(linear, dream.model), driver.controller
-        return Plan(dream, eyes, linear.game, actor, mind, steps, None)
+        actor, carry = Controlled(linear, dream.model), driver.controller
+        return DreamTask(dream, vision, linear.game, actor, carry, steps, None)
     if actions:
-        return _again(dream, eyes, actions, stores)
+        return _again(dream, vision, actions, stores)
     game = _game(*stores.latents, stores.memory, stores.vision)
     policy = random_policy("held_uniform", game)
-    mind = policy.initial(episode_keys(seed_words(np.array([seed])), "policy"))
-    return Plan(dream, eyes, game, AtRandom(policy), mind, game.max_steps, None)
+    carry = policy.initial(episode_keys(seed_words(np.array([seed])), "policy"))
+    return DreamTask(dream, vision, game, AtRandom(policy), carry, game.max_steps, None)
 
 
 def _game(*stores: Artifact) -> Game:
@@ -158,8 +158,10 @@ def _game(*stores: Artifact) -> Game:
     return game
 
 
-def _again(dream: Dream, eyes: FittedVision, recorded: str, made: Stores) -> Plan:
-    """Return the plan to do again what was done in STORE:EPISODE, from its start on."""
+def _again(
+    dream: Dream, vision: FittedVision, recorded: str, made: DreamStores
+) -> DreamTask:
+    """Return the task to do again what was done in STORE:EPISODE, from its start on."""
     path, _, number = recorded.rpartition(":")
     if not path or not number.isdecimal():
         raise UserError(
@@ -185,13 +187,13 @@ def _again(dream: Dream, eyes: FittedVision, recorded: str, made: Stores) -> Pla
     game = _game(store, *made.latents, made.memory)
     steps = int(lengths[episode])
     actions = store.read("actions", (episode, slice(steps)))
-    starts, real = _start(eyes, store, episode)
+    starts, real = _start(vision, store, episode)
     dream = replace(dream, starts=starts)
-    return Plan(dream, eyes, game, Recorded(), actions, steps, real)
+    return DreamTask(dream, vision, game, Recorded(), actions, steps, real)
 
 
 def _start(
-    eyes: FittedVision, store: Artifact, episode: int
+    vision: FittedVision, store: Artifact, episode: int
 ) -> tuple[Starts, np.ndarray | None]:
     """Return V's posterior of an episode's first frame, and its frames where stored."""
     if store.kind == "latents":
@@ -200,16 +202,16 @@ def _start(
             *(store.read(n, (slice(episode, episode + 1), 0)) for n in names)
         ), None
     frames = store.read("frames", episode)
-    return Starts(*imagery.encode(eyes, frames[:1])), frames
+    return Starts(*imagery.encode(vision, frames[:1])), frames
 
 
-def _dream(plan: Plan, seed: int, steps: int | None) -> DreamFilm:
-    steps = plan.steps if steps is None else min(steps, plan.steps)
+def _dream(task: DreamTask, seed: int, steps: int | None) -> DreamFilm:
+    steps = task.steps if steps is None else min(steps, task.steps)
     seen = imagery.dream_rollout(
-        plan.eyes, plan.dream, plan.actor, plan.mind, seed, steps
+        task.vision, task.dream, task.actor, task.carry, seed, steps
     )
-    real = None if plan.real is None else plan.real[: len(seen[0])]
-    return DreamFilm(*seen, game=plan.game, real=real)
+    real = None if task.real is None else task.real[: len(seen[0])]
+    return DreamFilm(*seen, game=task.game, real=real)
 
 
 def _write(film: DreamFilm, out: Path, progress: Progress) -> None:

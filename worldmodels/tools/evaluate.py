@@ -31,8 +31,6 @@ _KIND = "evaluation"
 # Their names in the store.
 _PLACES = {"gymnasium": "agent", "simulator": "simulator", "dream": "dream"}
 
-Drives = dict[str, np.ndarray]  # what happened on each of N tracks
-
 
 def run(
     *,
@@ -95,7 +93,7 @@ def _backends(asked: str, driver: Driver) -> tuple[str, ...]:
 
 def _in_gymnasium(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
-) -> Drives:
+) -> dict[str, np.ndarray]:
     agent, weights, controller, _, world, _ = driver
     policy = AgentSlots(agent, weights, controller[None], world.slots)
     with arenas.pool_of(world, workers) as pool:
@@ -104,7 +102,7 @@ def _in_gymnasium(
 
 def _in_simulator(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
-) -> Drives:
+) -> dict[str, np.ndarray]:
     agent, weights, controller, _, world, _ = driver
     score = arenas.simulator(agent, weights, in_simulator.exact)
     drives = scoring.score_one(score, controller, seeds, world.max_steps)
@@ -114,7 +112,7 @@ def _in_simulator(
 
 def _in_dream(
     driver: Driver, seeds: np.ndarray, workers: int | None, progress: Progress
-) -> Drives:
+) -> dict[str, np.ndarray]:
     agent, _, controller, _, world, dream = driver
     score = arenas.dreams(agent, dream)
     drives = scoring.score_one(score, controller, seeds, world.max_steps)
@@ -122,7 +120,7 @@ def _in_dream(
     return drives
 
 
-_DRIVEN: dict[str, Callable[..., Drives]] = {
+_DRIVEN: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "gymnasium": _in_gymnasium,
     "simulator": _in_simulator,
     "dream": _in_dream,
@@ -161,7 +159,9 @@ def _store(
     )
 
 
-def _write(store: Writer, found: dict[str, Drives], driver: Driver) -> None:
+def _write(
+    store: Writer, found: dict[str, dict[str, np.ndarray]], driver: Driver
+) -> None:
     for name, drives in found.items():
         scoring.write(store, _PLACES[name], drives)
     store.write("controller", driver.controller, ["parameter"])

@@ -40,14 +40,14 @@ from worldmodels.runtime.errors import UserError
 MAX_STEPS = 1000  # until truncation, as in gymnasium
 
 
-class State(NamedTuple):
+class EnvironmentState(NamedTuple):
     """B environments."""
 
     world: World  # R tracks; of `reset`, R = B and environment i is on track i
-    car: simulator.State  # [B]; car.step counts the steps since the reset
+    car: simulator.RaceState  # [B]; car.step counts the steps since the reset
 
 
-def reset(keys: jax.Array) -> tuple[State, jax.Array]:
+def reset(keys: jax.Array) -> tuple[EnvironmentState, jax.Array]:
     """Begin B episodes, each on a fresh track, from typed keys [B] (or one key: B = 1).
 
     Returns:
@@ -69,22 +69,22 @@ def draw(keys: jax.Array) -> World:
     return simulator.build(jax.vmap(tracks.from_key)(_typed(keys)))
 
 
-def start(world: World, track: jax.Array) -> tuple[State, jax.Array]:
+def start(world: World, track: jax.Array) -> tuple[EnvironmentState, jax.Array]:
     """Begin B episodes on tracks `track` (int32 [B]) of a world, which they share.
 
     Returns:
         As `reset`.
     """
-    state = State(world, simulator.reset(world, track))
+    state = EnvironmentState(world, simulator.reset(world, track))
     return state, observe(state)
 
 
 def step(
-    state: State,
+    state: EnvironmentState,
     action: jax.Array,
     max_steps: int | jax.Array = MAX_STEPS,
     lap_complete: float | jax.Array = simulator.LAP_COMPLETE,
-) -> tuple[State, jax.Array, jax.Array, jax.Array, jax.Array]:
+) -> tuple[EnvironmentState, jax.Array, jax.Array, jax.Array, jax.Array]:
     """Drive all environments 1/50 s with `action` [B, 3].
 
     Returns:
@@ -102,11 +102,13 @@ def step(
         state.world, state.car, action, lap_complete
     )
     reward = jnp.where(jnp.isnan(car.car.x), jnp.nan, reward)
-    state = State(state.world, car)
+    state = EnvironmentState(state.world, car)
     return state, observe(state), reward, terminated, car.step >= max_steps
 
 
-def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Array]:
+def renew(
+    state: EnvironmentState, keys: jax.Array, done: jax.Array
+) -> tuple[EnvironmentState, jax.Array]:
     """Begin the episodes that are `done` (bool [B]) anew, each on a fresh track.
 
     Where none is done no track is drawn, so that it may follow every step of a jitted
@@ -134,8 +136,8 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
 
 
 def replace(
-    state: State, made: Track, palette: Palette, done: jax.Array
-) -> tuple[State, jax.Array]:
+    state: EnvironmentState, made: Track, palette: Palette, done: jax.Array
+) -> tuple[EnvironmentState, jax.Array]:
     """Begin the episodes that are `done` (bool [B]) anew on tracks `made` of those
     colours, each field with a leading [B]; those of the others are not used.
 
@@ -148,18 +150,18 @@ def replace(
     return _restart(state, _relay(state, made, palette, done), done)
 
 
-def observe(state: State) -> jax.Array:
+def observe(state: EnvironmentState) -> jax.Array:
     """Draw the frames, uint8 [B, 64, 64, 3]."""
     return rendering.unpack(simulator.observe(state.world, state.car))
 
 
-def _redraw(state: State, keys: jax.Array, done: jax.Array) -> World:
+def _redraw(state: EnvironmentState, keys: jax.Array, done: jax.Array) -> World:
     """Draw the tracks of those that are done."""
     return _relay(state, jax.vmap(tracks.from_key)(keys), None, done)
 
 
 def _relay(
-    state: State, made: Track, palette: Palette | None, done: jax.Array
+    state: EnvironmentState, made: Track, palette: Palette | None, done: jax.Array
 ) -> World:
     """Lay the tracks of those that are done, one after the other, in place."""
     first = jnp.argsort(~done)
@@ -174,13 +176,15 @@ def _relay(
     return jax.lax.fori_loop(0, done.sum(), lay, state.world)
 
 
-def _restart(state: State, world: World, done: jax.Array) -> tuple[State, jax.Array]:
+def _restart(
+    state: EnvironmentState, world: World, done: jax.Array
+) -> tuple[EnvironmentState, jax.Array]:
     """Put the cars of those that are done at the start of their new tracks."""
     placed = simulator.reset(world, state.car.track)
     # Environments are the last axis of all fields but this one.
     new, old = (car._replace(visited=car.visited.T) for car in (placed, state.car))
     car = jax.tree.map(partial(jnp.where, done), new, old)
-    state = State(world, car._replace(visited=car.visited.T))
+    state = EnvironmentState(world, car._replace(visited=car.visited.T))
     return state, observe(state)
 
 

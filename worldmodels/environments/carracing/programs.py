@@ -19,7 +19,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from worldmodels.environments.carracing import functional, simulator, tracks
 from worldmodels.environments.carracing.colors import Palette
-from worldmodels.environments.carracing.functional import State
+from worldmodels.environments.carracing.functional import EnvironmentState
 from worldmodels.environments.carracing.tracks import Track
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
@@ -35,7 +35,7 @@ class _Process:
     prepared = False
 
 
-def begin(made: Track, palette: Palette) -> tuple[State, jax.Array]:
+def begin(made: Track, palette: Palette) -> tuple[EnvironmentState, jax.Array]:
     """Begin an episode on each of R tracks, of those colours; both have a leading [R].
 
     Returns:
@@ -49,8 +49,8 @@ def begin(made: Track, palette: Palette) -> tuple[State, jax.Array]:
 
 
 def step(
-    state: State, actions: np.ndarray, max_steps: int, lap_complete: float
-) -> tuple[State, jax.Array, jax.Array, jax.Array, jax.Array]:
+    state: EnvironmentState, actions: np.ndarray, max_steps: int, lap_complete: float
+) -> tuple[EnvironmentState, jax.Array, jax.Array, jax.Array, jax.Array]:
     """Drive all cars 1/50 s: `functional.step`, which see.
 
     Raises:
@@ -61,8 +61,8 @@ def step(
 
 
 def replace(
-    state: State, made: Track, palette: Palette, done: np.ndarray
-) -> tuple[State, jax.Array]:
+    state: EnvironmentState, made: Track, palette: Palette, done: np.ndarray
+) -> tuple[EnvironmentState, jax.Array]:
     """Begin those that are done anew: `functional.replace`, which see."""
     _prepare()
     return _replace(state, made, palette, done)
@@ -81,7 +81,7 @@ _draw = jax.jit(jax.vmap(tracks.from_key))
 
 
 @jax.jit
-def _begin(made: Track, palette: Palette) -> tuple[State, jax.Array]:
+def _begin(made: Track, palette: Palette) -> tuple[EnvironmentState, jax.Array]:
     track = jnp.arange(len(made.count), dtype=np.int32)
     return functional.start(simulator.build(made, palette), track)
 

@@ -46,7 +46,7 @@ class World(NamedTuple):
     start: jax.Array  # [R, 3] beta (rad), x, y (m)
 
 
-class State(NamedTuple):
+class RaceState(NamedTuple):
     """B cars, each on its own in an episode."""
 
     car: Car
@@ -90,7 +90,7 @@ def _refuse_too_many(count: int) -> None:
         )
 
 
-def reset(world: World, track: jax.Array) -> State:
+def reset(world: World, track: jax.Array) -> RaceState:
     """Put B cars at the start of their tracks; `track` is int32 [B].
 
     Source: gymnasium's `CarRacing.reset`, with the step that it takes. Tiles that the
@@ -99,15 +99,15 @@ def reset(world: World, track: jax.Array) -> State:
     car = physics.place(world.start[track])
     on_road, visited = contacts.touching(world.tiles, track, car)
     car = physics.settle(car, on_road)
-    return State(car, track, visited, _count(visited), jnp.zeros_like(track))
+    return RaceState(car, track, visited, _count(visited), jnp.zeros_like(track))
 
 
 def step(
     world: World,
-    state: State,
+    state: RaceState,
     action: jax.Array,
     lap_complete: float | jax.Array = LAP_COMPLETE,
-) -> tuple[State, jax.Array, jax.Array]:
+) -> tuple[RaceState, jax.Array, jax.Array]:
     """Drive 1/50 s with `action` [B, 3]: steering (-1 left .. 1 right), gas, brake.
 
     Args:
@@ -131,7 +131,7 @@ def step(
     x, y = physics.position(car)
     outside = jnp.maximum(jnp.abs(x), jnp.abs(y)) > PLAYFIELD
     reward = jnp.where(outside, OUTSIDE_REWARD, reward)
-    state = State(car, state.track, visited, count, state.step + 1)
+    state = RaceState(car, state.track, visited, count, state.step + 1)
     return state, reward, lap | outside
 
 
@@ -141,7 +141,7 @@ def lap_finished(reward: float) -> bool:
 
 
 def _finish(
-    state: State, visited: jax.Array, count: jax.Array
+    state: RaceState, visited: jax.Array, count: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return whether tile 0 was visited in this step, and how many were by then, [B].
 
@@ -155,7 +155,7 @@ def _finish(
     return finish, jnp.where(at_reset, state.visited_count, count)
 
 
-def observe(world: World, state: State) -> jax.Array:
+def observe(world: World, state: RaceState) -> jax.Array:
     """Draw what the cars' drivers see: uint32 [B, 64, 64], see `rendering.unpack`."""
     car = state.car
     x, y = physics.position(car)

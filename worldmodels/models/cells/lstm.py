@@ -75,7 +75,7 @@ class Activations(NamedTuple):
     o: jax.Array
 
 
-class Gradients(NamedTuple):
+class LSTMGradients(NamedTuple):
     """What the backward pass carries against time."""
 
     state: LSTMState  # of the loss with respect to the state after this step
@@ -152,14 +152,14 @@ def _backward(saved, gradients):
         dgates, dc = _cell_backward(after, dh, c_tm1, activations)
         return _cut(LSTMState(dgates @ from_h, dc), first), dgates
 
-    def chunk(after: Gradients, steps):
+    def chunk(after: LSTMGradients, steps):
         state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
         read = steps[2][0]
         dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
         dbias = after.bias + dgates.sum(axis=(0, 1))
-        return Gradients(state, dkernel, dbias), dgates @ from_x
+        return LSTMGradients(state, dkernel, dbias), dgates @ from_x
 
-    start = Gradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
+    start = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
     total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
     dx = dx.reshape(*dh.shape[:2], inputs)
     return total.kernel, total.bias, dx, None, total.state
