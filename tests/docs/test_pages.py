@@ -29,12 +29,6 @@ from worldmodels.experiment.overlays import merged
 DEAR = ("README.md", "docs/python.md", "docs/simulator.md", "docs/tutorial.md")
 
 
-def but_coming(pages, *coming: str):
-    """Return pages; those of doors that are not there yet must still fail."""
-    marks = {f"docs/{name}.md": pytest.mark.xfail(strict=True) for name in coming}
-    return [pytest.param(page, marks=marks.get(page, ())) for page in pages]
-
-
 PLACES = (
     ".ci|benchmarks|docs|envs|examples|presets|pretrained|profiles|rules|tests|"
     "worldmodels"
@@ -107,14 +101,7 @@ def rule_names() -> set[str]:
     return named | {"ablations", "temperatures", "pretrained"}
 
 
-@pytest.mark.parametrize(
-    "page",
-    but_coming(
-        with_blocks("yaml"),
-        "bring/optimiser",
-        "bring/world",
-    ),
-)
+@pytest.mark.parametrize("page", with_blocks("yaml"))
 def test_yaml_blocks_are_configurations(page, tmp_path):
     for number, block in enumerate(blocks(page, "yaml")):
         overlay = tmp_path / f"{number}.yaml"
@@ -123,20 +110,14 @@ def test_yaml_blocks_are_configurations(page, tmp_path):
         assert config.experiment != "default", str(block)
 
 
-@pytest.mark.parametrize(
-    "page",
-    but_coming(PAGES, "bring/optimiser", "bring/world", "pipeline"),
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_files_that_a_page_names_exist(page):
     named = re.findall(rf"`((?:{PLACES})/[\w./*-]+)", prose(page))
     lost = [name for name in named if not any(REPOSITORY.glob(name.rstrip("/")))]
     assert not lost
 
 
-@pytest.mark.parametrize(
-    "page",
-    but_coming(PAGES, "bring/world", "bring/optimiser", "changelog"),
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_settings_that_a_page_names_exist(page):
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     sections = "|".join(key for key, value in config.items() if isinstance(value, dict))
