@@ -31,6 +31,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import rendering
+from worldmodels.environments.games import CARRACING
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.models import memory, vision
 from worldmodels.models.agent import Agent, Weights
@@ -65,7 +66,7 @@ def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
     agent = Agent(
         VAE(channels=tuple(channels)),
         Memory(hidden_size=units),
-        Controller(features=(("h", units),)),
+        Controller(32, (("h", units),), CARRACING),
     )
     eyes = vision.initial(jax.random.key(0), agent.vision)
     mind = memory.initial(jax.random.key(1), agent.memory)
@@ -142,7 +143,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     cars, steps = args.population * args.rollouts, max(1, int(args.steps * args.part))
     seeds = np.arange(args.rollouts)
     driven = partial(arenas.simulator(agent, weights), population, seeds, steps)
-    with EnvironmentPool(EnvironmentSpec(), REFERENCE_SLOTS) as pool:
+    with EnvironmentPool(EnvironmentSpec(CARRACING.name), REFERENCE_SLOTS) as pool:
         works = {
             "driven": (driven, cars * steps),
             "encoder": (encoder(mesh, agent, weights, cars, steps), cars * steps),

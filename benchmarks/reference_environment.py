@@ -16,6 +16,7 @@ import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
+from worldmodels.environments.games import CARRACING
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.rollout.in_gymnasium import RandomSlots
@@ -46,7 +47,7 @@ def side_by_side(seeds: int, steps: int) -> np.ndarray:
 
 
 def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
-    policy = RandomSlots("brownian", 1)
+    policy = RandomSlots("brownian", 1, CARRACING)
     policy.start(0, Episode(seed, steps))
     frames, active = np.zeros((1, 64, 64, 3), np.uint8), np.ones(1, bool)
     return [policy.act(frames, active)[0] for _ in range(steps)]
@@ -54,8 +55,8 @@ def brownian_actions(seed: int, steps: int) -> list[np.ndarray]:
 
 def pool_rate(slots: int, steps: int) -> float:
     """Return steps a second of a pool with one worker a core, start-up excluded."""
-    with EnvironmentPool(EnvironmentSpec(), slots) as pool:
-        policy = RandomSlots("brownian", slots)
+    with EnvironmentPool(EnvironmentSpec(CARRACING.name), slots) as pool:
+        policy = RandomSlots("brownian", slots, CARRACING)
         for _ in run(pool, policy, [Episode(seed, 1) for seed in range(slots)]):
             pass
         episodes = [Episode(seed, steps) for seed in range(slots)]

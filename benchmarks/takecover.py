@@ -60,7 +60,7 @@ def players() -> Iterator[dict[str, Callable[[int], None]]]:
             theirs.reset()
         yield {
             "ours, 64x64 frames": lambda n: play(
-                ours, lambda f: preprocess(f, TAKECOVER), n
+                ours, lambda f: preprocess(f, TAKECOVER.view), n
             ),
             "ours, raw frames": lambda n: play(ours, lambda f: None, n),
             "ViZDoom's, 64x64 frames": lambda n: play(theirs, shrink, n),

@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15, help="turns of each side")
     rounds = parser.parse_args().rounds
-    shape = (STEPS, TRAIN_BATCH, *vision.FRAME_SHAPE)
+    shape = (STEPS, TRAIN_BATCH, *vision.VAE().frame_shape)
     batches = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     frames = batches[0, :ENCODE_BATCH]
     rate = matmul_rate()

@@ -11,6 +11,7 @@ import numpy as np
 
 from worldmodels.environments.carracing import reference, rendering, simulator, tracks
 from worldmodels.environments.frames import preprocess
+from worldmodels.environments.games import CARRACING
 from worldmodels.pictures import grids
 
 SEED = 4
@@ -32,7 +33,7 @@ def follow_road(environment) -> np.ndarray:
 def drive() -> tuple[np.ndarray, np.ndarray]:
     """Return the frames of both, uint8 [T, 64, 64, 3]."""
     environment = reference.make()
-    theirs = [preprocess(environment.reset(seed=SEED)[0])]
+    theirs = [preprocess(environment.reset(seed=SEED)[0], CARRACING.view)]
     track = tracks.from_seed(SEED)
     world = jax.jit(simulator.build)(simulator.Track(*(x[None] for x in track)))
     state = simulator.reset(world, np.zeros(1, np.int32))
@@ -43,7 +44,7 @@ def drive() -> tuple[np.ndarray, np.ndarray]:
         action = follow_road(environment.unwrapped) if time < LAP else ahead
         frame, _, end, _, _ = environment.step(action)
         state, _, _ = step(world, state, action[None])
-        theirs.append(preprocess(frame))
+        theirs.append(preprocess(frame, CARRACING.view))
         ours.append(observe(world, state))
         if end:
             break

@@ -31,7 +31,7 @@ def test_takecover_is_as_vizdoom_has_it():
     assert space.shape == (1,)
     assert (space.low.item(), space.high.item()) == (-1, 1)
     rows, *_ = takecover.TakeCover.observation_space.shape
-    assert TAKECOVER.visible_rows / rows == 400 / 480
+    assert (rows - TAKECOVER.view.bottom) / rows == 400 / 480
 
 
 def test_games_are_found_by_their_names():

@@ -106,7 +106,7 @@ def test_the_game_is_vizdooms_to_the_death(environment, tmp_path, monkeypatch):
     frame, _ = environment.reset(seed=seed)
     total, differences = 0.0, []
     for (expected, worth, dead), action in zip(played, actions, strict=False):
-        seen = preprocess(frame, TAKECOVER)
+        seen = preprocess(frame, TAKECOVER.view)
         differences.append(np.abs(seen - expected).mean())
         before = frame
         frame, reward, died, truncated, _ = environment.step(action)

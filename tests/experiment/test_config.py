@@ -205,6 +205,44 @@ def test_takecover_is_played_in_gymnasium():
     )
 
 
+WORLD = {"name": "gymnasium", "backend": "gymnasium", "id": "Pendulum-v1"}
+
+
+def test_a_world_of_gymnasium_is_named_by_its_id():
+    world = WORLD | {"size": 96, "crop": [0, 1, 2, 3], "frame_skip": 4}
+    environment = load({"environment": world}).rounds[0].environment
+    assert environment.id == "Pendulum-v1"
+    assert environment.crop == (0, 1, 2, 3)
+    own = {"size": 80, "id": "module:World-v0", "crop": [1, 0, 0, 0], "frame_skip": 2}
+    for name, value in own.items():
+        rounds = [{}, {"environment": {name: value}}]
+        sentence = message({"environment": WORLD, "rounds": rounds})
+        assert sentence.startswith(
+            f"round 1: environment.{name} is {load_tuple(value)}"
+        )
+        sentence = message({"environment": {name: value}})
+        assert "is for environment.name gymnasium alone; carracing has" in sentence
+
+
+def load_tuple(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"id": ""}, "environment.id is ''; environment.name gymnasium needs the id"),
+        ({"id": "<b>"}, "environment.id is '<b>'"),
+        ({"size": 72}, "environment.size is 72; V makes frames of 64, 80, 96"),
+        ({"backend": "simulator"}, "gymnasium has none: it must be gymnasium"),
+    ],
+)
+def test_a_world_that_cannot_be_is_refused_at_planning(changed, words):
+    sentence = message({"environment": WORLD | changed})
+    assert sentence.startswith("round 0: ")
+    assert words in sentence
+
+
 def test_rollouts_are_kept_or_freed_in_all_rounds():
     assert load({}).rounds[0].rollouts.keep
     freed = {"rollouts": {"keep": False}}

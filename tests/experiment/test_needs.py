@@ -1,12 +1,14 @@
 """The memory that stages need, against what was measured and what machines have."""
 
+import math
+
 import pytest
 import yaml
 from snakemake.utils import update_config
 from support.commands import REPOSITORY
 from support.presets import PAPER
 
-from worldmodels.environments import frames
+from worldmodels.environments.games import View
 from worldmodels.experiment import needs, sizes
 from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
@@ -196,7 +198,7 @@ def test_what_is_counted_is_what_the_stages_do():
     assert needs._RECORDED == in_simulator._CARS_RECORDED
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
-    assert (sizes.FRAME, sizes.FRAME, sizes.COLOURS) == frames.SHAPE
+    assert sizes.frame_bytes(Round()) == math.prod(View().shape)
 
 
 def test_latents_need_no_more_on_more_cores():

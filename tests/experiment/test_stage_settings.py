@@ -21,7 +21,10 @@ from worldmodels.runtime.errors import UserError
 # Nothing in here is a default; the awkward numbers are on purpose.
 RUN = Run(seed=3, dtype="float64", debug=True)
 ROUND = Round().changed(
-    environment={"backend": "gymnasium", "max_steps": 77, "slots": 5},
+    environment={
+        "name": "gymnasium", "id": "Pendulum-v1", "crop": (1, 2, 3, 4), "size": 96,
+        "frame_skip": 2, "backend": "gymnasium", "max_steps": 77, "slots": 5,
+    },
     rollouts={
         "episodes": 40, "episodes_per_shard": 20, "steps": 66, "min_steps": 30,
         "policy": "brownian", "action_noise": 0.25, "accumulate": True, "keep": False,
@@ -73,7 +76,13 @@ USERS["environment.max_steps"] = DRIVING - {"rollouts"}
 NOT_IN_ROUND_0 = {"dtype", "rollouts.action_noise", "environment.slots"}
 NOT_LATER = {"rollouts.policy"}
 
-OTHERS = {"environment.name": "takecover", "memory.decay": 0.5, "memory.held_out": 0.5}
+OTHERS = {
+    "environment.name": "takecover",
+    "environment.id": "CartPole-v1",
+    "environment.size": 80,
+    "memory.decay": 0.5,
+    "memory.held_out": 0.5,
+}
 
 
 def other(section: Section, key: str, name: str):
@@ -149,8 +158,9 @@ def test_a_dream_has_a_temperature_and_no_environment_drives_it():
     assert in_dream["controller"]["temperature"] == 0.3
     assert "temperature" not in in_game["controller"]
     # C's actions and a dream's length.
-    assert in_dream["environment"].keys() == {"name", "max_steps"}
-    assert in_game["environment"].keys() == {"name", "max_steps", "backend", "slots"}
+    world = {"name", "id", "crop", "size", "frame_skip", "max_steps"}
+    assert in_dream["environment"].keys() == world
+    assert in_game["environment"].keys() == world | {"backend", "slots"}
 
 
 def test_the_weight_of_deaths_is_a_death_heads():
@@ -251,4 +261,4 @@ def test_recorded_settings_are_json_values():
     assert recorded("vision", 0, ROUND.vision)["channels"] == [1, 2, 3, 4]
     assert "warm_start" not in recorded("vision", 0, ROUND.vision)
     game = recorded("evaluation", 0, ROUND.environment)["environment"]
-    assert game == "carracing"
+    assert game == "gymnasium"

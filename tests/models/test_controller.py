@@ -3,8 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from support import worlds
 
-from worldmodels.environments.games import TAKECOVER
+from worldmodels.environments.games import CARRACING, TAKECOVER
 from worldmodels.models.controller import Controller, bounded, squash
 from worldmodels.runtime.errors import UserError
 
@@ -46,7 +47,9 @@ def random_params(controller):
     ],
 )
 def test_parameter_count(options, count):
-    assert Controller(**options).parameter_count == count
+    features = (("h", 256), ("c", 256))
+    sizes = {"latent_size": 32, "features": features, "game": CARRACING}
+    assert Controller(**sizes | options).parameter_count == count
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_parameter_count(options, count):
     [("z", [Z]), ("z_h", [Z, H]), ("z_c_h", [Z, C, H])],
 )
 def test_linear_act_equals_numpy(inputs, features):
-    controller = Controller(2, FEATURES, inputs=inputs)
+    controller = Controller(2, FEATURES, CARRACING, inputs=inputs)
     params, x = random_params(controller), np.concatenate(features)
     # an output's weights after the other, then the three biases
     weights, bias = params[:-3].reshape(3, len(x)), params[-3:]
@@ -64,7 +67,7 @@ def test_linear_act_equals_numpy(inputs, features):
 
 
 def test_hidden_layer_equals_numpy():
-    controller = Controller(2, FEATURES, hidden_size=5)
+    controller = Controller(2, FEATURES, CARRACING, hidden_size=5)
     params, x = random_params(controller), np.concatenate([Z, H])
     hidden = np.tanh(params[:30].reshape(5, 6) @ x + params[30:35])
     raw = params[35:50].reshape(3, 5) @ hidden + params[50:]
@@ -86,7 +89,7 @@ def test_takecovers_equals_numpy(hidden_size):
 
 
 def test_every_parameter_matters():
-    controller = Controller(2, FEATURES, inputs="z_c_h", hidden_size=5)
+    controller = Controller(2, FEATURES, CARRACING, inputs="z_c_h", hidden_size=5)
     params = 0.1 * random_params(controller)
     params[-1] = 1  # a brake that is pressed: released, it is flat
     jacobian = jax.jacobian(controller.act)(params, Z, MEMORY)
@@ -95,13 +98,15 @@ def test_every_parameter_matters():
 
 def test_squash_stays_within_the_bounds():
     raw = np.random.default_rng(2).normal(0, 50, (1000, 3)).astype(np.float32)
-    actions = jax.vmap(squash)(raw)
+    actions = jax.vmap(lambda x: squash(x, CARRACING))(raw)
     low, high = np.array([-1, 0, 0]), np.array([1, 1, 1])
     assert ((actions >= low) & (actions <= high)).all()
     # an untrained controller steers straight, half gas, no brake
-    np.testing.assert_array_equal(squash(np.zeros(3)), [0, 0.5, 0])
-    np.testing.assert_allclose(squash(np.full(3, 9.0)), [1, 1, 1], atol=1e-5)
-    np.testing.assert_allclose(squash(np.full(3, -9.0)), [-1, 0, 0], atol=1e-5)
+    np.testing.assert_array_equal(squash(np.zeros(3), CARRACING), [0, 0.5, 0])
+    np.testing.assert_allclose(squash(np.full(3, 9.0), CARRACING), [1, 1, 1], atol=1e-5)
+    np.testing.assert_allclose(
+        squash(np.full(3, -9.0), CARRACING), [-1, 0, 0], atol=1e-5
+    )
 
 
 def test_takecovers_actions_stay_within_the_bounds():
@@ -114,13 +119,33 @@ def test_takecovers_actions_stay_within_the_bounds():
 @pytest.mark.parametrize("inputs", ["h", "z_r", "z_z"])
 def test_inputs_that_m_does_not_have_are_refused(inputs):
     with pytest.raises(UserError, match=f"'{inputs}'; .* has, which is h and c, "):
-        Controller(2, FEATURES, inputs=inputs)
+        Controller(2, FEATURES, CARRACING, inputs=inputs)
 
 
 def test_features_of_any_name_and_length_are_read_in_the_order_of_the_inputs():
     read = {"r": np.arange(3, dtype=np.float32), "h": H}
-    controller = Controller(2, (("h", 4), ("r", 3)), inputs="z_r_h")
+    controller = Controller(2, (("h", 4), ("r", 3)), CARRACING, inputs="z_r_h")
     params = random_params(controller)
     x = np.concatenate([Z, read["r"], H])
     expected = driven(params[:-3].reshape(3, 9) @ x + params[-3:])
     np.testing.assert_allclose(controller.act(params, Z, read), expected, atol=1e-6)
+
+
+def test_a_world_of_gymnasium_is_scaled_between_its_bounds():
+    game = worlds.game(low=(-2, 0.25), high=(2, 0.75))
+    raw = np.random.default_rng(2).normal(0, 50, (1000, 2)).astype(np.float32)
+    actions = np.asarray(jax.vmap(lambda x: squash(x, game))(raw))
+    middle, half = np.array([0, 0.5]), np.array([2, 0.25])
+    np.testing.assert_allclose(actions, middle + half * np.tanh(raw), atol=1e-6)
+    assert ((actions >= game.low) & (actions <= game.high)).all()
+    np.testing.assert_array_equal(actions.max(axis=0), game.high)  # raw reaches 100
+
+
+def test_the_largest_output_is_the_choice():
+    game = worlds.game(choices=3)
+    raw = np.random.default_rng(3).normal(size=(50, 3)).astype(np.float32)
+    for choose in (squash, bounded):
+        chosen = np.asarray(jax.vmap(lambda x, f=choose: f(x, game))(raw))
+        np.testing.assert_array_equal(chosen, np.eye(3)[raw.argmax(axis=1)])
+    broken = np.asarray(squash(np.array([0, np.nan, 1], np.float32), game))
+    assert np.isnan(broken).all()

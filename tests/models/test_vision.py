@@ -1,5 +1,6 @@
 """V against numpy loops, flax's layers, scipy's densities, and its own other form."""
 
+import dataclasses
 from functools import partial
 
 import flax.linen as nn
@@ -112,6 +113,30 @@ def test_decoder_equals_a_numpy_loop():
         np.testing.assert_allclose(
             images[n], 1 / (1 + np.exp(-x)), rtol=1e-4, atol=1e-5
         )
+
+
+def test_larger_frames_go_through_the_same_layers():
+    """48 + 16 s pixels from a first image of s x s: here 80 from 2 x 2."""
+    model = dataclasses.replace(SMALL, frame_size=80)
+    params = random_params(model)
+    batch = np.random.default_rng(0).integers(0, 256, (1, 80, 80, 3), np.uint8)
+    p = jax.tree.map(np.asarray, params)
+    x = batch[0] / 255
+    for i in range(4):
+        layer = p["encoder"][f"conv_{i}"]
+        x = np.maximum(convolve(x, layer["kernel"], layer["bias"]), 0)
+    expected = x.ravel() @ p["encoder"]["mu"]["kernel"] + p["encoder"]["mu"]["bias"]
+    mu, _ = jax.jit(partial(vision.encode, model=model))(params, frames=batch)
+    np.testing.assert_allclose(mu[0], expected, rtol=1e-4, atol=1e-5)
+    dense = p["decoder"]["dense"]
+    x = (np.asarray(mu[0]) @ dense["kernel"] + dense["bias"]).reshape(2, 2, 1024)
+    for i in range(4):
+        layer = p["decoder"][f"deconv_{i}"]
+        x = np.maximum(x, 0) if i else x
+        x = convolve_transposed(x, layer["kernel"], layer["bias"])
+    (image,) = jax.jit(partial(vision.decode, model=model))(params, z=mu)
+    assert image.shape == (80, 80, 3)
+    np.testing.assert_allclose(image, 1 / (1 + np.exp(-x)), rtol=1e-4, atol=1e-5)
 
 
 def value_and_gradients(model, params):

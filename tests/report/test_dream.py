@@ -68,7 +68,7 @@ def test_recorded_film_dreams_under_the_recorded_actions(played):
 def test_controlled_film_dreams_what_c_does(played):
     round = played["carracing"]
     episode = dream._episode(round)
-    controller = Controller(synthetic.LATENT, synthetic.FEATURES)
+    controller = Controller(synthetic.LATENT, synthetic.FEATURES, round.game)
     weights = round.one("evaluation").read("controller")
     actor = Controlled(controller, round.memory[0])
     film = dream._dream(round, actor, weights, episode, 9)

@@ -18,7 +18,7 @@ from worldmodels.scores.statistics import summarise
 from worldmodels.stages import report
 from worldmodels.stores.artifact import Artifact
 
-SPEC = EnvironmentSpec(max_steps=synthetic.STEPS)
+SPEC = EnvironmentSpec("carracing", max_steps=synthetic.STEPS)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.small_agent import AGENT, untrained
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.environments.processes.episodes import Episode
 from worldmodels.models.agent import AgentPolicy
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots, SlotPolicy
@@ -29,8 +30,8 @@ def actions_of(policy, slots, slot, seed, steps, candidate=0):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
     """Bit for bit, among any number of slots."""
-    alone = actions_of(RandomSlots(name, 1), 1, 0, SEED, 30)
-    policy = RandomSlots(name, 3)
+    alone = actions_of(RandomSlots(name, 1, CARRACING), 1, 0, SEED, 30)
+    policy = RandomSlots(name, 3, CARRACING)
     for slot, seed in [(0, 8), (2, 9)]:
         policy.start(slot, Episode(seed, 30))
     policy.act(FRAMES[:3], np.array([True, False, True]))
@@ -44,7 +45,7 @@ def test_an_episode_is_the_same_in_any_slot_beside_any_others(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_can_be_driven_again_in_its_slot(name):
-    policy = RandomSlots(name, 2)
+    policy = RandomSlots(name, 2, CARRACING)
     first = actions_of(policy, 2, 1, SEED, 5)
     other = actions_of(policy, 2, 1, SEED + 1, 5)
     np.testing.assert_array_equal(actions_of(policy, 2, 1, SEED, 5), first)
@@ -54,7 +55,8 @@ def test_an_episode_can_be_driven_again_in_its_slot(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_both_words_of_the_seed_count(name):
     low, high = (
-        actions_of(RandomSlots(name, 1), 1, 0, seed, 2) for seed in (7, 2**32 + 7)
+        actions_of(RandomSlots(name, 1, CARRACING), 1, 0, seed, 2)
+        for seed in (7, 2**32 + 7)
     )
     assert (low != high).any(axis=0).all()
 
@@ -62,7 +64,7 @@ def test_both_words_of_the_seed_count(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_slots_drive_as_the_pure_policy_in_a_loop(name):
     """The same episode wherever it is driven: keys by the seed's words and the step."""
-    policy, words = random_policy(name), seed_words(np.array([SEED]))
+    policy, words = random_policy(name, CARRACING), seed_words(np.array([SEED]))
 
     def step(mind, seen):
         time, frame = seen
@@ -72,7 +74,7 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
 
     begin = policy.initial(episode_keys(words, "policy"))
     _, expected = jax.lax.scan(step, begin, (jnp.arange(20), FRAMES[:20]))
-    actions = actions_of(RandomSlots(name, 1), 1, 0, SEED, 20)
+    actions = actions_of(RandomSlots(name, 1, CARRACING), 1, 0, SEED, 20)
     np.testing.assert_allclose(actions, expected, atol=1e-5)
 
 
@@ -113,7 +115,7 @@ def test_agents_drive_as_the_pure_policy_by_hand(weights, population):
 def test_an_agent_remembers_its_noise(weights, population):
     """M reads what was applied: C alone would not follow its noise of steps before."""
     policy = AgentPolicy(AGENT, weights)
-    noisy = Noisy(policy, 0.2)
+    noisy = Noisy(policy, 0.2, CARRACING)
     mind = policy.initial(jnp.asarray(population[:1]))
     slots = SlotPolicy(noisy, lambda episode: mind, 2)
     actions = actions_of(slots, 2, 1, SEED, 6)
@@ -125,6 +127,6 @@ def test_an_agent_remembers_its_noise(weights, population):
         def remember(self, mind, actions):
             return super().remember(mind, actions * 0)
 
-    other = by_hand(Forgetful(policy, 0.2), mind, 6)
+    other = by_hand(Forgetful(policy, 0.2, CARRACING), mind, 6)
     np.testing.assert_allclose(actions[0], other[0], atol=1e-5)
     assert np.abs(actions[1:] - other[1:]).max() > 0.01

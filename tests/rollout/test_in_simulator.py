@@ -10,6 +10,7 @@ from jax.sharding import AxisType
 from support.small_agent import untrained
 
 from worldmodels.environments.carracing import rendering, simulator
+from worldmodels.environments.games import CARRACING
 from worldmodels.models.agent import Agent, AgentPolicy
 from worldmodels.models.controller import Controller
 from worldmodels.models.memory import Memory
@@ -33,7 +34,7 @@ SEEDS = episode_seeds(Purpose.TRAINING, 0, 0, 0, TRACKS)
 def agent():
     vae = VAE(latent_size=4, channels=(4, 4, 8, 8), decoder_channels=(8, 4, 4))
     rnn = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=2)
-    return Agent(vae, rnn, Controller(4, rnn.size.features))
+    return Agent(vae, rnn, Controller(4, rnn.size.features, CARRACING))
 
 
 @pytest.fixture(scope="module")

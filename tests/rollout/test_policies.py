@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support import worlds
 
 from worldmodels.environments.carracing import ACTION_HIGH, ACTION_LOW
 from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER
@@ -34,12 +35,31 @@ def actions_of(policy, carry, batch, steps):
     return np.asarray(drive(carry))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_choice_is_one_of_all(name):
+    actions = drawn(name, 8, 200, worlds.game(choices=3)).reshape(-1, 3)
+    np.testing.assert_array_equal(np.sort(actions, axis=1), [[0, 0, 1]] * len(actions))
+    assert (actions.mean(axis=0) > 0.05).all()
+
+
+def test_white_choices_are_equally_likely():
+    actions = drawn("white", 8, 300, worlds.game(choices=4)).reshape(-1, 4)
+    error = np.abs(actions.mean(axis=0) - 1 / 4)
+    assert (error < 4 * np.sqrt(3 / 16 / len(actions))).all()
+
+
 def drawn(name, batch, steps, game=CARRACING):
     policy = random_policy(name, game)
     return actions_of(policy, policy.initial(keys_of(0, batch)), batch, steps)
 
 
-@pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+WORLDS = GAMES | {
+    "three numbers": worlds.game(low=(-2, 0, -9), high=(2, 0.1, 9)),
+    "choices": worlds.game(choices=4),
+}
+
+
+@pytest.mark.parametrize("game", WORLDS.values(), ids=WORLDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_actions_lie_within_the_bounds_and_vary(name, game):
     actions = drawn(name, 4, 200, game)
@@ -47,14 +67,16 @@ def test_actions_lie_within_the_bounds_and_vary(name, game):
     assert actions.dtype == np.float32
     assert (actions >= game.low).all()
     assert (actions <= game.high).all()
-    assert (actions.std(axis=(0, 1)) > 1e-2).all()  # within episodes
-    assert (actions[0].std(axis=0) > 1e-3).all()  # between them
+    half = (game.high - game.low) / 2
+    assert (actions.std(axis=(0, 1)) > 1e-2 * half).all()  # within episodes
+    if not game.discrete:
+        assert (actions[0].std(axis=0) > 1e-3 * half).all()  # between them
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_car_drives_the_same_beside_any_others(name):
     """Bit for bit; the key of row 1 goes to a batch of one."""
-    policy, frames = random_policy(name), FRAMES[:4]
+    policy, frames = random_policy(name, CARRACING), FRAMES[:4]
     carries, keys = policy.initial(keys_of(0, 4)), keys_of(1, 4)
     carry = policy.initial(keys_of(0, 4)[1:2])
     act, remember = jax.jit(policy.act), jax.jit(policy.remember)
@@ -137,7 +159,7 @@ def test_held_actions_are_uniform(name):
 
 
 def test_brownian_starts_uniformly_and_steps_by_the_deviation_of_a_frame():
-    policy = random_policy("brownian")
+    policy = random_policy("brownian", CARRACING)
     first = np.asarray(policy.initial(keys_of(0, 400)))
     middle, width = (ACTION_HIGH + ACTION_LOW) / 2, ACTION_HIGH - ACTION_LOW
     assert (np.abs(first.mean(axis=0) - middle) < 4 * width / np.sqrt(4800)).all()
@@ -150,7 +172,7 @@ def test_brownian_starts_uniformly_and_steps_by_the_deviation_of_a_frame():
 
 
 def test_brownian_goes_on_from_the_applied_action():
-    policy = random_policy("brownian")
+    policy = random_policy("brownian", CARRACING)
     applied = jnp.array([[0.2, 0.5, 0.5]])
     carry = policy.remember(policy.initial(keys_of(0, 1)), applied)
     carries = jnp.repeat(carry, 100, axis=0)
@@ -160,7 +182,7 @@ def test_brownian_goes_on_from_the_applied_action():
 
 def test_network_is_the_controller_on_z_and_h():
     """Steps written out in numpy; then h has seen z and the applied action."""
-    policy, batch = Network(), 2
+    policy, batch = Network(CARRACING), 2
     carry = policy.initial(keys_of(5, batch))
     vision, memory, controller = (np.float64(x) for x in carry[:3])
     h = np.zeros((batch, 256))
@@ -179,7 +201,7 @@ def test_network_is_the_controller_on_z_and_h():
 
 
 def test_networks_are_drawn_as_they_say():
-    carry = Network().initial(keys_of(0, 100))
+    carry = Network(CARRACING).initial(keys_of(0, 100))
     assert carry.vision.std() == pytest.approx(768**-0.5, rel=0.01)
     assert carry.memory.std() == pytest.approx(291**-0.5, rel=0.01)
     assert not carry.h.any()
@@ -196,7 +218,7 @@ def test_networks_are_drawn_as_they_say():
 
 
 def test_a_network_costs_an_episode_four_hundred_kilobytes():
-    carry = Network().initial(keys_of(0, 2))
+    carry = Network(CARRACING).initial(keys_of(0, 2))
     assert sum(leaf.nbytes for leaf in carry) / 2 == 4 * (
         32 * 768 + 256 * 291 + 3 * 289 + 32 + 256
     )
@@ -206,7 +228,7 @@ def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(
         UserError, match=r"'drunk'.*network, brownian, white, held, held_uniform"
     ):
-        random_policy("drunk")
+        random_policy("drunk", CARRACING)
 
 
 class Middle:
@@ -220,7 +242,7 @@ class Middle:
 
 
 def test_noise_has_its_std_and_comes_from_the_keys():
-    policy = Noisy(Middle(), 0.1)
+    policy = Noisy(Middle(), 0.1, CARRACING)
     carry = jnp.zeros((3, 3))
     frames, keys = FRAMES[:1], keys_of(0, 400)
     carry, actions = policy.act(carry, frames, keys)
@@ -235,9 +257,9 @@ def test_noise_has_its_std_and_comes_from_the_keys():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_noisy_actions_stay_within_the_bounds(name):
-    policy = random_policy(name)
+    policy = random_policy(name, CARRACING)
     carries = policy.initial(keys_of(0, 2))
-    actions = actions_of(Noisy(policy, 1.0), carries, 2, 50)
+    actions = actions_of(Noisy(policy, 1.0, CARRACING), carries, 2, 50)
     assert (actions >= ACTION_LOW).all()
     assert (actions <= ACTION_HIGH).all()
     assert (actions == ACTION_HIGH).any()
@@ -254,8 +276,8 @@ def test_noise_goes_to_takecovers_bounds():
 def test_single_precision_when_the_rest_is_double(name):
     with jax.enable_x64(True):
         actions = actions_of(
-            Noisy(random_policy(name), 0.1),
-            random_policy(name).initial(keys_of(0, 2)),
+            Noisy(random_policy(name, CARRACING), 0.1, CARRACING),
+            random_policy(name, CARRACING).initial(keys_of(0, 2)),
             2,
             3,
         )

@@ -45,7 +45,9 @@ def test_the_selected_mean_dreams_of_the_test_seeds(stores, block, scores):
     for where in ("dream", "agent"):
         np.testing.assert_array_equal(scores.read(f"{where}/seed"), seeds)
     world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
-    agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
+    agent, _ = networks.load_agent(
+        stores.vision, stores.memory, block.config, block.game
+    )
     mean, _ = networks.best_controller([block])
     returns = arenas.dreams(agent, world)(mean[None], seeds, STEPS)
     np.testing.assert_array_equal(scores.read("dream/returns"), returns[0])
@@ -88,7 +90,8 @@ def test_an_agent_store_dreams_as_it_was_trained_to(stores, block, tmp_path, cap
     store = open_artifact(out, "evaluation")
     world = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
     world = replace(world, params=jax.tree.map(rounded, world.params))
-    agent = networks.load_agent(stores.vision, stores.memory, block.config)[0]
+    made = stores.vision, stores.memory, block.config, block.game
+    agent = networks.load_agent(*made)[0]
     mean = rounded(networks.best_controller([block])[0])
     seeds = episode_seeds(Purpose.TEST, 0, 0, 0, EPISODES)
     returns = arenas.dreams(agent, world)(mean[None], seeds, STEPS)

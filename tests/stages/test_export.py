@@ -7,6 +7,7 @@ from support import synthetic
 from support.presets import PAPER
 
 from worldmodels import cli
+from worldmodels.environments.games import CARRACING
 from worldmodels.experiment.settings import Run
 from worldmodels.experiment.stages import recorded, sections_of
 from worldmodels.models import memory, vision
@@ -48,7 +49,7 @@ def test_every_parameter_comes_back_in_single_precision(stores, exported):
 def test_the_agent_has_the_shapes_and_settings_of_its_stages(stores, exported):
     agent, _, controller, config = networks.load_pretrained(exported.path)
     expected, _ = networks.load_agent(
-        stores.vision, stores.memory, stores.controller[0].config
+        stores.vision, stores.memory, (c := stores.controller[0]).config, c.game
     )
     assert agent == expected
     assert controller.shape == (agent.controller.parameter_count,)
@@ -149,7 +150,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
     eyes, mind = (open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory"))
     inputs = {"vision": eyes, "memory": mind}
     _, writer = create("controller", {"block": 0, "selection_episodes": 1024}, inputs)
-    count = Controller().parameter_count
+    count = Controller(32, 256, CARRACING).parameter_count
     assert count == 867
     with writer as store:
         rng = np.random.default_rng(0)

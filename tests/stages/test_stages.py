@@ -131,7 +131,7 @@ def replay(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.rollout import replay
 
-    again = replay.replay(EnvironmentSpec(max_steps=24), seed, actions)
+    again = replay.replay(EnvironmentSpec("carracing", max_steps=24), seed, actions)
     return again.frames, again.rewards
 
 
@@ -248,7 +248,10 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
     from worldmodels.stores import networks
 
     agent, weights = networks.load_agent(
-        open_artifact(made.vision), open_artifact(made.memory), block.config
+        open_artifact(made.vision),
+        open_artifact(made.memory),
+        block.config,
+        block.game,
     )
     steps = int(block.read("steps")[generation])
     population = block.read("population", generation)[order]
@@ -257,7 +260,8 @@ def drive_again(made, block, generation: int, order: slice, backend: str) -> np.
         seeds = seeds[order]  # each candidate's own
     if backend == "simulator":
         return arenas.simulator(agent, weights)(population, seeds, steps)
-    with EnvironmentPool(EnvironmentSpec(max_steps=24), slots=4, workers=1) as pool:
+    spec = EnvironmentSpec("carracing", max_steps=24)
+    with EnvironmentPool(spec, slots=4, workers=1) as pool:
         return arenas.gymnasium(pool, agent, weights)(population, seeds, steps)
 
 

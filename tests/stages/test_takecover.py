@@ -122,7 +122,7 @@ def test_m_reads_the_raw_action_and_c_has_no_bias(made):
     for name in ("actions", "terminated"):
         np.testing.assert_array_equal(latents.read(name), rolled.read(name))
     vision = open_artifact(made.networks.vision, "vision")
-    agent, _ = networks.load_agent(vision, memory, block.config)
+    agent, _ = networks.load_agent(vision, memory, block.config, block.game)
     assert agent.controller.game is TAKECOVER
     # z of 4; c and h of 8.
     assert agent.controller.parameter_count == block.array("mean").shape[1] == 4 + 2 * 8

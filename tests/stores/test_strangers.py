@@ -227,10 +227,12 @@ def test_rollouts_of_one_vision_are_of_one_game_and_given_once(
     doom = open_artifact(take_cover(first, tmp_path / "doom.zarr"))
     both = ["--rollouts", first.path, doom.path]
     sentence = refused("vision", first, doom, *both)
-    assert "has environment carracing and" in sentence
+    assert "is of carracing and" in sentence
+    assert "of takecover; give stores of one game" in sentence
     seen = ["--vision", stores.vision.path, "--rollouts", doom.path]
     sentence = refused("latents", stores.vision, doom, *seen)
-    assert "is of takecover; give the vision store of the same game" in sentence
+    assert "is of carracing and" in sentence
+    assert "of takecover; give stores of one game" in sentence
 
 
 def take_cover(rollouts, path):

@@ -8,6 +8,7 @@ from support import drives
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.carracing.camera import View
 from worldmodels.environments.frames import preprocess
+from worldmodels.environments.games import CARRACING
 
 
 class CarRacing(reference.CarRacing):
@@ -17,7 +18,7 @@ class CarRacing(reference.CarRacing):
         return None
 
     def frame(self) -> np.ndarray:
-        return preprocess(super()._render("state_pixels"))
+        return preprocess(super()._render("state_pixels"), CARRACING.view)
 
 
 class Scenes(NamedTuple):

@@ -2,6 +2,7 @@
 
 import jax
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.models import memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
@@ -10,7 +11,7 @@ MEMORY = memory.Memory(latent_size=4, hidden_size=5, mixtures=2)
 AGENT = Agent(
     vision.VAE(latent_size=4, channels=(2, 2, 2, 2), decoder_channels=(2, 2, 2)),
     MEMORY,
-    Controller(4, MEMORY.size.features),
+    Controller(4, MEMORY.size.features, CARRACING),
 )
 
 

@@ -3,13 +3,14 @@
 import jax
 import numpy as np
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.models import memory
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.models.memory import Memory
 
 MODEL = Memory(latent_size=4, hidden_size=8, mixtures=3, death_head=True)
-CONTROLLER = Controller(4, MODEL.size.features, inputs="z_c_h")
+CONTROLLER = Controller(4, MODEL.size.features, CARRACING, inputs="z_c_h")
 
 
 def weights(model: Memory = MODEL) -> memory.Params:

@@ -96,7 +96,7 @@ def _config(stage: str, number: int, **more) -> dict:
 
 def _create(path: Path, stage: str, config: dict, inputs: dict):
     return publication.create(
-        path, stage, config=config, inputs=inputs, stage_version=1
+        path, stage, config=config, inputs=inputs, stage_version=1, game=game()
     )
 
 

@@ -44,7 +44,8 @@ def test_fitness_is_what_the_stored_candidate_dreams(stores, block):
 def dreamt_again(stores, block, temperature):
     """Return the dream of a block of generations, scored without the stage."""
     world = networks.load_dream(stores.memory, stores.latents, temperature)
-    agent, _ = networks.load_agent(stores.vision, stores.memory, block.config)
+    made = stores.vision, stores.memory, block.config, block.game
+    agent, _ = networks.load_agent(*made)
     return arenas.dreams(agent, world)
 
 

@@ -33,11 +33,11 @@ def test_drive_is_that_of_the_pool(stores, tmp_path, capsys):
     drive.run(controller=[folder], seed=7, out=out)
     told = printed_return(capsys.readouterr().out)
     agent, weights = networks.load_agent(
-        stores.vision, stores.memory, stores.controller[0].config
+        stores.vision, stores.memory, (c := stores.controller[0]).config, c.game
     )
     best, _ = networks.best_controller(stores.controller)
     slots = synthetic.SETTINGS.environment.slots
-    spec = EnvironmentSpec(max_steps=synthetic.STEPS)
+    spec = EnvironmentSpec("carracing", max_steps=synthetic.STEPS)
     policy = AgentSlots(agent, weights, best[None], slots)
     with EnvironmentPool(spec, slots=slots, workers=1) as pool:
         episodes = [Episode(seed=7, steps=synthetic.STEPS)]

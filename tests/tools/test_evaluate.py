@@ -39,7 +39,7 @@ def evaluated(pretrained):
 def rounded(stores):
     """The agent of the round's own stores, rounded here: as it is to be shipped."""
     agent, weights = networks.load_agent(
-        stores.vision, stores.memory, stores.controller[0].config
+        stores.vision, stores.memory, (c := stores.controller[0]).config, c.game
     )
     best, generation = networks.best_controller(stores.controller)
     halved = jax.tree.map(
@@ -57,7 +57,7 @@ def test_it_drives_the_test_tracks_with_the_shipped_weights(evaluated, rounded):
     np.testing.assert_array_equal(store.read("controller"), best)
     assert store.read("generation") == generation
     slots, steps = synthetic.SETTINGS.environment.slots, synthetic.STEPS
-    spec = EnvironmentSpec(max_steps=steps)
+    spec = EnvironmentSpec("carracing", max_steps=steps)
     with EnvironmentPool(spec, slots=slots, workers=1) as pool:
         real = arenas.gymnasium(pool, agent, weights)(best[None], seeds, steps)
     np.testing.assert_array_equal(store.read("agent/returns"), real[0])

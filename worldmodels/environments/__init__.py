@@ -4,10 +4,11 @@ Nothing in here imports JAX: environment workers load this package and must stay
 """
 
 import importlib.util
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from worldmodels.environments.games import CARRACING, Game, game_of
+from worldmodels.environments.games import CARRACING, GYMNASIUM, Game, View, game_of
 from worldmodels.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,29 +19,66 @@ if TYPE_CHECKING:
 class EnvironmentSpec:
     """Which environment a worker builds; plain scalars, so that it can be sent to it.
 
+    All after `max_steps` is for worlds of gymnasium: the other games have their own.
+
     Raises:
         UserError: for a name that does not exist, or a game that is not installed.
     """
 
-    name: str = CARRACING.name
+    name: str
     max_steps: int = 1000  # steps until truncation; the paper's 1000, TakeCover 2100
+    id: str = ""  # by which gymnasium finds the world
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)  # pixels: top, bottom, left, right
+    size: int = 64  # pixels of a frame's sides
+    frame_skip: int = 1  # frames of the world that each action lasts for
 
     def __post_init__(self) -> None:
-        package = self.game.package
-        if package and importlib.util.find_spec(package) is None:
+        if self.name == GYMNASIUM:
+            return
+        game = game_of(self.name)
+        if game.package and importlib.util.find_spec(game.package) is None:
             raise UserError(
-                f"environment {self.name!r} needs the package {package}, which is not "
-                f"installed; get it with: pip install --editable '.[{self.game.extra}]'"
+                f"environment {self.name!r} needs the package {game.package}, which is "
+                "not installed; get it with: pip install --editable "
+                f"'.[{game.extra}]'"
             )
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "EnvironmentSpec":
+        """Return the spec of recorded settings, in which the name is "environment"."""
+        given = {**settings, "name": settings["environment"]}
+        if "crop" in given:
+            given["crop"] = tuple(given["crop"])
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: given[name] for name in names if name in given})
+
+    @property
+    def view(self) -> View:
+        """What V sees of its pictures."""
+        if self.name == GYMNASIUM:
+            return View(*self.crop, self.size)
+        return game_of(self.name).view
 
     @property
     def game(self) -> Game:
-        """The facts of the game."""
+        """The facts of the game; of a world of gymnasium, which is built for them.
+
+        Raises:
+            UserError: for a world of gymnasium that cannot be played.
+        """
+        if self.name == GYMNASIUM:
+            from worldmodels.environments import gymnasium_game
+
+            return gymnasium_game.facts(self)
         return game_of(self.name)
 
     def make(self) -> "gymnasium.Env":
         """Build the environment; its frames go through `frames.preprocess`."""
-        if self.game is CARRACING:
+        if self.name == GYMNASIUM:
+            from worldmodels.environments import gymnasium_game
+
+            return gymnasium_game.make(self)
+        if self.name == CARRACING.name:
             from worldmodels.environments.carracing import reference as module
         else:
             from worldmodels.environments import takecover as module

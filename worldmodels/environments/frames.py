@@ -3,16 +3,15 @@
 import numpy as np
 from PIL import Image
 
-from worldmodels.environments.games import CARRACING, Game
-
-SIZE = 64
-SHAPE = (SIZE, SIZE, 3)
+from worldmodels.environments.games import View
 
 
-def preprocess(frame: np.ndarray, game: Game = CARRACING) -> np.ndarray:
-    """Crop uint8 [H, W, 3] to the game's visible rows, resize to uint8 [64, 64, 3].
+def preprocess(picture: np.ndarray, view: View) -> np.ndarray:
+    """Cut a picture uint8 [H, W, 3] as `view` says and resize it, [size, size, 3].
 
     PIL's bilinear filter widens with the scale, so it averages and does not alias.
     """
-    image = Image.fromarray(frame[: game.visible_rows])
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    height, width, _ = picture.shape
+    rows = slice(view.top, height - view.bottom)
+    image = Image.fromarray(picture[rows, view.left : width - view.right])
+    return np.asarray(image.resize((view.size, view.size), Image.Resampling.BILINEAR))

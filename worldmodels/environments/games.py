@@ -1,7 +1,11 @@
-"""The games: every fact in which they differ, looked up by name.
+"""The games: every fact in which they differ.
 
 Policies, C, the workers and the report take bounds, crops and words from here, so that
-none of them knows a game.
+none of them knows a game. Two games have their code beside this file and stand in
+`GAMES`. Any other world is gymnasium's: `environment.name: gymnasium` with its
+`environment.id`. Its facts are read from the world itself (`gymnasium_game`) when the
+first rollouts are made. Every store keeps them (`facts`), so that what only looks at
+stores builds no world.
 """
 
 from dataclasses import dataclass
@@ -13,6 +17,8 @@ from worldmodels.runtime.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+GYMNASIUM = "gymnasium"  # the name of every game that is found by its id
+
 
 class Action(NamedTuple):
     """One number of an action."""
@@ -23,15 +29,30 @@ class Action(NamedTuple):
     squash: str  # what makes it of any real number; `controller.squash` has these
 
 
+class View(NamedTuple):
+    """What V sees of a world's picture."""
+
+    top: int = 0  # pixels that are cut off there,
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+    size: int = 64  # of both sides, in pixels, after the cut: 48 + 16 s, s from 1 on
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """A frame's shape: height, width, RGB."""
+        return self.size, self.size, 3
+
+
 @dataclass(frozen=True)
 class Game:
     """What is true of one game, whoever plays it."""
 
     name: str  # in the configuration
     title: str  # for readers
-    actions: tuple[Action, ...]
-    visible_rows: int  # of its frames: those above the indicators, which V never sees
-    frames_per_second: int  # of its own clock
+    actions: tuple[Action, ...]  # the numbers of an action; of a choice, one a choice
+    view: View
+    frames_per_second: float  # of its own clock, skipped frames left out
     max_steps: int  # in a whole episode
     home: str  # whose game it is: scores are taken there
     place: str  # what a seed decides
@@ -40,6 +61,8 @@ class Game:
     published: tuple[tuple[int, float], ...] = ()  # the original's mean by generation
     package: str = ""  # what it needs beyond the dependencies, if anything,
     extra: str = ""  # and the extra of this project that brings it
+    id: str = ""  # by which gymnasium finds it
+    frame_skip: int = 1  # frames of the world that each action lasts for
     discrete: bool = False  # an action is one of several choices: 1 at it, else 0
 
     @property
@@ -51,6 +74,16 @@ class Game:
     def high(self) -> "np.ndarray":
         """The greatest action, float32 [A]."""
         return _array([action.high for action in self.actions])
+
+    @property
+    def world(self) -> tuple:
+        """What two stores of one game agree on, however long their episodes are."""
+        return self.name, self.id, self.actions, self.view, self.frame_skip
+
+    @property
+    def label(self) -> str:
+        """The name, or the id: for sentences."""
+        return self.id or self.name
 
 
 def _array(numbers: list[float]) -> "np.ndarray":
@@ -67,7 +100,7 @@ CARRACING = Game(
         Action("gas", 0, 1, "shifted"),
         Action("brake", 0, 1, "positive"),
     ),
-    visible_rows=84,  # of 96
+    view=View(bottom=12),  # of 96 rows: the indicators, which V never sees
     frames_per_second=50,
     max_steps=1000,
     home="gymnasium",
@@ -81,7 +114,7 @@ TAKECOVER = Game(
     name="takecover",
     title="TakeCover",
     actions=(Action("move", -1, 1, "tanh"),),  # left to right; the middle third stays
-    visible_rows=100,  # of 120, as the paper's first 400 of 480
+    view=View(bottom=20),  # of 120 rows, as the paper's first 400 of 480
     frames_per_second=35,
     max_steps=2100,
     home="ViZDoom",
@@ -93,37 +126,52 @@ TAKECOVER = Game(
 )
 IMPORTED = "imported"  # the name of the game of a person's own episodes
 GAMES = {game.name: game for game in (CARRACING, TAKECOVER)}
+NAMES = (*GAMES, GYMNASIUM)
 
 
-def imported(low: "np.ndarray", high: "np.ndarray", steps: int) -> Game:
+def imported(
+    low: "np.ndarray", high: "np.ndarray", discrete: bool, view: View, steps: int
+) -> Game:
     """Return the game of a person's own episodes, of at most `steps` steps.
 
     Args:
         low, high: bounds of an action, [A].
+        discrete: whether an action is one of several choices.
     """
     bounds = zip(low.tolist(), high.tolist(), strict=True)
+    squash = "choice" if discrete else "scaled"
     return Game(
         name=IMPORTED,
         title="imported episodes",
-        actions=tuple(Action(f"a{n}", *pair, "tanh") for n, pair in enumerate(bounds)),
-        visible_rows=2**31,
+        actions=tuple(Action(f"a{n}", *pair, squash) for n, pair in enumerate(bounds)),
+        view=view,
         frames_per_second=30,
         max_steps=steps,
         home="the recordings",
         place="episode",
         score="return",
         simulated=False,
+        discrete=discrete,
     )
 
 
 def game_of(name: str) -> Game:
-    """Return the game of that name.
+    """Return the game of that name, of those that have their code here.
 
     Raises:
         UserError: when there is none.
     """
     if name not in GAMES:
         raise UserError(
-            f"environment {name!r} does not exist; choose one of: " + ", ".join(GAMES)
+            f"environment {name!r} does not exist; choose one of: " + ", ".join(NAMES)
         )
     return GAMES[name]
+
+
+def is_simulated(name: str) -> bool:
+    """Return whether the simulator plays the game of that name.
+
+    Raises:
+        UserError: when there is none.
+    """
+    return name != GYMNASIUM and game_of(name).simulated

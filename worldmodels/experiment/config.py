@@ -15,6 +15,7 @@ from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import Section, group, read, setting
 from worldmodels.experiment.settings import Round, Run, Site
 from worldmodels.experiment.values import Folder, Rounds, Seeds, Temperatures
+from worldmodels.experiment.worlds import OWN
 from worldmodels.runtime.errors import UserError
 
 
@@ -173,11 +174,13 @@ def _value(settings: Round, name: str) -> Any:
 
 def _check_game(now: Round, first: Round, where: str) -> None:
     """Refuse a game that the agent of the round before does not play."""
-    game, before = now.environment.name, first.environment.name
-    if game != before:
-        raise UserError(
-            f"{where}environment.name is {game}; it must be {before}, as in round 0"
-        )
+    for name in ("name", *OWN):
+        value, before = (getattr(r.environment, name) for r in (now, first))
+        if value != before:
+            raise UserError(
+                f"{where}environment.{name} is {value}; it must be {before}, as in "
+                "round 0"
+            )
 
 
 def _check_keep(now: Round, first: Round, where: str) -> None:

@@ -11,7 +11,7 @@ Snakefile reads it.
 import math
 from collections.abc import Callable
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import is_simulated
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.section import of_the_paper
@@ -64,7 +64,8 @@ def seconds(stage: str, settings: Round, data: Data, cores: int) -> float:
 def _rollouts(settings: Round, data: Data) -> float:
     """Return the seconds of one shard; a random policy takes less."""
     steps = settings.rollouts.episodes_per_shard * data.mean
-    driven = _RECORDED if uses_simulator(settings.environment) else _PLAYED
+    simulated = uses_simulator(settings.environment)
+    driven = _RECORDED if simulated else _played(settings)
     return steps * (driven + _agent(settings))
 
 
@@ -74,7 +75,8 @@ def _vision(settings: Round, data: Data) -> float:
     ours, paper = (
         sum(part(s).multiplies for part in parts) for s in (settings, _PAPER)
     )
-    return frames * (_PIXELS + _DECODED * ours / paper)
+    pixels = _PIXELS * sizes.frame_bytes(settings) / sizes.frame_bytes(_PAPER)
+    return frames * (pixels + _DECODED * ours / paper)
 
 
 def _latents(settings: Round, data: Data) -> float:
@@ -114,16 +116,22 @@ def _acted(settings: Round) -> float:
     """Return the seconds of one step of the game or dream in which C learns."""
     if settings.controller.train_in == "dream":
         return _dreamt(settings)
-    driven = _SIMULATED if uses_simulator(settings.environment) else _PLAYED
+    simulated = uses_simulator(settings.environment)
+    driven = _SIMULATED if simulated else _played(settings)
     return driven + _agent(settings)
+
+
+def _played(settings: Round) -> float:
+    """Return the seconds of one step of the game itself."""
+    return _PLAYED * settings.environment.frame_skip
 
 
 def _evaluation(settings: Round, data: Data) -> float:
     """Return the seconds of driving the agent everywhere and the random policy."""
     steps = settings.evaluation.episodes * settings.environment.max_steps
-    each = 2 * (_PLAYED + _agent(settings)) + _dreamt(settings)
+    each = 2 * (_played(settings) + _agent(settings)) + _dreamt(settings)
     tracks = 0.0
-    if game_of(settings.environment.name).simulated:
+    if is_simulated(settings.environment.name):
         each += _SIMULATED + _agent(settings)
         tracks = settings.evaluation.episodes * 20 * _TRACK  # gymnasium paints its own
     return steps * each + tracks

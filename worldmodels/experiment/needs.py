@@ -10,10 +10,10 @@ imported here: the Snakefile reads it.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import is_simulated
 from worldmodels.experiment import sizes
 from worldmodels.experiment.settings import Rollouts, Round, Run, uses_simulator
-from worldmodels.experiment.sizes import FRAME_BYTES
+from worldmodels.experiment.sizes import frame_bytes
 from worldmodels.search.names import matrices
 
 _MB, _GB = 10**6, 10**9
@@ -93,12 +93,12 @@ def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     steps, agent = settings.rollouts.steps, _agent(settings, numbers)
     if uses_simulator(settings.environment):
         count = min(_RECORDED, settings.rollouts.episodes_per_shard)
-        frames = 2 * count * steps * sizes.FRAME**2 * _PACKED
+        frames = 2 * count * steps * settings.environment.size**2 * _PACKED
         tracks = _tracks(count, count, cores)
         need = {"": _STARTED_SIMULATOR + tracks, "rollouts.steps": frames}
     else:
         # A finished episode is copied, and then copied again to its full length.
-        frames = (settings.environment.slots + 2) * data.mean * FRAME_BYTES
+        frames = (settings.environment.slots + 2) * data.mean * frame_bytes(settings)
         need = _pool(settings, cores) | {"rollouts.steps": frames}
     kept = settings.rollouts.episodes_per_shard * steps
     kept *= 4 * sizes.action_size(settings) + 5
@@ -106,10 +106,10 @@ def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
 
 
 def _vision(settings: Round, data: Data, cores: int, numbers: int) -> Need:
-    vision = settings.vision
-    frames = _buffers(data, vision.buffer_episodes) * data.mean * FRAME_BYTES
+    vision, frame = settings.vision, frame_bytes(settings)
+    frames = _buffers(data, vision.buffer_episodes) * data.mean * frame
     batches = _GROUPS["vision"] * vision.batch_size
-    gathered = 2 * (min(_GATHERED, data.episodes * data.mean) + batches) * FRAME_BYTES
+    gathered = 2 * (min(_GATHERED, data.episodes * data.mean) + batches) * frame
     updates = data.episodes * data.mean * vision.epochs / vision.batch_size
     parts = sizes.encoder(settings), sizes.decoder(settings)
     parameters, _, activations = (sum(column) for column in zip(*parts, strict=True))
@@ -118,7 +118,7 @@ def _vision(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         "vision.epochs": _ORDERED * vision.epochs * data.episodes,
         "vision.buffer_episodes": frames,
         "vision.batch_size or vision.channels": (
-            vision.batch_size * activations * numbers + 3 * batches * FRAME_BYTES
+            vision.batch_size * activations * numbers + 3 * batches * frame
         ),
         "vision.channels, vision.decoder_channels or vision.latent_size": (
             _TRAINED * parameters * numbers
@@ -127,7 +127,7 @@ def _vision(settings: Round, data: Data, cores: int, numbers: int) -> Need:
 
 
 def _latents(settings: Round, data: Data, cores: int, numbers: int) -> Need:
-    one = data.longest * (3 * FRAME_BYTES + 20 * settings.vision.latent_size)
+    one = data.longest * (3 * frame_bytes(settings) + 20 * settings.vision.latent_size)
     kept = 2 * data.episodes * data.longest * (4 * sizes.action_size(settings) + 5)
     need = {"": _STARTED, "rollouts.steps": one, "rollouts.episodes_per_shard": kept}
     return _joined(need, _encoding(settings, min(_ENCODED, data.longest), numbers))
@@ -191,7 +191,7 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     count, steps = settings.evaluation.episodes, settings.environment.max_steps
     kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
     need = _joined(_pool(settings, cores), _agent(settings, numbers))
-    if game_of(settings.environment.name).simulated:
+    if is_simulated(settings.environment.name):
         need[""] += _STARTED_SIMULATOR - _STARTED
         kept += _tracks(count, count, cores)
     return _joined(need, {"evaluation.episodes": kept})
@@ -199,7 +199,8 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
 
 def _report(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     steps = max(settings.environment.max_steps, settings.rollouts.steps)
-    return {"": _REPORT, "environment.max_steps": _REPORTED * steps * FRAME_BYTES}
+    frames = _REPORTED * steps * frame_bytes(settings)
+    return {"": _REPORT, "environment.max_steps": frames}
 
 
 def _joined(*needs: Need) -> Need:
@@ -231,7 +232,7 @@ def _agent(settings: Round, numbers: int) -> Need:
     """Return the need of an agent: V's and M's weights, and the state of each slot."""
     parts = sizes.encoder(settings), sizes.decoder(settings), sizes.memory(settings)
     weights = 3 * sum(part.parameters for part in parts) * numbers
-    one = _own(settings) * numbers + 2 * FRAME_BYTES
+    one = _own(settings) * numbers + 2 * frame_bytes(settings)
     return {
         "vision.channels, vision.latent_size or memory.hidden_size": weights,
         "environment.slots": settings.environment.slots * one,

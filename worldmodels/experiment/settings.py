@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from worldmodels.environments.games import GAMES, game_of
+from worldmodels.environments import facts
+from worldmodels.environments.games import NAMES, is_simulated
 from worldmodels.experiment.section import Section, group, setting
 from worldmodels.experiment.values import MAX_RATE, Number, list_of
 from worldmodels.models.cells import registry
@@ -43,7 +44,6 @@ _GENERATIONS = {"low": 1, "high": _MAX_PASSES}
 _EPISODES = {"low": 1, "high": MAX_EPISODES}
 _TRACKS = {"low": 1, "high": _MAX_TRACKS}
 
-_Game = Literal[tuple(GAMES)]
 _RandomPolicy = Literal["network", "brownian", "white", "held", "held_uniform"]
 _Policy = Literal["network", "brownian", "white", "held", "held_uniform", "imported"]
 _Width = Annotated[int, Field(ge=1, le=_MAX_WIDTH)]
@@ -64,15 +64,39 @@ class Run(Section):
 class Environment(Section):
     """The world that is driven."""
 
-    name: _Game = setting(
+    name: Literal[NAMES] = setting(
         "carracing",
         "the game",
         remark="both; takecover needs pip install --editable '.[doom]'",
     )
+    id: str = setting(
+        "", "of gymnasium's world, such as Pendulum-v1 or module:World-v0"
+    )
+    crop: list_of(Annotated[int, Field(ge=0, le=_MAX_WIDTH)], 4) = setting(
+        (0, 0, 0, 0),
+        "cut off a gymnasium world's picture: top, bottom, left, right",
+        unit="pixels",
+    )
+    size: int = setting(
+        64,
+        "of both sides of a gymnasium world's frames, a multiple of 16",
+        unit="pixels",
+        paper=64,
+        low=facts.SIZES[0],
+        high=facts.SIZES[-1],
+    )
+    frame_skip: int = setting(
+        1,
+        "of a gymnasium world that an action lasts for, rewards summed",
+        unit="frames",
+        paper=1,
+        low=1,
+        high=1000,
+    )
     backend: Literal["simulator", "gymnasium"] = setting(
         "simulator",
-        "where V, M and C learn to drive, takecover in gymnasium alone; scores are "
-        "gymnasium's",
+        "where V, M and C learn to drive, all games but carracing in gymnasium alone; "
+        "scores are gymnasium's",
         remark="gym, v0",
     )
     max_steps: int = setting(
@@ -372,7 +396,7 @@ def uses_simulator(environment: Environment) -> bool:
     """
     if environment.backend != "simulator":
         return False
-    if not game_of(environment.name).simulated:
+    if not is_simulated(environment.name):
         raise UserError(
             f"environment.backend is simulator; {environment.name} has none: it "
             "must be gymnasium"

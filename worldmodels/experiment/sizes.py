@@ -8,14 +8,15 @@ reads it.
 from itertools import pairwise
 from typing import NamedTuple
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import GAMES
 from worldmodels.experiment.settings import Round
 from worldmodels.models.cells import registry
 from worldmodels.models.cells.registry import CellSize
 
-FRAME = 64  # pixels of its sides
 COLOURS = 3
-FRAME_BYTES = FRAME * FRAME * COLOURS
+# Numbers of an action to plan with where only the world itself knows how many there
+# are: the buttons of Atari's joystick, and more than a humanoid's joints.
+_PLANNED_ACTIONS = 18
 _ENCODER_KERNELS = (4, 4, 4, 4)
 _DECODER_KERNELS = (5, 5, 6, 6)
 _DECODER_UNITS = 1024
@@ -33,7 +34,7 @@ def encoder(settings: Round) -> Size:
     """Return the size of V's encoder."""
     vision = settings.vision
     parameters = multiplies = activations = 0
-    side, before = FRAME, COLOURS
+    side, before = settings.environment.size, COLOURS
     for kernel, channels in zip(_ENCODER_KERNELS, vision.channels, strict=True):
         patch = kernel * kernel * before
         side = (side - kernel) // 2 + 1
@@ -50,9 +51,10 @@ def encoder(settings: Round) -> Size:
 def decoder(settings: Round) -> Size:
     """Return the size of V's decoder."""
     vision = settings.vision
-    parameters = (vision.latent_size + 1) * _DECODER_UNITS
-    multiplies = vision.latent_size * _DECODER_UNITS
-    side, before, activations = 1, _DECODER_UNITS, _DECODER_UNITS
+    side, before = (settings.environment.size - 48) // 16, _DECODER_UNITS
+    units = side * side * _DECODER_UNITS
+    parameters = (vision.latent_size + 1) * units
+    multiplies, activations = vision.latent_size * units, units
     widths = (*vision.decoder_channels, COLOURS)
     for kernel, channels in zip(_DECODER_KERNELS, widths, strict=True):
         stamp = kernel * kernel * channels
@@ -107,5 +109,11 @@ def controller(settings: Round) -> Size:
 
 
 def action_size(settings: Round) -> int:
-    """Return how many numbers an action of the game has."""
-    return len(game_of(settings.environment.name).actions)
+    """Return how many numbers an action has; of a gymnasium world, a high guess."""
+    game = GAMES.get(settings.environment.name)
+    return _PLANNED_ACTIONS if game is None else len(game.actions)
+
+
+def frame_bytes(settings: Round) -> int:
+    """Return the bytes of a frame, as V sees it."""
+    return settings.environment.size**2 * COLOURS

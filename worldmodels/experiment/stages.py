@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from worldmodels.environments.games import GYMNASIUM
 from worldmodels.experiment.section import Section, facts
 from worldmodels.experiment.settings import (
     Controller,
@@ -20,6 +21,7 @@ from worldmodels.experiment.settings import (
     Run,
     Vision,
 )
+from worldmodels.experiment.worlds import OWN
 
 Values = Mapping[str, Any]  # by name, as "memory.hidden_size"; those of Run as "seed"
 
@@ -65,6 +67,12 @@ _SLOTS_OF_THE_SIMULATOR = Idle(
     lambda values, round: values["environment.backend"] == "simulator",
 )
 
+# The games that are not gymnasium's have their own pictures.
+_WORLD_OF_GYMNASIUM = Idle(
+    tuple(f"environment.{name}" for name in OWN),
+    lambda values, round: values["environment.name"] != GYMNASIUM,
+)
+
 _TABLE = (
     Stage(
         name="rollouts",
@@ -88,6 +96,7 @@ _TABLE = (
             ),
             Idle(("rollouts.policy",), lambda values, round: round > 0),
             _SLOTS_OF_THE_SIMULATOR,
+            _WORLD_OF_GYMNASIUM,
         ),
         title="rollouts",
         caption="drive and record",
@@ -146,6 +155,7 @@ _TABLE = (
                 lambda values, round: values["controller.train_in"] != "dream",
             ),
             _SLOTS_OF_THE_SIMULATOR,
+            _WORLD_OF_GYMNASIUM,
         ),
         title="controller C",
         caption="evolve the driver",
@@ -157,6 +167,7 @@ _TABLE = (
         version=2,
         sections=(Run, Environment, Evaluation),
         unused=("debug", "environment.backend"),  # whose score is gymnasium's
+        idle=(_WORLD_OF_GYMNASIUM,),
         title="evaluation",
         caption="unseen {place}s",
     ),

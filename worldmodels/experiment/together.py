@@ -8,6 +8,7 @@ stage uses. No JAX is imported here: the Snakefile reads it.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from worldmodels.experiment import worlds
 from worldmodels.experiment.settings import Environment, Round, uses_simulator
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
@@ -96,6 +97,11 @@ def _simulated(name: str, backend: str) -> None:
     uses_simulator(Environment(name=name, backend=backend))
 
 
+def _world(name: str, *own: Any) -> None:
+    given = dict(zip(worlds.OWN, own, strict=True))
+    worlds.check_world(Environment(name=name, **given))
+
+
 def _pays(train_in: str, death_head: bool, reward_head: bool) -> None:
     if train_in == "dream":
         check_pays(death_head, reward_head, "controller.train_in is dream")
@@ -120,6 +126,7 @@ def _of(section: str, *names: str) -> tuple[str, ...]:
 _CHECKS = (
     *(_pair(*pair) for pair in _PAIRS),
     Check(_of("environment", "name", "backend"), _simulated),
+    Check(_of("environment", "name", *worlds.OWN), _world),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),
     _few_stores(*_of("controller", "generations", "generations_per_block")),
     Check(("memory.cell", "controller.inputs"), registry.check_inputs),

@@ -48,7 +48,7 @@ def choose(
     Args:
         controllers: [B, D] a flat controller for each row.
         state: of M, [B, ...], up to the frame before.
-        frames: [B, 64, 64, 3] in 0..255.
+        frames: [B, H, W, 3] in 0..255.
         keys: [B] typed keys, each for one use: they sample z.
     """
     mu, logvar = vision.encode(weights.vision, agent.vision, frames)

@@ -14,15 +14,19 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.models.cells.registry import Features
 from worldmodels.runtime.errors import UserError
 
-# What a game makes of tanh.
+# What a game makes of x, a tanh, for a number of its actions between two bounds.
 _SQUASHES = {
-    "tanh": lambda x: x,
-    "shifted": lambda x: (x + 1) / 2,
-    "positive": lambda x: jnp.clip(x, 0, 1),
+    "tanh": lambda x, low, high: x,
+    "shifted": lambda x, low, high: (x + 1) / 2,
+    "positive": lambda x, low, high: jnp.clip(x, 0, 1),
+    # Rounding must not leave the bounds.
+    "scaled": lambda x, low, high: jnp.clip(
+        low + (high - low) * (x + 1) / 2, low, high
+    ),
 }
 
 
@@ -30,9 +34,9 @@ _SQUASHES = {
 class Controller:
     """The shape of C; `act` applies a flat vector of `parameter_count` numbers."""
 
-    latent_size: int = 32  # Z
-    features: Features = (("h", 256), ("c", 256))  # that M's cell has
-    game: Game = CARRACING  # whose actions it gives
+    latent_size: int  # Z; paper: 32
+    features: Features  # that M's cell has; paper: h and c of 256 each
+    game: Game  # whose actions it gives
     inputs: str = "z_h"  # z, and the features that C reads, in this order
     hidden_size: int = 0  # tanh units between; 0: none; the paper's ablation: 40
     bias: bool = True  # of every layer; the paper's for TakeCover: none
@@ -111,12 +115,30 @@ class Controller:
         return squash(weights @ x + bias, self.game)
 
 
-def squash(raw: jax.Array, game: Game = CARRACING) -> jax.Array:
-    """Return an action within the game's bounds of any raw [A]."""
+def squash(raw: jax.Array, game: Game) -> jax.Array:
+    """Return an action within the game's bounds of any raw [A].
+
+    Of a choice the largest number wins.
+    """
+    if game.discrete:
+        return _chosen(raw)
     pairs = zip(game.actions, jnp.tanh(raw), strict=True)
-    return jnp.stack([_SQUASHES[action.squash](x) for action, x in pairs])
+    return jnp.stack([_SQUASHES[a.squash](x, a.low, a.high) for a, x in pairs])
 
 
-def bounded(action: jax.Array, game: Game = CARRACING) -> jax.Array:
+def bounded(action: jax.Array, game: Game) -> jax.Array:
     """Return the nearest action [..., A] that the game accepts."""
+    if game.discrete:
+        return _chosen(action)
     return jnp.clip(action, jnp.asarray(game.low), jnp.asarray(game.high))
+
+
+def _chosen(numbers: jax.Array) -> jax.Array:
+    """Return 1 at the largest of numbers [..., A] and 0 elsewhere.
+
+    NaN where one of them is not finite: broken weights choose nothing.
+    """
+    largest = jnp.argmax(numbers, axis=-1)
+    chosen = jax.nn.one_hot(largest, numbers.shape[-1], dtype=numbers.dtype)
+    finite = jnp.isfinite(numbers).all(axis=-1, keepdims=True)
+    return jnp.where(finite, chosen, jnp.nan)

@@ -1,7 +1,8 @@
 """V: the convolutional variational autoencoder (World Models, section 2.1, A.1).
 
 A frame becomes a Gaussian over a latent vector z, and z becomes a frame again. All
-functions are pure; frames come in as uint8 and are scaled to [0, 1] here.
+functions are pure; frames come in as uint8 and are scaled to [0, 1] here. Their sides
+H and W are 64 pixels, as the paper's, or 16, 32, ... more.
 """
 
 import math
@@ -15,10 +16,9 @@ import numpy as np
 
 from worldmodels.models.convolutions import Operations, for_platform
 
-FRAME_SHAPE = (64, 64, 3)  # H, W, RGB
-ENCODER_KERNELS = (4, 4, 4, 4)  # 64 -> 31 -> 14 -> 6 -> 2
+ENCODER_KERNELS = (4, 4, 4, 4)  # frames of 64: 64 -> 31 -> 14 -> 6 -> 2
 DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
-DECODER_UNITS = 1024  # of the dense layer between z and the first image, 1x1
+DECODER_UNITS = 1024  # channels of the first image, 1x1, which a dense layer makes of z
 
 Params = dict[str, Any]
 
@@ -35,6 +35,12 @@ class VAE(nn.Module):
     decoder_channels: tuple[int, int, int] = (128, 64, 32)
     dtype: Any = jnp.float32
     operations: Operations | None = None
+    frame_size: int = 64  # pixels of both sides, 48 + 16 s for a first image s x s
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Height, width and colours of a frame."""
+        return self.frame_size, self.frame_size, 3
 
     @property
     def form(self) -> Operations:
@@ -44,24 +50,26 @@ class VAE(nn.Module):
     def setup(self) -> None:
         operations = self.form
         self.encoder = Encoder(self.latent_size, self.channels, self.dtype, operations)
-        self.decoder = Decoder(self.decoder_channels, self.dtype, operations)
+        first = (self.frame_size - 48) // 16
+        channels = self.decoder_channels
+        self.decoder = Decoder(channels, self.dtype, operations, first)
 
     def __call__(self, frames: jax.Array) -> jax.Array:
-        """Reconstruct uint8 [B, 64, 64, 3] through the posterior's mean."""
+        """Reconstruct uint8 [B, H, W, 3] through the posterior's mean."""
         mu, _ = self.encode(frames)
         return self.decode(mu)
 
     def encode(self, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3]."""
+        """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3]."""
         return self.encoder(to_unit(frames, self.dtype))
 
     def decode(self, z: jax.Array) -> jax.Array:
-        """Return images [B, 64, 64, 3] in [0, 1] of z [B, Z]."""
+        """Return images [B, H, W, 3] in [0, 1] of z [B, Z]."""
         return self.decoder(z.astype(self.dtype))
 
 
 class Encoder(nn.Module):
-    """Images [B, 64, 64, 3] in [0, 1] to mu and logvar, each [B, Z]."""
+    """Images [B, H, W, 3] in [0, 1] to mu and logvar, each [B, Z]."""
 
     latent_size: int
     channels: tuple[int, ...]
@@ -86,20 +94,21 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z [B, Z] to images [B, 64, 64, 3] in [0, 1]."""
+    """z [B, Z] to images [B, H, W, 3] in [0, 1]."""
 
     channels: tuple[int, ...]
     dtype: Any
     operations: Operations
+    first: int = 1  # pixels of the first image's sides
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         operation = self.operations.transposed_convolution
-        dense = nn.Dense(
-            DECODER_UNITS, dtype=self.dtype, param_dtype=self.dtype, name="dense"
-        )
-        x = dense(z)[:, None, None, :]  # no activation, as in the original
-        sizes = zip((*self.channels, FRAME_SHAPE[-1]), DECODER_KERNELS, strict=True)
+        units = self.first**2 * DECODER_UNITS
+        dense = nn.Dense(units, dtype=self.dtype, param_dtype=self.dtype, name="dense")
+        # No activation, as in the original.
+        x = dense(z).reshape(len(z), self.first, self.first, DECODER_UNITS)
+        sizes = zip((*self.channels, 3), DECODER_KERNELS, strict=True)
         for i, (features, kernel_size) in enumerate(sizes):
             layer = Layer(
                 operation, features, kernel_size, self.dtype, name=f"deconv_{i}"
@@ -134,7 +143,7 @@ def initial(key: jax.Array, model: VAE) -> Params:
 
     One flat draw is cut into all tensors: a draw for each costs seconds of start-up.
     """
-    frames = jax.ShapeDtypeStruct((1, *FRAME_SHAPE), jnp.uint8)
+    frames = jax.ShapeDtypeStruct((1, *model.frame_shape), jnp.uint8)
     shapes = jax.eval_shape(model.init, key, frames)["params"]
     return _draw(key, jax.tree.structure(shapes), tuple(jax.tree.leaves(shapes)))
 
@@ -162,7 +171,7 @@ def glorot_limit(shape: tuple[int, ...]) -> float:
 def encode(
     params: Params, model: VAE, frames: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return mu and logvar, each [B, Z], of uint8 frames [B, 64, 64, 3].
+    """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3].
 
     On a CPU the frames pass in chunks that stay in its cache.
     """
@@ -174,7 +183,7 @@ def encode(
     full = len(frames) // size * size
     if full <= size:
         return chunk(frames)
-    parts = jax.lax.map(chunk, frames[:full].reshape(-1, size, *FRAME_SHAPE))
+    parts = jax.lax.map(chunk, frames[:full].reshape(-1, size, *model.frame_shape))
     parts = jax.tree.map(lambda x: x.reshape(full, -1), parts)
     if full == len(frames):
         return parts
@@ -186,7 +195,7 @@ def _encode(params, model, frames):
 
 
 def decode(params: Params, model: VAE, z: jax.Array) -> jax.Array:
-    """Return images [B, 64, 64, 3] in [0, 1] of z [B, Z]."""
+    """Return images [B, H, W, 3] in [0, 1] of z [B, Z]."""
     return model.apply({"params": params}, z, method="decode")
 
 
@@ -204,7 +213,7 @@ def kl_divergence(mu: jax.Array, logvar: jax.Array) -> jax.Array:
 def loss(
     params: Params, batch: jax.Array, key: jax.Array, *, model: VAE, kl_tolerance: float
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Return the loss of uint8 frames [B, 64, 64, 3] and its parts, batch means.
+    """Return the loss of uint8 frames [B, H, W, 3] and its parts, batch means.
 
     `recon` is the squared error summed over pixels, not halved; `kl` is in nats and
     never below `kl_tolerance` nats per latent dimension: the floor holds for the whole

@@ -38,14 +38,14 @@ class FittedMemory(NamedTuple):
 
 
 def encode(v: FittedVision, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mu and logvar, each [T, Z], of uint8 frames [T, 64, 64, 3]."""
+    """Return mu and logvar, each [T, Z], of uint8 frames [T, H, W, 3]."""
     parts = [_encode(v.model, v.params, f) for f in _chunks(frames)]
     mu, logvar = (np.concatenate(part) for part in zip(*parts, strict=True))
     return mu[: len(frames)], logvar[: len(frames)]
 
 
 def decode(v: FittedVision, z: np.ndarray) -> np.ndarray:
-    """Return the images of z [T, Z] as uint8 [T, 64, 64, 3]."""
+    """Return the images of z [T, Z] as uint8 [T, H, W, 3]."""
     parts = [_decode(v.model, v.params, part) for part in _chunks(z)]
     return np.concatenate(parts)[: len(z)]
 
@@ -59,7 +59,7 @@ def dream_rollout(
         given: what the actor begins with: weights, actions or a policy's state.
 
     Returns:
-        Images of what it saw, uint8 [T, 64, 64, 3], its actions, [T, A], and its
+        Images of what it saw, uint8 [T, H, W, 3], its actions, [T, A], and its
         rewards, [T].
     """
     (words,) = seed_words(np.array([seed]))
@@ -91,12 +91,12 @@ def _decode(model: VAE, params: Params, z: jax.Array) -> jax.Array:
 
 
 def reconstruct(v: FittedVision, frames: np.ndarray) -> np.ndarray:
-    """Return V's reconstruction of uint8 frames [T, 64, 64, 3], of their shape."""
+    """Return V's reconstruction of uint8 frames [T, H, W, 3], of their shape."""
     return decode(v, encode(v, frames)[0])
 
 
 def prior_samples(v: FittedVision, key: jax.Array, count: int) -> np.ndarray:
-    """Return images of `count` draws of z from N(0, 1), uint8 [count, 64, 64, 3]."""
+    """Return images of `count` draws of z from N(0, 1), uint8 [count, H, W, 3]."""
     z = jax.random.normal(key, (count, v.model.latent_size), v.model.dtype)
     return decode(v, np.asarray(z))
 
@@ -117,7 +117,7 @@ def traversal(
         dimensions: [D] which to move, one a row.
 
     Returns:
-        uint8 [D, count, 64, 64, 3].
+        uint8 [D, count, H, W, 3].
     """
     z = np.tile(mu, (len(dimensions), count, 1))
     for row, dimension in zip(z, dimensions, strict=True):
@@ -135,7 +135,7 @@ def one_step_ahead(
     frame 0 has no such past, and its picture is black.
 
     Args:
-        frames: [T, 64, 64, 3] uint8.
+        frames: [T, H, W, 3] uint8.
         actions: [T, A].
 
     Returns:
@@ -171,11 +171,11 @@ def open_loop(
     real actions.
 
     Args:
-        frames: [T, 64, 64, 3] uint8.
+        frames: [T, H, W, 3] uint8.
         actions: [T, A].
 
     Returns:
-        uint8 [T - start - 1, 64, 64, 3], images of the frames after `start`.
+        uint8 [T - start - 1, H, W, 3], images of the frames after `start`.
     """
     mu, _ = encode(v, frames[: start + 1])
     z = _imagine(m.model, m.params, key, mu, actions[: len(frames) - 1])

@@ -24,7 +24,7 @@ class FilmedEpisode(NamedTuple):
 
     name: str
     seed: int
-    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    frames: np.ndarray  # uint8 [T, H, W, 3]
     actions: np.ndarray  # float32 [T, A]
     rewards: np.ndarray  # float32 [T]
     ended: bool  # whether T steps are all of it
@@ -102,7 +102,7 @@ def _recorded_film(round: RoundStores, max_bytes: int) -> Picture:
 
 def _controlled_film(round: RoundStores, drive: TestDrive, max_bytes: int) -> Picture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
-    agent, _ = networks.load_agent(*stores[:2], stores[2][0].config)
+    agent, _ = networks.load_agent(*stores[:2], stores[2][0].config, round.game)
     weights = networks.controller_of(round.one("evaluation"), agent.controller)
     name = f"the {drive.name} test drive"
     ended = len(drive.recording.actions) <= _STEPS

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.games import CARRACING, Game, game_of
+from worldmodels.environments.games import GAMES, Game
 from worldmodels.experiment.stages import OF_A_ROUND
 from worldmodels.pictures import grids
 from worldmodels.pictures.imagery import FittedMemory, FittedVision
@@ -149,10 +149,16 @@ class RoundStores:
     @cached_property
     def game(self) -> Game:
         """The game that is played."""
-        configs = [store.config for kind in self.stores.values() for store in kind]
-        configs.append(self.settings("rollouts"))
-        names = (config.get("environment") for config in configs)
-        return game_of(next(filter(None, names), CARRACING.name))
+        stores = [store for kind in self.stores.values() for store in kind]
+        of_rollouts = GAMES.get(self.settings("rollouts").get("environment"))
+        games = [*(store.game for store in stores), of_rollouts]
+        if not any(games):
+            raise ArtifactError(
+                f"none of the stores of round {self.number} says which game it is of, "
+                f"as {stores[0].path}; give its rollouts, controller or evaluation "
+                "too, which do"
+            )
+        return next(filter(None, games))
 
     @cached_property
     def vision(self) -> FittedVision | None:
@@ -217,9 +223,9 @@ class Clip:
     """Frames with the actions taken on them: something for V and M to look at."""
 
     name: str
-    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    frames: np.ndarray  # uint8 [T, H, W, 3]
     actions: np.ndarray  # float32 [T, A]
-    overview: np.ndarray  # uint8 [C, 64, 64, 3] spread over the whole of it
+    overview: np.ndarray  # uint8 [C, H, W, 3] spread over the whole of it
 
 
 def whole_clip(name: str, frames: np.ndarray, actions: np.ndarray) -> Clip:

@@ -12,6 +12,7 @@ from worldmodels.report import films
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import RoundStores
 from worldmodels.rollout.replay import Recording, replay
+from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact
 
 
@@ -39,7 +40,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
     order = np.argsort(returns, kind="stable")
     chosen = {"median": order[(len(order) - 1) // 2], "best": order[-1]}
     chosen["worst"] = order[0]
-    spec = EnvironmentSpec(config["environment"], config["max_steps"])
+    spec, game = EnvironmentSpec.of(config), networks.known_game(store)
     seeds, length = store.read("agent/seed"), store.read("agent/length")
     drives = []
     for name, track in chosen.items():
@@ -50,7 +51,7 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
         total = float(returns[track])
         seed = int(seeds[track])
         drives.append(
-            TestDrive(name, int(track), seed, total, recording, faithful, spec.game)
+            TestDrive(name, int(track), seed, total, recording, faithful, game)
         )
     return drives
 

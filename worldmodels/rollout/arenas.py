@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.experiment.settings import Environment, uses_simulator
+from worldmodels.experiment.worlds import spec_of
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.dream import Dream, check_pays
 from worldmodels.rollout import in_dream, in_gymnasium, in_simulator
@@ -28,8 +28,12 @@ def pool_of(settings: Environment, workers: int | None) -> EnvironmentPool:
 
     Args:
         workers: processes; None is one a core.
+
+    Raises:
+        UserError: for a game that cannot be played.
     """
-    spec = EnvironmentSpec(settings.name, settings.max_steps)
+    spec = spec_of(settings)
+    spec.game  # noqa: B018  a world that cannot be built is refused here, by name
     return EnvironmentPool(spec, slots=settings.slots, workers=workers)
 
 

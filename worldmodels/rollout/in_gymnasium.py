@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.models.agent import Agent, AgentPolicy, Weights
@@ -45,7 +45,7 @@ class SlotPolicy:
         self._step[slot] = 0
 
     def act(self, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
-        """Return the actions [S, A] on `frames`, uint8 [S, 64, 64, 3]."""
+        """Return the actions [S, A] on `frames`, uint8 [S, H, W, 3]."""
         # Copies: the call is asynchronous and its arguments must not change below it.
         self._minds, actions = _act(
             self._policy, self._minds, frames, self._seed.copy(), self._step.copy()
@@ -81,7 +81,7 @@ class RandomSlots(SlotPolicy):
         UserError: for an unknown name.
     """
 
-    def __init__(self, name: str, slots: int, game: Game = CARRACING):
+    def __init__(self, name: str, slots: int, game: Game):
         policy = random_policy(name, game)
 
         @jax.jit

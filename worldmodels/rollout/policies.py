@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from worldmodels.environments.games import CARRACING, Game
+from worldmodels.environments.games import Game
 from worldmodels.models.controller import bounded, squash
 from worldmodels.runtime.errors import UserError
 
@@ -33,7 +33,7 @@ class Policy(Protocol):
 
         Args:
             carry: what the policy remembers, a pytree with B rows.
-            frames: [B, 64, 64, 3] in 0..255.
+            frames: [B, H, W, 3] in 0..255.
             keys: [B] typed keys, for this step alone.
         """
 
@@ -53,7 +53,7 @@ class RandomPolicy(Policy, Protocol):
 class White:
     """Uniform within the bounds, each step anew; it remembers nothing."""
 
-    game: Game = CARRACING
+    game: Game
 
     def initial(self, keys: jax.Array) -> tuple[()]:
         return ()
@@ -73,23 +73,30 @@ class Brownian:
     """a += N(0, 1) * sqrt(dt), clipped to the bounds; it starts uniformly in them.
 
     dt is a frame's time in seconds: in CarRacing 1/50. The carry is the action [B, A]
-    that was applied last.
+    that was applied last. A step of a gymnasium world's number is in halves of its
+    range. Where an action is a choice, every choice has a number in [0, 1] that walks
+    so: the carry is these numbers, and the largest is chosen.
     """
 
-    game: Game = CARRACING
+    game: Game
 
     def initial(self, keys: jax.Array) -> jax.Array:
-        return _uniform(keys, self.game)
+        return _between(keys, self.game)
 
     def act(
         self, carry: jax.Array, frames: jax.Array, keys: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         deviation = self.game.frames_per_second**-0.5  # sqrt(dt)
         steps = _normal(keys, carry.shape[1:]) * deviation
+        if self.game.discrete:
+            carry = jnp.clip(carry + steps, 0, 1)
+            return carry, bounded(carry, self.game)
+        if any(action.squash == "scaled" for action in self.game.actions):
+            steps *= (self.game.high - self.game.low) / 2
         return carry, bounded(carry + steps, self.game)
 
     def remember(self, carry: jax.Array, actions: jax.Array) -> jax.Array:
-        return actions
+        return carry if self.game.discrete else actions
 
 
 class HeldCarry(NamedTuple):
@@ -110,7 +117,7 @@ class Held:
     step at which it is drawn need not be a multiple of the new repeat.
     """
 
-    game: Game = CARRACING
+    game: Game
 
     def initial(self, keys: jax.Array) -> HeldCarry:
         count = len(keys)
@@ -148,7 +155,7 @@ class HeldUniform:
     was in earlier versions, and the released code's "held_released".
     """
 
-    game: Game = CARRACING
+    game: Game
 
     def initial(self, keys: jax.Array) -> HeldUniformCarry:
         action = jnp.zeros((len(keys), len(self.game.actions)), jnp.float32)
@@ -195,7 +202,7 @@ class Network:
     The features are alike: 32 of z, sampled with unit noise, and 256 of a bounded h.
     """
 
-    game: Game = CARRACING
+    game: Game
     latent_size: int = 32  # Z
     memory_size: int = 256  # N
     stride: int = 4  # between the pixels that are seen
@@ -207,7 +214,7 @@ class Network:
     def _draw(self, key: jax.Array) -> NetworkCarry:
         """Return one episode's networks and its state, zeros."""
         of_vision, of_memory, of_controller, of_spread = jax.random.split(key, 4)
-        pixels = 3 * (64 // self.stride) ** 2
+        pixels = 3 * (self.game.view.size // self.stride) ** 2
         action_size = len(self.game.actions)
         inputs = self.memory_size + self.latent_size + action_size
         features = self.latent_size + self.memory_size + 1
@@ -256,7 +263,7 @@ class Noisy:
 
     policy: Policy
     std: float  # standard deviation in each action's own unit
-    game: Game = CARRACING
+    game: Game
 
     def act(
         self, carry: Any, frames: jax.Array, keys: jax.Array
@@ -279,7 +286,7 @@ _RANDOM = {
 }
 
 
-def random_policy(name: str, game: Game = CARRACING) -> RandomPolicy:
+def random_policy(name: str, game: Game) -> RandomPolicy:
     """Return the random policy of that name, for a game.
 
     Raises:
@@ -299,7 +306,13 @@ def _normal(keys: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def _uniform(keys: jax.Array, game: Game) -> jax.Array:
-    """Return an action [B, A] for each of the keys [B]."""
+    """Return an action [B, A] for each of the keys [B], all as likely as each other."""
+    numbers = _between(keys, game)
+    return bounded(numbers, game) if game.discrete else numbers
+
+
+def _between(keys: jax.Array, game: Game) -> jax.Array:
+    """Return numbers [B, A] between the bounds for each of the keys [B]."""
     low, high = jnp.asarray(game.low), jnp.asarray(game.high)
 
     def draw(key: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from worldmodels.environments.frames import preprocess
 class Recording(NamedTuple):
     """A drive of T steps: frames[t] was seen, actions[t] chosen, rewards[t] got."""
 
-    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    frames: np.ndarray  # uint8 [T, H, W, 3]
     actions: np.ndarray  # float32 [T, A]
     rewards: np.ndarray  # float32 [T]
 
@@ -26,14 +26,14 @@ def drive(
     """Drive the track of `seed` for at most `steps`, until the episode ends.
 
     Args:
-        choose: maps a frame uint8 [64, 64, 3] to an action float32 [A].
+        choose: maps a frame uint8 [H, W, 3] to an action float32 [A].
     """
     frames, actions, rewards = [], [], []
     environment = spec.make()
     try:
         raw, _ = environment.reset(seed=seed)
         for _ in range(steps):
-            frame = preprocess(raw, spec.game)
+            frame = preprocess(raw, spec.view)
             action = np.asarray(choose(frame), np.float32)
             raw, reward, terminated, truncated, _ = environment.step(action)
             frames.append(frame)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.games import Game, game_of
+from worldmodels.environments.games import Game
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores import tables
 from worldmodels.scores.statistics import Summary, summarise
+from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact, ArtifactError
 from worldmodels.stores.lineage import check_tracks
 
@@ -72,7 +73,7 @@ def read(stores: Sequence[Artifact]) -> Sweep:
     stores = sorted(stores, key=lambda store: store.config["temperature"])
     for before, after in pairwise(stores):
         _check_comparable(before, after)
-    game = game_of(stores[0].config["environment"])
+    game = networks.known_game(stores[0])
     return Sweep(game, list(map(_scores, stores)), _random(stores[0]))
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from worldmodels.environments.games import GAMES, GYMNASIUM
 from worldmodels.experiment import needs
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.section import read
-from worldmodels.experiment.settings import Memory, Round, Run, Vision
+from worldmodels.experiment.settings import Environment, Memory, Round, Run, Vision
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.quotas import memory_limit
@@ -85,11 +86,26 @@ def _settings(sections: Sequence[Any], given: Mapping[str, Any]) -> Round:
     for kind, (section, names) in _SIZES.items():
         if kind not in parts and isinstance(given.get(kind), Path):
             parts[kind] = _network(section, names, open_artifact(given[kind], kind))
+    if "environment" not in parts:
+        parts["environment"] = _world(given)
     if given.get("latents") and "vision" not in parts:
         store = open_artifact(given["latents"][0], "latents")
         latent_size = store.array("mu").shape[-1]
         parts["vision"] = Vision(latent_size=latent_size)
     return Round(**parts)
+
+
+def _world(given: Mapping[str, Any]) -> Environment:
+    """Return the world that the first store of a stage is of, as settings."""
+    paths = (given.get(kind) for kind in ("rollouts", "latents"))
+    first = next((p if isinstance(p, Path) else p[0] for p in paths if p), None)
+    game = None if first is None else open_artifact(first).game
+    if game is None:
+        return Environment()
+    *crop, size = game.view
+    if game.name in GAMES:
+        return Environment(name=game.name)
+    return Environment(name=GYMNASIUM, id=game.id, crop=tuple(crop), size=size)
 
 
 def _network(section: type, names: Sequence[str], store: Artifact) -> Any:

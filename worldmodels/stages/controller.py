@@ -30,7 +30,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
 from worldmodels.stores.lineage import check_goes_on, check_search
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.publication import Writer
 
@@ -134,7 +134,8 @@ def run(
         check_goes_on(inputs["previous"], *agents, config)
     else:
         check_eyes(*agents)
-    agent, weights = networks.load_agent(*agents, config)
+    game = check_settings(environment, *agents)
+    agent, weights = networks.load_agent(*agents, config, game)
     optimiser = by_name(
         settings.strategy,
         settings.population,
@@ -149,6 +150,7 @@ def run(
             config=config,
             inputs=inputs,
             stage_version=STAGES[STAGE].version,
+            game=game,
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
         _scored(agent, weights, environment, settings, inputs, workers) as score,

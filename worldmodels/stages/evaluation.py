@@ -23,7 +23,7 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 from worldmodels.stores.publication import Writer
 
 STAGE = "evaluation"
@@ -72,16 +72,23 @@ def run(
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
         config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
-    agent, weights = networks.load_agent(inputs["vision"], inputs["memory"], learnt)
+    game = check_settings(environment, *inputs["controller"])
+    eyes, mind = inputs["vision"], inputs["memory"]
+    agent, weights = networks.load_agent(eyes, mind, learnt, game)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     examination = Examination(agent, weights, best, seeds, environment)
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
+        out,
+        STAGE,
+        config=config,
+        inputs=inputs,
+        stage_version=STAGES[STAGE].version,
+        game=game,
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
             _in_dream(examination, inputs, config, store)
         _in_game(examination, settings.random_policy, workers, store, log)
-        if agent.controller.game.simulated:
+        if game.simulated:
             steps = environment.max_steps
             score = arenas.simulator(agent, weights, in_simulator.exact)
             simulated = scoring.score_one(score, best, seeds, steps)

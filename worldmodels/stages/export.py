@@ -51,7 +51,8 @@ def run(
             missing, a parameter that half precision cannot hold, or a full disk.
     """
     stores = open_stores(controller, vision, memory)
-    networks.load_agent(stores.vision, stores.memory, stores.controller[0].config)
+    game = networks.known_game(block := stores.controller[0])
+    networks.load_agent(stores.vision, stores.memory, block.config, game)
     selected = networks.select(stores.controller)
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)
@@ -65,6 +66,7 @@ def run(
             config=config,
             inputs=inputs,
             stage_version=STAGES[STAGE].version,
+            game=game,
         ) as store,
         Progress(STAGE, len(names) + 1, log) as progress,
     ):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from worldmodels.environments.games import Game
 from worldmodels.experiment.stages import STAGES
 from worldmodels.models.cells import registry
 from worldmodels.runtime.randomness import key_for
@@ -43,6 +44,7 @@ def fit_and_publish(
     *,
     config: Mapping[str, Any],
     inputs: Mapping[str, Sequence[Artifact]],
+    game: Game | None,
     checkpoint: Path,
     checkpoint_seconds: float,
     out: Path,
@@ -58,7 +60,7 @@ def fit_and_publish(
     identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
     with (
         publication.create(
-            out, stage, config=config, inputs=inputs, stage_version=version
+            out, stage, config=config, inputs=inputs, stage_version=version, game=game
         ) as store,
         open_checkpoint(checkpoint, fingerprint(identity)) as saved,
     ):

@@ -10,9 +10,8 @@ import numpy as np
 from worldmodels.experiment.settings import Run
 from worldmodels.experiment.stages import STAGES, recorded
 from worldmodels.runtime.progress import Progress
-from worldmodels.stores import networks, publication
+from worldmodels.stores import neighbours, networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
-from worldmodels.stores.neighbours import check_game
 from worldmodels.stores.publication import Writer
 from worldmodels.training.encoding import ParallelEncoder
 
@@ -43,7 +42,7 @@ def run(
     """
     network = open_artifact(vision, "vision")
     episodes = open_artifact(rollouts, "rollouts")
-    check_game(network, episodes)
+    game = neighbours.game_of(network, episodes)
     config = recorded(STAGE, round, shared) | {
         "round": round,
         "shard": episodes.config["shard"],
@@ -53,7 +52,12 @@ def run(
     # First, because they may be refused.
     carried = {name: episodes.read(name) for name in _CARRIED}
     with publication.create(
-        out, STAGE, config=config, inputs=inputs, stage_version=STAGES[STAGE].version
+        out,
+        STAGE,
+        config=config,
+        inputs=inputs,
+        stage_version=STAGES[STAGE].version,
+        game=game,
     ) as store:
         _encode_episodes(network, episodes, store, log)
         for name, dimensions in _CARRIED.items():

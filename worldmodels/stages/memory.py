@@ -19,7 +19,7 @@ from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.runtime.wording import count
 from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
-from worldmodels.stores import networks
+from worldmodels.stores import neighbours, networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_alike, check_distinct
 from worldmodels.stores.neighbours import check_one_vision
@@ -69,6 +69,7 @@ def run(
     if start is not None:
         inputs["start"] = [open_artifact(start, "memory")]
     _check(inputs["latents"])
+    game = neighbours.game_of(*inputs["latents"], *inputs.get("start", ()))
     config = recorded(STAGE, round, shared, settings) | {
         "round": round,
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
@@ -94,6 +95,7 @@ def run(
         recipe,
         config=config,
         inputs=inputs,
+        game=game,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         out=out,

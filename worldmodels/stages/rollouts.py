@@ -17,7 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.games import IMPORTED, game_of
+from worldmodels.environments.games import IMPORTED, Game
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run, uses_simulator
@@ -40,7 +40,7 @@ from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.episode_shelf import EpisodeShelf
 from worldmodels.stores.lineage import check_agent
-from worldmodels.stores.neighbours import check_eyes
+from worldmodels.stores.neighbours import check_eyes, check_settings
 
 STAGE = "rollouts"
 # Episode n of a round has the seeds of the places n, n + APART, n + 2 * APART, ...
@@ -64,7 +64,7 @@ def run(
     out: Path,
     log: Path | None,
 ) -> None:
-    """DriveEpisodes one shard of episodes and publish a rollouts store at `out`.
+    """Drive one shard of episodes and publish a rollouts store at `out`.
 
     Args:
         vision, memory, controller: stores of the round before; needed from round 1 on.
@@ -83,6 +83,9 @@ def run(
         "shard": shard,
     }
     inputs = _inputs(round, vision, memory, controller)
+    # The episodes' own limit is the only one.
+    environment = environment.changed(max_steps=settings.steps)
+    game = check_settings(environment, *inputs.get("controller", ()))
     count = settings.episodes_per_shard
     seeds = partial(seeds_of, shared.seed, round, shard * count, count)
     if settings.min_steps:
@@ -94,12 +97,13 @@ def run(
             config=config,
             inputs=inputs,
             stage_version=STAGES[STAGE].version,
+            game=game,
         ) as store,
         Progress(STAGE, count, log) as progress,
     ):
-        driver = _driver(config, inputs)
+        driver = _driver(config, inputs, game)
         shelf = EpisodeShelf(store, count, settings.steps)
-        with _world(environment, workers, *driver, settings.steps) as drive:
+        with _world(environment, workers, *driver) as drive:
             for place, result in long_enough(drive, seeds, settings):
                 shelf.put(place, result)
                 progress.update(1, episode_return=result.total_reward)
@@ -179,20 +183,18 @@ def _inputs(
     return inputs
 
 
-def _driver(config: dict, inputs: dict) -> tuple[Policy, Carries]:
+def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
     """Return the policy, and what gives its carry [B, ...] at the start of episodes."""
     if not inputs:
-        policy = random_policy(
-            policy_of(config["policy"]), game_of(config["environment"])
-        )
+        policy = random_policy(policy_of(config["policy"]), game)
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
-        inputs["vision"], inputs["memory"], blocks[0].config
+        inputs["vision"], inputs["memory"], blocks[0].config, game
     )
     best, _ = networks.best_controller(blocks)
     policy = AgentPolicy(agent, weights)
-    noisy = Noisy(policy, config["action_noise"], agent.controller.game)
+    noisy = Noisy(policy, config["action_noise"], game)
     return noisy, lambda seeds: policy.initial(
         jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)
     )
@@ -204,13 +206,8 @@ def _world(
     workers: int | None,
     policy: Policy,
     carries: Carries,
-    steps: int,
 ) -> Iterator[DriveEpisodes]:
-    """Give what drives episodes, in the simulator or in gymnasium, with their frames.
-
-    Args:
-        steps: in an episode at most.
-    """
+    """Give what drives episodes with their frames, in the simulator or gymnasium."""
     if uses_simulator(environment):
         mesh = in_simulator.devices()
         yield partial(in_simulator.episodes, mesh, policy, carries)
@@ -218,6 +215,5 @@ def _world(
     driver = SlotPolicy(
         policy, lambda e: carries(np.array([e.seed])), environment.slots
     )
-    # The episodes' own limit is the only one.
-    with pool_of(environment.changed(max_steps=steps), workers) as pool:
+    with pool_of(environment, workers) as pool:
         yield partial(run_episodes, pool, driver, record=True)

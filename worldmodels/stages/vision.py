@@ -6,14 +6,15 @@ from typing import Any
 
 import optax
 
+from worldmodels.environments.games import View
 from worldmodels.experiment.settings import Run, Vision
 from worldmodels.experiment.stages import recorded
 from worldmodels.models import vision
 from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
-from worldmodels.stores import networks
+from worldmodels.stores import neighbours, networks
 from worldmodels.stores.artifact import open_artifact
-from worldmodels.stores.lineage import check_alike, check_distinct
+from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
 from worldmodels.training.batches import ShuffledBatches
 from worldmodels.training.buffers import Buffers
@@ -52,8 +53,10 @@ def run(
     inputs = {"rollouts": [open_artifact(path, "rollouts") for path in rollouts]}
     if start is not None:
         inputs["start"] = [open_artifact(start, "vision")]
+    game = neighbours.game_of(*inputs["rollouts"], *inputs.get("start", ()))
+    if game is not None and game.view.size != View().size:
+        config["frame_size"] = game.view.size
     check_distinct(inputs["rollouts"])
-    check_alike(inputs["rollouts"], ["environment"])
     episodes = StoredEpisodes(inputs["rollouts"])
     recipe = Recipe(
         stage=STAGE,
@@ -68,6 +71,7 @@ def run(
         recipe,
         config=config,
         inputs=inputs,
+        game=game,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         out=out,

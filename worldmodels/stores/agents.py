@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from worldmodels.environments import EnvironmentSpec
 from worldmodels.experiment.settings import Environment
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.dream import Dream
@@ -129,7 +131,8 @@ def from_stores(stores: Stores) -> Driver:
     """Return the best tested controller of `stores` on its V and M; sets JAX up."""
     config = stores.controller[0].config
     devices.prepare(config["dtype"])
-    agent, weights = networks.load_agent(stores.vision, stores.memory, config)
+    game = networks.known_game(stores.controller[0])
+    agent, weights = networks.load_agent(stores.vision, stores.memory, config, game)
     best = networks.best_controller(stores.controller)
     return Driver(agent, weights, *best, _environment(config))
 
@@ -153,7 +156,6 @@ def _environment(config: Mapping[str, Any]) -> Environment:
     With as many slots as it was evolved with, or, in the simulator, as it is evaluated
     with by default: the same seed then gives the same drive here as there.
     """
-    recorded = {"slots": config["slots"]} if "slots" in config else {}
-    return Environment(
-        name=config["environment"], max_steps=config["max_steps"], **recorded
-    )
+    spec = asdict(EnvironmentSpec.of(config))
+    slots = {"slots": config["slots"]} if "slots" in config else {}
+    return Environment(**spec, **slots)

@@ -49,6 +49,7 @@ class Artifact:
         path: where it lies.
         kind: the stage that made it.
         config: the settings that it was made with.
+        game: the game that it is of; None: a store of an earlier version does not say.
         provenance: a hash of the kind, version, config and inputs that it depends on.
         attributes: everything recorded at publication.
         declared: the metadata of its arrays by name.
@@ -61,11 +62,14 @@ class Artifact:
         self.attributes = attributes
         self.kind: str = attributes["kind"]
         self.config: Mapping[str, Any] = Settings(attributes["config"], path)
+        self.game = layouts.game_of(attributes)
         self.provenance: str = attributes["provenance"]
         self._arrays: dict[str, zarr.Array] = {}
         self.declared = declared
         forms = _forms(declared, attributes["files"])
-        self._lengths = layouts.check_arrays(self.kind, attributes["config"], forms)
+        self._lengths = layouts.check_arrays(
+            self.kind, attributes["config"], self.game, forms
+        )
 
     def array(self, name: str) -> zarr.Array:
         """Return the array `name`, open for reading (shape, dtype, attributes).
@@ -93,11 +97,11 @@ class Artifact:
             ArtifactError: when there is no such array, a chunk of it is damaged, or it
                 holds what it cannot, such as NaN.
         """
-        array, config = self.array(name), self.attributes["config"]
+        array = self.array(name)
         with self._refuse_damage(name):
             values = np.asarray(array[selection])
         with _refuse_malformed(self.path):
-            layouts.check_values(self.kind, config, self._lengths, name, values)
+            layouts.check_values(self.kind, self.game, self._lengths, name, values)
         return values
 
     @contextlib.contextmanager

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.frames import SHAPE as FRAME
-from worldmodels.environments.games import GAMES, IMPORTED, Game
+from worldmodels.environments import facts
+from worldmodels.environments.games import GAMES, IMPORTED, Game, View
 from worldmodels.experiment.section import Section, read
 from worldmodels.experiment.stages import policy_of, recorded_keys
 from worldmodels.runtime.errors import UserError
@@ -54,14 +54,14 @@ _SELECTION = {
 }
 _DEATH = "held_out/death"
 _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
-    "rollouts": {"frames": Layout("u", ("E", "T", *FRAME)), **_STEPS},
+    "rollouts": {"frames": Layout("u", ("E", "T", "Y", "Y", 3)), **_STEPS},
     "latents": {
         "mu": Layout("f", ("E", "T", "Z")),
         "logvar": Layout("f", ("E", "T", "Z")),
         **_STEPS,
     },
     "vision": {
-        "sample/frames": Layout("u", ("F", *FRAME)),
+        "sample/frames": Layout("u", ("F", "Y", "Y", 3)),
         "sample/actions": Layout("f", ("F", "A")),
         "sample/rewards": Layout("f", ("F",)),
         "sample/number": Layout("i", ("F",), 0),
@@ -143,7 +143,8 @@ _ADDED = {
     "block": (0, MAX_EPISODES),
     "latent_size": (1, 2**20),
     "memory_size": (1, 2**20),  # what earlier versions recorded for `features`
-    "action_size": (1, 2**10),
+    "action_size": (1, 2**12),
+    "frame_size": (facts.SIZES[0], facts.SIZES[-1]),
     "generation": (1, MAX_EPISODES),
 }
 # What is read of each, whatever else is there.
@@ -225,9 +226,15 @@ def missing(kind: str, config: Mapping[str, Any]) -> list[str]:
 
 
 def check_arrays(
-    kind: str, config: Mapping[str, Any], forms: Mapping[str, Form]
+    kind: str,
+    config: Mapping[str, Any],
+    game: Game | None,
+    forms: Mapping[str, Form],
 ) -> dict[str, int]:
     """Check arrays for the shapes and types of their kind of store.
+
+    Args:
+        game: that the store is of, if it says.
 
     Returns:
         The lengths of the axes by their letters.
@@ -235,13 +242,13 @@ def check_arrays(
     Raises:
         Malformed: naming the first that is of another.
     """
-    lengths = {}
+    lengths = {"Y": (View() if game is None else game.view).size}
     for letter, name in _LENGTHS.get(kind, {}).items():
         section, _, setting = name.rpartition(".")
         values = config.get(section, {}) if section else config
         if setting in values:
             lengths[letter] = values[setting]
-    if (game := _game(config)) is not None:
+    if game is not None:
         lengths["A"] = len(game.actions)
     for name, layout in _LAYOUTS.get(kind, {}).items():
         if name in forms:
@@ -249,9 +256,29 @@ def check_arrays(
     return lengths
 
 
-def _game(config: Mapping[str, Any]) -> Game | None:
-    name = config.get("environment")
-    return GAMES.get(name) if isinstance(name, str) else None
+def game_of(attributes: Mapping[str, Any]) -> Game | None:
+    """Return the game that a store says it is of.
+
+    Stores of earlier versions have no attribute of it, and most name it in their
+    settings.
+
+    Raises:
+        Malformed: for what is no game, or not that of the settings.
+    """
+    config = attributes["config"]
+    settings = config.get("controller", {}) if attributes["kind"] == "agent" else config
+    name = settings.get("environment")
+    if "game" not in attributes:
+        return GAMES.get(name) if isinstance(name, str) else None
+    game = facts.from_json(attributes["game"])
+    of_settings = {"environment": game.name, "id": game.id}
+    for setting, value in of_settings.items():
+        if settings.get(setting, value) != value:
+            raise Malformed(
+                f"its game is {game.label} and its setting {setting} is "
+                f"{settings[setting]!r}"
+            )
+    return game
 
 
 def _check_form(name: str, layout: Layout, form: Form, lengths: dict[str, int]) -> None:
@@ -279,7 +306,7 @@ def _joined(lengths: Any) -> str:
 
 def check_values(
     kind: str,
-    config: Mapping[str, Any],
+    game: Game | None,
     lengths: Mapping[str, int],
     name: str,
     values: np.ndarray,
@@ -295,7 +322,7 @@ def check_values(
     layout = _LAYOUTS.get(kind, {}).get(name)
     if layout is None or not values.size:
         return
-    for low, high in _bounds(layout, lengths, name, config):
+    for low, high in _bounds(layout, lengths, name, game):
         if np.any(values < low) or np.any(values > high):
             raise Malformed(
                 f"array {name!r} holds numbers from {values.min():g} to "
@@ -304,9 +331,9 @@ def check_values(
 
 
 def _bounds(
-    layout: Layout, lengths: Mapping[str, int], name: str, config: Mapping[str, Any]
+    layout: Layout, lengths: Mapping[str, int], name: str, game: Game | None
 ) -> Iterator[tuple[Any, Any]]:
-    if name.rpartition("/")[2] == "actions" and (game := _game(config)) is not None:
+    if name.rpartition("/")[2] == "actions" and game is not None:
         yield game.low, game.high
     high = layout.high
     if isinstance(high, str):

@@ -7,6 +7,9 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from worldmodels.environments.games import Game
+from worldmodels.experiment.settings import Environment
+from worldmodels.experiment.worlds import check_world, spec_of
 from worldmodels.runtime.json_files import attributes
 from worldmodels.stores import lineage
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
@@ -116,20 +119,71 @@ def check_one_vision(latents: Sequence[Artifact]) -> None:
     lineage.check_one_vision(latents, list(found))
 
 
-def check_game(vision: Artifact, rollouts: Artifact) -> None:
-    """Check that V learnt from rollouts of the same game, as far as those are found.
+def game_of(*stores: Artifact) -> Game | None:
+    """Return the one game that stores are of; None: nothing that is found tells.
+
+    V, latents and M of earlier versions do not say it; what they were made from does.
 
     Raises:
-        ArtifactError: naming both and a rollouts store.
+        ArtifactError: naming two stores of two games.
     """
-    if lineage.had_input(vision, "rollouts", rollouts):
-        return
-    for store in _whole(inputs_of(vision, "rollouts")):
-        games = [s.config["environment"] for s in (store, rollouts)]
-        if games[0] != games[1]:
+    known: list[tuple[Artifact, Game]] = []
+    for store in stores:
+        if (game := _game(store)) is None:
+            continue
+        known.append((store, game))
+        (first, of_first), *_ = known
+        if game.world != of_first.world:
+            names = [g.label for g in (of_first, game)]
+            if names[0] == names[1]:
+                names = [f"{g.label} with {_told(g)}" for g in (of_first, game)]
             raise ArtifactError(
-                f"{vision.path} learnt from {store.path}, which is of {games[0]}, and "
-                f"{rollouts.path} is of {games[1]}; give the vision store of the same "
-                "game"
+                f"{first.path} is of {names[0]} and {store.path} of {names[1]}; give "
+                "stores of one game"
             )
-        return
+    return known[0][1] if known else None
+
+
+def _game(store: Artifact) -> Game | None:
+    """Return the game of a store, or of a rollouts store that lies behind it."""
+    if store.game is not None:
+        return store.game
+    for role in ("latents", "rollouts"):
+        if (source := next(_whole(inputs_of(store, role)), None)) is not None:
+            return _game(source)
+    return None
+
+
+def _told(game: Game) -> str:
+    """Return what two versions of one world may differ in."""
+    *crop, size = game.view
+    return (
+        f"{len(game.actions)} numbers of an action, crop {crop}, size {size} and "
+        f"frame_skip {game.frame_skip}"
+    )
+
+
+def check_settings(settings: Environment, *stores: Artifact) -> Game:
+    """Return the game that settings ask for, which stores must be of.
+
+    Raises:
+        ArtifactError: when they are of another game.
+        UserError: for settings that name no world, or, where no store tells of it, a
+            world that cannot be built.
+    """
+    check_world(settings)
+    spec = spec_of(settings)
+    game = game_of(*stores)
+    if game is None:
+        return spec.game
+    asked = spec.name, spec.id, spec.view, spec.frame_skip
+    if asked != (game.name, game.id, game.view, game.frame_skip):
+        store = next(store for store in stores if _game(store) is not None)
+        raise ArtifactError(
+            f"{store.path} is of {game.label} (crop {list(game.view[:-1])}, size "
+            f"{game.view.size}, frame_skip {game.frame_skip}) and the settings ask for "
+            f"{spec.id or spec.name} (crop {list(spec.view[:-1])}, size "
+            f"{spec.view.size}, frame_skip {spec.frame_skip}); give stores of the same "
+            "game"
+        )
+    return game

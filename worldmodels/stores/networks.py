@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from worldmodels.environments.games import game_of
+from worldmodels.environments.games import Game
 from worldmodels.models import dream, memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.cells import registry
@@ -46,6 +46,7 @@ def vision_model(config: Mapping[str, Any]) -> VAE:
         latent_size=config["latent_size"],
         channels=tuple(config["channels"]),
         decoder_channels=tuple(config["decoder_channels"]),
+        frame_size=config.get("frame_size", 64),  # it is recorded where it is another
         dtype=jnp.dtype(config["dtype"]),
     )
 
@@ -159,9 +160,12 @@ def first_frames(latents: Sequence[Artifact], name: str) -> np.ndarray:
 
 
 def load_agent(
-    vision: Artifact, memory: Artifact, controller: Mapping[str, Any]
+    vision: Artifact, memory: Artifact, controller: Mapping[str, Any], game: Game
 ) -> tuple[Agent, Weights]:
     """Return the agent of trained V and M whose C has the settings `controller`.
+
+    Args:
+        game: that it plays.
 
     Raises:
         ArtifactError: when M was trained on another number of latent dimensions, or on
@@ -177,29 +181,42 @@ def load_agent(
     agent = Agent(
         vae,
         rnn,
-        _linear(controller, vae.latent_size, rnn.size.features),
+        _linear(controller, vae.latent_size, rnn.size.features, game),
         sample_z=controller["sample_z"],
     )
     if rnn.action_size != agent.controller.action_size:
         raise ArtifactError(
             f"{memory.path} reads actions of {count(rnn.action_size, 'number')} and "
-            f"those of {agent.controller.game.name} have "
+            f"those of {game.label} have "
             f"{agent.controller.action_size}; give the memory store of the same game"
         )
     return agent, Weights(vision_params, memory_params)
 
 
 def _linear(
-    config: Mapping[str, Any], latent_size: int, features: Features
+    config: Mapping[str, Any], latent_size: int, features: Features, game: Game
 ) -> Controller:
     return Controller(
         latent_size=latent_size,
         features=features,
-        game=game_of(config["environment"]),
+        game=game,
         inputs=config["inputs"],
         hidden_size=config["hidden_size"],
         bias=config.get("bias", True),  # stores of earlier versions do not say
     )
+
+
+def known_game(store: Artifact) -> Game:
+    """Return the game that a store says it is of.
+
+    Raises:
+        ArtifactError: when it does not say.
+    """
+    if store.game is None:
+        raise ArtifactError(
+            f"{store.path} does not say which game it is of; run its stage again"
+        )
+    return store.game
 
 
 def load_pretrained(
@@ -225,7 +242,7 @@ def load_pretrained(
     vae = vision_model({**store.config["vision"], **single})
     rnn = memory_model({**store.config["memory"], **single})
     config = store.config["controller"]
-    linear = _linear(config, vae.latent_size, rnn.size.features)
+    linear = _linear(config, vae.latent_size, rnn.size.features, known_game(store))
     agent = Agent(vae, rnn, linear, sample_z=config["sample_z"])
     parts = _weights(store, "vision", vae), _weights(store, "memory", rnn)
     stored = *parts, controller_of(store, linear)
@@ -304,7 +321,7 @@ def select(blocks: Sequence[Artifact]) -> Selected:
         config, features = block.config, _features(block.config)
         # Stores of earlier versions do not say how large their V and M are.
         if features is not None and "latent_size" in config:
-            linear = _linear(config, config["latent_size"], features)
+            linear = _linear(config, config["latent_size"], features, known_game(block))
             _check_size(block, block.array("selection/mean").shape[1], linear)
     means = np.concatenate([b.read("selection/mean") for b in blocks])
     returns = np.concatenate([b.read("selection/returns") for b in blocks])

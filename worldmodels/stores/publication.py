@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import zarr
 
+from worldmodels.environments import facts
+from worldmodels.environments.games import Game
 from worldmodels.stores import places
 from worldmodels.stores.artifact import SCHEMA, Artifact, ArtifactError, count_files
 from worldmodels.stores.disk import refuse_full_disk
@@ -110,6 +112,7 @@ def create(
     config: Mapping[str, Any],
     inputs: Mapping[str, Artifact | Sequence[Artifact]],
     stage_version: int,
+    game: Game | None = None,
 ) -> Iterator[Writer]:
     """Fill a new store and publish it at `path` when the block ends well.
 
@@ -118,6 +121,7 @@ def create(
         config: the resolved settings of its stage, as JSON values.
         inputs: the artifacts that it was made from, by role.
         stage_version: the stage's own version; part of the provenance.
+        game: that it is of; None: its inputs are of a version that does not say.
 
     Raises:
         ArtifactError: before the block, when `path` may not be replaced, when another
@@ -130,6 +134,8 @@ def create(
         try:
             _refuse_future(inputs)
             attributes = _attributes(kind, config, inputs, stage_version)
+            if game is not None:
+                attributes["game"] = facts.to_json(game)
             writer = Writer(folder)
             yield writer
             seconds = writer.seconds_before + time.monotonic() - started

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.games import GAMES, Game
+from worldmodels.environments.games import Game
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import drawing, imagery, video
 from worldmodels.pictures.drawing import DreamFilm
@@ -29,7 +29,7 @@ from worldmodels.runtime.wording import count
 from worldmodels.stores import agents, networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_any_input
-from worldmodels.stores.neighbours import place_of_input
+from worldmodels.stores.neighbours import game_of, place_of_input
 
 
 class Plan(NamedTuple):
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
     actor: Actor
     mind: Any  # the actor's at the start
     steps: int  # at most
-    real: np.ndarray | None  # uint8 [T, 64, 64, 3], what happened in the game instead
+    real: np.ndarray | None  # uint8 [T, H, W, 3], what happened in the game instead
 
 
 class Stores(NamedTuple):
@@ -134,20 +134,31 @@ def _plan(
         linear, steps = driver.agent.controller, driver.environment.max_steps
         actor, mind = Controlled(linear, dream.model), driver.controller
         return Plan(dream, eyes, linear.game, actor, mind, steps, None)
-    game = _game(dream.model.action_size)
     if actions:
-        return _again(Plan(dream, eyes, game, Recorded(), None, 0, None), actions)
+        return _again(dream, eyes, actions, stores)
+    game = _game(*stores.latents, stores.memory, stores.vision)
     policy = random_policy("held_uniform", game)
     mind = policy.initial(episode_keys(seed_words(np.array([seed])), "policy"))
     return Plan(dream, eyes, game, AtRandom(policy), mind, game.max_steps, None)
 
 
-def _game(action_size: int) -> Game:
-    """Return the game whose actions M reads: no two games' are as many numbers."""
-    return next(game for game in GAMES.values() if len(game.actions) == action_size)
+def _game(*stores: Artifact) -> Game:
+    """Return the game that stores are of, or what they were made from.
+
+    Raises:
+        ArtifactError: for stores of two games, or where nothing tells.
+    """
+    game = game_of(*stores)
+    if game is None:
+        raise ArtifactError(
+            f"{stores[0].path} is of a version that did not record its game, and its "
+            "rollouts are not in the rounds of its run; give --controller, or rollouts "
+            "as --actions, which name it"
+        )
+    return game
 
 
-def _again(plan: Plan, recorded: str) -> Plan:
+def _again(dream: Dream, eyes: FittedVision, recorded: str, made: Stores) -> Plan:
     """Return the plan to do again what was done in STORE:EPISODE, from its start on."""
     path, _, number = recorded.rpartition(":")
     if not path or not number.isdecimal():
@@ -166,16 +177,17 @@ def _again(plan: Plan, recorded: str) -> Plan:
             f"{path} has {count(len(lengths), 'episode')}, from 0 on, and no {episode}"
         )
     size = store.array("actions").shape[-1]
-    if size != plan.dream.model.action_size:
+    if size != dream.model.action_size:
         raise ArtifactError(
             f"{path} has actions of {count(size, 'number')} and M reads those of "
-            f"{plan.dream.model.action_size}; give a store of the same game"
+            f"{dream.model.action_size}; give a store of the same game"
         )
+    game = _game(store, *made.latents, made.memory)
     steps = int(lengths[episode])
     actions = store.read("actions", (episode, slice(steps)))
-    starts, real = _start(plan.eyes, store, episode)
-    dream = replace(plan.dream, starts=starts)
-    return plan._replace(dream=dream, mind=actions, steps=steps, real=real)
+    starts, real = _start(eyes, store, episode)
+    dream = replace(dream, starts=starts)
+    return Plan(dream, eyes, game, Recorded(), actions, steps, real)
 
 
 def _start(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.episodes import Episode
+from worldmodels.experiment.worlds import spec_of
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.pictures import drawing, imagery, video
 from worldmodels.pictures.drawing import DriveFilm
@@ -94,7 +94,7 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
         UserError: for a seed below 0, or less than one step.
     """
     world = driver.environment
-    spec = EnvironmentSpec(world.name, world.max_steps)
+    spec = spec_of(world)
     steps = world.max_steps if steps is None else min(steps, world.max_steps)
     if steps < 1 or seed < 0:
         raise UserError(

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.environments.games import Game
+from worldmodels.environments.games import GYMNASIUM, Game
 from worldmodels.experiment.stages import STAGES
+from worldmodels.experiment.worlds import OWN
 from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.runtime.errors import UserError
@@ -82,7 +83,7 @@ def _backends(asked: str, driver: Driver) -> tuple[str, ...]:
     """Return where an agent is to be scored: all means wherever that is possible."""
     game, missing = driver.agent.controller.game, {}
     if not game.simulated:
-        missing["simulator"] = f"{game.name} has no simulator"
+        missing["simulator"] = f"{game.label} has no simulator"
     if driver.dream is None:
         missing["dream"] = "this agent did not learn in M's dream"
     if asked in missing:
@@ -135,10 +136,12 @@ def _store(
         return nullcontext()
     agent = open_artifact(pretrained, "agent")
     world = driver.environment
+    own = OWN if world.name == GYMNASIUM else ()
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],
         "environment": world.name,
+        **{name: getattr(world, name) for name in own},
         "max_steps": world.max_steps,
         "slots": world.slots,
         "episodes": episodes,
@@ -154,6 +157,7 @@ def _store(
         config=config,
         inputs={"agent": agent},
         stage_version=STAGES[_KIND].version,
+        game=driver.agent.controller.game,
     )
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldmodels.environments.frames import SIZE, preprocess
-from worldmodels.environments.games import IMPORTED, Game, imported
+from worldmodels.environments.frames import preprocess
+from worldmodels.environments.games import IMPORTED, Game, View, imported
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.experiment.stages import STAGES
 from worldmodels.runtime.errors import UserError
@@ -85,13 +85,13 @@ def run(
             f"--steps is {steps} and the longest episode has {longest}; give at least "
             "that, or cut the episode"
         )
-    game = _game(source, survey, low, high, steps or longest)
+    game = _game(source, survey, low, high, View(*crop), steps or longest)
     starts = range(0, len(survey.lengths), episodes_per_shard)
     episodes = source.episodes()
     with Progress("import-rollouts", len(survey.lengths), None) as progress:
         for shard, start in enumerate(starts):
             digests = survey.digests[start : start + episodes_per_shard]
-            config = _config(game, digests, shard, crop)
+            config = _config(game, digests, shard)
             some = islice(episodes, len(digests))
             place = out / f"shard-{shard:03d}.zarr"
             _write(place, config, game, some, start, progress)
@@ -152,6 +152,7 @@ def _game(
     survey: Survey,
     low: Sequence[float] | None,
     high: Sequence[float] | None,
+    view: View,
     steps: int,
 ) -> Game:
     """Return the game that the episodes are of."""
@@ -160,7 +161,7 @@ def _game(
         _bound("high", high, source.high, survey.high),
     )
     _check_bounds(*bounds, survey)
-    return imported(*bounds, steps)
+    return imported(*bounds, source.discrete, view, steps)
 
 
 def _bound(
@@ -194,9 +195,7 @@ def _check_bounds(low: np.ndarray, high: np.ndarray, survey: Survey) -> None:
             )
 
 
-def _config(
-    game: Game, digests: Sequence[bytes], shard: int, crop: Sequence[int]
-) -> dict:
+def _config(game: Game, digests: Sequence[bytes], shard: int) -> dict:
     """Return the settings that a store records: those of rollouts, and its content's.
 
     The content is part of the provenance, which is to tell one data set from another.
@@ -209,7 +208,7 @@ def _config(
         "episodes_per_shard": len(digests),
         "steps": game.max_steps,
         "min_steps": 0,
-        "crop": list(crop),
+        "crop": list(game.view[:-1]),
         "content": hashlib.sha256(b"".join(digests)).hexdigest(),
         "round": 0,
         "shard": shard,
@@ -229,7 +228,12 @@ def _write(
     # Names of the episodes: nothing is drawn with them.
     seeds = episode_seeds(Purpose.ROLLOUT, 0, 0, start, size)
     with publication.create(
-        path, _KIND, config=config, inputs={}, stage_version=STAGES[_KIND].version
+        path,
+        _KIND,
+        config=config,
+        inputs={},
+        stage_version=STAGES[_KIND].version,
+        game=game,
     ) as store:
         shelf = EpisodeShelf(store, size, steps)
         for place, episode in enumerate(episodes):
@@ -241,20 +245,18 @@ def _write(
                     episode.actions,
                     episode.rewards,
                     episode.terminated,
-                    _seen(episode, config["crop"], game),
+                    _seen(episode, game.view),
                 ),
             )
             progress.update(1)
         shelf.close()
 
 
-def _seen(episode: RecordedEpisode, crop: Sequence[int], game: Game) -> np.ndarray:
+def _seen(episode: RecordedEpisode, view: View) -> np.ndarray:
     """Return what V sees of an episode, uint8 [T, 64, 64, 3]."""
-    frames = np.empty((episode.steps, SIZE, SIZE, 3), np.uint8)
-    (height, width), (top, bottom, left, right) = episode.size, crop
-    rows, columns = slice(top, height - bottom), slice(left, width - right)
+    frames = np.empty((episode.steps, *view.shape), np.uint8)
     for n, frame in enumerate(episode.frames()):
-        frames[n] = preprocess(frame[rows, columns], game)
+        frames[n] = preprocess(frame, view)
     return frames
 
 

@@ -18,7 +18,7 @@ from worldmodels.runtime.devices import cores
 
 
 class ParallelEncoder:
-    """Encodes uint8 [B, 64, 64, 3] into mu and logvar [B, Z]; a context manager."""
+    """Encodes uint8 [B, H, W, 3] into mu and logvar [B, Z]; a context manager."""
 
     def __init__(self, model: VAE, params: Any):
         self._encode = jax.jit(partial(vision.encode, jax.device_put(params), model))

@@ -37,7 +37,7 @@ _AXES = {
 class Sample(NamedTuple):
     """Some steps of C episodes, S in all, in the order of episodes and of time."""
 
-    frames: np.ndarray  # uint8 [S, 64, 64, 3]
+    frames: np.ndarray  # uint8 [S, H, W, 3]
     actions: np.ndarray  # float32 [S, A]
     rewards: np.ndarray  # float32 [S]
     number: np.ndarray  # int [S] which of the C episodes
@@ -67,10 +67,10 @@ class Excerpt:
     name: str
     seed: int
     length: int  # steps in the whole episode
-    frames: np.ndarray  # uint8 [T, 64, 64, 3]
+    frames: np.ndarray  # uint8 [T, H, W, 3]
     actions: np.ndarray  # float32 [T, A]
     rewards: np.ndarray  # float32 [T]
-    overview: np.ndarray  # uint8 [<= COLUMNS, 64, 64, 3] spread over its time
+    overview: np.ndarray  # uint8 [<= COLUMNS, H, W, 3] spread over its time
 
 
 def draw(shards: Sequence[Artifact], seed: int) -> Sample:

@@ -9,19 +9,20 @@ import pytest
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
 from worldmodels.environments.frames import preprocess
+from worldmodels.environments.games import CARRACING
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.rollout.in_gymnasium import RandomSlots
 from worldmodels.runtime.errors import UserError
 
-SPEC = EnvironmentSpec(max_steps=20)
+SPEC = EnvironmentSpec(CARRACING.name, max_steps=20)
 EPISODES = [Episode(seed, steps) for seed, steps in enumerate([20, 9, 14, 20, 5])]
 
 
 def drive(episodes=EPISODES, slots=2, workers=1, policy=None, **kwargs):
     """Run episodes with frames; return the results in the order of the episodes."""
     with EnvironmentPool(SPEC, slots=slots, workers=workers, **kwargs) as pool:
-        policy = policy or RandomSlots("brownian", slots)
+        policy = policy or RandomSlots("brownian", slots, CARRACING)
         results = list(run(pool, policy, episodes, record=True))
     return sorted(results, key=lambda result: result.index)
 
@@ -47,7 +48,9 @@ def test_frame_is_seen_then_action_chosen_then_reward_follows(expected):
         environment = reference.make()
         frame, _ = environment.reset(seed=result.episode.seed)
         for t in range(result.length):
-            np.testing.assert_array_equal(result.frames[t], preprocess(frame))
+            np.testing.assert_array_equal(
+                result.frames[t], preprocess(frame, CARRACING.view)
+            )
             frame, reward, *_ = environment.step(result.actions[t])
             assert result.rewards[t] == np.float32(reward)
         assert result.total_reward == pytest.approx(result.rewards.sum(dtype=float))
@@ -83,7 +86,7 @@ class Saboteur:
     """A policy that also sends a signal to a worker, at one moment."""
 
     def __init__(self, slots, fault):
-        self.policy, self.fault = RandomSlots("brownian", slots), fault
+        self.policy, self.fault = RandomSlots("brownian", slots, CARRACING), fault
         self.calls, self.pool = 0, None
 
     def start(self, slot, episode):
@@ -109,7 +112,7 @@ def test_a_fault_in_the_middle_changes_nothing(expected, fault):
 def test_results_come_as_they_finish():
     """Slot 0 runs episodes 0, 2, 4 and slot 1 runs 1, 3; one step more to start."""
     with EnvironmentPool(SPEC, slots=2, workers=1) as pool:
-        results = list(run(pool, RandomSlots("white", 2), EPISODES))
+        results = list(run(pool, RandomSlots("white", 2, CARRACING), EPISODES))
     # Slot 0: 20, 20+1+14, 35+1+5; slot 1: 9, 9+1+20.
     assert [result.index for result in results] == [1, 0, 3, 2, 4]
     assert all(result.frames is None for result in results)

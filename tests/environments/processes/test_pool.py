@@ -12,12 +12,13 @@ from support.processes import alive, wait_until
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
-from worldmodels.environments.frames import SHAPE, preprocess
+from worldmodels.environments.frames import preprocess
+from worldmodels.environments.games import CARRACING
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.exit_status import how_it_ended
 
-SPEC = EnvironmentSpec(max_steps=4)
+SPEC = EnvironmentSpec(CARRACING.name, max_steps=4)
 STRAIGHT = np.array([[0, 1, 0]] * 3, np.float32)
 
 
@@ -31,14 +32,14 @@ def test_slots_start_and_step_in_one_round_trip_as_the_environment_alone(pool):
     environment = reference.make(SPEC.max_steps)
     frame, _ = environment.reset(seed=5)
     first = pool.reset([0, 2], [5, 6])
-    assert first.frames.shape == (3, *SHAPE)
-    np.testing.assert_array_equal(first.frames[0], preprocess(frame))
+    assert first.frames.shape == (3, 64, 64, 3)
+    np.testing.assert_array_equal(first.frames[0], preprocess(frame, CARRACING.view))
     other = first.frames[2].copy()
     # Slot 1 starts while slot 0 steps and slot 2, in the same worker, rests.
     second = pool.advance(STRAIGHT, np.array([True, False, False]), {1: 5})
     stepped, reward, *_ = environment.step(STRAIGHT[0])
-    np.testing.assert_array_equal(second.frames[0], preprocess(stepped))
-    np.testing.assert_array_equal(second.frames[1], preprocess(frame))
+    np.testing.assert_array_equal(second.frames[0], preprocess(stepped, CARRACING.view))
+    np.testing.assert_array_equal(second.frames[1], preprocess(frame, CARRACING.view))
     np.testing.assert_array_equal(second.frames[2], other)
     assert second.rewards.tolist() == [np.float32(reward), 0, 0]
     assert not second.lost.any()
@@ -170,7 +171,7 @@ import numpy as np
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.pool import EnvironmentPool
 
-with EnvironmentPool(EnvironmentSpec(), slots=2, workers=2) as pool:
+with EnvironmentPool(EnvironmentSpec("carracing"), slots=2, workers=2) as pool:
     pool.reset([0, 1], [0, 1])
     print(*pool.pids, flush=True)
     while True:

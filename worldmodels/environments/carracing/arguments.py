@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments.carracing import functional, programs
-from worldmodels.environments.frames import SHAPE
+from worldmodels.environments.games import CARRACING
 from worldmodels.runtime.errors import UserError
 
 RENDERING = {"render_modes": ["rgb_array"], "render_fps": 50}
@@ -17,7 +17,7 @@ RENDERING = {"render_modes": ["rgb_array"], "render_fps": 50}
 
 def frame_space() -> gymnasium.spaces.Box:
     """Return the space of one environment's frames."""
-    return gymnasium.spaces.Box(0, 255, SHAPE, np.uint8)
+    return gymnasium.spaces.Box(0, 255, CARRACING.view.shape, np.uint8)
 
 
 def render_mode(given: str | None) -> str | None:

@@ -39,7 +39,7 @@ class EpisodePolicy(Protocol):
         """Choose the actions, float32 [S, A], within the environment's bounds.
 
         Args:
-            frames: uint8 [S, 64, 64, 3]; rows of inactive slots mean nothing.
+            frames: uint8 [S, H, W, 3]; rows of inactive slots mean nothing.
             active: bool [S], slots with a running episode.
         """
 
@@ -53,7 +53,7 @@ class EpisodeResult:
     actions: np.ndarray  # float32 [L, A], as the environment applied them
     rewards: np.ndarray  # float32 [L]
     terminated: bool  # by the game, after the last action; else at a step limit
-    frames: np.ndarray | None  # uint8 [L, 64, 64, 3] when recorded
+    frames: np.ndarray | None  # uint8 [L, H, W, 3] when recorded
 
     @property
     def length(self) -> int:

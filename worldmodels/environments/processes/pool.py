@@ -7,6 +7,7 @@ process group and replaced; the episodes that it was driving are reported as los
 """
 
 import itertools
+import math
 import mmap
 import os
 import time
@@ -17,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.frames import SHAPE
 from worldmodels.environments.processes.process import WorkerProcess, anonymous_memory
 from worldmodels.environments.processes.worker import (
     Command,
@@ -38,7 +38,7 @@ _CLOSE_SECONDS = 2.0
 class StepResult(NamedTuple):
     """What one round trip brought; S slots. Slots that did not step hold zeros."""
 
-    frames: np.ndarray  # uint8 [S, 64, 64, 3]: a view, overwritten by the next one
+    frames: np.ndarray  # uint8 [S, H, W, 3]: a view, overwritten by the next one
     rewards: np.ndarray  # float32 [S]
     terminated: np.ndarray  # bool [S]: the game has ended
     truncated: np.ndarray  # bool [S]: the environment's step limit was reached
@@ -71,8 +71,8 @@ class EnvironmentPool:
             )
         self.spec, self.slots, self.deadline = spec, slots, deadline
         count = min(workers or cores(), slots)
-        self._memory = anonymous_memory(slots * int(np.prod(SHAPE)))
-        self.frames = frames_in(mmap.mmap(self._memory, 0))
+        self._memory = anonymous_memory(slots * math.prod(spec.view.shape))
+        self.frames = frames_in(mmap.mmap(self._memory, 0), spec)
         bounds = [slots * worker // count for worker in range(count + 1)]
         self._seeds: dict[int, int] = {}  # of the running episodes, by slot
         self._losses = dict.fromkeys(range(slots), 0)  # of that same episode

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.environments.frames import SHAPE, preprocess
+from worldmodels.environments.frames import preprocess
 from worldmodels.runtime.errors import UserError
 
 _PR_SET_PDEATHSIG = 1
@@ -54,9 +54,9 @@ class Failure(NamedTuple):
     message: str
 
 
-def frames_in(memory: mmap.mmap) -> np.ndarray:
-    """Return the shared memory as frames, uint8 [S, 64, 64, 3]."""
-    return np.frombuffer(memory, np.uint8).reshape(-1, *SHAPE)
+def frames_in(memory: mmap.mmap, spec: EnvironmentSpec) -> np.ndarray:
+    """Return the shared memory as the frames of S slots, uint8 [S, H, W, 3]."""
+    return np.frombuffer(memory, np.uint8).reshape(-1, *spec.view.shape)
 
 
 def _die_with(parent: int) -> None:
@@ -73,7 +73,7 @@ class _Block:
     def __init__(self, setup: Setup, frames: np.ndarray):
         slots = range(setup.first, setup.first + setup.count)
         self._environments = {slot: setup.spec.make() for slot in slots}
-        self._game = setup.spec.game
+        self._view = setup.spec.view
         self._seeds: dict[int, int] = {}
         self._frames = frames
 
@@ -83,7 +83,7 @@ class _Block:
             for slot, seed in command.seeds.items():
                 self._seeds[slot] = seed
                 frame, _ = self._environments[slot].reset(seed=seed)
-                self._frames[slot] = preprocess(frame, self._game)
+                self._frames[slot] = preprocess(frame, self._view)
             outcomes = {}
             for slot, action in command.actions.items():
                 outcomes[slot] = self._step(slot, action)
@@ -97,7 +97,7 @@ class _Block:
 
     def _step(self, slot: int, action: np.ndarray) -> tuple[float, bool, bool]:
         frame, reward, terminated, truncated, _ = self._environments[slot].step(action)
-        self._frames[slot] = preprocess(frame, self._game)
+        self._frames[slot] = preprocess(frame, self._view)
         return float(reward), bool(terminated), bool(truncated)
 
 
@@ -111,7 +111,7 @@ def _describe(error: Exception) -> str:
 def _serve(connection: Connection, memory: mmap.mmap) -> None:
     setup = connection.recv()
     try:
-        block = _Block(setup, frames_in(memory))
+        block = _Block(setup, frames_in(memory, setup.spec))
     except Exception as error:
         connection.send(Failure(None, _describe(error)))
         return

@@ -1,0 +1,77 @@
+"""The game that stores are of: said by each, or found behind those that do not say."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from support import damage, worlds
+
+from worldmodels.environments import facts
+from worldmodels.experiment.settings import Environment
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import neighbours
+from worldmodels.stores.artifact import ArtifactError, open_artifact
+
+
+def rewritten(store, path, game):
+    """Return a copy of a store that says it is of `game`; None: it does not say."""
+    copy = damage.remade(store, path)
+    root = json.loads((copy / "zarr.json").read_text())
+    root["attributes"].pop("game", None)
+    if game is not None:
+        root["attributes"]["game"] = game
+    (copy / "zarr.json").write_text(json.dumps(root))
+    return copy
+
+
+def test_every_store_says_its_game(stores):
+    for path in stores.paths:
+        root = json.loads((path / "zarr.json").read_text())
+        assert root["attributes"]["game"]["name"] == "carracing"
+        assert [a["name"] for a in root["attributes"]["game"]["actions"]] == [
+            "steer", "gas", "brake",
+        ]  # fmt: skip
+        assert open_artifact(path).game.name == "carracing"
+
+
+def test_the_game_of_an_older_store_is_that_of_what_it_was_made_from(tmp_path):
+    from support import synthetic
+
+    place = synthetic.make_round(tmp_path)
+    for path in place.paths:
+        root = json.loads((path / "zarr.json").read_text())
+        del root["attributes"]["game"]
+        (path / "zarr.json").write_text(json.dumps(root))
+    for name in ("vision", "memory"):
+        store = open_artifact(getattr(place, name).path)
+        assert store.game is None
+        assert neighbours.game_of(store).name == "carracing"
+    assert open_artifact(place.evaluation.path).game.name == "carracing"
+    for shard in place.rollouts:
+        shard.path.rename(tmp_path / shard.path.name)
+    assert neighbours.game_of(open_artifact(place.memory.path)) is None
+
+
+@pytest.mark.parametrize(
+    ("game", "words"),
+    [
+        ({"name": "chess"}, "its game has no known name"),
+        (facts.to_json(worlds.game()), "is World-v0 and its setting environment is"),
+    ],
+)
+def test_a_game_that_is_none_is_damage(stores, tmp_path, game, words):
+    copy = rewritten(stores.evaluation, tmp_path / "evaluation.zarr", game)
+    with pytest.raises(ArtifactError, match=words):
+        open_artifact(copy)
+
+
+def test_settings_ask_for_the_game_of_the_stores(stores):
+    mind = stores.memory
+    assert neighbours.check_settings(Environment(), mind) == mind.game
+    asked = Environment(environment="takecover", backend="gymnasium")
+    sentence = r"is of carracing \(.*\) and the settings ask for takecover"
+    with pytest.raises(UserError, match=sentence):
+        neighbours.check_settings(asked, mind)
+    world = replace(asked, environment="gymnasium", id="World-v0")
+    with pytest.raises(UserError, match="ask for World-v0"):
+        neighbours.check_settings(world, mind)
