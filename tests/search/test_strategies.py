@@ -65,10 +65,19 @@ def test_the_default_is_the_corrected_one():
 
 # --- what every search has to do -------------------------------------------------
 
-# How far f falls in 200 generations of 16 candidates from 10 ones at sigma 0.1. The
-# ones that are slow go by Adam with steps of 0.001, as evosax has them.
-FACTOR = {"ars": 1.2, "asebo": 1.2, "noise_reuse_es": 1.2, "open_es": 1.4}
-FACTOR["persistent_es"] = 1.2
+# How far the loss falls in 200 generations of 16 candidates from ten ones at sigma 0.1,
+# on the sphere and in the valley. Those that are slow have evosax's learning rate of
+# 0.001; the step size of rm_es falls to its least at once, because evosax 0.3 compares
+# the weights of ranks where it means the fitness of two generations.
+SPHERE, VALLEY = 2, 1.3
+SLOW = {
+    "ars": (1.2, 1.1),
+    "asebo": (1.2, 1.1),
+    "noise_reuse_es": (1.2, 1.1),
+    "open_es": (1.4, 1.3),
+    "persistent_es": (1.2, 1.1),
+    "rm_es": (1.3, 1.3),
+}
 
 
 @pytest.mark.parametrize("name", some("sep_cma_es"))
@@ -76,8 +85,8 @@ def test_every_search_maximises(name):
     """Told minus the sphere it goes down the sphere, told the sphere it goes up."""
     es = by_name(name, 16, 10, 0.1)
     down = es.mean(searched(es, 1, 200, sphere))
-    up = es.mean(searched(es, 1, 40, lambda x: -sphere(x)))
-    assert sphere(down) < 10 / FACTOR.get(name, 2)
+    up = es.mean(searched(es, 1, 10, lambda x: -sphere(x)))
+    assert sphere(down) < 10 / SLOW.get(name, (SPHERE, VALLEY))[0]
     assert sphere(up) > 10
 
 
@@ -89,7 +98,8 @@ def test_every_search_goes_down_an_uneven_valley(name):
         return ellipsoid(x) ** 0.5
 
     mean = es.mean(searched(es, 1, 200, uneven))
-    assert uneven(mean) < uneven(np.ones(10)) / FACTOR.get(name, 1.3)
+    factor = SLOW.get(name, (SPHERE, VALLEY))[1]
+    assert uneven(mean) < uneven(np.ones(10)) / factor
 
 
 @pytest.mark.parametrize("name", some("sep_cma_es"))
@@ -134,7 +144,7 @@ def test_sigma_is_the_first_step(name):
 def test_those_with_a_full_matrix_are_known(name):
     es = by_name(name, 4, 50, 0.1)
     arrays = es.to_arrays(es.initial(np.zeros(50)))
-    full = any(array.size >= 50 * 50 for array in arrays.values())
+    full = any(array.shape.count(50) > 1 for array in arrays.values())
     assert full == (name in FULL_MATRIX)
     assert (names.matrices(name, 4) > 0) == full
 

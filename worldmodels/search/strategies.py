@@ -22,7 +22,8 @@ What is ours here, the same for all:
 Population-based algorithms (genetic, swarms) are left out: they have no mean, and the
 best candidate of a generation is the luckiest, not the best. So a strategy whose mean
 is the best candidate so far (`hill_climbing`, `gradientless_descent`,
-`simulated_annealing`) is here, but should not be used where fitness is noisy.
+`simulated_annealing`) is here, but should not be used where fitness is noisy. `rm_es`
+is as evosax 0.3 has it: its step size falls to 0.001 at once.
 """
 
 import importlib
