@@ -150,7 +150,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
     eyes, mind = (open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory"))
     inputs = {"vision": eyes, "memory": mind}
     _, writer = create("controller", {"block": 0, "selection_episodes": 1024}, inputs)
-    count = Controller(32, 256, CARRACING).parameter_count
+    count = Controller(32, model.size.features, CARRACING).parameter_count
     assert count == 867
     with writer as store:
         rng = np.random.default_rng(0)

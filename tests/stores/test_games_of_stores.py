@@ -1,7 +1,6 @@
 """The game that stores are of: said by each, or found behind those that do not say."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from support import damage, worlds
@@ -68,10 +67,10 @@ def test_a_game_that_is_none_is_damage(stores, tmp_path, game, words):
 def test_settings_ask_for_the_game_of_the_stores(stores):
     mind = stores.memory
     assert neighbours.check_settings(Environment(), mind) == mind.game
-    asked = Environment(environment="takecover", backend="gymnasium")
+    asked = Environment(name="takecover", backend="gymnasium")
     sentence = r"is of carracing \(.*\) and the settings ask for takecover"
     with pytest.raises(UserError, match=sentence):
         neighbours.check_settings(asked, mind)
-    world = replace(asked, environment="gymnasium", id="World-v0")
+    world = asked.changed(name="gymnasium", id="World-v0")
     with pytest.raises(UserError, match="ask for World-v0"):
         neighbours.check_settings(world, mind)

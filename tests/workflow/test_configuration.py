@@ -121,7 +121,8 @@ def test_a_preset_holds_only_what_differs_from_the_default(name):
     default, given = keys(Everything()), leaves(preset)
     assert {key for key, value in given.items() if value == default[key]} == set()
     base = default | given
-    for number, overrides in enumerate(preset.get("rounds", [])):
+    rounds = preset.get("rounds", [])
+    for number, overrides in enumerate(rounds if isinstance(rounds, list) else []):
         same = {key for key, value in leaves(overrides).items() if value == base[key]}
         assert same == set(), f"rounds[{number}]"
 

@@ -16,7 +16,7 @@ from worldmodels.models.dream import Starts
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.wording import size
 from worldmodels.stores import networks, publication
-from worldmodels.stores.agents import Stores, open_latents, open_stores
+from worldmodels.stores.agents import AgentStores, open_latents, open_stores
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.networks import Selected
 from worldmodels.stores.publication import Writer
@@ -85,7 +85,7 @@ def run(
     )
 
 
-def _config(stores: Stores, selected: Selected) -> dict[str, Any]:
+def _config(stores: AgentStores, selected: Selected) -> dict[str, Any]:
     config = stores.controller[0].config
     return {
         "round": config["round"],

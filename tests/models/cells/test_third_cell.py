@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support import small_agent, toy_cell
 
+from worldmodels.environments.games import CARRACING
 from worldmodels.experiment import sizes
 from worldmodels.experiment.settings import Round
 from worldmodels.models import memory, memory_loss, mixture
@@ -44,7 +45,7 @@ def params(model):
 
 @pytest.fixture
 def controller(model):
-    return Controller(Z, model.size.features, inputs="z_r_h")
+    return Controller(Z, model.size.features, CARRACING, inputs="z_r_h")
 
 
 def by_hand(params, state, x):
