@@ -1,7 +1,9 @@
 """A person's npz files: they are read as they are, or refused in one sentence."""
 
+import os
 import tracemalloc
 import zipfile
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -72,7 +74,7 @@ LATE[2] = True
         ({"obs": OBS[..., 0]}, "in 'obs' uint8 [6, 5, 7]; it must be uint8 [T, H"),
         ({"obs": OBS.swapaxes(1, 3)}, "uint8 [6, 3, 7, 5]; it must be uint8"),
         ({"obs": OBS.astype(np.float32)}, "float32 [6, 5, 7, 3]; it must be uint8"),
-        ({"obs": OBS[:1], "action": ACTION[:1]}, "has 1 steps; an episode must have 2"),
+        ({"obs": OBS[:1], "action": ACTION[:1]}, "has 1 step; an episode must have 2"),
         ({"obs": OBS[:, :0]}, "frames of 0 x 7 pixels"),
         ({"action": ACTION[1:]}, "6 frames and 5 entries in 'action'"),
         ({"action": ACTION.astype(complex)}, "complex128 [6, 2]; it must be numbers"),
@@ -133,3 +135,49 @@ def test_files_are_found_by_name_and_empty_folders_refused(tmp_path):
         npz_files([tmp_path, empty])
     with pytest.raises(UserError, match=r"a\.npz is no folder"):
         npz_files([tmp_path / "a.npz"])
+
+
+def test_what_is_no_file_is_refused_and_a_pipe_not_waited_for(tmp_path):
+    path = tmp_path / "episode.npz"
+    for make, words in (
+        (lambda: path.symlink_to(tmp_path / "nowhere.npz"), "no such file"),
+        (lambda: path.symlink_to(path), "levels of symbolic links"),
+        (path.mkdir, "is no plain file"),
+        (lambda: os.mkfifo(path), "is no plain file"),
+    ):
+        make()
+        with pytest.raises(UserError, match=f"{path} .*{words}"):
+            read_npz(path)
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"{'descr': '|u1', 'fortran_order': False, 'shape': (f(),)}", "no header"),
+        (b"(" * 9000, "no header"),
+        (b"{}" + b" " * 12_000, "no header"),
+        (
+            b"{'descr': '|u1', 'fortran_order': True, 'shape': (6, 8000, 8000, 3)}",
+            "npz file",
+        ),
+        (
+            b"{'descr': '|u1', 'fortran_order': True, 'shape': "
+            b"(100000, 8000, 8000, 3)}",
+            "Unable to allocate",
+        ),
+    ],
+)
+def test_a_header_that_lies_is_refused_in_one_sentence(tmp_path, header, words):
+    path = tmp_path / "episode.npz"
+    steps = 100_000 if b"100000" in header else T
+    action = BytesIO()
+    np.save(action, np.zeros(steps))
+    with zipfile.ZipFile(path, "w") as archive:
+        size = len(header).to_bytes(2, "little")
+        archive.writestr("obs.npy", b"\x93NUMPY\x01\x00" + size + header)
+        archive.writestr("action.npy", action.getvalue())
+    with pytest.raises(UserError, match=words) as refusal:
+        list(read_npz(path).frames())
+    assert "\n" not in str(refusal.value)
+    assert "pickle" not in str(refusal.value)

@@ -10,6 +10,7 @@ episode nor a whole data set.
 """
 
 import hashlib
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.wording import count
 
 LONGEST = 100_000  # steps, as of rollouts
 _LARGEST = 8192  # pixels of a side
@@ -185,7 +187,7 @@ def check_frames(
     steps, height, width, _ = shape
     if not 2 <= steps <= LONGEST:
         raise UserError(
-            f"{where} has {steps} steps; an episode must have 2 to {LONGEST:,}"
+            f"{where} has {count(steps, 'step')}; an episode must have 2 to {LONGEST:,}"
         )
     if not (1 <= height <= _LARGEST and 1 <= width <= _LARGEST):
         raise UserError(
@@ -197,17 +199,34 @@ def check_frames(
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an npz file; turn what a damaged one raises into one sentence."""
+    _refuse_other_kinds(path)
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (
         zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
-        RuntimeError,
+        RuntimeError, MemoryError,
     ) as error:  # fmt: skip
         raise UserError(
             f"{path} cannot be read as an npz file ({error}); write it again with "
             "numpy.savez_compressed"
         ) from error
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse what is no file: a folder, a pipe (it would wait), a link to nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"{path} cannot be read ({reason}); remove it from the folder, or mend it"
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise UserError(
+            f"{path} is no plain file; remove it from the folder, which is to hold one "
+            "npz file an episode"
+        )
 
 
 def _header(
@@ -224,7 +243,10 @@ def _read_header(path: Path, file, name: str) -> tuple[tuple[int, ...], np.dtype
     version = npy.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"array {name!r} is of npy version {version}")
-    shape, fortran, dtype = _HEADERS[version](file)
+    try:
+        shape, fortran, dtype = _HEADERS[version](file)
+    except Exception:  # numpy evaluates the text, and that fails in many ways
+        raise ValueError(f"array {name!r} has no header of numpy's") from None
     if dtype.hasobject:
         raise UserError(
             f"{path} holds Python objects in {name!r}, which can run any program when "
@@ -254,9 +276,9 @@ def _frames(path: Path, steps: int) -> Iterator[np.ndarray]:
             yield from npy.read_array(file, allow_pickle=False)
             return
         size = int(np.prod(shape[1:]))
-        count = max(1, _TOGETHER // size)
-        for start in range(0, steps, count):
-            wanted = min(count, steps - start)
+        several = max(1, _TOGETHER // size)
+        for start in range(0, steps, several):
+            wanted = min(several, steps - start)
             content = file.read(wanted * size)
             if len(content) < wanted * size:
                 raise EOFError("its frames end too early")
