@@ -195,11 +195,23 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
         told = controller.chapter(round)
         assert f"candidates in {place}, all driving" in told
         caption = told[told.index("<figcaption>") :]
-        assert f"the tested CMA means too, was driven in {place};" in caption
+        assert f"the tested means too, was driven in {place};" in caption
         both = f"rollouts driven in {place} and C was evolved in {place}."
         assert evaluation.where_it_learnt(round) == f"V and M learnt from {both}"
     text = evaluation.chapter(group([rounds[0].evaluation])[0])
     assert "learnt" not in text  # nothing is known of it
+
+
+@pytest.mark.parametrize("strategy", [None, "snes"])
+def test_page_names_the_search(rounds, strategy, monkeypatch):
+    (round,) = group(rounds[0].controller)
+    for block in round.stores["controller"]:
+        monkeypatch.delitem(block.config, "strategy")  # as in earlier versions
+        if strategy:
+            monkeypatch.setitem(block.config, "strategy", strategy)
+    told = controller.chapter(round)
+    name = "snes (evosax)" if strategy else "CMA-ES"
+    assert f"evolved by {name} over" in told
 
 
 @pytest.fixture

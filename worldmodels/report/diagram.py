@@ -6,6 +6,7 @@ from worldmodels.experiment.stages import OF_A_ROUND, STAGES
 from worldmodels.report import training
 from worldmodels.report.page import escape
 from worldmodels.report.rounds import RoundStores
+from worldmodels.runtime.wording import count
 
 _COLOURS = {
     "vision": ("#e8f0fb", "#2e5eaa"),
@@ -26,18 +27,21 @@ def facts(round: RoundStores) -> dict[str, list[str]]:
         learnt = round.learnt_from("vision") | round.learnt_from("memory")
         earlier = sum(learnt.values()) - learnt.get(round.number, 0)
         more = f"and {earlier:,} earlier ones" if earlier else ""
-        frames = f"{length.sum():,} frames"
-        lines["rollouts"] = [f"{len(length):,} episodes", more or frames]
+        frames = count(int(length.sum()), "frame")
+        lines["rollouts"] = [count(len(length), "episode"), more or frames]
     for kind in ("vision", "memory"):
         if store := round.one(kind):
-            parameters = f"{training.parameters(store):,} parameters"
+            parameters = count(training.parameters(store), "parameter")
             lines[kind] = [parameters, training.updates(store)]
     if stores := round.stores.get("latents"):
-        lines["latents"] = [f"{stores[0].config['latent_size']} numbers each"]
+        lines["latents"] = [f"{count(stores[0].config['latent_size'], 'number')} each"]
     if stores := round.stores.get("controller"):
         generations = sum(s.array("mean").shape[0] for s in stores)
         size = stores[0].array("mean").shape[1]
-        lines["controller"] = [f"{size:,} parameters", f"{generations:,} generations"]
+        lines["controller"] = [
+            count(size, "parameter"),
+            count(generations, "generation"),
+        ]
     if round.scores is not None:
         agent = round.scores.agent
         lines["evaluation"] = [f"{agent.count} drives", f"mean {agent.mean:.1f}"]

@@ -9,6 +9,7 @@ from worldmodels.pictures import imagery
 from worldmodels.report import page, strips, training
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Clip, RoundStores
+from worldmodels.runtime.wording import count, every
 from worldmodels.training.excerpts import COLUMNS
 
 _DREAM_STRIDE = 5  # steps between two frames of a dream strip
@@ -24,8 +25,9 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
     text = (
         f"M, the mixture-density {store.config.get('cell', 'lstm').upper()}: "
         f"{training.parameters(store):,} parameters, "
-        f"{store.config['hidden_size']} units, {store.config['mixtures']} Gaussians a "
-        f"latent dimension, {training.updates(store)}. It ended at "
+        f"{count(store.config['hidden_size'], 'unit')}, "
+        f"{count(store.config['mixtures'], 'Gaussian')} a latent dimension, "
+        f"{training.updates(store)}. It ended at "
         f"{training.last(history['nll']):.3f} nats per dimension, which no M brings "
         "below the noise that V's posterior has of its own."
     )
@@ -49,13 +51,14 @@ def _dream_strip(round: RoundStores, key: jax.Array, clip: Clip) -> Picture | No
     stride = max(1, len(real) // COLUMNS)
     shown = np.arange(stride - 1, len(real), stride)[:COLUMNS]
     seen = imagery.reconstruct(round.vision, real[shown])
+    ahead = count(int(shown[-1]) + 1, "step")
     return Picture(
         strips.picture(np.stack([real[shown], seen, dreamt[shown]])), "image/png",
-        f"{len(shown)} frames of {clip.name}, V's reconstructions of them, and M's "
-        f"dream of the same steps, up to {shown[-1] + 1} steps ahead.",
+        f"{count(len(shown), 'frame')} of {clip.name}, V's reconstructions of them, "
+        f"and M's dream of the same steps, up to {ahead} ahead.",
         f"<b>A dream under real frames</b>, {escape(clip.name)}: M watches {start} "
         "steps, then dreams on from a real z under the real actions, on its own "
-        f"samples alone, decoded by V. One frame every {stride} steps, up to "
-        f"{shown[-1] + 1} steps ahead.",
+        f"samples alone, decoded by V. One frame {every(stride, 'step')}, up to "
+        f"{ahead} ahead.",
         ["real", "V", "dream"],
     )  # fmt: skip

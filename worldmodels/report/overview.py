@@ -20,7 +20,7 @@ from worldmodels.report import (
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, RoundStores, rollout_clips, whole_clip
 from worldmodels.report.test_drives import TestDrive
-from worldmodels.runtime.wording import duration
+from worldmodels.runtime.wording import duration, one
 from worldmodels.scores import sentences
 from worldmodels.scores.temperatures import Sweep
 
@@ -123,7 +123,7 @@ def _headline(rounds: Sequence[RoundStores]) -> str:
             interval = f"95 % interval {found.low:.1f} to {found.high:.1f}"
             cards.append((name, f"{found.mean:.1f}", interval))
         count = str(scores.agent.count)
-        cards.append(("test drives", count, f"each on a {game.place} never seen"))
+        cards.append(("test drives", count, f"each on {one(game.place)} never seen"))
     count = f"in {len(rounds)} rounds" if len(rounds) > 1 else "one after the other"
     cards.append(("all stages took", duration(seconds), count))
     return page.facts(cards)

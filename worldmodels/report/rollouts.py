@@ -19,7 +19,8 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
     """Show what V and M learned from."""
     length, returns = round.episodes
     text = (
-        f"{len(length):,} episodes, {length.sum():,} frames{_driven(round)}. Mean "
+        f"{count(len(length), 'episode')}, {count(int(length.sum()), 'frame')}"
+        f"{_driven(round)}. Mean "
         f"{round.game.score} {returns.mean():.1f}, from {returns.min():.1f} to "
         f"{returns.max():.1f}."
     )
@@ -29,8 +30,8 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
         return page.chapter(title, text, _NO_FRAMES)
     picture = Picture(
         strips.contact_sheet([clip.overview for clip in clips]), "image/png",
-        f"Contact sheet: {len(clips)} recorded episodes, one a row, each as {COLUMNS} "
-        "of the frames that V sees.",
+        f"Contact sheet: {count(len(clips), 'recorded episode')}, one a row, each as "
+        f"{COLUMNS} of the frames that V sees.",
         f"{len(clips)} of the episodes, each as {COLUMNS} frames spread over its time.",
         [clip.name for clip in clips],
     )  # fmt: skip

@@ -12,6 +12,7 @@ from worldmodels.report import films
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import RoundStores
 from worldmodels.rollout.replay import Recording, replay
+from worldmodels.runtime.wording import count
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact
 
@@ -80,8 +81,8 @@ def _caption(drive: TestDrive) -> str:
     caption = (
         f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test "
         f"{drive.game.place} {drive.number}, seed {drive.seed}, "
-        f"{len(drive.recording.rewards):,} steps, in real time. “M dreamt” is M's "
-        "prediction of this frame, made one step before."
+        f"{count(len(drive.recording.rewards), 'step')}, in real time. “M dreamt” is "
+        "M's prediction of this frame, made one step before."
     )
     if not drive.faithful:
         replayed = drive.recording.rewards.sum()

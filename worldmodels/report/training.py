@@ -6,6 +6,7 @@ import numpy as np
 
 from worldmodels.report import figures
 from worldmodels.report.page import Picture
+from worldmodels.runtime.wording import count
 from worldmodels.stores.artifact import Artifact
 
 
@@ -43,7 +44,7 @@ def parameters(store: Artifact) -> int:
 def updates(store: Artifact) -> str:
     """Return in words how many updates a network had, or why it had none."""
     if store.config["epochs"]:
-        return f"{store.array('history/loss').size:,} updates"
+        return count(store.array("history/loss").size, "update")
     # The history of a network that is left as it was holds one test of it.
     warm = store.attributes["inputs"].get("start")
     return "kept from the round before" if warm else "untrained"

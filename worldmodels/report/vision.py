@@ -10,6 +10,7 @@ from worldmodels.pictures.imagery import FittedVision
 from worldmodels.report import page, strips, training
 from worldmodels.report.page import Picture, escape
 from worldmodels.report.rounds import Clip, RoundStores
+from worldmodels.runtime.wording import count
 from worldmodels.training.excerpts import COLUMNS
 
 _SURVEYED = 200  # frames by which the latent dimensions are ranked
@@ -27,8 +28,9 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
     }
     text = (
         f"V, the variational autoencoder: {training.parameters(store):,} parameters, "
-        f"{store.config['latent_size']} latent dimensions, {training.updates(store)}. "
-        f"Its loss ended at {training.last(history['loss']):.1f}: "
+        f"{count(store.config['latent_size'], 'latent dimension')}, "
+        f"{training.updates(store)}. Its loss ended at "
+        f"{training.last(history['loss']):.1f}: "
         f"{training.last(history['recon']):.1f} of reconstruction and "
         f"{training.last(history['kl']):.1f} nats of KL."
     )
@@ -47,7 +49,8 @@ def _reconstructions(fitted: FittedVision, clip: Clip) -> Picture:
     error = np.square(frames / 255.0 - seen / 255.0).sum(axis=(1, 2, 3)).mean()
     return Picture(
         strips.picture(np.stack([frames, seen])), "image/png",
-        f"{len(frames)} frames of {clip.name} above V's reconstructions of them.",
+        f"{count(len(frames), 'frame')} of {clip.name} above V's reconstructions of "
+        "them.",
         f"<b>Reconstructions</b>, {escape(clip.name)}: real frames above what V makes "
         f"of them; squared error {error:.1f} a frame.",
         ["real", "V"],

@@ -25,3 +25,13 @@ def size(count: int) -> str:
 def count(number: int, thing: str) -> str:
     """Return a number of things, such as "1 track" or "1,024 tracks"."""
     return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def every(number: int, thing: str) -> str:
+    """Return how often something is: "every step", "every 5 steps"."""
+    return f"every {thing}" if number == 1 else f"every {count(number, thing)}"
+
+
+def one(thing: str) -> str:
+    """Return a thing with its article: "a track", "an episode"."""
+    return f"an {thing}" if thing[:1] in tuple("aeiou") else f"a {thing}"

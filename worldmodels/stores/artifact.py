@@ -19,6 +19,7 @@ import zarr
 
 from worldmodels.runtime import json_files
 from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.wording import one
 from worldmodels.stores import layouts, metadata
 from worldmodels.stores.metadata import Form, Malformed
 from worldmodels.stores.provenance import identity_hash
@@ -158,7 +159,8 @@ def open_artifact(path: str | Path, kind: str | None = None) -> Artifact:
         metadata.check_attributes(attributes)
     if kind is not None and attributes["kind"] != kind:
         raise ArtifactError(
-            f"{path} is {_a(attributes['kind'])} store; {_a(kind)} store is needed here"
+            f"{path} is {one(attributes['kind'])} store; {one(kind)} store is "
+            "needed here"
         )
     with _refuse_malformed(path):
         if attributes["provenance"] != identity_hash(attributes):
@@ -220,10 +222,6 @@ def _check_counts(path: Path, files: Mapping[str, list[int]]) -> None:
                 f"should have {expected[0]} of {expected[1]}: chunks are missing or "
                 "truncated; delete this store and run its stage again"
             )
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[:1] in tuple("aeiou") else f"a {kind}"
 
 
 def _damage(path: Path, what: object) -> str:

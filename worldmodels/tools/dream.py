@@ -97,9 +97,10 @@ def run(
         _write(film, out, progress)
     total = film.rewards.sum()
     told = f"{total:.1f}" if np.isfinite(total) else "unknown to M"
+    steps = count(len(film.actions), "step")
     print(
-        f"{task.game.score} {told} in {len(film.actions):,} steps of the dream of seed "
-        f"{seed} at temperature {temperature:g}; film: {out}"
+        f"{task.game.score} {told} in {steps} of the dream of seed {seed} "
+        f" at temperature {temperature:g}; film: {out}"
     )
 
 

@@ -19,6 +19,7 @@ from worldmodels.rollout.in_gymnasium import AgentSlots
 from worldmodels.rollout.replay import Recording, drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
+from worldmodels.runtime.wording import count
 from worldmodels.stores import agents
 from worldmodels.stores.agents import Driver
 
@@ -52,8 +53,9 @@ def run(
     film = _film(driver.agent, driver.weights, recording)
     _write(film, out)
     print(
-        f"{film.game.score} {film.total_reward:.1f} in {len(recording.rewards):,} "
-        f"steps, {film.game.place} of seed {seed}; film: {out}"
+        f"{film.game.score} {film.total_reward:.1f} in "
+        f"{count(len(recording.rewards), 'step')}, {film.game.place} of seed {seed}; "
+        f"film: {out}"
     )
 
 
