@@ -126,13 +126,14 @@ class Blind(worlds.Counter):
     metadata: ClassVar = {"render_modes": ["human"]}
 
 
-def test_what_cannot_be_played_is_refused_in_one_sentence():
+def test_what_cannot_be_played_is_refused_in_one_sentence(recwarn):
     gymnasium.register(id="Blind-v0", entry_point=Blind, kwargs={"space": Discrete(2)})
     cut = EnvironmentSpec("gymnasium", 5, "Pendulum-v1", crop=(250, 250, 0, 0))
     unbounded = counter("Free-v0", Box(-np.inf, np.inf, (2,)))
     many = counter("Many-v0", MultiDiscrete([2, 3]))
     refusals = {
         EnvironmentSpec("gymnasium", 5, "Pendulm-v1"): "Did you mean: `Pendulum`?",
+        EnvironmentSpec("gymnasium", 5, "Pendulum-v0"): "use `Pendulum-v1` instead",
         EnvironmentSpec("gymnasium", 5, "nowhere:X-v0"): "No module named 'nowhere'",
         EnvironmentSpec("gymnasium", 5, "Blind-v0"): "cannot be rendered as rgb_array",
         unbounded: "takes actions of Box(-inf, inf, (2,), float32); C acts in a Box",
@@ -145,3 +146,4 @@ def test_what_cannot_be_played_is_refused_in_one_sentence():
         assert words in str(refusal.value)
         assert spec.id in str(refusal.value)
         assert "\n" not in str(refusal.value)
+    assert not recwarn  # gymnasium warns of a version that it then refuses

@@ -23,7 +23,10 @@ def refusal(action, *arguments) -> str:
         ("seed: 1\ndebug: true\nseed: 2\n", ["seed is given", "line 1", "line 3"]),
         ("vision:\n  epochs: 1\nvision:\n  batch_size: 2\n", ["vision", "line 3"]),
         ("vision:\n  epochs: 1\n  'epochs': 1\n", ["vision.epochs", "line 2", "3"]),
-        ("vision: {epochs: 1, epochs: 2}", ["vision.epochs is given twice"]),
+        (
+            "vision: {epochs: 1, epochs: 2}",
+            ["vision.epochs is given twice, in line 1; keep"],
+        ),
         ("rounds:\n- {}\n- memory:\n    a: 1\n    a: 2", ["rounds[1].memory.a", "5"]),
         ("a: &x {b: 1, b: 2}\nc: *x", ["a.b is given twice"]),
     ],

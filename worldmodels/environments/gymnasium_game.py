@@ -17,6 +17,7 @@ steps is `environment.max_steps` and not the world's own.
 """
 
 import os
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -102,15 +103,21 @@ def make(spec: EnvironmentSpec) -> gymnasium.Env:
 def _made(spec: EnvironmentSpec, **options: str) -> gymnasium.Env:
     limit = spec.max_steps * spec.frame_skip
     try:
-        return gymnasium.make(
-            spec.id, max_episode_steps=limit, disable_env_checker=True, **options
-        )
+        with warnings.catch_warnings(record=True) as said:  # not beside a refusal
+            world = gymnasium.make(
+                spec.id, max_episode_steps=limit, disable_env_checker=True, **options
+            )
     # Whatever a third party's world raises when it is made, its id is to blame.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"environment.id {spec.id!r} cannot be made by gymnasium: {reason}"
         ) from error
+    for warning in said:
+        warnings.showwarning(
+            warning.message, warning.category, warning.filename, warning.lineno
+        )
+    return world
 
 
 def _is_picture(space: Space) -> bool:

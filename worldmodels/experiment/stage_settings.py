@@ -105,7 +105,7 @@ def _refuse_unused(stage: str, values: Mapping[str, Any]) -> None:
     known = settings_of(stage)
     sections = {name.partition(".")[0] for name in known if "." in name}
     for key, value in values.items():
-        inside = key in sections and isinstance(value, Mapping)
+        inside = isinstance(value, Mapping) and value
         for name, found in (
             ((f"{key}.{k}", v) for k, v in value.items()) if inside else [(key, value)]
         ):
@@ -118,5 +118,6 @@ def _refuse_unused(stage: str, values: Mapping[str, Any]) -> None:
 
 def _section(kind: type[Section], values: Mapping[str, Any]) -> Section:
     if name := section_name(kind):
-        return read(kind, values.get(name) or {}, f"{name}.")
+        given = values.get(name)
+        return read(kind, {} if given is None else given, f"{name}.")
     return read(kind, {k: v for k, v in values.items() if k in kind.model_fields})

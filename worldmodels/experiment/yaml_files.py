@@ -154,9 +154,11 @@ class _Inspection:
             line, word = _line(key.start_mark), (key.tag, key.value)
             if word in lines:
                 whole = f"{name}.{key.value}".removeprefix(".")
+                places = f"in line {lines[word]} and in line {line}"
+                if lines[word] == line:
+                    places = f"in line {line}"
                 raise UserError(
-                    f"{self._where}: {whole} is given twice, in line {lines[word]} and "
-                    f"in line {line}; keep one of them"
+                    f"{self._where}: {whole} is given twice, {places}; keep one of them"
                 )
             lines[word] = line
 

@@ -100,7 +100,7 @@ def run(
     steps = count(len(film.actions), "step")
     print(
         f"{task.game.score} {told} in {steps} of the dream of seed {seed} "
-        f" at temperature {temperature:g}; film: {out}"
+        f"at temperature {temperature:g}; film: {out}"
     )
 
 
