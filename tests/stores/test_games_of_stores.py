@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 from support import damage, worlds
 
 from worldmodels.environments import facts
+from worldmodels.environments.games import View, imported
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores import neighbours
@@ -74,3 +76,11 @@ def test_settings_ask_for_the_game_of_the_stores(stores):
     world = asked.changed(name="gymnasium", id="World-v0")
     with pytest.raises(UserError, match="ask for World-v0"):
         neighbours.check_settings(world, mind)
+
+
+def test_no_settings_ask_for_a_persons_own_episodes(stores, tmp_path):
+    bound = np.ones(3, np.float32)
+    game = imported(-bound, bound, False, View(), 300)
+    copy = rewritten(stores.memory, tmp_path / "memory.zarr", facts.to_json(game))
+    with pytest.raises(ArtifactError, match="no game in which C could act"):
+        neighbours.check_settings(Environment(), open_artifact(copy))

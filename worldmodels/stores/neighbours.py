@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from worldmodels.environments.games import Game
+from worldmodels.environments.games import IMPORTED, Game
 from worldmodels.experiment.settings import Environment
 from worldmodels.experiment.worlds import check_world, spec_of
 from worldmodels.runtime.json_files import attributes
@@ -167,7 +167,7 @@ def check_settings(settings: Environment, *stores: Artifact) -> Game:
     """Return the game that settings ask for, which stores must be of.
 
     Raises:
-        ArtifactError: when they are of another game.
+        ArtifactError: when they are of another game, or of a person's own episodes.
         UserError: for settings that name no world, or, where no store tells of it, a
             world that cannot be built.
     """
@@ -176,6 +176,12 @@ def check_settings(settings: Environment, *stores: Artifact) -> Game:
     game = game_of(*stores)
     if game is None:
         return spec.game
+    if game.name == IMPORTED:
+        raise ArtifactError(
+            f"{stores[0].path} is of imported episodes, and there is no game in which "
+            "C could act and be scored; V, M and M's dreams are what can be made of "
+            "them (the target memory)"
+        )
     asked = spec.name, spec.id, spec.view, spec.frame_skip
     if asked != (game.name, game.id, game.view, game.frame_skip):
         store = next(store for store in stores if _game(store) is not None)

@@ -1,9 +1,10 @@
 """Tool import-rollouts: a person's own frames and actions as rollout stores.
 
-V and M learn from these as from rollouts of the pipeline, and C, which acts in no game
-here, in M's dream. Episodes are npz files in folders, or a data set of Minari. All are
-checked before the first store is written; then they are read one at a time. Frames are
-cut, and resized to 64 x 64 pixels where they are of another size, as those of games.
+V and M learn from these as from rollouts of the pipeline, and M dreams. C has no game
+to act in and be scored, so the pipeline ends there. Episodes are npz files in folders,
+or a data set of Minari. All are checked before the first store is written; then they
+are read one at a time. Frames are cut, and resized to 64 x 64 pixels where they are of
+another size, as those of games.
 """
 
 import hashlib
