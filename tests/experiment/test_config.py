@@ -158,6 +158,17 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["controller.inputs is z_c_h; with memory.cell gru", "one of z, z_h"],
         ),
         (
+            {
+                "controller": {"train_in": "dream", "death": "threshold"},
+                "memory": {"reward_head": True},
+            },
+            ["controller.death is threshold", "memory.death_head to true"],
+        ),
+        (
+            {"controller": {"strategy": "open_es", "population": 5}},
+            ["controller.population is 5", "open_es", "must be even"],
+        ),
+        (
             {"controller": {"train_in": "dream"}},
             ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
         ),

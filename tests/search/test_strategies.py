@@ -37,6 +37,16 @@ def searched(es, start, generations, objective, key=0):
 # --- names -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("strategy", some())
+def test_which_draw_in_pairs_is_known_before_they_are_made(strategy):
+    by_name(strategy, 6, 7, 0.1)
+    if strategy in names.IN_PAIRS:
+        with pytest.raises(UserError, match="population of 5"):
+            by_name(strategy, 5, 7, 0.1)
+    else:
+        by_name(strategy, 5, 7, 0.1)
+
+
 def test_the_names_are_those_that_evosax_exports():
     """By importing it, which `names` must not do."""
     exported = set()

@@ -14,6 +14,7 @@ from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES
+from worldmodels.search.names import IN_PAIRS
 
 Values = Mapping[str, Any]
 
@@ -108,6 +109,23 @@ def _pays(train_in: str, death_head: bool, reward_head: bool) -> None:
         check_pays(death_head, reward_head, "controller.train_in is dream")
 
 
+def _dies(train_in: str, death: str, death_head: bool) -> None:
+    if train_in == "dream" and death == "threshold" and not death_head:
+        raise UserError(
+            "controller.death is threshold and nobody dies in the dream of an M that "
+            "does not predict death: set memory.death_head to true, or leave "
+            "controller.death drawn"
+        )
+
+
+def _in_pairs(strategy: str, population: int) -> None:
+    if strategy in IN_PAIRS and population % 2:
+        raise UserError(
+            f"controller.population is {population}; controller.strategy {strategy} "
+            "draws candidates in pairs: it must be even"
+        )
+
+
 def _few_tracks(
     generations: int, rollouts: int, population: int, common: bool, selection: int
 ) -> None:
@@ -132,6 +150,11 @@ _CHECKS = (
     _few_stores(*_of("controller", "generations", "generations_per_block")),
     Check(("memory.cell", "controller.inputs"), registry.check_inputs),
     Check(("controller.train_in", *_of("memory", "death_head", "reward_head")), _pays),
+    Check(
+        ("controller.train_in", "controller.death", "memory.death_head"),
+        _dies,
+    ),
+    Check(_of("controller", "strategy", "population"), _in_pairs),
     Check(
         _of(
             "controller",

@@ -23,6 +23,19 @@ def evosax_strategies() -> tuple[str, ...]:
 
 STRATEGIES = (CMA_ES, *(name for name in evosax_strategies() if name != CMA_ES))
 
+# Which draw candidates in pairs, on both sides of the mean: the population is even.
+IN_PAIRS = (
+    "ars",
+    "asebo",
+    "cr_fm_nes",
+    "esmc",
+    "guided_es",
+    "noise_reuse_es",
+    "open_es",
+    "persistent_es",
+    "pgpe",
+)
+
 # Which hold D x D matrices, for D parameters; ma_es and xnes one a candidate besides.
 FULL_MATRIX = ("asebo", CMA_ES, "iamalgam_full", "ma_es", "xnes")
 _A_CANDIDATE = ("ma_es", "xnes")
