@@ -38,6 +38,7 @@ def test_chapter_tells_how_death_is_foreseen(chapters, steps):
     assert 0.1 < recall < 0.9
     assert f"{100 * recall:.1f} % of the deaths were foreseen" in told
     assert f"and {alarms:.2f} more in every 1,000 steps that were survived" in told
+    assert "dreamer dies" not in told  # by either rule
     assert f"expected {expected:.2f} deaths for each that came" in told
     assert "in 20,000 steps of episodes" in told
     assert f"{steps.died.sum():,} deaths among them" in told
