@@ -155,8 +155,6 @@ def test_a_controller_that_learns_in_the_dream_dreams(played, game):
         "in M's dream at temperature 1.3, all dreaming the same 2 dreams, new" in told
     )
     assert "the mean of the distribution dreams 3 selection dreams." in told
-    assert (
-        "over 2 dreams a generation. All of it, the tested CMA means too, was" in told
-    )
+    assert "over 2 dreams a generation. All of it, the tested means too, was" in told
     for foreign in ("track", "driv", "gymnasium", "paper's"):
         assert foreign not in told

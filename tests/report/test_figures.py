@@ -50,7 +50,7 @@ def test_charts_are_svg_and_the_same_data_give_the_same_bytes():
 def test_charts_have_the_words_of_their_game(game):
     """Text is drawn as paths, beside each of which its letters stand as a comment."""
     fitness, histogram, by_round, _ = (svg.decode() for svg in draw(game))
-    assert "<!-- CMA mean, selection levels -->" in fitness
+    assert "<!-- tested mean, selection levels -->" in fitness
     assert "original" not in fitness  # nobody published a mean of it
     assert "<!-- points of one drive -->" in histogram
     assert "<!-- levels -->" in histogram

@@ -195,11 +195,19 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
         told = controller.chapter(round)
         assert f"candidates in {place}, all driving" in told
         caption = told[told.index("<figcaption>") :]
-        assert f"the tested CMA means too, was driven in {place};" in caption
+        assert f"the tested means too, was driven in {place};" in caption
         both = f"rollouts driven in {place} and C was evolved in {place}."
         assert evaluation.where_it_learnt(round) == f"V and M learnt from {both}"
     text = evaluation.chapter(group([rounds[0].evaluation])[0])
     assert "learnt" not in text  # nothing is known of it
+
+
+def test_page_names_the_search(tmp_path, monkeypatch):
+    for strategy, name in [("cma_es", "CMA-ES"), ("snes", "evosax&#x27;s snes")]:
+        settings = synthetic.SETTINGS.changed(controller={"strategy": strategy})
+        monkeypatch.setattr(synthetic, "SETTINGS", settings)
+        (round,) = group(make_training(tmp_path / strategy))
+        assert f"parameters evolved by {name} over" in controller.chapter(round)
 
 
 @pytest.fixture

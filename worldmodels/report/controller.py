@@ -11,6 +11,7 @@ from worldmodels.report import figures, page
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import RoundStores
 from worldmodels.runtime.wording import count
+from worldmodels.search.names import CMA_ES
 
 
 class _Verbs(NamedTuple):
@@ -26,7 +27,7 @@ _DREAMS = _Verbs("dreamt", "dreaming", "dreams")
 
 
 class _Tests(NamedTuple):
-    """The selection episodes of the CMA means, T means on S episodes each."""
+    """The selection episodes of the search's means, T means on S episodes each."""
 
     generation: np.ndarray  # int [T]
     returns: np.ndarray  # [T, S]
@@ -50,10 +51,10 @@ def chapter(round: RoundStores) -> str:
         figures.fitness(fitness, *tests, game), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
         f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
-        f"{fitness.max():.1f}; the CMA mean on selection {game.place}s goes from "
+        f"{fitness.max():.1f}; the search's mean on selection {game.place}s goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}.{published}",
         f"<b>Fitness by generation.</b> Mean {game.score} over {episodes} a "
-        f"generation. All of it, the tested CMA means too, was {verbs.done} in "
+        f"generation. All of it, the tested means too, was {verbs.done} in "
         f"{place}{beside}.",
     )  # fmt: skip
     text = _search_text(round, tests, episodes)
@@ -89,6 +90,11 @@ def _list(numbers: Sequence[float]) -> str:
     return f"{', '.join(first)} and {last}"
 
 
+def _search(round: RoundStores) -> str:
+    strategy = round.settings("controller").get("strategy", CMA_ES)
+    return "CMA-ES" if strategy == CMA_ES else f"evosax's {strategy}"
+
+
 def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
     """Describe the search; `episodes` is how many a candidate has a generation."""
     blocks = round.stores["controller"]
@@ -100,8 +106,8 @@ def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
     shared = "all {} the same" if common else "each {} its own"
     selection = count(tests.returns.shape[1], f"selection {game.place}")
     text = (
-        f"C: {size:,} parameters evolved by CMA-ES over {generations:,} generations of "
-        f"{population} candidates in {round.place('controller')}, "
+        f"C: {size:,} parameters evolved by {_search(round)} over {generations:,} "
+        f"generations of {population} candidates in {round.place('controller')}, "
         f"{shared.format(verbs.doing)} {episodes}, new ones each generation. Every "
         f"{blocks[0].config['select_every']} generations the mean of the distribution "
         f"{verbs.does} {selection}. The best scored {tests.returns[best].mean():.1f} "

@@ -85,7 +85,7 @@ def fitness(
 
     Args:
         fitness: [G, P] mean return of each candidate of each generation.
-        selection_generation: [S] generations done when the CMA mean was tested.
+        selection_generation: [S] generations done when the search's mean was tested.
         selection_returns: [S, E] its returns on the selection tracks.
     """
     generations = np.arange(1, len(fitness) + 1)
@@ -108,7 +108,7 @@ def fitness(
         means = selection_returns.mean(axis=1)
         axes.plot(
             selection_generation, means, "o-", color=ACCENT, lw=1.6, ms=4.5,
-            label=f"CMA mean, selection {game.place}s",
+            label=f"tested mean, selection {game.place}s",
         )  # fmt: skip
         if game.published:
             _draw_published(axes, len(fitness), game.published)

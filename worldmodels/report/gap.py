@@ -127,11 +127,10 @@ def _deaths(store: Artifact) -> str:
     recall, alarms = _foreseen(store)
     text = (
         f"One step ahead, in {steps:,} steps of episodes that M never learnt from, "
-        f"{count(died, 'death')} among them. A dreamer dies with the probability that "
-        f"M gives to death: over all steps M expected {_expected(fine):.2f} deaths for "
-        f"each that came. {100 * recall:.1f} % of the deaths were foreseen, that is "
-        f"held for likelier than not, and {alarms:.2f} more in every 1,000 steps that "
-        "were survived."
+        f"{count(died, 'death')} among them. Over all steps M expected "
+        f"{_expected(fine):.2f} deaths for each that came. {100 * recall:.1f} % of the "
+        f"deaths were foreseen, that is held for likelier than not, and {alarms:.2f} "
+        "more in every 1,000 steps that were survived."
     )
     bins = calibration.merged(fine)
     points = "; ".join(

@@ -54,7 +54,7 @@ def run(
     out: Path,
     log: Path | None,
 ) -> None:
-    """Score the best tested CMA mean and publish an evaluation store at `out`.
+    """Score the best tested mean and publish an evaluation store at `out`.
 
     Args:
         controller: all blocks of the round; selection has chosen on its own tracks.
