@@ -201,7 +201,10 @@ def dream(
             "action for each frame but the last, at which the dream begins"
         )
     starts = Starts(*imagery.encode(vision, frames))
-    world = Dream(agent.agent.memory, agent.weights.memory, starts, temperature)
+    # Death is drawn, but by the threshold that an agent learnt under in such dreams.
+    threshold = None if agent.dream is None else agent.dream.death_threshold
+    parts = agent.agent.memory, agent.weights.memory, starts
+    world = Dream(*parts, temperature, threshold)
     begun: Any = continued.after(world, starts.mu, past)
     actor: Any = Controlled(linear, world.model)
     carried = np.asarray(agent.controller, starts.mu.dtype)
