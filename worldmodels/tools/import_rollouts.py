@@ -184,10 +184,11 @@ def _bound(
 
 def _check_bounds(low: np.ndarray, high: np.ndarray, survey: Survey) -> None:
     for number, (least, most) in enumerate(zip(low, high, strict=True)):
-        if not least < most:
+        if not -np.inf < least < most < np.inf:
             raise UserError(
                 f"number a{number} of the actions has the bounds {least:g} and "
-                f"{most:g}; give --low and --high with the first below the second"
+                f"{most:g}; give --low and --high that are finite, the first below the "
+                "second"
             )
         if survey.low[number] < least or survey.high[number] > most:
             raise UserError(
