@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from support import commands, damage, dream_stores, small_store, synthetic
 
@@ -319,35 +318,3 @@ def test_a_report_s_later_rollouts_are_of_the_round_before(stores, others, tmp_p
     )  # fmt: skip
     with pytest.raises(UserError, match=rf"{later.path} was not made with {one.path}"):
         group([one, later])
-
-
-def test_evaluations_on_other_numbers_of_tracks_or_games_are_refused(tmp_path):
-    base = synthetic.make_scores(tmp_path / "base", 1, [3, 4])
-    more = synthetic.make_scores(tmp_path / "more", 1, [3, 4, 5])
-    doom = damage.remade(
-        open_artifact(base), tmp_path / "doom", config={"environment": "takecover"}
-    )
-    short = damage.remade(
-        open_artifact(base), tmp_path / "short", config={"max_steps": 11}
-    )
-    for other, words in [
-        (more, "was scored on 3 tracks and"),
-        (doom, "has environment takecover and"),
-        (short, "has max_steps 11 and"),
-    ]:
-        given = ["--ablation", "baseline", base, "--ablation", "z", other]
-        sentence = commands.call_refused("ablations", *given, "--out", tmp_path / "t")
-        assert words in sentence
-        assert str(base) in sentence
-        assert str(other) in sentence
-    assert not (tmp_path / "t").exists()
-
-
-def test_returns_of_other_tracks_than_are_named_are_refused(tmp_path):
-    """Edited: the tracks agree, and there are more returns than tracks."""
-    base = open_artifact(synthetic.make_scores(tmp_path / "base", 1, [3, 4]))
-    more = {"agent/returns": np.array([3, 4, 5], np.float32)}
-    path = damage.remade(base, tmp_path / "more", more)
-    given = ["--ablation", "baseline", base.path, "--ablation", "z", path]
-    sentence = commands.call_refused("ablations", *given, "--out", tmp_path / "t")
-    assert f"{path} is damaged or was edited" in sentence
