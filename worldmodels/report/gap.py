@@ -75,7 +75,7 @@ def _scores(round: RoundStores) -> str:
 def _verdict(gap: Summary, game: Game) -> str:
     if gap.low > 0:
         return (
-            "The dream pays more: the controller lives off what M gets wrong, which is "
+            "The dream pays more: the controller exploits what M gets wrong, which is "
             f"worth nothing in {game.home}. A higher temperature makes that harder, "
             "and a further round teaches M what it got wrong."
         )
@@ -84,7 +84,7 @@ def _verdict(gap: Summary, game: Game) -> str:
             "The dream pays less: it is the harder of the two, and the controller is "
             f"not exploiting it; what it can do in the dream holds in {game.home}."
         )
-    return "From so many episodes the two cannot be told apart."
+    return "So many episodes show no difference between the two."
 
 
 def returns_chart(
