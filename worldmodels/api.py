@@ -1,8 +1,9 @@
 """The public face: what `import worldmodels` offers a person who writes Python.
 
-Ten functions on the stores of a run and on a trained agent, and the simulator. All else
-in the package may move; these names stay. Frames are uint8 [T, 64, 64, 3], red first;
-letters stand for lengths: T time, Z latent dimensions, A numbers of an action.
+Eleven functions on the stores of a run and on a trained agent, and the simulator. All
+else in the package may move; these names stay. Frames are uint8 [T, 64, 64, 3], red
+first (a gymnasium world may have larger ones); letters stand for lengths: T time, Z
+latent dimensions, A numbers of an action.
 """
 
 from collections.abc import Sequence
