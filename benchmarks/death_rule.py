@@ -5,7 +5,7 @@
 
 V, M and the starts of dreams are the agent store's; C is evolved afresh in M's dream
 under each rule of `controller.death`, with the settings and seeds that the store
-records. The CMA mean with the best test is then scored in the game, on the same unseen
+records. The mean with the best test is then scored in the game, on the same unseen
 episodes for both rules, and in its own dream. What is done is kept in the folder
 `--out`, so a run that was stopped goes on there. Prints a table and, on the last line,
 the same as JSON.
@@ -34,7 +34,7 @@ RULES = ("drawn", "threshold")
 
 
 def evolved(driver: Driver, settings: dict, seed: int, count: int) -> np.ndarray:
-    """Return the best tested CMA mean [D] of so many generations in the dream."""
+    """Return the best tested mean [D] of so many generations in the dream."""
     size, steps = driver.agent.controller.parameter_count, driver.environment.max_steps
     score = arenas.dreams(driver.agent, driver.dream)
     search = CMAES(settings["population"], size, settings["sigma"])

@@ -89,7 +89,7 @@ def main() -> None:
 
 def measure(folder: Path) -> list[tuple[str, float, float]]:
     """Return (stage, peak memory in GB, disk in GB) of each stage."""
-    real, eyes = folder / "real.zarr", folder / "vision.zarr"
+    real, v_store = folder / "real.zarr", folder / "vision.zarr"
     drive = [
         f"--set=rollouts.episodes_per_shard={_REAL}",
         f"--set=rollouts.steps={_STEPS}",
@@ -100,20 +100,20 @@ def measure(folder: Path) -> list[tuple[str, float, float]]:
     disk = sum(open_artifact(shard).size() for shard in shards) / 1e9
     rows = [("rollouts (8 episodes)", peak, open_artifact(real).size() / 1e9)]
     rows.append(("rollouts (1000, on disk)", 0.0, disk))
-    files = ["--rollouts", real, "--checkpoint", folder / "v.ckpt", "--out", eyes]
+    files = ["--rollouts", real, "--checkpoint", folder / "v.ckpt", "--out", v_store]
     rows.append(
         (
             "vision, on 8 episodes",
             measured("vision", "--set=vision.epochs=1", *files),
-            size(eyes),
+            size(v_store),
         )
     )
     files = ["--rollouts", *shards, "--checkpoint", folder / "w.ckpt"]
     peak = measured("vision", *files, "--out", folder / "unfinished", limit=_LIMIT)
-    rows.append(("vision, on 1000 episodes", peak, size(eyes)))
+    rows.append(("vision, on 1000 episodes", peak, size(v_store)))
     latents = [folder / f"latents-{n}.zarr" for n in range(len(shards))]
     peaks = [
-        measured("latents", "--vision", eyes, "--rollouts", shard, "--out", out)
+        measured("latents", "--vision", v_store, "--rollouts", shard, "--out", out)
         for shard, out in zip(shards, latents, strict=True)
     ]
     rows.append(("latents", max(peaks), sum(map(size, latents))))

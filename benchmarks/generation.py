@@ -68,9 +68,9 @@ def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
         Memory(hidden_size=units),
         Controller(32, (("h", units),), CARRACING),
     )
-    eyes = vision.initial(jax.random.key(0), agent.vision)
-    carry = memory.initial(jax.random.key(1), agent.memory)
-    return agent, jax.device_put(Weights(eyes, carry))
+    vision_params = vision.initial(jax.random.key(0), agent.vision)
+    memory_params = memory.initial(jax.random.key(1), agent.memory)
+    return agent, jax.device_put(Weights(vision_params, memory_params))
 
 
 def encoder(

@@ -1,8 +1,9 @@
 """The public face: what `import worldmodels` offers a person who writes Python.
 
-Ten functions on the stores of a run and on a trained agent, and the simulator. All else
-in the package may move; these names stay. Frames are uint8 [T, 64, 64, 3], red first;
-letters stand for lengths: T time, Z latent dimensions, A numbers of an action.
+Eleven functions on the stores of a run and on a trained agent, and the simulator. All
+else in the package may move; these names stay. Frames are uint8 [T, 64, 64, 3], red
+first (a gymnasium world may have larger ones); letters stand for lengths: T time, Z
+latent dimensions, A numbers of an action.
 """
 
 from collections.abc import Sequence
@@ -201,7 +202,10 @@ def dream(
             "action for each frame but the last, at which the dream begins"
         )
     starts = Starts(*imagery.encode(vision, frames))
-    world = Dream(agent.agent.memory, agent.weights.memory, starts, temperature)
+    # Death is drawn, but by the threshold that an agent learnt under in such dreams.
+    threshold = None if agent.dream is None else agent.dream.death_threshold
+    parts = agent.agent.memory, agent.weights.memory, starts
+    world = Dream(*parts, temperature, threshold)
     begun: Any = continued.after(world, starts.mu, past)
     actor: Any = Controlled(linear, world.model)
     carried = np.asarray(agent.controller, starts.mu.dtype)

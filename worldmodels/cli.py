@@ -32,7 +32,7 @@ _ANYWHERE = 64  # workers, on however few cores
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; a user's error is one line.
 
-    The log of a stage ends with its error as well, whoever reads stderr.
+    The log of a stage ends with its error too.
     """
     streams.mend()
     parsed = argparse.Namespace()

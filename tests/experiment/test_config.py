@@ -6,7 +6,7 @@ import pytest
 
 from worldmodels.experiment.config import load
 from worldmodels.experiment.section import groups_of
-from worldmodels.experiment.settings import Environment, Round, Run
+from worldmodels.experiment.settings import Round, Run
 from worldmodels.runtime.errors import UserError
 
 
@@ -307,11 +307,6 @@ def test_yaml_reads_some_numbers_as_text():
     vision = load(mapping).rounds[0].vision
     assert vision.learning_rate == 1e-4
     assert isinstance(vision.kl_tolerance, float)
-
-
-def test_the_environment_has_a_short_name_in_yaml():
-    config = load({"environment": {"name": "carracing", "max_steps": 1200}})
-    assert config.rounds[0].environment == Environment(max_steps=1200)
 
 
 @pytest.mark.parametrize(

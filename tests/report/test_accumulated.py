@@ -20,15 +20,21 @@ def made(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("experiment"), np.random.default_rng(0)
     first = [synthetic.make_rollouts(folder / "0", 0, shard, rng) for shard in (0, 1)]
     second = synthetic.make_rollouts(folder / "1", 1, 0, rng)
-    eyes = synthetic.make_vision(folder / "1", 1, [second, *first], rng)
-    own = synthetic.make_latents(folder / "1", 1, second, eyes, rng)
+    v_store = synthetic.make_vision(folder / "1", 1, [second, *first], rng)
+    own = synthetic.make_latents(folder / "1", 1, second, v_store, rng)
     # Elsewhere: the workflow names them after their rounds, the helper does not.
     earlier = [
-        synthetic.make_latents(folder / "of-0", 1, shard, eyes, rng) for shard in first
+        synthetic.make_latents(folder / "of-0", 1, shard, v_store, rng)
+        for shard in first
     ]
-    mind = synthetic.make_memory(folder / "1", 1, [own, *earlier], rng)
+    m_store = synthetic.make_memory(folder / "1", 1, [own, *earlier], rng)
     return SimpleNamespace(
-        first=first, second=second, eyes=eyes, own=own, earlier=earlier, mind=mind
+        first=first,
+        second=second,
+        v_store=v_store,
+        own=own,
+        earlier=earlier,
+        m_store=m_store,
     )
 
 
@@ -40,7 +46,14 @@ def told(*stores) -> tuple[str, list[str]]:
 
 
 def test_what_earlier_rounds_gave_is_counted(made):
-    given = [*made.earlier, made.own, made.mind, made.eyes, made.second, *made.first]
+    given = [
+        *made.earlier,
+        made.own,
+        made.m_store,
+        made.v_store,
+        made.second,
+        *made.first,
+    ]
     text, lines = told(*given)
     assert f"<p>{OWN} episodes, " in text
     assert f"V and M {FROM_ALL}</p>" in text
@@ -53,11 +66,11 @@ def test_what_earlier_rounds_gave_is_counted(made):
 
 
 def test_a_network_left_as_it_was_learnt_from_nothing(made):
-    config = {**made.eyes.config, "epochs": 0}
-    recorded = {**made.eyes.attributes, "config": config}
-    kept = Artifact(made.eyes.path, recorded, made.eyes.declared)
+    config = {**made.v_store.config, "epochs": 0}
+    recorded = {**made.v_store.attributes, "config": config}
+    kept = Artifact(made.v_store.path, recorded, made.v_store.declared)
     text, lines = told(
-        made.second, *made.first, kept, made.own, *made.earlier, made.mind
+        made.second, *made.first, kept, made.own, *made.earlier, made.m_store
     )
     assert f" M {FROM_ALL}" in text
     assert "V and M" not in text
@@ -65,32 +78,34 @@ def test_a_network_left_as_it_was_learnt_from_nothing(made):
 
 
 def test_what_the_given_stores_do_not_tell_is_not_told(made):
-    networks = made.eyes, made.own, made.mind
+    networks = made.v_store, made.own, made.m_store
     text, lines = told(made.second, *networks)  # not all that M learnt from
     assert f" V {FROM_ALL}" in text
     assert "M had" not in text
-    before = without_sample(made.eyes)
-    text, lines = told(made.second, before, made.own, made.mind)
+    before = without_sample(made.v_store)
+    text, lines = told(made.second, before, made.own, made.m_store)
     assert "had the rollouts" not in text
     assert lines[1].endswith(" frames")
-    text, _ = told(made.second, *made.first, before, made.own, made.mind)
+    text, _ = told(made.second, *made.first, before, made.own, made.m_store)
     assert f" V {FROM_ALL}" in text
 
 
-def without_sample(eyes: Artifact) -> Artifact:
+def without_sample(v_store: Artifact) -> Artifact:
     """Return V as earlier versions made it."""
-    files = {k: v for k, v in eyes.attributes["files"].items() if "sample" not in k}
-    return Artifact(eyes.path, {**eyes.attributes, "files": files}, eyes.declared)
+    files = {k: v for k, v in v_store.attributes["files"].items() if "sample" not in k}
+    return Artifact(
+        v_store.path, {**v_store.attributes, "files": files}, v_store.declared
+    )
 
 
 def test_rollouts_that_are_gone_are_told_of_all_the_same(made):
     """By V's store and by the latents."""
-    networks = [made.eyes, made.mind, made.own, *made.earlier]
+    networks = [made.v_store, made.m_store, made.own, *made.earlier]
     assert told(*networks) == told(*networks, made.second, *made.first)
 
 
 def test_an_earlier_version_s_v_has_no_frames_to_show(made):
-    text, _ = told(without_sample(made.eyes), made.own, made.mind)
+    text, _ = told(without_sample(made.v_store), made.own, made.m_store)
     assert f"<p>{OWN} episodes, " in text
     assert "V&#x27;s store is of a version that kept no frames of them" in text
     assert "driven in" not in text
@@ -100,7 +115,7 @@ def test_an_earlier_version_s_v_has_no_frames_to_show(made):
 def test_settings_and_cost_of_rollouts_that_are_gone_are_told(made):
     """Each round shows its own rollouts; V of a later round learns from them too."""
     gone, given = (
-        group([made.eyes, made.own, *some])[0] for some in ([], [made.second])
+        group([made.v_store, made.own, *some])[0] for some in ([], [made.second])
     )
     assert gone.cost("rollouts") == given.cost("rollouts")
     expected = {k: v for k, v in made.second.config.items() if k != "shard"}

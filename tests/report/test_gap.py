@@ -64,14 +64,14 @@ def test_chapter_tells_both_scores_and_their_difference(scored, chapters):
             f"{mean.mean:.1f} (95 % interval {mean.low:.1f} to {mean.high:.1f}" in told
         )
     assert f"The dream's less ViZDoom's is {(dream - real).mean():+.1f} (95 %" in told
-    assert "The dream pays more: the controller lives off what M gets wrong" in told
+    assert "The dream pays more: the controller exploits what M gets wrong" in told
 
 
 @pytest.mark.parametrize(
     ("more", "verdict"),
     [
         (np.linspace(-35, -25, 30), "The dream pays less: it is the harder of the two"),
-        (np.linspace(-9, 9, 30), "the two cannot be told apart"),
+        (np.linspace(-9, 9, 30), "show no difference between the two"),
     ],
 )
 def test_chapter_says_which_is_larger(tmp_path, more, verdict):

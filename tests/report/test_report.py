@@ -123,17 +123,17 @@ def test_page_tells_everything_that_was_promised(page):
 
 
 def test_diagram_says_how_v_came_to_be(rounds):
-    eyes = rounds[0].vision
+    v_store = rounds[0].vision
     given = {"rollouts": []}
     for epochs, inputs, told in (
         (3, given, f"{synthetic.UPDATES} updates"),
         (0, given | {"start": ["a V"]}, "kept from the round before"),
         (0, given, "untrained"),
     ):
-        config = {**eyes.config, "epochs": epochs}
-        recorded = {**eyes.attributes, "config": config, "inputs": inputs}
+        config = {**v_store.config, "epochs": epochs}
+        recorded = {**v_store.attributes, "config": config, "inputs": inputs}
         round = RoundStores(
-            1, {"vision": [Artifact(eyes.path, recorded, eyes.declared)]}
+            1, {"vision": [Artifact(v_store.path, recorded, v_store.declared)]}
         )
         assert diagram.facts(round)["vision"][1] == told
 
@@ -202,16 +202,12 @@ def test_page_says_where_was_driven_to_learn(tmp_path, rounds, monkeypatch):
     assert "learnt" not in text  # nothing is known of it
 
 
-@pytest.mark.parametrize("strategy", [None, "snes"])
-def test_page_names_the_search(rounds, strategy, monkeypatch):
-    (round,) = group(rounds[0].controller)
-    for block in round.stores["controller"]:
-        monkeypatch.delitem(block.config, "strategy")  # as in earlier versions
-        if strategy:
-            monkeypatch.setitem(block.config, "strategy", strategy)
-    told = controller.chapter(round)
-    name = "snes (evosax)" if strategy else "CMA-ES"
-    assert f"evolved by {name} over" in told
+def test_page_names_the_search(tmp_path, monkeypatch):
+    for strategy, name in [("cma_es", "CMA-ES"), ("snes", "evosax&#x27;s snes")]:
+        settings = synthetic.SETTINGS.changed(controller={"strategy": strategy})
+        monkeypatch.setattr(synthetic, "SETTINGS", settings)
+        (round,) = group(make_training(tmp_path / strategy))
+        assert f"parameters evolved by {name} over" in controller.chapter(round)
 
 
 @pytest.fixture
@@ -252,9 +248,9 @@ def make_training(folder):
     """The stores of a round's training that drove."""
     rng = np.random.default_rng(5)
     shard = synthetic.make_rollouts(folder, 0, 0, rng)
-    eyes = synthetic.make_vision(folder, 0, (), rng)
-    mind = synthetic.make_memory(folder, 0, (), rng)
-    return shard, synthetic.make_controller(folder, 0, eyes, mind, None, rng)
+    v_store = synthetic.make_vision(folder, 0, (), rng)
+    m_store = synthetic.make_memory(folder, 0, (), rng)
+    return shard, synthetic.make_controller(folder, 0, v_store, m_store, None, rng)
 
 
 def test_replay_is_the_drive_that_was_scored(recorded, rounds):
@@ -298,10 +294,10 @@ def make_other_evaluation(folder):
     """An evaluation of round 1 whose V is that of another seed."""
     rng = np.random.default_rng(9)
     place = folder / "round-1"
-    eyes = synthetic.make_vision(place, 1, (), rng)
-    mind = synthetic.make_memory(place, 1, (), rng)
-    first = synthetic.make_controller(place, 1, eyes, mind, None, rng)
-    inputs = (eyes, mind, first, first)
+    v_store = synthetic.make_vision(place, 1, (), rng)
+    m_store = synthetic.make_memory(place, 1, (), rng)
+    first = synthetic.make_controller(place, 1, v_store, m_store, None, rng)
+    inputs = (v_store, m_store, first, first)
     return synthetic.make_evaluation(place, 1, inputs, rng, None).path
 
 

@@ -97,7 +97,7 @@ def test_a_population_dreams_as_a_loop_over_its_dreams(scores, world, population
     assert len(np.unique(scores)) > 3
 
 
-def test_a_dream_is_the_same_whoever_else_dreams(mesh, world, population, scores):
+def test_a_dream_is_the_same_beside_other_dreams(mesh, world, population, scores):
     for candidate in range(3):
         alone = scored(mesh, world, population[[candidate]], SEEDS, STEPS)
         np.testing.assert_array_equal(alone, scores[[candidate]])

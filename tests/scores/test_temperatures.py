@@ -152,11 +152,11 @@ def test_the_json_holds_every_return_and_what_is_said_of_them(swept, tmp_path):
 
 
 def test_what_cannot_be_compared_is_refused(swept, stores, tmp_path):
-    mind = stores.memory
-    other = scores(tmp_path / "tracks.zarr", 0.1, mind, first=5)
+    m_store = stores.memory
+    other = scores(tmp_path / "tracks.zarr", 0.1, m_store, first=5)
     with pytest.raises(UserError, match="scored on other tracks than"):
         read([swept[0], other])
-    again = scores(tmp_path / "again.zarr", 0.1, mind)
+    again = scores(tmp_path / "again.zarr", 0.1, m_store)
     with pytest.raises(UserError, match="are of the same temperature"):
         read([*swept, again])
     stranger = scores(tmp_path / "stranger.zarr", 0.1, stores.vision)

@@ -257,7 +257,7 @@ def test_a_flat_fitness_leaves_the_step_size(population, dimension):
 
 
 def test_ties_at_the_longest_survival_are_as_good_as_any_order():
-    """Most candidates reach the last step, whoever they are: selection says nothing.
+    """Most candidates, good or bad, reach the last step: selection says nothing.
 
     The mean must then move nowhere on average, and sigma neither shrink nor grow faster
     than it does where nobody is tied; each within five standard errors.

@@ -107,17 +107,17 @@ def test_double_precision_is_driven_in_single(stores, exported, tmp_path):
                 store.write(name, values.astype(np.float64) if is_weight else values)
         return open_artifact(path)
 
-    eyes = doubled("vision", stores.vision, {})
-    mind = doubled("memory", stores.memory, {})
-    inputs = {"vision": eyes, "memory": mind}
+    v_store = doubled("vision", stores.vision, {})
+    m_store = doubled("memory", stores.memory, {})
+    inputs = {"vision": v_store, "memory": m_store}
     first = doubled("controller", stores.controller[0], inputs)
     inputs["previous"] = first
     second = doubled("controller", stores.controller[1], inputs)
     out = tmp_path / "agent.zarr"
     export.run(
         controller=[first.path, second.path],
-        vision=eyes.path,
-        memory=mind.path,
+        vision=v_store.path,
+        memory=m_store.path,
         out=out,
     )
     agent, *values, config = networks.load_pretrained(out)
@@ -147,8 +147,10 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
     with writer as store:
         model = networks.memory_model(config)
         store.tree("params", memory.initial(jax.random.key(0), model))
-    eyes, mind = (open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory"))
-    inputs = {"vision": eyes, "memory": mind}
+    v_store, m_store = (
+        open_artifact(tmp_path / f"{s}.zarr") for s in ("vision", "memory")
+    )
+    inputs = {"vision": v_store, "memory": m_store}
     _, writer = create("controller", {"block": 0, "selection_episodes": 1024}, inputs)
     count = Controller(32, model.size.features, CARRACING).parameter_count
     assert count == 867
@@ -158,7 +160,7 @@ def test_it_is_small_at_the_papers_sizes(tmp_path):
         store.write("selection/returns", np.ones((1, 1024), np.float32))
         store.write("selection/generation", np.array([1800], np.int32))
     block, out = tmp_path / "controller.zarr", tmp_path / "agent.zarr"
-    files = {"vision": eyes.path, "memory": mind.path}
+    files = {"vision": v_store.path, "memory": m_store.path}
     export.run(controller=[block], **files, out=out)
     files = [path for path in out.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 12e6

@@ -23,7 +23,7 @@ UNITS, LATENT, ACTION = 8, 4, 3  # see commands.MEMORY
 def made(learnt, tmp_path_factory) -> SimpleNamespace:
     """An M with a GRU, a C that learns in the game and one that dreams, a score."""
     folder = tmp_path_factory.mktemp("gru")
-    mind = folder / "memory.zarr"
+    m_store = folder / "memory.zarr"
     files = ["--latents", *learnt.latents, "--checkpoint", folder / "m.ckpt"]
     options = [
         *CELL,
@@ -31,8 +31,8 @@ def made(learnt, tmp_path_factory) -> SimpleNamespace:
         "--set=memory.held_out=0.3",
         "--set=memory.epochs=2",
     ]
-    commands.run("memory", *commands.MEMORY, *options, *files, "--out", mind)
-    networks = SimpleNamespace(**vars(learnt) | {"folder": folder, "memory": mind})
+    commands.run("memory", *commands.MEMORY, *options, *files, "--out", m_store)
+    networks = SimpleNamespace(**vars(learnt) | {"folder": folder, "memory": m_store})
     (folder / "controller").mkdir()
     block = folder / "controller/block-0000.zarr"
     commands.block(block, networks, run=commands.call)

@@ -76,7 +76,7 @@ def test_blocks_and_a_stop_leave_the_search_as_it_was(stores, tmp_path, strategy
 
 
 def test_a_store_of_cma_es_is_as_it_was_before_there_was_a_choice(stores, tmp_path):
-    """So that blocks of then go on."""
+    """So that searches of earlier versions go on."""
     block = evolve(stores, tmp_path)
     assert {name.removeprefix("state/") for name in block.names("state")} == {
         "steps",

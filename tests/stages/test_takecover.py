@@ -191,11 +191,11 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
     sentence = commands.refused("rollouts", "--set=environment.name=takecover", *out)
     assert "takecover has none: it must be gymnasium" in sentence
     rng = np.random.default_rng(0)
-    eyes, mind = (
+    v_store, m_store = (
         make(tmp_path, 0, (), rng)
         for make in (synthetic.make_vision, synthetic.make_memory)
     )
-    files = ["--vision", eyes.path, "--memory", mind.path]  # of the other game
+    files = ["--vision", v_store.path, "--memory", m_store.path]  # of the other game
     files += ["--checkpoint", tmp_path / "c.ckpt", "--workers=2"]
     files += ["--set=controller.initial_steps=0"]
     sentence = commands.call_refused("controller", *GAME, *LEARNT, *files, *out)

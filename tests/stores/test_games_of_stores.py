@@ -67,15 +67,15 @@ def test_a_game_that_is_none_is_damage(stores, tmp_path, game, words):
 
 
 def test_settings_ask_for_the_game_of_the_stores(stores):
-    mind = stores.memory
-    assert neighbours.check_settings(Environment(), mind) == mind.game
+    m_store = stores.memory
+    assert neighbours.check_settings(Environment(), m_store) == m_store.game
     asked = Environment(name="takecover", backend="gymnasium")
     sentence = r"is of carracing \(.*\) and the settings ask for takecover"
     with pytest.raises(UserError, match=sentence):
-        neighbours.check_settings(asked, mind)
+        neighbours.check_settings(asked, m_store)
     world = asked.changed(name="gymnasium", id="World-v0")
     with pytest.raises(UserError, match="ask for World-v0"):
-        neighbours.check_settings(world, mind)
+        neighbours.check_settings(world, m_store)
 
 
 def test_no_settings_ask_for_a_persons_own_episodes(stores, tmp_path):

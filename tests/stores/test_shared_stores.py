@@ -34,17 +34,17 @@ def made(tmp_path_factory):
         path, config = folder / place, {"block": 0, "of": place}
         return small_store.make(path, kind, config=config, inputs=inputs)
 
-    eyes, latents, minds = {}, {}, {}
+    v_store, latents, m_stores = {}, {}, {}
     another = "ablations/baseline/seed-2/round-0"
     for round in ("round-0", "round-1", BASELINE, another):
-        eyes[round] = make(f"{round}/vision.zarr", "vision")
-        given = {"vision": eyes[round]}
+        v_store[round] = make(f"{round}/vision.zarr", "vision")
+        given = {"vision": v_store[round]}
         latents[round] = make(f"{round}/latents/shard-000.zarr", "latents", **given)
     for round in (*latents, UNTRAINED):
         given = latents[BASELINE if round == UNTRAINED else round]
-        minds[round] = make(f"{round}/memory.zarr", "memory", latents=given)
+        m_stores[round] = make(f"{round}/memory.zarr", "memory", latents=given)
     for round, (of_v, of_m) in SHARED.items():
-        given = {"vision": eyes[of_v], "memory": minds[of_m]}
+        given = {"vision": v_store[of_v], "memory": m_stores[of_m]}
         make(f"{round}/controller/block-0000.zarr", "controller", **given)
     return folder
 

@@ -24,14 +24,14 @@ def accumulated(tmp_path):
             path, kind, config=config | {"at": place}, inputs=inputs
         )
 
-    old, eyes = (make("vision", "vision.zarr", number) for number in (0, 1))
-    stayed = make("vision", "vision.zarr", start=eyes)
+    old, v_store = (make("vision", "vision.zarr", number) for number in (0, 1))
+    stayed = make("vision", "vision.zarr", start=v_store)
     make("latents", "latents/shard-000.zarr", 0, vision=old)
     latents = [
         make("latents", "latents/shard-000.zarr", vision=stayed),
         make("latents", "latents/shard-001.zarr", vision=stayed),
-        make("latents", "latents/round-0-shard-000.zarr", 1, vision=eyes),
-        make("latents", "latents/shard-000.zarr", 1, vision=eyes),
+        make("latents", "latents/round-0-shard-000.zarr", 1, vision=v_store),
+        make("latents", "latents/shard-000.zarr", 1, vision=v_store),
     ]
     memory = make("memory", "memory.zarr", latents=latents)
     return SimpleNamespace(run=tmp_path, old=old, memory=memory, latents=latents)
@@ -182,11 +182,11 @@ def second(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "SETTINGS", settings.changed(controller=learning))
         rollouts = synthetic.make_rollouts(place, 1, 0, rng)
-        eyes = synthetic.make_vision(place, 1, [rollouts, *first.rollouts], rng)
-        latents = synthetic.make_latents(place, 1, rollouts, eyes, rng)
+        v_store = synthetic.make_vision(place, 1, [rollouts, *first.rollouts], rng)
+        latents = synthetic.make_latents(place, 1, rollouts, v_store, rng)
         latents = [latents, *first.latents]
         memory = synthetic.make_memory(place, 1, latents, rng)
-        synthetic.make_controller(place, 1, eyes, memory, None, rng)
+        synthetic.make_controller(place, 1, v_store, memory, None, rng)
     return SimpleNamespace(place=place, memory=memory, latents=latents)
 
 

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from support import commands, damage, dream_stores, small_store, synthetic
 
@@ -162,11 +161,11 @@ def test_m_s_latents_are_v_s_wherever_that_can_be_seen(stores, others, refused):
 
 
 def test_m_without_its_latents_is_taken_on_trust(others, tmp_path):
-    """Whoever freed them, or copied M alone, still goes on."""
+    """After they were freed, or M was copied alone, work still goes on."""
     alone = tmp_path / "memory.zarr"
     shutil.copytree(others.memory.path, alone)
-    eyes = small_store.make(tmp_path / "vision.zarr", "vision")
-    neighbours.check_vision_of_memory(eyes, open_artifact(alone))
+    v_store = small_store.make(tmp_path / "vision.zarr", "vision")
+    neighbours.check_vision_of_memory(v_store, open_artifact(alone))
 
 
 def keeping(tmp_path):
@@ -178,17 +177,17 @@ def keeping(tmp_path):
             path, kind, config={"at": place} | config, inputs=inputs
         )
 
-    eyes = [make("vision", "round-0/vision.zarr", {"epochs": 1})]
-    eyes += [make("vision", "round-1/vision.zarr", {"epochs": 1}, start=eyes[0])]
+    v_store = [make("vision", "round-0/vision.zarr", {"epochs": 1})]
+    v_store += [make("vision", "round-1/vision.zarr", {"epochs": 1}, start=v_store[0])]
     for number in (2, 3):
         place = f"round-{number}/vision.zarr"
-        eyes.append(make("vision", place, {"epochs": 0}, start=eyes[-1]))
+        v_store.append(make("vision", place, {"epochs": 0}, start=v_store[-1]))
     latents = [
-        make("latents", f"round-{n}/latents/shard-000.zarr", {}, vision=eyes[n])
+        make("latents", f"round-{n}/latents/shard-000.zarr", {}, vision=v_store[n])
         for n in range(4)
     ]
     memory = make("memory", "round-3/memory.zarr", {}, latents=latents[:0:-1])
-    return SimpleNamespace(eyes=eyes, latents=latents, memory=memory)
+    return SimpleNamespace(v_store=v_store, latents=latents, memory=memory)
 
 
 def test_a_v_that_is_kept_is_one_v(tmp_path):
@@ -196,17 +195,17 @@ def test_a_v_that_is_kept_is_one_v(tmp_path):
     neighbours.check_one_vision(made.latents[1:])
     with pytest.raises(UserError, match="were made with different vision stores"):
         neighbours.check_one_vision(made.latents)
-    neighbours.check_vision_of_memory(made.eyes[3], made.memory)
+    neighbours.check_vision_of_memory(made.v_store[3], made.memory)
     for before in (1, 2):
-        neighbours.check_vision_of_memory(made.eyes[before], made.memory)
+        neighbours.check_vision_of_memory(made.v_store[before], made.memory)
     with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
-        neighbours.check_vision_of_memory(made.eyes[0], made.memory)
+        neighbours.check_vision_of_memory(made.v_store[0], made.memory)
     # Those of round 3 are gone, and round 3's V names none that is left.
     shutil.rmtree(made.latents[3].path)
     shutil.rmtree(made.latents[2].path)
-    neighbours.check_vision_of_memory(made.eyes[3], made.memory)
+    neighbours.check_vision_of_memory(made.v_store[3], made.memory)
     with pytest.raises(UserError, match=r"which was not made with .*round-0/vision"):
-        neighbours.check_vision_of_memory(made.eyes[0], made.memory)
+        neighbours.check_vision_of_memory(made.v_store[0], made.memory)
 
 
 def test_latents_of_one_memory_are_of_one_v_and_given_once(stores, others, refused):
@@ -319,35 +318,3 @@ def test_a_report_s_later_rollouts_are_of_the_round_before(stores, others, tmp_p
     )  # fmt: skip
     with pytest.raises(UserError, match=rf"{later.path} was not made with {one.path}"):
         group([one, later])
-
-
-def test_evaluations_on_other_numbers_of_tracks_or_games_are_refused(tmp_path):
-    base = synthetic.make_scores(tmp_path / "base", 1, [3, 4])
-    more = synthetic.make_scores(tmp_path / "more", 1, [3, 4, 5])
-    doom = damage.remade(
-        open_artifact(base), tmp_path / "doom", config={"environment": "takecover"}
-    )
-    short = damage.remade(
-        open_artifact(base), tmp_path / "short", config={"max_steps": 11}
-    )
-    for other, words in [
-        (more, "was scored on 3 tracks and"),
-        (doom, "has environment takecover and"),
-        (short, "has max_steps 11 and"),
-    ]:
-        given = ["--ablation", "baseline", base, "--ablation", "z", other]
-        sentence = commands.call_refused("ablations", *given, "--out", tmp_path / "t")
-        assert words in sentence
-        assert str(base) in sentence
-        assert str(other) in sentence
-    assert not (tmp_path / "t").exists()
-
-
-def test_returns_of_other_tracks_than_are_named_are_refused(tmp_path):
-    """Edited: the tracks agree, and there are more returns than tracks."""
-    base = open_artifact(synthetic.make_scores(tmp_path / "base", 1, [3, 4]))
-    more = {"agent/returns": np.array([3, 4, 5], np.float32)}
-    path = damage.remade(base, tmp_path / "more", more)
-    given = ["--ablation", "baseline", base.path, "--ablation", "z", path]
-    sentence = commands.call_refused("ablations", *given, "--out", tmp_path / "t")
-    assert f"{path} is damaged or was edited" in sentence

@@ -107,10 +107,10 @@ def vision(folder: Path, shards: list[Path], run: Run = run) -> Path:
     return out
 
 
-def latents(folder: Path, eyes: Path, shard: Path, run: Run = run) -> Path:
+def latents(folder: Path, v_store: Path, shard: Path, run: Run = run) -> Path:
     """Encode one rollout store."""
     out = folder / shard.name.replace("rollouts", "latents")
-    run("latents", "--vision", eyes, "--rollouts", shard, "--out", out)
+    run("latents", "--vision", v_store, "--rollouts", shard, "--out", out)
     return out
 
 
@@ -126,13 +126,13 @@ def networks(
     folder: Path, shards: list[Path], run: Run = run, again: Run | None = None
 ) -> SimpleNamespace:
     """Train V and M on rollouts; `again` encodes all shards but the first."""
-    eyes = vision(folder, shards, run)
+    v_store = vision(folder, shards, run)
     first, *others = shards
-    encoded = [latents(folder, eyes, first, run)]
-    encoded += [latents(folder, eyes, shard, again or run) for shard in others]
-    carry = memory(folder, encoded, run)
+    encoded = [latents(folder, v_store, first, run)]
+    encoded += [latents(folder, v_store, shard, again or run) for shard in others]
+    m_store = memory(folder, encoded, run)
     return SimpleNamespace(
-        folder=folder, shards=shards, vision=eyes, latents=encoded, memory=carry
+        folder=folder, shards=shards, vision=v_store, latents=encoded, memory=m_store
     )
 
 

@@ -85,14 +85,14 @@ def scored(
     """Make a round of TakeCover of which only the scores and M's figures are known."""
     figures = {f"held_out/{name}": array for name, array in (held_out or {}).items()}
     config = {"round": 0, "environment": "takecover"}
-    carry = _store(folder / "memory.zarr", "memory", config, {}, figures)
-    stores = {"memory": [carry]}
+    m_store = _store(folder / "memory.zarr", "memory", config, {}, figures)
+    stores = {"memory": [m_store]}
     if real is not None:
         returns = {"agent/returns": real, "random/returns": real - 99}
         if dreamt is not None:
             returns["dream/returns"] = dreamt
             config = config | {"train_in": "dream", "temperature": TAU}
-        path, inputs = folder / "evaluation.zarr", {"memory": carry}
+        path, inputs = folder / "evaluation.zarr", {"memory": m_store}
         scores = _store(path, "evaluation", config, inputs, returns)
         stores["evaluation"] = [scores]
     return RoundStores(0, stores)
@@ -121,11 +121,13 @@ def make(folder: Path, game: str) -> RoundStores:
         patch.setattr(synthetic, "ACTION", 3 if game == "carracing" else 1)
         rng = np.random.default_rng(0)
         shards = [synthetic.make_rollouts(folder, 0, shard, rng) for shard in (0, 1)]
-        eyes = synthetic.make_vision(folder, 0, shards, rng)
-        carry = synthetic.make_memory(folder, 0, (), rng)
-        block = synthetic.make_controller(folder, 0, eyes, carry, None, rng)
-        scores = synthetic.make_evaluation(folder, 0, (eyes, carry, block), rng, None)
-    (round,) = group([*shards, eyes, carry, block, scores])
+        v_store = synthetic.make_vision(folder, 0, shards, rng)
+        m_store = synthetic.make_memory(folder, 0, (), rng)
+        block = synthetic.make_controller(folder, 0, v_store, m_store, None, rng)
+        scores = synthetic.make_evaluation(
+            folder, 0, (v_store, m_store, block), rng, None
+        )
+    (round,) = group([*shards, v_store, m_store, block, scores])
     return round
 
 

@@ -75,13 +75,15 @@ def make_round(folder: Path, number: int = 0, drives: dict | None = None) -> Sto
     place = folder / f"round-{number}"
     rng = np.random.default_rng(number)
     rollouts = tuple(make_rollouts(place, number, shard, rng) for shard in range(2))
-    eyes = make_vision(place, number, rollouts, rng)
-    latents = tuple(make_latents(place, number, r, eyes, rng) for r in rollouts)
-    carry = make_memory(place, number, latents, rng)
-    first = make_controller(place, number, eyes, carry, None, rng)
-    second = make_controller(place, number, eyes, carry, first, rng)
-    scores = make_evaluation(place, number, (eyes, carry, first, second), rng, drives)
-    return Stores(rollouts, eyes, latents, carry, (first, second), scores)
+    v_store = make_vision(place, number, rollouts, rng)
+    latents = tuple(make_latents(place, number, r, v_store, rng) for r in rollouts)
+    m_store = make_memory(place, number, latents, rng)
+    first = make_controller(place, number, v_store, m_store, None, rng)
+    second = make_controller(place, number, v_store, m_store, first, rng)
+    scores = make_evaluation(
+        place, number, (v_store, m_store, first, second), rng, drives
+    )
+    return Stores(rollouts, v_store, latents, m_store, (first, second), scores)
 
 
 def game():
@@ -156,11 +158,15 @@ def make_vision(
 
 
 def make_latents(
-    place: Path, number: int, shard: Artifact, eyes: Artifact, rng: np.random.Generator
+    place: Path,
+    number: int,
+    shard: Artifact,
+    v_store: Artifact,
+    rng: np.random.Generator,
 ) -> Artifact:
     path = place / "latents" / shard.path.name
     config = _config("latents", number, shard=shard.config["shard"], latent_size=LATENT)
-    with _create(path, "latents", config, {"vision": eyes, "rollouts": shard}) as s:
+    with _create(path, "latents", config, {"vision": v_store, "rollouts": shard}) as s:
         for name in ("mu", "logvar"):
             values = rng.normal(size=(EPISODES, STEPS, LATENT)).astype(np.float16)
             s.write(name, values, ("episode", "time", "latent"))
@@ -184,8 +190,8 @@ def make_memory(
 def make_controller(
     place: Path,
     number: int,
-    eyes: Artifact,
-    carry: Artifact,
+    v_store: Artifact,
+    m_store: Artifact,
     previous: Artifact | None,
     rng: np.random.Generator,
 ) -> Artifact:
@@ -193,7 +199,7 @@ def make_controller(
     path = place / "controller" / f"block-{block:04d}.zarr"
     sizes = {"latent_size": LATENT, "features": dict(FEATURES), "action_size": ACTION}
     config = _config("controller", number, block=block, **sizes)
-    inputs = {"vision": eyes, "memory": carry}
+    inputs = {"vision": v_store, "memory": m_store}
     if previous is not None:
         inputs["previous"] = previous
     with _create(path, "controller", config, inputs) as store:
@@ -233,8 +239,8 @@ def make_evaluation(
     drives: dict | None,
 ) -> Artifact:
     path = place / "evaluation.zarr"
-    eyes, carry, *blocks = inputs
-    roles = {"vision": eyes, "memory": carry, "controller": blocks}
+    v_store, m_store, *blocks = inputs
+    roles = {"vision": v_store, "memory": m_store, "controller": blocks}
     with _create(path, "evaluation", _config("evaluation", number), roles) as store:
         for driver, level in (("agent", 50.0), ("random", -35.0)):
             arrays = _drives(rng, level) | ((driver == "agent" and drives) or {})

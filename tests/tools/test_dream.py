@@ -101,17 +101,17 @@ def test_dreams_begin_at_first_frames_a_thousand_at_most(stores, monkeypatch):
 @pytest.mark.slow
 def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path):
     """M with a reward head, trained on real drives; its dream pays what it predicts."""
-    mind, files = tmp_path / "memory.zarr", ["--checkpoint", tmp_path / "m.ckpt"]
+    m_store, files = tmp_path / "memory.zarr", ["--checkpoint", tmp_path / "m.ckpt"]
     run = [
         *commands.MEMORY,
         "--set=memory.epochs=1",
         "--set=memory.reward_head=true",
         *files,
         "--out",
-        mind,
+        m_store,
     ]
     commands.run("memory", "--latents", *learnt.latents, *run)
-    made = SimpleNamespace(vision=learnt.vision, memory=mind)
+    made = SimpleNamespace(vision=learnt.vision, memory=m_store)
     dreams = [
         "--set=controller.train_in=dream",
         "--set=controller.temperature=1",
@@ -124,7 +124,7 @@ def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path)
     assert np.ptp(fitness) > 0
     stores = SimpleNamespace(
         vision=open_artifact(learnt.vision),
-        memory=open_artifact(mind),
+        memory=open_artifact(m_store),
         latents=[open_artifact(path) for path in learnt.latents],
     )
     generation = (block.read(name)[0] for name in ("population", "track_seed", "steps"))

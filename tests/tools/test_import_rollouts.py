@@ -91,6 +91,8 @@ def refused(*arguments, out):
         (["--low", 0, -1, "--high", 1, 1], "a0 of the actions goes from -0.9"),
         (["--low", 1, -1, "--high", 1, 1], "a0 of the actions has the bounds 1 and 1"),
         (["--low", "nan", -1, "--high", 1, 1], "has the bounds nan and 1"),
+        (["--low", -1, -1, "--high", "inf", 1], "has the bounds -1 and inf"),
+        (["--low", -1, -1, "--high", 1e39, 1], "has the bounds -1 and inf"),
         (["--minari=x/y-v0"], "give folders of npz files, or the name of a --minari"),
     ],
 )

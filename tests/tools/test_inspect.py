@@ -26,6 +26,7 @@ def test_every_array_setting_and_input_is_told(stores, capsys, kind, array):
     told = capsys.readouterr().out
     lines = [line.split() for line in told.splitlines()]
     assert ["kind", f"{kind},", "schema", "1"] in lines
+    assert "game CarRacing-v3, an action is 3 numbers" in " ".join(told.split())
     assert any(line[:1] == [array] for line in lines)
     for name, value in store.config.items():
         assert f"{name} {value}" in " ".join(told.split())

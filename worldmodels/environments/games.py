@@ -46,7 +46,7 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Game:
-    """What is true of one game, whoever plays it."""
+    """What is true of one game."""
 
     name: str  # in the configuration
     title: str  # for readers

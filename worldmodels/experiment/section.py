@@ -132,7 +132,7 @@ def is_group(field: FieldInfo) -> bool:
 
 
 def facts(field: FieldInfo) -> Mapping[str, Any]:
-    """Return what `setting` was told of a field beside its default and its bounds."""
+    """Return the facts of a field beside its default and its bounds: see `setting`."""
     return field.json_schema_extra or {}
 
 

@@ -60,7 +60,7 @@ class Environment(Section):
     name: Literal[NAMES] = setting(
         "carracing",
         "the game",
-        remark="both; takecover needs pip install --editable '.[doom]'",
+        remark="carracing and takecover, which needs pip install --editable '.[doom]'",
     )
     id: str = setting(
         "", "gymnasium's name of a world, such as Pendulum-v1 or module:World-v0"
@@ -207,7 +207,7 @@ class Memory(Section):
     death_head: bool = setting(False, "predict death", paper=False, takecover=True)
     death_weight: Number = setting(
         10.0,
-        "of a step with death in the loss, beside 1 of others",
+        "weight of a step with death in the loss; others have 1",
         takecover=10.0,
         **WEIGHT,
     )
@@ -287,7 +287,7 @@ class Controller(Section):
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
     strategy: Literal[STRATEGIES] = setting(
         CMA_ES,
-        "the search; above 2000 parameters sep_cma_es",
+        "the search for C; with more than 2000 parameters take sep_cma_es",
         paper=CMA_ES,
         before=CMA_ES,
     )
@@ -314,8 +314,8 @@ class Controller(Section):
     )
     death: Literal["drawn", "threshold"] = setting(
         "drawn",
-        "of a dreamer: with M's probability, or where that is above 1 / (1 + "
-        "memory.death_weight)",
+        "when a dreamer dies: with the probability that M states, or where that is "
+        "above 1 / (1 + memory.death_weight)",
         takecover="threshold",
         before="drawn",
     )

@@ -62,7 +62,7 @@ def values_of(settings: Round) -> dict[str, Any]:
 
 
 def check_pays(death_head: bool, reward_head: bool, reason: str) -> None:
-    """Refuse an M in whose dream nobody can learn, which is asked for by `reason`.
+    """Refuse an M in whose dream C cannot learn, where `reason` asks for one.
 
     Raises:
         UserError: when it predicts nothing that a step is worth.

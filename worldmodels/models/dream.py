@@ -134,7 +134,7 @@ def death_threshold(death_weight: float) -> float:
 
 
 def check_pays(model: Memory) -> None:
-    """Refuse an M in whose dream nobody can learn.
+    """Refuse an M in whose dream C cannot learn.
 
     Raises:
         UserError: when it predicts neither death nor the reward.

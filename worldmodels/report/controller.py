@@ -12,7 +12,6 @@ from worldmodels.report.page import Picture
 from worldmodels.report.rounds import RoundStores
 from worldmodels.runtime.wording import count, every
 from worldmodels.search.names import CMA_ES
-from worldmodels.stores.artifact import Artifact
 
 
 class _Verbs(NamedTuple):
@@ -28,7 +27,7 @@ _DREAMS = _Verbs("dreamt", "dreaming", "dreams")
 
 
 class _Tests(NamedTuple):
-    """The selection episodes of the tested means, T means on S episodes each."""
+    """The selection episodes of the search's means, T means on S episodes each."""
 
     generation: np.ndarray  # int [T]
     returns: np.ndarray  # [T, S]
@@ -52,7 +51,7 @@ def chapter(round: RoundStores) -> str:
         figures.fitness(fitness, *tests, game), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
         f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
-        f"{fitness.max():.1f}; the tested mean on selection {game.place}s goes from "
+        f"{fitness.max():.1f}; the search's mean on selection {game.place}s goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}.{published}",
         f"<b>Fitness by generation.</b> Mean {game.score} over {episodes} a "
         f"generation. All of it, the tested means too, was {verbs.done} in "
@@ -91,10 +90,9 @@ def _list(numbers: Sequence[float]) -> str:
     return f"{', '.join(first)} and {last}"
 
 
-def _search(block: Artifact) -> str:
-    """Return the name of a search; blocks of earlier versions name none."""
-    strategy = block.config.get("strategy", CMA_ES)
-    return "CMA-ES" if strategy == CMA_ES else f"{strategy} (evosax)"
+def _search(round: RoundStores) -> str:
+    strategy = round.settings("controller").get("strategy", CMA_ES)
+    return "CMA-ES" if strategy == CMA_ES else f"evosax's {strategy}"
 
 
 def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
@@ -109,7 +107,7 @@ def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
     selection = count(tests.returns.shape[1], f"selection {game.place}")
     often = every(blocks[0].config["select_every"], "generation")
     text = (
-        f"C: {count(size, 'parameter')} evolved by {_search(blocks[0])} over "
+        f"C: {count(size, 'parameter')} evolved by {_search(round)} over "
         f"{count(generations, 'generation')} of {population} candidates in "
         f"{round.place('controller')}, "
         f"{shared.format(verbs.doing)} {episodes}, new ones each generation. "

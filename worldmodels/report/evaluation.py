@@ -19,7 +19,7 @@ def chapter(round: RoundStores) -> str:
         f"{sentences.score(agent)}; "
         f"the random policy “{policy_of(store.config['random_policy'])}” scores "
         f"{sentences.score(random)} on the same {game.place}s. The controller is the "
-        f"mean of the search after generation {int(store.read('generation'))}."
+        f"search's mean after generation {int(store.read('generation'))}."
     )
     beside = f"{_in_the_simulator(round)}{where_it_learnt(round)}"
     picture = Picture(

@@ -85,7 +85,7 @@ def fitness(
 
     Args:
         fitness: [G, P] mean return of each candidate of each generation.
-        selection_generation: [S] generations done when the mean was tested.
+        selection_generation: [S] generations done when the search's mean was tested.
         selection_returns: [S, E] its returns on the selection tracks.
     """
     generations = np.arange(1, len(fitness) + 1)

@@ -75,7 +75,7 @@ def _scores(round: RoundStores) -> str:
 def _verdict(gap: Summary, game: Game) -> str:
     if gap.low > 0:
         return (
-            "The dream pays more: the controller lives off what M gets wrong, which is "
+            "The dream pays more: the controller exploits what M gets wrong, which is "
             f"worth nothing in {game.home}. A higher temperature makes that harder, "
             "and a further round teaches M what it got wrong."
         )
@@ -84,7 +84,7 @@ def _verdict(gap: Summary, game: Game) -> str:
             "The dream pays less: it is the harder of the two, and the controller is "
             f"not exploiting it; what it can do in the dream holds in {game.home}."
         )
-    return "From so many episodes the two cannot be told apart."
+    return "So many episodes show no difference between the two."
 
 
 def returns_chart(
@@ -128,10 +128,9 @@ def _deaths(store: Artifact) -> str:
     text = (
         f"One step ahead, in {steps:,} steps of episodes that M never learnt from, "
         f"{count(died, 'death')} among them. Over all steps M expected "
-        f"{_expected(fine):.2f} deaths for each that came. "
-        f"{100 * recall:.1f} % of the deaths were foreseen, that is held "
-        f"for likelier than not, and {alarms:.2f} more in every 1,000 steps that were "
-        "survived."
+        f"{_expected(fine):.2f} deaths for each that came. {100 * recall:.1f} % of the "
+        f"deaths were foreseen, that is held for likelier than not, and {alarms:.2f} "
+        "more in every 1,000 steps that were survived."
     )
     bins = calibration.merged(fine)
     points = "; ".join(

@@ -61,7 +61,7 @@ def check_round(
         for kind in ("rollouts", "controller", "evaluation")
         for store in stores.get(kind, ())
     ]
-    check_alike(played, ["environment"])
+    check_alike(played, ["environment", "id", "frame_skip"])
 
 
 def check_drivers(

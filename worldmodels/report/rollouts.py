@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from worldmodels.environments.games import IMPORTED
 from worldmodels.experiment.stages import policy_of
 from worldmodels.report import page, strips
 from worldmodels.report.page import Picture
@@ -43,6 +44,8 @@ def _driven(round: RoundStores) -> str:
     config = round.settings("rollouts")
     if not config:
         return ""
+    if config.get("policy") == IMPORTED:
+        return ", imported from recordings"
     policy = (
         f"the random policy “{policy_of(config['policy'])}”"
         if "policy" in config

@@ -12,7 +12,7 @@ def section(found: Sweep) -> str:
     text = (
         "A controller for each temperature, evolved alike in the dream of the last "
         "round's M. The higher the temperature, the more uncertain the dream: at a low "
-        "one C finds what M gets wrong and lives by it, at a high one nothing can be "
+        "one C exploits what M gets wrong, at a high one nothing can be "
         "learnt from what is dreamt. " + " ".join(temperatures.legend(found))
     )
     numbers = range(1, len(temperatures.HEAD))

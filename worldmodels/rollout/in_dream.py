@@ -196,7 +196,7 @@ def _living_first(dreamers: Dreamers) -> Dreamers:
 
 
 def begin(dream: Dream, carries: Any, words: jax.Array, alive: jax.Array) -> Dreamers:
-    """Let B dreamers fall asleep."""
+    """Put B dreamers at the beginnings of their dreams."""
     state = jax.vmap(dream.reset)(episode_keys(words, "dream"))
     total = jnp.zeros(alive.shape, dream.model.dtype)
     return Dreamers(jnp.arange(len(words)), words, carries, state, total, alive)

@@ -59,7 +59,7 @@ def _empty(carry: Any, slots: int) -> Any:
     return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), carry)
 
 
-# Minds are donated: they may hold weights, which are not to be copied at every step.
+# Carries are donated: they may hold weights, which are not to be copied at every step.
 @partial(jax.jit, donate_argnums=0)
 def _put(carries: Any, slot: jax.Array, carry: Any) -> Any:
     """Return the carries [S] with that of one slot replaced."""

@@ -82,8 +82,8 @@ def _text(file: Path) -> str:
 def words(paths: Sequence[str], folder: Path, keep: bool) -> str:
     """Return paths as words for a shell: themselves, or @FILE where they are many.
 
-    The file's name is a hash of what is in it, so the same list is the same words, and
-    whoever needs the file makes the same one.
+    The file's name is a hash of what is in it, so the same list gives the same words,
+    and every process that needs the file makes the same one.
 
     Args:
         folder: where such files are kept.

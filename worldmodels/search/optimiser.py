@@ -1,9 +1,9 @@
 """The door of an optimiser of C: what the stage asks of each, and what each refuses.
 
-An optimiser draws a population of flat controllers from its distribution, is told the
-fitness of each, and moves the distribution. It maximises. All that it knows is its
-state, a pytree of arrays: nothing else is remembered between two calls, so a state that
-was stored and read back gives the same search, bit for bit.
+An optimiser draws a population of flat controllers from its distribution (`ask`), takes
+the fitness of each (`tell`), and moves the distribution. It maximises. All that it
+knows is its state, a pytree of arrays: nothing else is remembered between two calls, so
+a state that was stored and read back gives the same search, bit for bit.
 """
 
 import math

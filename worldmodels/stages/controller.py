@@ -116,32 +116,20 @@ def run(
             environment that keeps failing.
     """
     inputs = _inputs(block, vision, memory, previous, start)
-    if previous is not None:
-        _check_previous(inputs["previous"], block, settings)
-    if inputs["start"]:
-        check_search(inputs["start"])
+    _check_inputs(inputs, block, settings)
     if settings.train_in == "dream":
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
-    config = recorded(STAGE, round, shared, environment, settings) | {
-        "round": round,
-        "block": block,
-        "latent_size": inputs["memory"].config["latent_size"],
-        "features": dict(networks.memory_model(inputs["memory"].config).size.features),
-        "action_size": inputs["memory"].config["action_size"],
-    }
-    agents = inputs["vision"], inputs["memory"]
+    config = recorded(STAGE, round, shared, environment, settings)
+    config |= {"round": round, "block": block, **_sizes(inputs["memory"])}
+    made = inputs["vision"], inputs["memory"]
     if previous is not None:
-        check_goes_on(inputs["previous"], *agents, config)
+        check_goes_on(inputs["previous"], *made, config)
     else:
-        check_vision_of_memory(*agents)
-    game = check_settings(environment, *agents)
-    agent, weights = networks.load_agent(*agents, config, game)
-    optimiser = by_name(
-        settings.strategy,
-        settings.population,
-        agent.controller.parameter_count,
-        settings.sigma,
-    )
+        check_vision_of_memory(*made)
+    game = check_settings(environment, *made)
+    agent, weights = networks.load_agent(*made, config, game)
+    size = agent.controller.parameter_count
+    optimiser = by_name(settings.strategy, settings.population, size, settings.sigma)
     identity = [config, input_hashes(inputs), STAGES[STAGE].version]
     with (
         publication.create(
@@ -185,6 +173,21 @@ def _inputs(
     if previous is not None:
         inputs["previous"] = open_artifact(previous, "controller")
     return inputs
+
+
+def _check_inputs(inputs: Inputs, block: int, settings: Controller) -> None:
+    """Refuse blocks that this one would not go on from, or that are no search."""
+    if "previous" in inputs:
+        _check_previous(inputs["previous"], block, settings)
+    if inputs["start"]:
+        check_search(inputs["start"])
+
+
+def _sizes(memory: Artifact) -> dict[str, Any]:
+    """Return what decides how large C is, beside its own settings."""
+    features = networks.memory_model(memory.config).size.features
+    sizes = {name: memory.config[name] for name in ("latent_size", "action_size")}
+    return sizes | {"features": dict(features)}
 
 
 def _check_previous(previous: Artifact, block: int, settings: Controller) -> None:

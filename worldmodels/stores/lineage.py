@@ -233,4 +233,4 @@ def check_tracks(store: Artifact, reference: Artifact) -> None:
             f"{store.path} was scored on other tracks than {reference.path}; evaluate "
             "all on the same"
         )
-    check_alike([store, reference], ("environment", "max_steps"))
+    check_alike([store, reference], ("environment", "id", "frame_skip", "max_steps"))

@@ -2,8 +2,8 @@
 
 Minari's observation t + 1 follows action t, so an episode of T actions has T + 1
 observations; the last one, on which nothing was done, is left out. An episode that was
-terminated died; a truncated one only stopped. Minari stores pictures as JPEG, unless it
-is told not to, so they are nearly those that were recorded.
+terminated died; a truncated one only stopped. By default Minari stores pictures as
+JPEG, so they are nearly those that were recorded.
 """
 
 import hashlib

@@ -33,7 +33,7 @@ PRECISION = "float32"  # that a pretrained agent computes in, whatever it was tr
 
 
 class Selected(NamedTuple):
-    """The CMA mean with the best mean return on selection tracks."""
+    """The search's mean with the best mean return on selection tracks."""
 
     controller: np.ndarray  # [D]
     generation: int  # generations done when it was tested
@@ -312,7 +312,7 @@ def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:
 
 
 def select(blocks: Sequence[Artifact]) -> Selected:
-    """Return the CMA mean of `blocks` with the best mean return on selection tracks.
+    """Return the mean of `blocks` with the best mean return on selection tracks.
 
     Raises:
         ArtifactError: when no mean was tested, or none is of the settings' form.
@@ -328,7 +328,7 @@ def select(blocks: Sequence[Artifact]) -> Selected:
     generations = np.concatenate([b.read("selection/generation") for b in blocks])
     if not len(means):
         raise ArtifactError(
-            f"{blocks[-1].path} has no tested CMA mean; lower controller.select_every"
+            f"{blocks[-1].path} has no tested mean; lower controller.select_every"
         )
     best = int(np.argmax(returns.mean(axis=1)))
     return Selected(means[best], int(generations[best]), returns[best])

@@ -78,7 +78,7 @@ def run(
 
     Raises:
         UserError: for a bad store, stores of different runs, an episode that is not
-            there, two that shall act, or another kind of film.
+            there, two that would act, or another kind of film.
     """
     video.prepare(out)
     if controller and actions:

@@ -1,10 +1,10 @@
 """Tool import-rollouts: a person's own frames and actions as rollout stores.
 
-V and M learn from these as from rollouts of the pipeline, and M dreams. C has no game
-to act in and be scored, so the pipeline ends there. Episodes are npz files in folders,
-or a data set of Minari. All are checked before the first store is written; then they
-are read one at a time. Frames are cut, and resized to 64 x 64 pixels where they are of
-another size, as those of games.
+V and M learn from these as from rollouts of the pipeline; C does not, because no game
+is there to score it in. Episodes are npz files in folders, or a data set of Minari. All
+are checked before the first store is written; then they are read one at a time. Frames
+are cut, and resized to 64 x 64 pixels where they are of another size, as those of
+games.
 """
 
 import hashlib
@@ -184,10 +184,11 @@ def _bound(
 
 def _check_bounds(low: np.ndarray, high: np.ndarray, survey: Survey) -> None:
     for number, (least, most) in enumerate(zip(low, high, strict=True)):
-        if not least < most:
+        if not -np.inf < least < most < np.inf:
             raise UserError(
                 f"number a{number} of the actions has the bounds {least:g} and "
-                f"{most:g}; give --low and --high with the first below the second"
+                f"{most:g}; give --low and --high that are finite, the first below the "
+                "second"
             )
         if survey.low[number] < least or survey.high[number] > most:
             raise UserError(
@@ -254,7 +255,7 @@ def _write(
 
 
 def _seen(episode: RecordedEpisode, view: View) -> np.ndarray:
-    """Return what V sees of an episode, uint8 [T, 64, 64, 3]."""
+    """Return what V sees of an episode, uint8 [T, H, W, 3]."""
     frames = np.empty((episode.steps, *view.shape), np.uint8)
     for n, frame in enumerate(episode.frames()):
         frames[n] = preprocess(frame, view)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.environments.games import Game
 from worldmodels.pictures import grids
 from worldmodels.runtime.printable import printable
 from worldmodels.runtime.wording import count, duration, size
@@ -40,6 +41,7 @@ def describe(artifact: Artifact) -> str:
     libraries = "  ".join(f"{k} {v}" for k, v in facts["libraries"].items())
     head = {
         "kind": f"{artifact.kind}, schema {facts['schema']}",
+        "game": _game(artifact.game),
         "complete": "yes",
         "size": f"{size(artifact.size())} on disk in {len(artifact.names())} arrays",
         "made": f"{facts['created']}, in {duration(facts['wall_seconds'])}",
@@ -61,6 +63,14 @@ def describe(artifact: Artifact) -> str:
             *_columns(list(_arrays(artifact))),
         ]
     )
+
+
+def _game(game: Game | None) -> str:
+    if game is None:
+        return "not recorded: the store is of an earlier version"
+    size = len(game.actions)
+    what = f"one of {size} choices" if game.discrete else count(size, "number")
+    return f"{game.title}, an action is {what}"
 
 
 def _inputs(inputs: Mapping[str, Sequence[str]]) -> Iterator[str]:

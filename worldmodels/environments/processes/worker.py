@@ -1,7 +1,7 @@
-"""One environment worker: the process that a pool starts, and what it is told.
+"""One environment worker: the process that a pool starts, and its commands.
 
 It owns a block of slots, answers one command message with one reply, and ends as soon
-as the pool's end of the pipe is closed, be that by `close` or by the parent's death.
+as the pool's end of the pipe is closed, by `close` or by the parent's death.
 """
 
 import ctypes
