@@ -1,5 +1,6 @@
 """The command that jobs run must use the package beside the Snakefile."""
 
+import shlex
 import sys
 
 import pytest
@@ -28,12 +29,13 @@ def refusal() -> str:
         refuse_another(PACKAGE)
     sentence = str(refused.value)
     assert "\n" not in sentence
-    assert f"pip install --editable {PACKAGE.parent}" in sentence
+    assert f"pip install --editable {shlex.quote(str(PACKAGE.parent))}" in sentence
     return sentence
 
 
 def test_it_says_itself_whose_code_it_runs(command):
-    command(f'PYTHONPATH={REPOSITORY} exec {sys.executable} -m worldmodels.cli "$@"')
+    home, python = shlex.quote(str(REPOSITORY)), shlex.quote(sys.executable)
+    command(f'PYTHONPATH={home} exec {python} -m worldmodels.cli "$@"')
     refuse_another(PACKAGE)
 
 
