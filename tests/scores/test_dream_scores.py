@@ -112,7 +112,8 @@ def test_the_rule_of_death_goes_with_the_controller(stores, block, tmp_path):
     learnt = dream_stores.evolve(stores, tmp_path, settings=settings)
     scores = dream_stores.evaluate(stores, [learnt], tmp_path / "evaluation.zarr")
     assert scores.config["death"] == "threshold"
-    agent, _ = networks.load_agent(stores.vision, stores.memory, learnt.config)
+    made = stores.vision, stores.memory, learnt.config, learnt.game
+    agent, _ = networks.load_agent(*made)
     mean, _ = networks.best_controller([learnt])
     drawn = networks.load_dream(stores.memory, stores.latents, SETTINGS.temperature)
     assert drawn.death_threshold is None
