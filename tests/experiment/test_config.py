@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 
 from worldmodels.experiment.config import load
-from worldmodels.experiment.section import groups_of
 from worldmodels.experiment.settings import Round, Run
 from worldmodels.runtime.errors import UserError
 
@@ -339,23 +338,3 @@ def test_warm_start_needs_equal_sizes(stage, name, value):
     assert f"{name} is" in sentence
     # Round 0 has no round before it, and round 2 starts from round 1.
     load({"rounds": [both, both, both]})
-
-
-NUMBERS = [
-    (section, name, getattr(kind(), name))
-    for section, kind in groups_of(Round).items()
-    for name in kind.model_fields
-    if not isinstance(getattr(kind(), name), (bool, str))
-]
-
-
-@pytest.mark.parametrize(("section", "name", "default"), NUMBERS, ids=str)
-def test_every_number_has_an_upper_limit_that_is_stated(section, name, default):
-    """What is larger overflows sizes of 32 bits or aborts in C++."""
-    value = 10**12
-    if isinstance(default, tuple):
-        value = [value] * len(default)
-    sentence = message({section: {name: value}})
-    assert sentence.startswith(f"{section}.{name}")
-    _, _, limit = sentence.rpartition("at most ")
-    assert float(limit) <= 1e9
