@@ -24,6 +24,7 @@ from worldmodels.models.cells.cell import Cell, State
 from worldmodels.models.cells.registry import CellSize
 from worldmodels.models.memory_costs import Costs, Targets
 from worldmodels.models.mixture import Mixture, nll, sample
+from worldmodels.models.precision import FLOAT32, Precision
 
 __all__ = [
     "Memory",
@@ -74,6 +75,7 @@ class Memory(nn.Module):
     cell: str = registry.LSTM  # one of `registry.CELLS`
     cell_options: tuple[tuple[str, Any], ...] = ()  # settings of that cell alone
     dtype: Any = jnp.float32
+    precision: Precision = FLOAT32  # of matrix products
 
     @property
     def recurrent(self) -> Cell:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.models.convolutions import Operations, for_platform
+from worldmodels.models.precision import FLOAT32, Precision
 
 ENCODER_KERNELS = (4, 4, 4, 4)  # frames of 64: 64 -> 31 -> 14 -> 6 -> 2
 DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
@@ -36,6 +37,7 @@ class VAE(nn.Module):
     dtype: Any = jnp.float32
     operations: Operations | None = None
     frame_size: int = 64  # pixels of both sides, 48 + 16 s for a first image s x s
+    precision: Precision = FLOAT32  # of matrix products
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
