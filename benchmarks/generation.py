@@ -101,7 +101,7 @@ def encoder(
         )
     )
     frames = jax.random.bits(jax.random.key(3), (cars, 64, 64), jnp.uint32)
-    return partial(work, weights.vision, frames)
+    return partial(work, vision.prepared(weights.vision, agent.vision), frames)
 
 
 def coasting(mesh: Mesh, cars: int, tracks: int, steps: int) -> Callable[[], Any]:

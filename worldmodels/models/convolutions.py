@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from worldmodels.models import encoder_rows
 from worldmodels.runtime.barrier import stored
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -219,4 +220,4 @@ def _blocks(features, kernel):
 
 
 PLAIN = Operations(convolution, transposed_convolution, chunk=None)
-CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=32)
+CPU = Operations(cpu_convolution, cpu_transposed_convolution, chunk=encoder_rows.CHUNK)

@@ -6,6 +6,7 @@ H and W are 64 pixels, as the paper's, or 16, 32, ... more.
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from worldmodels.models import encoder_rows
 from worldmodels.models.convolutions import Operations, for_platform
 from worldmodels.models.precision import FLOAT32, Precision
 
@@ -22,6 +24,7 @@ DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
 DECODER_UNITS = 1024  # channels of the first image, 1x1, which a dense layer makes of z
 
 Params = dict[str, Any]
+Prepared = Params | encoder_rows.Weights  # what `encode` takes
 
 
 class VAE(nn.Module):
@@ -170,20 +173,30 @@ def glorot_limit(shape: tuple[int, ...]) -> float:
     return math.sqrt(6 / (math.prod(kernel) * (inputs + outputs)))
 
 
+def prepared(params: Params, model: VAE) -> Prepared:
+    """Return what `encode` takes as well as `params`, made once for many calls."""
+    if model.form.chunk is None:
+        return params
+    return _prepare(params["encoder"], model.precision)
+
+
+_prepare = jax.jit(encoder_rows.prepare, static_argnums=1)
+
+
 def encode(
-    params: Params, model: VAE, frames: jax.Array
+    encoder: Prepared, model: VAE, frames: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3].
 
-    On a CPU the frames pass in chunks that stay in its cache.
+    On a CPU the frames pass in chunks that stay in its cache. It takes `params`, too.
     """
-
-    def chunk(frames):
-        return _encode(params, model, frames)
-
-    size = model.form.chunk or len(frames)
+    if isinstance(encoder, Mapping):
+        encoder = prepared(encoder, model)
+    if isinstance(encoder, Mapping):
+        return _encode(encoder, model, frames)
+    chunk, size = partial(encoder_rows.encode, encoder), model.form.chunk
     full = len(frames) // size * size
-    if full <= size:
+    if len(frames) <= size:
         return chunk(frames)
     parts = jax.lax.map(chunk, frames[:full].reshape(-1, size, *model.frame_shape))
     parts = jax.tree.map(lambda x: x.reshape(full, -1), parts)

@@ -15,7 +15,7 @@ import numpy as np
 from worldmodels.environments.games import Game
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
-from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.models.agent import Agent, AgentPolicy, Weights, ready
 from worldmodels.rollout.grouping import Rows
 from worldmodels.rollout.policies import Policy, random_policy
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
@@ -97,7 +97,7 @@ class AgentSlots(SlotPolicy):
     def __init__(
         self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
     ):
-        policy = AgentPolicy(agent, weights)
+        policy = AgentPolicy(agent, ready(agent, weights))
         population = jnp.asarray(population, agent.vision.dtype)
         super().__init__(
             policy, lambda e: policy.initial(population[e.candidate][None]), slots

@@ -18,14 +18,14 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
-from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.models.agent import Agent, AgentPolicy, Weights, ready
 from worldmodels.rollout.grouping import Rows, filled, shares
 from worldmodels.rollout.policies import Policy
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 # Cars that one core drives at a time: their frames and activations stay in its cache.
-CARS_A_CORE = 32
+CARS_A_CORE = 64
 # Cars that are recorded together: 16 MB of frames each, of 1,000 steps.
 _CARS_RECORDED = 32
 
@@ -119,7 +119,7 @@ def play(
     distinct, track = np.unique(rows.seed, return_inverse=True)
     if len(distinct) == len(rows.seed):  # each car its own, in the order of the cars
         distinct, track = rows.seed, np.arange(len(rows.seed))
-    policy = AgentPolicy(agent, weights)
+    policy = AgentPolicy(agent, ready(agent, weights))
     population = jnp.asarray(population, agent.vision.dtype)
     cars = Cars(
         track=jnp.asarray(track, jnp.int32),

@@ -23,7 +23,7 @@ from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run
 from worldmodels.experiment.stages import STAGES, policy_of, recorded
 from worldmodels.experiment.worlds import uses_simulator
-from worldmodels.models.agent import AgentPolicy
+from worldmodels.models.agent import AgentPolicy, ready
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.arenas import pool_of
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -194,7 +194,7 @@ def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
         inputs["vision"], inputs["memory"], blocks[0].config, game
     )
     best, _ = networks.best_controller(blocks)
-    policy = AgentPolicy(agent, weights)
+    policy = AgentPolicy(agent, ready(agent, weights))
     noisy = Noisy(policy, config["action_noise"], game)
     return noisy, lambda seeds: policy.initial(
         jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)
