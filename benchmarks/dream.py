@@ -128,7 +128,8 @@ def plain(
             state, total = carry
             keys = step_keys(words, jnp.full(len(words), time))
             h, c = state.memory
-            actions = jax.vmap(linear.act)(controllers, state.z, h, c)
+            features = {"h": h, "c": c}
+            actions = jax.vmap(linear.act)(controllers, state.z, features)
             after, predicted = memory.step(
                 dream.params, dream.model, state.memory, state.z, actions
             )
