@@ -77,7 +77,7 @@ class Residuals(NamedTuple):
 
     read: jax.Array  # [T, B, I + N] x and h before it
     c_tm1: jax.Array  # [T, B, N]
-    activations: jax.Array  # [T, B, 4N], of `activate`
+    activations: jax.Array  # [T, 4, B, N], of `activate`
 
 
 class LSTMGradients(NamedTuple):
@@ -89,19 +89,21 @@ class LSTMGradients(NamedTuple):
 
 
 def activate(gates: jax.Array) -> jax.Array:
-    """Return i, f, g and o side by side, [..., 4N], of the gates [..., 4N].
+    """Return i, f, g and o one after the other, [4, ..., N], of the gates [..., 4N].
 
     One tanh makes them all, in one pass over whole vectors:
     sigmoid(x) = (1 + tanh(x / 2)) / 2.
     """
     units = gates.shape[-1] // 4
-    slope = np.repeat(np.array([0.5, 0.5, 1, 0.5], gates.dtype), units)
+    gates = jnp.moveaxis(gates.reshape(*gates.shape[:-1], 4, units), -2, 0)
+    slope = np.array([0.5, 0.5, 1, 0.5], gates.dtype)
+    slope = slope.reshape(4, *[1] * (gates.ndim - 1))
     return slope * jnp.tanh(slope * gates) + (1 - slope)
 
 
 def remember(c: jax.Array, activations: jax.Array) -> LSTMState:
     """Return the state [..., N] after the cell c [..., N] and `activate`'s gates."""
-    i, f, g, o = jnp.split(activations, 4, axis=-1)
+    i, f, g, o = activations
     c = f * c + i * g
     return LSTMState(o * jnp.tanh(c), c)
 
@@ -196,7 +198,7 @@ def _backward(precision, saved, gradients):
         return (after, dgates), dx
 
     zero = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
-    dgates = jnp.zeros((many, *residuals.activations.shape[1:]), dh.dtype)
+    dgates = jnp.zeros((many, dh.shape[1], kernel.shape[1]), dh.dtype)
     starts = jnp.arange(0, len(first), many)
     (total, _), dx = jax.lax.scan(chunk, (zero, dgates), starts, reverse=True)
     return total.kernel, total.bias, dx.reshape(-1, *dx.shape[2:]), None, total.state
@@ -204,7 +206,7 @@ def _backward(precision, saved, gradients):
 
 def _cell_backward(after: LSTMState, dh, c_tm1, activations):
     """Return the gradients with respect to the gates [B, 4N] and c_tm1 [B, N]."""
-    i, f, g, o = jnp.split(activations, 4, axis=-1)
+    i, f, g, o = activations
     tanh_c = jnp.tanh(f * c_tm1 + i * g)
     dh = dh + after.h
     dc = after.c + dh * o * (1 - tanh_c**2)
