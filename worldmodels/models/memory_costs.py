@@ -86,7 +86,7 @@ def _forward(kernel, bias, h, targets, precision):
         costs, (doutputs, dz) = _costs_and_gradients(outputs, targets)
         total = CostGradients(
             Costs(*map(jnp.add, total.costs, costs)),
-            total.kernel + contract("rn,ro->no", h, doutputs, precision),
+            total.kernel + h.T @ doutputs,  # in float32: see `lstm`
             total.bias + doutputs.sum(axis=0),
         )
         return total, (contract("ro,on->rn", doutputs, back, precision), dz)

@@ -18,9 +18,16 @@ LOG_2PI = math.log(2 * math.pi)
 class Mixture(NamedTuple):
     """A mixture of K Gaussians for each latent dimension."""
 
-    logweight: jax.Array  # [..., Z, K] log of the weights, normalised over K
+    logit: (
+        jax.Array
+    )  # [..., Z, K] log of the weights, up to a sum of them that is not 1
     mean: jax.Array  # [..., Z, K]
     logstd: jax.Array  # [..., Z, K] log of the standard deviations
+
+    @property
+    def logweight(self) -> jax.Array:
+        """Log of the weights [..., Z, K], normalised over K; `sample` needs no such."""
+        return jax.nn.log_softmax(self.logit, axis=-1)
 
 
 def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
@@ -30,8 +37,7 @@ def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
     latents innermost: sums over K then run over whole vectors.
     """
     outputs = outputs.reshape(*outputs.shape[:-1], 3, mixtures, -1)
-    logit, mean, logstd = jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0)
-    return Mixture(jax.nn.log_softmax(logit, axis=-1), mean, logstd)
+    return Mixture(*jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0))
 
 
 def nll(mixture: Mixture, target: jax.Array) -> jax.Array:

@@ -30,7 +30,7 @@ def contract(spec: str, x: jax.Array, y: jax.Array, precision: Precision) -> jax
 
 
 def factor(x: jax.Array, precision: Precision) -> jax.Array:
-    """Return x as it enters products: rounded once, before a loop that needs it often."""
+    """Return x as products take it: rounded once, before a loop that reads it often."""
     return narrow(x) if precision == MIXED else x
 
 

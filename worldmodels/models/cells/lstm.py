@@ -146,7 +146,7 @@ def unfold(
 
 
 def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
-    """Return the state [..., N], or its gradient, with zeros where an episode begins."""
+    """Return the state [..., N], or its gradient, zero where an episode begins."""
     return LSTMState(*(jnp.where(first[..., None], 0, x) for x in state))
 
 
@@ -173,35 +173,31 @@ def _backward(precision, saved, gradients):
     from_x, from_h = (
         factor(part.T, precision) for part in (kernel[:inputs], kernel[inputs:])
     )
-    many = in_chunks(first).shape[1]
+    length = in_chunks(first).shape[1]
+    chunks = jax.tree.map(
+        lambda x: x.reshape(-1, length, *x.shape[1:]), (dh, first, residuals)
+    )
 
-    def step(n, carry):
-        after, dgates, start = carry
-        s = many - 1 - n
-        t = start + s
-        at = jax.tree.map(lambda v: v[t], (dh, residuals.c_tm1, residuals.activations))
-        d, dc = _cell_backward(after, *at)
-        state = LSTMState(contract("bn,nk->bk", d, from_h, precision), dc)
-        return _cut(state, first[t]), dgates.at[s].set(d), start
+    def step(after: LSTMState, at_t):
+        dh, first, (_, c_tm1, activations) = at_t
+        dgates, dc = _cell_backward(after, dh, c_tm1, activations)
+        dh = contract("bg,gn->bn", dgates, from_h, precision)
+        return _cut(LSTMState(dh, dc), first), dgates
 
-    def chunk(carry, start):
-        after, dgates = carry
-        state, dgates, _ = jax.lax.fori_loop(
-            0, many, step, (after.state, dgates, start)
-        )
-        read = jax.lax.dynamic_slice_in_dim(residuals.read, start, many)
-        dkernel = contract("tbr,tbg->rg", read, dgates, precision)
-        dx = contract("tbg,gr->tbr", dgates, from_x, precision)
-        after = LSTMGradients(
-            state, after.kernel + dkernel, after.bias + dgates.sum(axis=(0, 1))
-        )
-        return (after, dgates), dx
+    def chunk(after: LSTMGradients, steps):
+        state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
+        read = steps[2].read
+        # In float32 always: of rows this product would have to transpose in bfloat16,
+        # which costs more than it gives.
+        dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
+        dbias = after.bias + dgates.sum(axis=(0, 1))
+        dx = contract("tbg,gi->tbi", dgates, from_x, precision)
+        return LSTMGradients(state, dkernel, dbias), dx
 
-    zero = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
-    dgates = jnp.zeros((many, dh.shape[1], kernel.shape[1]), dh.dtype)
-    starts = jnp.arange(0, len(first), many)
-    (total, _), dx = jax.lax.scan(chunk, (zero, dgates), starts, reverse=True)
-    return total.kernel, total.bias, dx.reshape(-1, *dx.shape[2:]), None, total.state
+    start = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
+    total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
+    dx = dx.reshape(*dh.shape[:2], inputs)
+    return total.kernel, total.bias, dx, None, total.state
 
 
 def _cell_backward(after: LSTMState, dh, c_tm1, activations):
