@@ -140,7 +140,7 @@ def unfold(
         kernel: [I + N, 4N] and bias [4N].
         first: bool [T, B] where an episode begins: nothing before it is remembered.
         state: [B, N] before the first x.
-        precision: of the products, forward and backward.
+        precision: of the products, but for that which makes the kernel's gradient.
     """
     return _forward(kernel, bias, x, first, state, precision)[0]
 
