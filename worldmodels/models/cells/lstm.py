@@ -7,13 +7,16 @@ by side, so a time step is one matrix product.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from worldmodels.models.cells.cell import Parameter, Params, in_chunks
+from worldmodels.models.precision import FLOAT32, Precision, contract, factor, product
 
 
 class LSTMState(NamedTuple):
@@ -29,6 +32,7 @@ class LSTM:
 
     inputs: int  # I
     units: int  # N
+    precision: Precision = FLOAT32  # of the products
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the kernel [I + N, 4N] and the bias [4N]."""
@@ -47,14 +51,16 @@ class LSTM:
         self, params: Params, state: LSTMState, x: jax.Array
     ) -> tuple[jax.Array, LSTMState]:
         """Return h and the state after x [..., I]."""
-        state = step(params["lstm_kernel"], params["lstm_bias"], state, x)
+        kernel, bias = params["lstm_kernel"], params["lstm_bias"]
+        state = step(kernel, bias, state, x, self.precision)
         return state.h, state
 
     def unfold(
         self, params: Params, x: jax.Array, first: jax.Array, state: LSTMState
     ) -> tuple[jax.Array, LSTMState]:
         """Return h [T, B, N] after each of x [T, B, I], and the state at the end."""
-        return unfold(params["lstm_kernel"], params["lstm_bias"], x, first, state)
+        kernel, bias = params["lstm_kernel"], params["lstm_bias"]
+        return unfold(kernel, bias, x, first, state, self.precision)
 
     def features(self, state: LSTMState) -> dict[str, jax.Array]:
         """Return h and c, of which C reads h, or c and h (appendix A.3)."""
@@ -66,13 +72,12 @@ def _forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array
     return jnp.zeros((4, shape[0] // 4), dtype).at[1].set(1).ravel()
 
 
-class Activations(NamedTuple):
-    """The gates of one time step, each [B, N]: in (0, 1), the candidate in (-1, 1)."""
+class Residuals(NamedTuple):
+    """What the backward pass needs of every step."""
 
-    i: jax.Array
-    f: jax.Array
-    g: jax.Array
-    o: jax.Array
+    read: jax.Array  # [T, B, I + N] x and h before it
+    c_tm1: jax.Array  # [T, B, N]
+    activations: jax.Array  # [T, 4, B, N], of `activate`
 
 
 class LSTMGradients(NamedTuple):
@@ -83,30 +88,46 @@ class LSTMGradients(NamedTuple):
     bias: jax.Array  # [4N]
 
 
-def activate(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations]:
-    """Return the next state and the activations of gates [B, 4N]."""
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
-    g = jnp.tanh(g)
-    c = f * state.c + i * g
-    return LSTMState(o * jnp.tanh(c), c), Activations(i, f, g, o)
+def activate(gates: jax.Array) -> jax.Array:
+    """Return i, f, g and o one after the other, [4, ..., N], of the gates [..., 4N].
+
+    One tanh makes them all, in one pass over whole vectors:
+    sigmoid(x) = (1 + tanh(x / 2)) / 2.
+    """
+    units = gates.shape[-1] // 4
+    gates = jnp.moveaxis(gates.reshape(*gates.shape[:-1], 4, units), -2, 0)
+    slope = np.array([0.5, 0.5, 1, 0.5], gates.dtype)
+    slope = slope.reshape(4, *[1] * (gates.ndim - 1))
+    return slope * jnp.tanh(slope * gates) + (1 - slope)
+
+
+def remember(c: jax.Array, activations: jax.Array) -> LSTMState:
+    """Return the state [..., N] after the cell c [..., N] and `activate`'s gates."""
+    i, f, g, o = activations
+    c = f * c + i * g
+    return LSTMState(o * jnp.tanh(c), c)
 
 
 def step(
-    kernel: jax.Array, bias: jax.Array, state: LSTMState, x: jax.Array
+    kernel: jax.Array,
+    bias: jax.Array,
+    state: LSTMState,
+    x: jax.Array,
+    precision: Precision = FLOAT32,
 ) -> LSTMState:
-    """Consume x [B, I] with kernel [I + N, 4N] and bias [4N]."""
-    gates = jnp.concatenate([x, state.h], axis=-1) @ kernel + bias
-    return activate(state, gates)[0]
+    """Consume x [..., I] with kernel [I + N, 4N] and bias [4N]."""
+    read = jnp.concatenate([x, state.h], axis=-1)
+    return remember(state.c, activate(product(read, kernel, precision) + bias))
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(5,))
 def unfold(
     kernel: jax.Array,
     bias: jax.Array,
     x: jax.Array,
     first: jax.Array,
     state: LSTMState,
+    precision: Precision = FLOAT32,
 ) -> tuple[jax.Array, LSTMState]:
     """Return h [T, B, N] after each of x [T, B, I], and the state [B, N] at the end.
 
@@ -119,45 +140,59 @@ def unfold(
         kernel: [I + N, 4N] and bias [4N].
         first: bool [T, B] where an episode begins: nothing before it is remembered.
         state: [B, N] before the first x.
+        precision: of the products, but for that which makes the kernel's gradient.
     """
-    return _forward(kernel, bias, x, first, state)[0]
+    return _forward(kernel, bias, x, first, state, precision)[0]
 
 
 def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
-    """Return the state [B, N], or its gradient, with zeros where an episode begins."""
-    return LSTMState(*(jnp.where(first[:, None], 0, x) for x in state))
+    """Return the state [..., N], or its gradient, zero where an episode begins."""
+    return LSTMState(*(jnp.where(first[..., None], 0, x) for x in state))
 
 
-def _forward(kernel, bias, x, first, state):
-    def step(state, at_t):
+def _forward(kernel, bias, x, first, state, precision):
+    rounded = factor(kernel, precision)
+
+    def step(state: LSTMState, at_t):
         x, first = at_t
         state = _cut(state, first)
         read = jnp.concatenate([x, state.h], axis=-1)
-        after, activations = activate(state, read @ kernel + bias)
-        return after, (after.h, (read, state.c, activations))
+        gates = contract("bk,kn->bn", read, rounded, precision) + bias
+        activations = activate(gates)
+        after = remember(state.c, activations)
+        return after, (after.h, Residuals(read, state.c, activations))
 
     after, (h, residuals) = jax.lax.scan(step, state, (x, first))
     return (h, after), (kernel, first, residuals)
 
 
-def _backward(saved, gradients):
+def _backward(precision, saved, gradients):
     kernel, first, residuals = saved
     dh, dafter = gradients
     inputs = kernel.shape[0] - dh.shape[-1]
-    from_x, from_h = kernel[:inputs].T, kernel[inputs:].T
-    chunks = jax.tree.map(in_chunks, (dh, first, residuals))
+    from_x, from_h = (
+        factor(part.T, precision) for part in (kernel[:inputs], kernel[inputs:])
+    )
+    length = in_chunks(first).shape[1]
+    chunks = jax.tree.map(
+        lambda x: x.reshape(-1, length, *x.shape[1:]), (dh, first, residuals)
+    )
 
     def step(after: LSTMState, at_t):
         dh, first, (_, c_tm1, activations) = at_t
         dgates, dc = _cell_backward(after, dh, c_tm1, activations)
-        return _cut(LSTMState(dgates @ from_h, dc), first), dgates
+        dh = contract("bg,gn->bn", dgates, from_h, precision)
+        return _cut(LSTMState(dh, dc), first), dgates
 
     def chunk(after: LSTMGradients, steps):
         state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
-        read = steps[2][0]
+        read = steps[2].read
+        # In float32 always: of rows this product would have to transpose in bfloat16,
+        # which costs more than it gives.
         dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
         dbias = after.bias + dgates.sum(axis=(0, 1))
-        return LSTMGradients(state, dkernel, dbias), dgates @ from_x
+        dx = contract("tbg,gi->tbi", dgates, from_x, precision)
+        return LSTMGradients(state, dkernel, dbias), dx
 
     start = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
     total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)
@@ -165,7 +200,7 @@ def _backward(saved, gradients):
     return total.kernel, total.bias, dx, None, total.state
 
 
-def _cell_backward(after: LSTMState, dh, c_tm1, activations: Activations):
+def _cell_backward(after: LSTMState, dh, c_tm1, activations):
     """Return the gradients with respect to the gates [B, 4N] and c_tm1 [B, N]."""
     i, f, g, o = activations
     tanh_c = jnp.tanh(f * c_tm1 + i * g)
