@@ -13,6 +13,7 @@ from scipy import integrate, stats
 
 from worldmodels.models import convolutions, vision
 from worldmodels.models.convolutions import CPU, PLAIN
+from worldmodels.models.precision import FLOAT32
 from worldmodels.training import loop
 
 SMALL = vision.VAE(latent_size=4, channels=(3, 4, 5, 6), decoder_channels=(5, 4, 3))
@@ -139,6 +140,16 @@ def test_larger_frames_go_through_the_same_layers():
     np.testing.assert_allclose(image, 1 / (1 + np.exp(-x)), rtol=1e-4, atol=1e-5)
 
 
+def channels_last(operations, name):
+    """The form's operation in float32, on images [B, H, W, C]."""
+
+    def operation(x, kernel):
+        y = getattr(operations, name)(operations.arrange(x), kernel, FLOAT32)
+        return operations.restore(y)
+
+    return operation
+
+
 def value_and_gradients(model, params):
     def scalar(params):
         key = jax.random.key(3)
@@ -176,7 +187,8 @@ def test_both_forms_agree_for_any_size(size, kernel_size):
     for name in ("convolution", "transposed_convolution"):
         results = []
         for operations in (PLAIN, CPU):
-            y, pullback = jax.vjp(getattr(operations, name), x, kernel)
+            operation = channels_last(operations, name)
+            y, pullback = jax.vjp(operation, x, kernel)
             results.append((y, *pullback(jnp.cos(y))))
         for ours, reference in zip(*results, strict=True):
             np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-4)
@@ -193,7 +205,9 @@ def test_seeing_without_learning_agrees_too(size, kernel_size, channels, feature
     x = rng.normal(size=(2, size, size, channels)).astype(np.float32)
     kernel = rng.normal(size=(kernel_size, kernel_size, channels, features))
     kernel = kernel.astype(np.float32)
-    ours, reference = (jax.jit(form.convolution)(x, kernel) for form in (CPU, PLAIN))
+    ours, reference = (
+        jax.jit(channels_last(form, "convolution"))(x, kernel) for form in (CPU, PLAIN)
+    )
     np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-4)
 
 
@@ -203,7 +217,9 @@ def test_a_broken_pixel_breaks_what_is_seen(broken):
     x[0, 0, 0, 0] = broken  # the pixel that the first layer's stop looks at
     x[1, 12, 12] = 1
     kernel = np.ones((3, 3, 3, 8), np.float32)
-    ours, reference = (jax.jit(form.convolution)(x, kernel) for form in (CPU, PLAIN))
+    ours, reference = (
+        jax.jit(channels_last(form, "convolution"))(x, kernel) for form in (CPU, PLAIN)
+    )
     np.testing.assert_array_equal(ours, reference)
     assert not np.isfinite(ours[0, 0, 0]).any()
 
@@ -212,13 +228,14 @@ def test_plain_forms_are_flaxs_layers():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 9, 9, 3)).astype(np.float32)
     kernel = rng.normal(size=(5, 5, 3, 2)).astype(np.float32)
-    for layer, operation in (
-        (nn.Conv, convolutions.convolution),
-        (nn.ConvTranspose, convolutions.transposed_convolution),
+    for layer, name in (
+        (nn.Conv, "convolution"),
+        (nn.ConvTranspose, "transposed_convolution"),
     ):
         layer = layer(2, (5, 5), (2, 2), "VALID", use_bias=False)
         expected = layer.apply({"params": {"kernel": kernel}}, x)
-        np.testing.assert_array_equal(operation(x, kernel), expected)
+        ours = channels_last(PLAIN, name)(x, kernel)
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_the_form_is_chosen_by_platform():
