@@ -28,6 +28,7 @@ class Operations(NamedTuple):
 
     convolution: Callable[[jax.Array, jax.Array, Precision], jax.Array]
     transposed_convolution: Callable[[jax.Array, jax.Array, Precision], jax.Array]
+    add_bias: Callable[[jax.Array, jax.Array], jax.Array]  # [C] to images
     axes: tuple[int, int, int, int]  # where B, H, W and C are in its layout
     chunk: int | None  # images that are best encoded at a time; None: all
 
@@ -38,10 +39,6 @@ class Operations(NamedTuple):
     def restore(self, images: jax.Array) -> jax.Array:
         """Bring the form's images back into [B, H, W, C]."""
         return jnp.moveaxis(images, self.axes, range(4))
-
-    def add_bias(self, images: jax.Array, bias: jax.Array) -> jax.Array:
-        """Add a bias [C] to the form's images."""
-        return images + jnp.expand_dims(bias, self.axes[:3])
 
 
 def for_platform(platform: str) -> Operations:
@@ -100,10 +97,13 @@ def _mixed_backward(operation, residuals, dy):
 _mixed.defvjp(_mixed_forward, _mixed_backward)
 
 
-PLAIN = Operations(convolution, transposed_convolution, axes=(0, 1, 2, 3), chunk=None)
+PLAIN = Operations(
+    convolution, transposed_convolution, jnp.add, axes=(0, 1, 2, 3), chunk=None
+)
 CPU = Operations(
     patches.convolution,
     patches.transposed_convolution,
+    patches.add_bias,
     axes=(3, 0, 2, 1),
     chunk=32,
 )

@@ -11,7 +11,7 @@ image into features, `scatter` adds features times the kernel back onto an image
 is the other's input gradient.
 """
 
-from collections.abc import Callable
+import math
 from functools import partial
 
 import jax
@@ -46,9 +46,9 @@ def transposed_convolution(
     x: jax.Array, kernel: jax.Array, precision: Precision
 ) -> jax.Array:
     """Convolve, transposed, [H, I, W, B] with [k, k, I, O]; H becomes 2 H + k - 2."""
-    # What one pixel adds to the image: flax stores it turned around.
     if len(x) == 1:
-        return _enlarged(x[0, :, 0], kernel[::-1, ::-1], precision)
+        return _enlarged(x[0, :, 0], kernel, precision)
+    # What one pixel adds to the image: flax stores it turned around.
     return _stamped(x, kernel[::-1, ::-1].swapaxes(2, 3), precision)
 
 
@@ -71,47 +71,42 @@ _stamped.defvjp(_stamped_forward, _stamped_backward)
 
 def gather(image: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     """Multiply [H, C, W, B]'s patches by [k, k, C, F]; H becomes (H - k) // 2 + 1."""
-    size, row = patches(image, len(kernel), precision)
-    matrix = _matrix(kernel)
+    matrix = _matrix(kernel).T
 
-    def step(i):
-        return contract("kf,kn->fn", matrix, row(i), precision)
+    def step(nothing, p):
+        return nothing, contract("fk,kn->fn", matrix, p, precision)
 
-    features = jax.lax.map(step, jnp.arange(size))
-    return features.reshape(size, matrix.shape[1], size, -1)
+    _, features = _over_patches(step, (), image, len(kernel), precision)
+    return features.reshape(*features.shape[:2], len(features), -1)
 
 
 def kernel_gradient(
     image: jax.Array, features: jax.Array, k: int, precision: Precision
 ) -> jax.Array:
     """Return the gradient [k, k, C, F] of `gather`'s kernel, `features` its dy."""
-    size, row = patches(image, k, precision)
+    channels = image.shape[1], features.shape[1]
 
-    def step(gradient, inputs):
-        i, features = inputs
-        return gradient + _outer(features, row(i), precision), None
+    def step(gradient, p, features):
+        return gradient + contract("fn,kn->fk", features, p, precision), None
 
-    shape = k * k * image.shape[1], features.shape[1]
-    zero = jnp.zeros(shape[::-1], image.dtype)
-    gradient, _ = jax.lax.scan(step, zero, (jnp.arange(size), _rows(features)))
-    return gradient.T.reshape(k, k, -1, shape[1])
+    zero = jnp.zeros((channels[1], k * k * channels[0]), image.dtype)
+    gradient, _ = _over_patches(step, zero, image, k, precision, _rows(features))
+    return gradient.T.reshape(k, k, *channels)
 
 
 def gather_with_gradient(
     image: jax.Array, kernel: jax.Array, features: jax.Array, precision: Precision
 ) -> tuple[jax.Array, jax.Array]:
     """Return `gather` and, of the same patches, `kernel_gradient`."""
-    size, row = patches(image, len(kernel), precision)
-    matrix = _matrix(kernel)
+    matrix = _matrix(kernel).T
 
-    def step(gradient, inputs):
-        i, features = inputs
-        p = row(i)
-        gathered = contract("kf,kn->fn", matrix, p, precision)
-        return gradient + _outer(features, p, precision), gathered
+    def step(gradient, p, features):
+        gradient += contract("fn,kn->fk", features, p, precision)
+        return gradient, contract("fk,kn->fn", matrix, p, precision)
 
-    zero = jnp.zeros_like(matrix.T)
-    gradient, gathered = jax.lax.scan(step, zero, (jnp.arange(size), _rows(features)))
+    gradient, gathered = _over_patches(
+        step, jnp.zeros_like(matrix), image, len(kernel), precision, _rows(features)
+    )
     return gathered.reshape(features.shape), gradient.T.reshape(kernel.shape)
 
 
@@ -123,49 +118,40 @@ def _rows(features):
     return features.reshape(*features.shape[:2], -1)
 
 
-def _outer(features, patches, precision):
-    return contract("fn,kn->fk", features, patches, precision)
+def _over_patches(step, carry, image, k, precision, *features):
+    """Scan `step(carry, patches, *features)` over the rows of k x k patches.
 
-
-def patches(
-    image: jax.Array, k: int, precision: Precision
-) -> tuple[int, Callable[[jax.Array], jax.Array]]:
-    """Return how many rows of k x k patches [H, C, W, B] has, and what makes row i.
-
-    A row is [k * k * C, W * B], in mixed precision of bfloat16.
+    Patches are [k * k * C, W * B], in mixed precision of bfloat16.
     """
     size = (len(image) - k) // 2 + 1
+    _, channels, _, batch = image.shape
     always = ~(image.ravel()[0] > jnp.inf)
-    columns = split_columns(image)
     if precision == MIXED:
         # XLA on CPU moves bfloat16 as float32, and integers as they are.
-        columns = jax.lax.bitcast_convert_type(narrow(columns), jnp.uint16)
+        image = jax.lax.bitcast_convert_type(narrow(image), jnp.uint16)
 
-    def row(i):
-        rows = jax.lax.dynamic_slice_in_dim(columns, 2 * i, k)
-        _, _, channels, _, batch = rows.shape
+    def row(state, inputs):
+        carry, p = state
+        i, *features = inputs
+        rows = jax.lax.dynamic_slice_in_dim(image, 2 * i, k)
         # Slices are written into their places: joined, they would cost twice as much.
-        p = jax.lax.empty((k, k, channels, size, batch), rows.dtype)
         for x in range(k):
-            part = rows[:, None, x % 2, :, x // 2 : x // 2 + size]
+            part = rows[:, None, :, x : x + 2 * size - 1 : 2]
             p = jax.lax.dynamic_update_slice_in_dim(p, part, x, 1)
-        p = p.reshape(-1, size * batch)
-        if precision != MIXED:
-            return p
-        return jax.lax.bitcast_convert_type(stored(p, always), jnp.bfloat16)
+        factor = p.reshape(-1, size * batch)
+        if precision == MIXED:
+            factor = jax.lax.bitcast_convert_type(stored(factor, always), jnp.bfloat16)
+        carry, y = step(carry, factor, *features)
+        return (carry, p), y
 
-    return size, row
-
-
-def split_columns(image: jax.Array) -> jax.Array:
-    """Part even and odd columns of [H, C, W, B]: [H, 2, C, W / 2, B]."""
-    height, channels, width, batch = image.shape
-    image = jnp.pad(image, ((0, 0), (0, 0), (0, width % 2), (0, 0)))
-    return image.reshape(height, channels, -1, 2, batch).transpose(0, 3, 1, 2, 4)
+    # Carried so that each row overwrites the last one: a new place would be cleared.
+    p = jnp.zeros((k, k, channels, size, batch), image.dtype)
+    (carry, _), ys = jax.lax.scan(row, (carry, p), (jnp.arange(size), *features))
+    return carry, ys
 
 
 def join_columns(image: jax.Array) -> jax.Array:
-    """Undo `split_columns` of an even width."""
+    """Join the even and odd columns [H, 2, C, W, B]: [H, C, 2 W, B]."""
     height, _, channels, _, batch = image.shape
     return image.transpose(0, 2, 3, 1, 4).reshape(height, channels, -1, batch)
 
@@ -188,22 +174,23 @@ def scatter(features: jax.Array, kernel: jax.Array, precision: Precision) -> jax
     # The k rows that stamps reach; the first two are complete.
     image = jnp.zeros((k, 2 * channels, (width + taps - 1) * batch), features.dtype)
     image, rows = jax.lax.scan(step, image, _rows(features))
-    rows = rows.reshape(-1, *image.shape[1:])
-    image = jnp.concatenate([rows, image[: k - 2]])
+    image = jnp.concatenate([rows.reshape(-1, *image.shape[1:]), image[: k - 2]])
     image = join_columns(image.reshape(len(image), 2, channels, -1, batch))
     return image[:, :, : 2 * width + k - 2]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _enlarged(x, kernel, precision):
-    """Multiply one pixel [I, B] by [k, k, I, O]: an image [k, O, k, B]."""
+    """Convolve, transposed, one pixel [I, B] with [k, k, I, O]: [k, O, k, B]."""
+    k, _, _, outputs = kernel.shape
+    taps = kernel.reshape(k * k, -1, outputs)
 
     def step(tap):
         return contract("io,ib->ob", tap, x, precision)
 
-    k, _, inputs, outputs = kernel.shape
-    image = jax.lax.map(step, kernel.reshape(-1, inputs, outputs))
-    return image.reshape(k, k, outputs, -1).swapaxes(1, 2)
+    image = jax.lax.map(step, taps)
+    # flax stores a kernel turned around.
+    return image.reshape(k, k, outputs, -1)[::-1, ::-1].swapaxes(1, 2)
 
 
 def _enlarged_forward(x, kernel, precision):
@@ -212,17 +199,34 @@ def _enlarged_forward(x, kernel, precision):
 
 def _enlarged_backward(precision, residuals, dy):
     x, kernel = residuals
-    inputs, outputs = kernel.shape[2:]
+    k, _, inputs, outputs = kernel.shape
+    taps = kernel.reshape(k * k, inputs, outputs)
+    dy = dy.swapaxes(1, 2)[::-1, ::-1].reshape(k * k, outputs, -1)
 
     def step(dx, tap_and_dy):
         tap, dy = tap_and_dy
         dx += contract("io,ob->ib", tap, dy, precision)
         return dx, contract("ib,ob->io", x, dy, precision)
 
-    dy = dy.swapaxes(1, 2).reshape(-1, outputs, dy.shape[-1])
-    taps = kernel.reshape(-1, inputs, outputs)
     dx, dkernel = jax.lax.scan(step, jnp.zeros_like(x), (taps, dy))
     return dx, dkernel.reshape(kernel.shape)
 
 
 _enlarged.defvjp(_enlarged_forward, _enlarged_backward)
+
+
+@jax.custom_vjp
+def add_bias(images: jax.Array, bias: jax.Array) -> jax.Array:
+    """Add a bias [C] to [H, C, W, B]."""
+    return images + bias[:, None, None]
+
+
+def _add_bias_backward(_, dy):
+    height, channels, *rest = dy.shape
+    # A product with ones: XLA's sum takes 50 times as long within a training step.
+    ones = jnp.ones(math.prod(rest), dy.dtype)
+    sums = dy.reshape(height * channels, -1) @ ones
+    return dy, sums.reshape(height, channels).sum(0)
+
+
+add_bias.defvjp(lambda images, bias: (add_bias(images, bias), None), _add_bias_backward)
