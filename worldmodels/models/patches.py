@@ -77,21 +77,20 @@ def gather(image: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Arr
         return nothing, contract("fk,kn->fn", matrix, p, precision)
 
     _, features = _over_patches(step, (), image, len(kernel), precision)
-    return features.reshape(*features.shape[:2], len(features), -1)
+    return features
 
 
 def kernel_gradient(
     image: jax.Array, features: jax.Array, k: int, precision: Precision
 ) -> jax.Array:
     """Return the gradient [k, k, C, F] of `gather`'s kernel, `features` its dy."""
-    channels = image.shape[1], features.shape[1]
 
     def step(gradient, p, features):
         return gradient + contract("fn,kn->fk", features, p, precision), None
 
-    zero = jnp.zeros((channels[1], k * k * channels[0]), image.dtype)
-    gradient, _ = _over_patches(step, zero, image, k, precision, _rows(features))
-    return gradient.T.reshape(k, k, *channels)
+    zero = jnp.zeros((features.shape[1], k * k * image.shape[1]), image.dtype)
+    gradient, _ = _over_patches(step, zero, image, k, precision, features)
+    return _kernel(gradient.T, k)
 
 
 def gather_with_gradient(
@@ -105,23 +104,25 @@ def gather_with_gradient(
         return gradient, contract("fk,kn->fn", matrix, p, precision)
 
     gradient, gathered = _over_patches(
-        step, jnp.zeros_like(matrix), image, len(kernel), precision, _rows(features)
+        step, jnp.zeros_like(matrix), image, len(kernel), precision, features
     )
-    return gathered.reshape(features.shape), gradient.T.reshape(kernel.shape)
+    return gathered, _kernel(gradient.T, len(kernel))
 
 
 def _matrix(kernel):
-    return kernel.reshape(-1, kernel.shape[-1])
+    """Flatten [k, k, C, F] in the order of patches: by column, row and channel."""
+    return kernel.swapaxes(0, 1).reshape(-1, kernel.shape[-1])
 
 
-def _rows(features):
-    return features.reshape(*features.shape[:2], -1)
+def _kernel(matrix, k):
+    return matrix.reshape(k, k, -1, matrix.shape[-1]).swapaxes(0, 1)
 
 
 def _over_patches(step, carry, image, k, precision, *features):
     """Scan `step(carry, patches, *features)` over the rows of k x k patches.
 
-    Patches are [k * k * C, W * B], in mixed precision of bfloat16.
+    Patches are [k * k * C, W * B], in mixed precision of bfloat16, and features, those
+    returned as well, [F, W * B].
     """
     size = (len(image) - k) // 2 + 1
     _, channels, _, batch = image.shape
@@ -136,18 +137,22 @@ def _over_patches(step, carry, image, k, precision, *features):
         rows = jax.lax.dynamic_slice_in_dim(image, 2 * i, k)
         # Slices are written into their places: joined, they would cost twice as much.
         for x in range(k):
-            part = rows[:, None, :, x : x + 2 * size - 1 : 2]
-            p = jax.lax.dynamic_update_slice_in_dim(p, part, x, 1)
-        factor = p.reshape(-1, size * batch)
+            part = rows[:, :, x : x + 2 * size - 1 : 2].reshape(-1, size * batch)
+            p = jax.lax.dynamic_update_slice_in_dim(p, part, x * len(part), 0)
+        factor = p
         if precision == MIXED:
-            factor = jax.lax.bitcast_convert_type(stored(factor, always), jnp.bfloat16)
-        carry, y = step(carry, factor, *features)
-        return (carry, p), y
+            factor = jax.lax.bitcast_convert_type(stored(p, always), jnp.bfloat16)
+        carry, y = step(carry, factor, *map(_flat, features))
+        return (carry, p), None if y is None else y.reshape(-1, size, batch)
 
     # Carried so that each row overwrites the last one: a new place would be cleared.
-    p = jnp.zeros((k, k, channels, size, batch), image.dtype)
+    p = jnp.zeros((k * k * channels, size * batch), image.dtype)
     (carry, _), ys = jax.lax.scan(row, (carry, p), (jnp.arange(size), *features))
     return carry, ys
+
+
+def _flat(features):
+    return features.reshape(len(features), -1)
 
 
 def join_columns(image: jax.Array) -> jax.Array:
@@ -161,10 +166,11 @@ def scatter(features: jax.Array, kernel: jax.Array, precision: Precision) -> jax
     k, _, channels, _ = kernel.shape
     width, batch = features.shape[2:]
     taps = (k + 1) // 2  # of one row, on even columns as on odd ones
-    matrix = _matrix(jnp.pad(kernel, ((0, 0), (0, k % 2), (0, 0), (0, 0))))
+    matrix = jnp.pad(kernel, ((0, 0), (0, k % 2), (0, 0), (0, 0)))
+    matrix = matrix.reshape(-1, kernel.shape[-1])
 
     def step(image, features):
-        stamps = contract("kf,fn->kn", matrix, features, precision)
+        stamps = contract("kf,fn->kn", matrix, _flat(features), precision)
         stamps = stamps.reshape(k, taps, 2 * channels, width * batch)
         for x in range(taps):
             place = slice(x * batch, (x + width) * batch)
@@ -173,7 +179,7 @@ def scatter(features: jax.Array, kernel: jax.Array, precision: Precision) -> jax
 
     # The k rows that stamps reach; the first two are complete.
     image = jnp.zeros((k, 2 * channels, (width + taps - 1) * batch), features.dtype)
-    image, rows = jax.lax.scan(step, image, _rows(features))
+    image, rows = jax.lax.scan(step, image, features)
     image = jnp.concatenate([rows.reshape(-1, *image.shape[1:]), image[: k - 2]])
     image = join_columns(image.reshape(len(image), 2, channels, -1, batch))
     return image[:, :, : 2 * width + k - 2]

@@ -16,6 +16,7 @@ import numpy as np
 
 from worldmodels.models.convolutions import Operations, for_platform
 from worldmodels.models.precision import FLOAT32, Precision, product
+from worldmodels.runtime.barrier import stored
 
 ENCODER_KERNELS = (4, 4, 4, 4)  # frames of 64: 64 -> 31 -> 14 -> 6 -> 2
 DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
@@ -251,6 +252,8 @@ def loss(
     KL of one image, as in the released code.
     """
     frames = to_unit(model.form.arrange(batch), model.dtype)
+    # Used three times: without a stop it would be arranged three times.
+    frames = stored(frames, ~(frames.ravel()[0] > jnp.inf))
     variables = {"params": params}
     mu, logvar = model.apply(variables, frames, method="encode_arranged")
     z = sample(key, mu, logvar)
