@@ -36,6 +36,10 @@ def test_what_is_not_given_is_the_default():
         ({"environment": {"environment": "carracing"}}, ["environment.environment"]),
         ({"rounds": [{"seed": 7}]}, ["rounds[0].seed", "7", "vision"]),
         ({"rounds": [{}, {"vision": {"x": 1}}]}, ["rounds[1].vision.x", "1", "epochs"]),
+        (
+            {"dtype": "float64", "precision": "mixed"},
+            ["precision is mixed", "dtype is float64", "set precision to float32"],
+        ),
         # Wrong types.
         ({"vision": 3}, ["vision is 3", "mapping"]),
         ({"vision": []}, ["vision is []", "mapping"]),
