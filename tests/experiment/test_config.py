@@ -29,7 +29,10 @@ def test_what_is_not_given_is_the_default():
     ("mapping", "parts"),
     [
         # Unknown keys: the key with its place, its value, and what is allowed.
-        ({"vison": {"epochs": 3}}, ["vison", "{'epochs': 3}", "memory, rollouts"]),
+        (
+            {"vison": {"epochs": 3}},
+            ["vison", "{'epochs': 3}", "memory, precision, rollouts"],
+        ),
         ({"vision": {"epoch": 3}}, ["vision.epoch ", "3", "batch_size", "epochs"]),
         ({"sead": 7}, ["sead", "7", "seed"]),
         ({7: 8}, ["7 ", "8", "seed"]),
