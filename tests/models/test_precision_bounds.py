@@ -27,9 +27,12 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = commands.REPOSITORY / "pretrained/carracing.zarr"
 PRECISIONS = ("float32", "mixed")
-# Rounding to 8 bits of fraction moves a factor by 2^-9 = 0.2 % at most; a gradient of V
-# has passed up to ten products.
-GRADIENT = 0.05
+# The relative norm of a gradient's error. Rounding to 8 bits of fraction moves a factor
+# by 2^-9 = 0.2 % at most, and V's gradients have passed up to ten products. At first
+# weights z does little yet and the frames' gradients almost cancel: the error is large
+# beside their sum (0.08 measured). At the shipped weights it is 0.026, where another
+# draw of z changes the same gradients by 0.13 to 0.94.
+AT_FIRST, LEARNT = 0.15, 0.05
 
 
 def errors(loss, params, models: dict) -> dict[str, float]:
@@ -58,18 +61,32 @@ def episodes(tmp_path_factory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("channels", ["laptop", "paper"])
-def test_gradients_of_v(episodes, channels):
-    wide = VAE(), VAE(channels=(8, 16, 32, 64), decoder_channels=(64, 32, 16))
-    model = wide[channels == "laptop"]
-    frames = open_artifact(episodes).read("frames")[:, ::25].reshape(-1, 64, 64, 3)
-    params, key = vision.initial(jax.random.key(0), model), jax.random.key(1)
+def frames_of(episodes: Path) -> np.ndarray:
+    return open_artifact(episodes).read("frames")[:, ::25].reshape(-1, 64, 64, 3)
 
-    def loss(params, model):
-        return vision.loss(params, frames, key, model=model, kl_tolerance=0.5)[0]
 
+def loss_of_v(params, model, frames):
+    key = jax.random.key(1)
+    return vision.loss(params, frames, key, model=model, kl_tolerance=0.5)[0]
+
+
+SIZES = {"laptop": ((8, 16, 32, 64), (64, 32, 16)), "paper": ()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_first_gradients_of_v(episodes, size):
+    model = VAE(32, *SIZES[size])
+    params = vision.initial(jax.random.key(0), model)
+    loss = partial(loss_of_v, frames=frames_of(episodes))
     found = errors(loss, params, in_both(model))
-    assert max(found.values()) < GRADIENT, found
+    assert max(found.values()) < AT_FIRST, found
+
+
+def test_gradients_of_a_v_that_has_learnt(episodes):
+    agent, weights, _, _ = networks.load_pretrained(SHIPPED)
+    loss = partial(loss_of_v, frames=frames_of(episodes))
+    found = errors(loss, weights.vision, in_both(agent.vision))
+    assert max(found.values()) < LEARNT, found
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -94,7 +111,7 @@ def test_gradients_of_m(cell):
         return memory_loss.loss(params, batch, key, state, model=model)[0]
 
     found = errors(loss, params, in_both(model))
-    assert max(found.values()) < GRADIENT, found
+    assert max(found.values()) < LEARNT, found
 
 
 SEEDS = range(4)
@@ -146,7 +163,11 @@ TRACKS, CANDIDATES, STEPS = 4, 64, 400
 
 
 def test_a_generation_is_ranked_alike():
-    """Of candidates around the shipped controller, spread as its search began."""
+    """Of candidates around the shipped controller, spread as its search began.
+
+    Measured 0.988 (Pearson) and 0.974 (Spearman). Drives part after a few hundred steps
+    whatever changed them: weights times 1 + 1e-6 gave 0.994 and 0.977.
+    """
     agent, weights, controller, _ = networks.load_pretrained(SHIPPED)
     noise = np.random.default_rng(0).normal(size=(CANDIDATES, len(controller)))
     population = (controller + 0.1 * noise).astype(np.float32)
@@ -157,7 +178,7 @@ def test_a_generation_is_ranked_alike():
         for name in PRECISIONS
     )
     assert plain.std() > 10  # they drive differently well
-    assert stats.pearsonr(plain, mixed).statistic > 0.95
+    assert stats.pearsonr(plain, mixed).statistic > 0.97
     assert stats.spearmanr(plain, mixed).statistic > 0.95
 
 
