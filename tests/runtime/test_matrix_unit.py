@@ -96,13 +96,11 @@ def test_what_is_measured_are_products_of_rounded_factors_summed_in_float32():
     import jax.numpy as jnp
 
     rng = np.random.default_rng(0)
-    x, y = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 5)))
-    rounded = [
-        factor.astype(ml_dtypes.bfloat16).astype(np.float32) for factor in (x, y)
-    ]
-    pairs = [(jnp.asarray(x), jnp.asarray(y))]
-    for kind, factors in (("float32", (x, y)), ("bfloat16", rounded)):
-        (found,) = matrix_unit.products(pairs, kind)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 5)))
+    positive = np.maximum(x, 0)
+    rounded = [a.astype(ml_dtypes.bfloat16).astype(np.float32) for a in (positive, w)]
+    for kind, factors in ((jnp.float32, (positive, w)), (jnp.bfloat16, rounded)):
+        (found,) = matrix_unit.products([jnp.asarray(x)], [jnp.asarray(w, kind)])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, factors[0] @ factors[1], rtol=1e-5)
     assert 0 < matrix_unit.speedup() < 1000
