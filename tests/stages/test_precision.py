@@ -8,6 +8,8 @@ from support.damage import set_setting
 
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE
+from worldmodels.report import provenance
+from worldmodels.report.rounds import RoundStores
 from worldmodels.stages import precision
 from worldmodels.stores import agents, checkpoint, networks
 from worldmodels.stores.artifact import Artifact, open_artifact
@@ -151,6 +153,9 @@ def test_a_training_goes_on_in_its_precision_on_another_machine(
     assert " precision auto " in told
     assert " precision_used mixed " in told
     assert ", mixed precision" in told  # beside the processors
+    page = provenance.section([RoundStores(0, {"memory": [first]})])
+    assert "<td>precision_used</td><td>mixed</td>" in page
+    assert ", mixed precision</td>" in page
     first.path.rename(tmp_path / "first.zarr")
     machine(False)
     again = train_memory(learnt, tmp_path)
