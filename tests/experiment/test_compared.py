@@ -62,4 +62,4 @@ def test_a_setting_is_left_out_while_it_says_what_was_done_before_it(monkeypatch
         )
         text = compared("memory", config.run, config.rounds[0], 0)
         assert ("--mixtures=2" in text) == kept
-    assert stages.before("vision") == {}
+    assert stages.before("vision") == {"precision": "float32"}

@@ -19,7 +19,7 @@ from worldmodels.experiment.stages import (
 from worldmodels.runtime.errors import UserError
 
 # Nothing in here is a default; the awkward numbers are on purpose.
-RUN = Run(seed=3, dtype="float64", debug=True)
+RUN = Run(seed=3, dtype="float64", precision="auto", debug=True)
 ROUND = Round().changed(
     environment={
         "name": "gymnasium", "id": "Pendulum-v1", "crop": (1, 2, 3, 4), "size": 96,
@@ -59,6 +59,7 @@ DRIVING = {"rollouts", "controller", "evaluation"}
 USERS = {
     "seed": EVERY_STAGE_THAT_COMPUTES - {"latents"},
     "dtype": EVERY_STAGE_THAT_COMPUTES,
+    "precision": EVERY_STAGE_THAT_COMPUTES,
     "debug": {"vision", "memory"},
     "rollouts.episodes": set(),
     "rollouts.accumulate": set(),
@@ -73,7 +74,7 @@ USERS = {
 USERS["environment.backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
 # Whose episodes have a limit of their own.
 USERS["environment.max_steps"] = DRIVING - {"rollouts"}
-NOT_IN_ROUND_0 = {"dtype", "rollouts.action_noise", "environment.slots"}
+NOT_IN_ROUND_0 = {"dtype", "precision", "rollouts.action_noise", "environment.slots"}
 NOT_LATER = {"rollouts.policy"}
 
 OTHERS = {

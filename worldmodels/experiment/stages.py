@@ -91,7 +91,7 @@ _TABLE = (
             # Round 0 drives at random, where an episode is the same in any slot; later
             # rounds drive with a controller.
             Idle(
-                ("rollouts.action_noise", "dtype", "environment.slots"),
+                ("rollouts.action_noise", "dtype", "precision", "environment.slots"),
                 lambda values, round: round == 0,
             ),
             Idle(("rollouts.policy",), lambda values, round: round > 0),
@@ -200,6 +200,9 @@ _TABLE = (
 STAGES = {stage.name: stage for stage in _TABLE}
 # The stages of each round, in their order.
 OF_A_ROUND = tuple(stage.name for stage in _TABLE if stage.sections)
+
+# What stores record beside the setting `precision`: the answer, where that is auto.
+PRECISION_USED = "precision_used"
 
 _SECTIONS = {field.annotation: name for name, field in Round.model_fields.items()}
 # In a store the game is the setting `environment`.

@@ -80,6 +80,16 @@ def keep_programs() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
+def programs() -> Path | None:
+    """Return the folder of compiled programs; None: they are not kept on a disk."""
+    import jax
+
+    place = jax.config.jax_compilation_cache_dir
+    if not (place and jax.config.jax_enable_compilation_cache) or "://" in place:
+        return None
+    return Path(place)
+
+
 def _cache() -> Path:
     """Return the folder of this user's caches.
 

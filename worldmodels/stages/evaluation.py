@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.experiment.settings import Environment, Evaluation, Run
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_agent
@@ -68,13 +69,14 @@ def run(
     inputs = _inputs(vision, memory, controller, latents)
     learnt = inputs["controller"][0].config
     config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
+    config = settled(config)
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
         config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     game = check_settings(environment, *inputs["controller"])
     made = inputs["vision"], inputs["memory"]
-    agent, weights = networks.load_agent(*made, learnt, game)
+    agent, weights = networks.load_agent(*made, learnt, game, config[PRECISION_USED])
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     examination = Examination(agent, weights, best, seeds, environment)
     with publication.create(
@@ -116,7 +118,8 @@ def _in_dream(
     examined: Examination, inputs: Inputs, config: Mapping[str, Any], store: Writer
 ) -> None:
     rules = config["temperature"], config["death"]
-    dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
+    given = inputs["memory"], inputs["latents"]
+    dream = arenas.open_dream(*given, *rules, config[PRECISION_USED])
     score, steps = arenas.dreams(examined.agent, dream), examined.environment.max_steps
     dreamt = scoring.score_one(score, examined.controller, examined.seeds, steps)
     scoring.write(store, "dream", dreamt)

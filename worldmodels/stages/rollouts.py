@@ -21,7 +21,7 @@ from worldmodels.environments.games import IMPORTED, Game
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run
-from worldmodels.experiment.stages import STAGES, policy_of, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, policy_of, recorded
 from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.agent import AgentPolicy, ready
 from worldmodels.rollout import in_simulator
@@ -37,6 +37,7 @@ from worldmodels.runtime.randomness import (
     episode_seeds,
     seed_words,
 )
+from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.episode_shelf import EpisodeShelf
@@ -84,6 +85,8 @@ def run(
         "shard": shard,
     }
     inputs = _inputs(round, vision, memory, controller)
+    if inputs:  # round 0 computes nothing with V and M
+        config = settled(config)
     # The episodes' own limit is the only one.
     environment = environment.changed(max_steps=settings.steps)
     game = check_settings(environment, *inputs.get("controller", ()))
@@ -191,7 +194,11 @@ def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
         return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
-        inputs["vision"], inputs["memory"], blocks[0].config, game
+        inputs["vision"],
+        inputs["memory"],
+        blocks[0].config,
+        game,
+        config[PRECISION_USED],
     )
     best, _ = networks.best_controller(blocks)
     policy = AgentPolicy(agent, ready(agent, weights))

@@ -14,7 +14,8 @@ import numpy as np
 from worldmodels.environments import facts
 from worldmodels.environments.games import GAMES, IMPORTED, Game, View
 from worldmodels.experiment.section import Section, read
-from worldmodels.experiment.stages import policy_of, recorded_keys
+from worldmodels.experiment.settings import PRECISIONS
+from worldmodels.experiment.stages import PRECISION_USED, policy_of, recorded_keys
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.stores.metadata import Form, Malformed
@@ -194,6 +195,9 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
         value = config.get(name, low)
         if type(value) is not int or not low <= value <= high:
             raise Malformed(f"its setting {name} is {value!r}")
+    used = config.get(PRECISION_USED, PRECISIONS[0])
+    if used not in PRECISIONS:
+        raise Malformed(f"its setting {PRECISION_USED} is {used!r}")
     _check_features(config.get("features", {}))
 
 

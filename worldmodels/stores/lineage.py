@@ -148,7 +148,7 @@ def check_goes_on(
     check_input(previous, "vision", vision)
     check_input(previous, "memory", memory)
     recorded = {**stages.before("controller"), **previous.config}
-    for name in config.keys() & recorded.keys() - {"block"}:
+    for name in [key for key in config if key in recorded and key != "block"]:
         before, now = recorded[name], config[name]
         if before != (list(now) if isinstance(now, tuple) else now):
             raise ArtifactError(
