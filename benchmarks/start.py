@@ -123,7 +123,8 @@ def child(told: str, arguments: list[str]) -> None:
 
     jax.monitoring.register_event_duration_secs_listener(add)
     jax.monitoring.register_event_listener(count)
-    status = cli.main(arguments)
+    sys.argv[1:] = arguments
+    status = cli.main()
     Path(told).write_text(json.dumps(found))
     sys.exit(status)
 

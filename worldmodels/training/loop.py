@@ -42,7 +42,8 @@ def initial(
 ) -> TrainState:
     """Return the state before the first update."""
     step = jnp.zeros((), jnp.int32)
-    return TrainState(params, optimizer.init(params), step, carry)
+    # One program: the moments of each shape would otherwise be one each.
+    return TrainState(params, jax.jit(optimizer.init)(params), step, carry)
 
 
 def separate(loss: Callable[[Any, Any, jax.Array], tuple[jax.Array, Metrics]]) -> Loss:
