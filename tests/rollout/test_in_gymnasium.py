@@ -81,7 +81,7 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
 def test_slots_are_three_programs(caplog):
     """To begin an episode, to give it a slot, to act; a start waits for each."""
     with jax.log_compiles():
-        actions_of(RandomSlots("white", 7, CARRACING), 7, 2, SEED, 2)
+        actions_of(RandomSlots("brownian", 7, CARRACING), 7, 2, SEED, 2)
     assert caplog.text.count("Finished XLA compilation") == 3
 
 
