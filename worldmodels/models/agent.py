@@ -80,6 +80,7 @@ class AgentPolicy:
     agent: Agent
     weights: Weights
 
+    @jax.jit
     def initial(self, controllers: jax.Array) -> AgentState:
         """Return the state of agents with `controllers` [B, D] before a first frame."""
         batch = len(controllers)

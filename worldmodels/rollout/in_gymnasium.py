@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.environments.games import Game
@@ -56,7 +55,7 @@ class SlotPolicy:
 
 def _empty(carry: Any, slots: int) -> Any:
     """Return the carries of slots without an episode yet, from a carry of one row."""
-    return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), carry)
+    return jax.tree.map(lambda x: np.zeros((slots, *x.shape[1:]), x.dtype), carry)
 
 
 # Carries are donated: they may hold weights, which are not to be copied at every step.
@@ -98,7 +97,7 @@ class AgentSlots(SlotPolicy):
         self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
     ):
         policy = AgentPolicy(agent, ready(agent, weights))
-        population = jnp.asarray(population, agent.vision.dtype)
+        population = np.asarray(population, agent.vision.dtype)
         super().__init__(
             policy, lambda e: policy.initial(population[e.candidate][None]), slots
         )

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -191,7 +192,12 @@ def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
     """Return the policy, and what gives its carry [B, ...] at the start of episodes."""
     if not inputs:
         policy = random_policy(policy_of(config["policy"]), game)
-        return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
+
+        @jax.jit
+        def draw(words: jax.Array) -> Any:
+            return policy.initial(episode_keys(words, "policy"))
+
+        return policy, lambda seeds: draw(seed_words(seeds))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
         inputs["vision"],

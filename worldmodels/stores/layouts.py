@@ -104,6 +104,7 @@ _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
         "state/best": Layout("f", ()),
         **_SELECTION,
     },
+    "random": {f"random/{name}": layout for name, layout in _DRIVE.items()},
     "evaluation": {
         "controller": Layout("f", ("D",)),
         "generation": Layout("i", (), 1),
@@ -130,6 +131,7 @@ _LENGTHS: Mapping[str, Mapping[str, str]] = {
         "R": "rollouts",
         "V": "selection_episodes",
     },
+    "random": {"T": "max_steps"},
     "evaluation": {"T": "max_steps"},
     "agent": {"Z": "vision.latent_size"},
 }
@@ -164,6 +166,7 @@ _NEEDED = {
         "sample_z", "dtype", "population", "rollouts",
         "generations_per_block", "select_every",
     ),
+    "random": ("round", "environment", "max_steps", "episodes", "random_policy"),
     "evaluation": ("round", "environment", "max_steps"),
     "agent": (
         "round", "seed", "generation", "selection_score", "vision", "memory",

@@ -216,6 +216,25 @@ def check_one_vision(latents: Sequence[Artifact], visions: Sequence[Artifact]) -
             )
 
 
+def check_scored_alike(random: Artifact, config: Mapping[str, Any]) -> None:
+    """Check that scores of the random policy are those that an evaluation asks for.
+
+    Args:
+        config: of the evaluation.
+
+    Raises:
+        ArtifactError: for scores of another game, other tracks or another policy.
+    """
+    recorded = {**stages.before("random"), **random.config}
+    for name in sorted(config.keys() & recorded.keys() - {"round"}):
+        if recorded[name] != config[name]:
+            raise ArtifactError(
+                f"{random.path} was made with {name} {recorded[name]} and this "
+                f"evaluation has {config[name]}; give scores of the same settings, or "
+                "leave out --random"
+            )
+
+
 def check_tracks(store: Artifact, reference: Artifact) -> None:
     """Check that two evaluations are of the same tracks of the same game.
 

@@ -92,7 +92,7 @@ def _weights(store: Artifact, prefix: str, model: VAE | Memory) -> Any:
 def _shapes(model: VAE | Memory) -> Mapping[str, tuple[int, ...]]:
     """Return the shapes of a model's parameters by their paths."""
     initial = vision.initial if isinstance(model, VAE) else memory.initial
-    params = jax.eval_shape(lambda key: initial(key, model), jax.random.key(0))
+    params = jax.eval_shape(lambda: initial(jax.random.key(0), model))
     return {path: x.shape for path, x in flatten_dict(params, sep="/").items()}
 
 
