@@ -4,15 +4,18 @@ Frames are uint8, as inputs and as results. A reconstruction is decoded from the
 V's posterior.
 """
 
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.models import memory, vision
+from worldmodels.models import folding, memory, vision
 from worldmodels.models.dream import Dream, DreamState, imagine
+from worldmodels.models.folding import FoldedDecoder
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE, Params
 from worldmodels.rollout import in_dream
@@ -23,11 +26,17 @@ _CHUNK = 100  # frames through V at once: bounded memory, one compilation
 _REACH = 3.0  # standard deviations of the prior that a traversal covers
 
 
-class FittedVision(NamedTuple):
+@dataclass(frozen=True)
+class FittedVision:
     """V with its parameters."""
 
     model: VAE
     params: Params
+
+    @cached_property
+    def decoder(self) -> FoldedDecoder:
+        """V's decoder, folded at its first use."""
+        return folding.fold(self.params, self.model)
 
 
 class FittedMemory(NamedTuple):
@@ -46,7 +55,7 @@ def encode(v: FittedVision, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def decode(v: FittedVision, z: np.ndarray) -> np.ndarray:
     """Return the images of z [T, Z] as uint8 [T, H, W, 3]."""
-    parts = [_decode(v.model, v.params, part) for part in _chunks(z)]
+    parts = [_decode(v.model, v.decoder, part) for part in _chunks(z)]
     return np.concatenate(parts)[: len(z)]
 
 
@@ -71,7 +80,7 @@ def dream_rollout(
     return decode(v, z), action, reward
 
 
-def _chunks(values: np.ndarray):
+def _chunks(values: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(values), _CHUNK):
         part = values[start : start + _CHUNK]
         # Zeros fill the last one up, so that all have one shape.
@@ -85,8 +94,8 @@ def _encode(model: VAE, params: Params, frames: jax.Array):
 
 
 @partial(jax.jit, static_argnums=0)
-def _decode(model: VAE, params: Params, z: jax.Array) -> jax.Array:
-    images = vision.decode(params, model, z)
+def _decode(model: VAE, decoder: FoldedDecoder, z: jax.Array) -> jax.Array:
+    images = folding.decode(decoder, model, z)
     return jnp.round(images * 255).astype(jnp.uint8)
 
 

@@ -17,6 +17,7 @@ from worldmodels.report import (
     test_drives,
     vision,
 )
+from worldmodels.report.background import Background
 from worldmodels.report.page import Picture
 from worldmodels.report.rounds import Clip, RoundStores, rollout_clips, whole_clip
 from worldmodels.report.test_drives import TestDrive
@@ -24,6 +25,9 @@ from worldmodels.runtime.wording import duration, one
 from worldmodels.scores import sentences
 from worldmodels.scores.temperatures import Sweep
 
+_CHAPTERS = (
+    "evaluation", "test drives", "controller", "dream", "memory", "vision", "rollouts",
+)  # fmt: skip
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
 
@@ -67,10 +71,11 @@ def html(
     sections = [("overview", "Overview", _overview(rounds))]
     # Dreams are short: both films of them share one film's bytes.
     films = sum(3 * _can_film(round) + dream.can_film(round) for round in rounds)
-    for round in reversed(rounds):
-        content = round_html(round, _FILM_BYTES // max(films, 1))
-        sections.append((f"round-{round.number}", f"Round {round.number}", content))
-        done()
+    with Background() as background:
+        for round in reversed(rounds):
+            content = round_html(round, _FILM_BYTES // max(films, 1), background)
+            sections.append((f"round-{round.number}", f"Round {round.number}", content))
+            done()
     if sweep is not None:
         content = temperatures.section(sweep)
         sections.append(("temperatures", "Temperatures", content))
@@ -145,32 +150,52 @@ def _scores_by_round(rounds: Sequence[RoundStores]) -> Picture:
     )  # fmt: skip
 
 
-def round_html(round: RoundStores, film_bytes: int) -> str:
-    """Return one round's chapters, the result first."""
-    clips = rollout_clips(round)
-    parts, drives = [], []
-    if round.one("evaluation") is not None:
-        parts.append(evaluation.chapter(round))
-        drives = test_drives.replay_ranked(round.one("evaluation"))
+def round_html(round: RoundStores, film_bytes: int, background: Background) -> str:
+    """Return one round's chapters, the result first.
+
+    What takes long is begun first; the rest is written while films are made.
+    """
+    scored, clips = round.one("evaluation"), rollout_clips(round)
+    replays = scored and background.begin(test_drives.replay_ranked, scored)
+    dreams = dream.begin_recorded(round, film_bytes // 2, background)
+    chapters = _told(round, clips)
+    drives = replays.result() if replays else []
+    films = []
     if _can_film(round):
-        parts.append("<h3>Test drives</h3>\n")
-        parts += [test_drives.film(d, round, film_bytes).html() for d in drives]
-    shown = [*clips[:1], *_median(drives)]
-    if "controller" in round.stores:
-        parts.append(controller.chapter(round))
+        films = [test_drives.begin(d, round, film_bytes, background) for d in drives]
+    median = [drive for drive in drives if drive.name == "median"]
+    dreams += dream.begin_controlled(round, median, film_bytes // 2, background)
+    chapters |= _shown(round, [*clips[:1], *map(_clip, median)])
     if "memory" in round.stores:
-        parts.append(dream.chapter(round, drives, film_bytes))
-        parts.append(memory.chapter(round, shown))
-    if "vision" in round.stores:
-        parts.append(vision.chapter(round, shown))
+        chapters["dream"] = dream.chapter(round, dreams)
+    if films:
+        shown = "".join(film.html() for film in films)
+        chapters["test drives"] = "<h3>Test drives</h3>\n" + shown
+    return "".join(chapters.get(name, "") for name in _CHAPTERS)
+
+
+def _told(round: RoundStores, clips: Sequence[Clip]) -> dict[str, str]:
+    """Return the chapters that show numbers and recorded frames, by name."""
+    chapters = {}
+    if round.one("evaluation") is not None:
+        chapters["evaluation"] = evaluation.chapter(round)
+    if "controller" in round.stores:
+        chapters["controller"] = controller.chapter(round)
     if round.episodes is not None:
-        parts.append(rollouts.chapter(round, clips))
-    return "".join(parts)
+        chapters["rollouts"] = rollouts.chapter(round, clips)
+    return chapters
 
 
-def _median(drives: list[TestDrive]) -> list[Clip]:
-    return [
-        whole_clip("the median test drive", d.recording.frames, d.recording.actions)
-        for d in drives
-        if d.name == "median"
-    ]
+def _shown(round: RoundStores, clips: Sequence[Clip]) -> dict[str, str]:
+    """Return the chapters that show what V and M make of clips, by name."""
+    chapters = {}
+    if "memory" in round.stores:
+        chapters["memory"] = memory.chapter(round, clips)
+    if "vision" in round.stores:
+        chapters["vision"] = vision.chapter(round, clips)
+    return chapters
+
+
+def _clip(drive: TestDrive) -> Clip:
+    frames, actions, _ = drive.recording
+    return whole_clip(f"the {drive.name} test drive", frames, actions)

@@ -9,9 +9,11 @@ from worldmodels.environments.games import Game
 from worldmodels.pictures import imagery
 from worldmodels.pictures.drawing import DriveFilm
 from worldmodels.report import films
-from worldmodels.report.page import Picture, escape
+from worldmodels.report.background import Background
+from worldmodels.report.films import PendingPicture
+from worldmodels.report.page import escape
 from worldmodels.report.rounds import RoundStores
-from worldmodels.rollout.replay import Recording, replay
+from worldmodels.rollout.replay import Driven, Recording, replay
 from worldmodels.runtime.wording import count
 from worldmodels.stores import networks
 from worldmodels.stores.artifact import Artifact
@@ -43,26 +45,28 @@ def replay_ranked(store: Artifact) -> list[TestDrive]:
     chosen["worst"] = order[0]
     spec, game = EnvironmentSpec.of(config), networks.known_game(store)
     seeds, length = store.read("agent/seed"), store.read("agent/length")
+    driven = [
+        Driven(int(seeds[n]), store.read("agent/actions", n)[: length[n]])
+        for n in chosen.values()
+    ]
     drives = []
-    for name, track in chosen.items():
-        actions = store.read("agent/actions", track)[: length[track]]
-        recording = replay(spec, int(seeds[track]), actions)
-        rewards = store.read("agent/rewards", track)[: length[track]]
-        faithful = np.array_equal(recording.rewards, rewards)
-        total = float(returns[track])
-        seed = int(seeds[track])
-        drives.append(
-            TestDrive(name, int(track), seed, total, recording, faithful, game)
-        )
+    found = replay(spec, driven)
+    for (name, n), again in zip(chosen.items(), found, strict=True):
+        rewards = store.read("agent/rewards", n)[: length[n]]
+        faithful = np.array_equal(again.rewards, rewards)
+        total, seed = float(returns[n]), int(seeds[n])
+        drives.append(TestDrive(name, int(n), seed, total, again, faithful, game))
     return drives
 
 
-def film(drive: TestDrive, round: RoundStores, max_bytes: int) -> Picture:
-    """Return the drive as an mp4 of about `max_bytes` at most."""
+def begin(
+    drive: TestDrive, round: RoundStores, max_bytes: int, background: Background
+) -> PendingPicture:
+    """Let the drive be made an mp4 of about `max_bytes` at most."""
     frames, actions, rewards = drive.recording
     seen, dreamt = imagery.one_step_ahead(round.vision, round.memory, frames, actions)
     drawing = DriveFilm(frames, seen, dreamt, actions, rewards, drive.game)
-    return films.picture([drawing], _alt(drive), _caption(drive), max_bytes)
+    return films.begin(background, [drawing], _alt(drive), _caption(drive), max_bytes)
 
 
 def _alt(drive: TestDrive) -> str:
