@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -54,9 +55,9 @@ def main() -> None:
                 f"{name:18}{batch:6}{row['plain']:8.3f}{row['folded']:8.3f}"
                 f"{row['ratio']:7.2f}{floor:8.3f}{row['differ']:8}{row['bytes']:11,}"
             )
-        seconds(lambda: folding.fold(params, model))
-        spent = np.median([seconds(lambda: folding.fold(params, model)) for _ in "abc"])
-        print(f"{name:18}{'':6}folding, once: {1e3 * spent:.1f} ms")
+        once = partial(folding.fold, params, model)
+        spent = 1e3 * np.median([seconds(once) for _ in range(5)])
+        print(f"{name:18}{'':6}folding, once: {spent:.1f} ms")
     print(json.dumps({"cores": cores, "flops": rate, "rows": rows}))
 
 

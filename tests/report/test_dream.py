@@ -13,8 +13,8 @@ from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import imagery
 from worldmodels.report import controller, dream
 from worldmodels.report.background import Background
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import RoundStores
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.rollout.in_dream import Controlled, Recorded
 from worldmodels.rollout.replay import Recording
 from worldmodels.runtime.randomness import (
@@ -95,7 +95,7 @@ def median_drive(round) -> TestDrive:
     frames = rng.integers(0, 256, (20, 64, 64, 3)).astype(np.uint8)
     actions = rng.uniform(0, 1, (20, len(round.game.actions))).astype(np.float32)
     recording = Recording(frames, actions, np.ones(20, np.float32))
-    return TestDrive("median", 0, 7, 20.0, recording, True, round.game)
+    return TestDrive("median", 0, 7, 20.0, recording, True)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from support import synthetic
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.report import controller, diagram, evaluation, rollouts
+from worldmodels.report import controller, diagram, evaluation, replays, rollouts
+from worldmodels.report.background import Background
 from worldmodels.report.rounds import RoundStores, group, rollout_clips
-from worldmodels.report.test_drives import replay_ranked
 from worldmodels.rollout.replay import drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import summarise
@@ -262,7 +262,9 @@ def make_training(folder):
 def test_replay_is_the_drive_that_was_scored(recorded, rounds):
     """Median, best and worst by return; frames and rewards equal the original's."""
     drives, arrays = recorded
-    found = {d.name: d for d in replay_ranked(rounds[1].evaluation)}
+    with Background() as background:
+        begun = replays.begin(rounds[1].evaluation, background)
+    found = {drive.result().name: drive.result() for drive in begun}
     ranks = np.argsort(arrays["returns"])
     assert found["best"].number == ranks[-1]
     assert found["worst"].number == ranks[0]

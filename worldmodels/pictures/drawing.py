@@ -4,13 +4,13 @@ Below the views stands the action: of numbers a bar each, of a choice the chosen
 Names and bounds are the game's.
 """
 
+import importlib.util
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -267,6 +267,7 @@ def _even(size: int) -> int:
 
 @lru_cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings this font along: no system font is needed.
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    # Matplotlib brings this font along: no system font is needed, and no import of it.
+    found = importlib.util.find_spec("matplotlib").submodule_search_locations
+    folder = Path(*found) / "mpl-data" / "fonts" / "ttf"
     return ImageFont.truetype(folder / "DejaVuSans.ttf", size)

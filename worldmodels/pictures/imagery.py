@@ -151,19 +151,31 @@ def one_step_ahead(
         Two uint8 arrays of the frames' shape.
     """
     mu, _ = encode(v, frames)
-    predicted = np.asarray(_predict(m.model, m.params, mu, actions))
-    dream = decode(v, predicted)
+    dream = decode(v, _predicted(m, mu, actions))
     return decode(v, mu), np.concatenate([np.zeros_like(dream[:1]), dream[:-1]])
+
+
+def _predicted(m: FittedMemory, mu: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """Return the expected z [T, Z] of M's mixture after (mu, actions) up to each t."""
+    state, parts = memory.initial_state(m.model, 1), []
+    for part in zip(_chunks(mu), _chunks(actions), strict=True):
+        state, predicted = _predict(m.model, m.params, state, *part)
+        parts.append(predicted)
+    return np.concatenate(parts)[: len(mu)]
 
 
 @partial(jax.jit, static_argnums=0)
 def _predict(
-    model: Memory, params: memory.Params, mu: jax.Array, actions: jax.Array
-) -> jax.Array:
-    start = memory.initial_state(model, 1)
-    _, predicted = memory.observe(params, model, start, mu[:, None], actions[:, None])
+    model: Memory,
+    params: memory.Params,
+    state: memory.State,
+    mu: jax.Array,
+    actions: jax.Array,
+) -> tuple[memory.State, jax.Array]:
+    given = mu[:, None], actions[:, None]
+    state, predicted = memory.observe(params, model, state, *given)
     mixture = predicted.mixture
-    return jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[:, 0]
+    return state, jnp.sum(jnp.exp(mixture.logweight) * mixture.mean, axis=-1)[:, 0]
 
 
 def open_loop(

@@ -37,6 +37,11 @@ class Background:
         """Let `work` be done; its result, or its error, is the future's."""
         return self._threads.submit(work, *arguments)
 
+    @property
+    def left(self) -> bool:
+        """Whether an error has ended all this."""
+        return self._left.is_set()
+
     def until_left(self, values: Iterable[_T]) -> Iterator[_T]:
         """Yield values, but no more of them once an error has ended all this.
 
@@ -44,6 +49,6 @@ class Background:
             CancelledError: in the thread that wanted another one.
         """
         for value in values:
-            if self._left.is_set():
+            if self.left:
                 raise CancelledError
             yield value

@@ -12,8 +12,8 @@ from worldmodels.report import films, gap, page
 from worldmodels.report.background import Background
 from worldmodels.report.films import PendingPicture
 from worldmodels.report.page import escape
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import RoundStores
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.rollout.in_dream import Actor, Controlled, Recorded
 from worldmodels.runtime.wording import count
 from worldmodels.stores import networks

@@ -12,6 +12,7 @@ from worldmodels.report import (
     memory,
     page,
     provenance,
+    replays,
     rollouts,
     temperatures,
     test_drives,
@@ -19,8 +20,8 @@ from worldmodels.report import (
 )
 from worldmodels.report.background import Background
 from worldmodels.report.page import Picture
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import Clip, RoundStores, rollout_clips, whole_clip
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.runtime.wording import duration, one
 from worldmodels.scores import sentences
 from worldmodels.scores.temperatures import Sweep
@@ -156,14 +157,15 @@ def round_html(round: RoundStores, film_bytes: int, background: Background) -> s
     What takes long is begun first; the rest is written while films are made.
     """
     scored, clips = round.one("evaluation"), rollout_clips(round)
-    replays = scored and background.begin(test_drives.replay_ranked, scored)
+    begun = [] if scored is None else replays.begin(scored, background)
     dreams = dream.begin_recorded(round, film_bytes // 2, background)
     chapters = _told(round, clips)
-    drives = replays.result() if replays else []
-    films = []
-    if _can_film(round):
-        films = [test_drives.begin(d, round, film_bytes, background) for d in drives]
-    median = [drive for drive in drives if drive.name == "median"]
+    films, median = [], []
+    for drive in (replay.result() for replay in begun):
+        if _can_film(round):
+            films.append(test_drives.begin(drive, round, film_bytes, background))
+        if drive.name == "median":
+            median.append(drive)
     dreams += dream.begin_controlled(round, median, film_bytes // 2, background)
     chapters |= _shown(round, [*clips[:1], *map(_clip, median)])
     if "memory" in round.stores:

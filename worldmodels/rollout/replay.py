@@ -1,14 +1,23 @@
 """Drives in the game: the agent's live, or recorded ones again."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from subprocess import Popen, TimeoutExpired
 from typing import NamedTuple
 
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import preprocess
-from worldmodels.environments.processes.episodes import Episode, run
-from worldmodels.environments.processes.pool import EnvironmentPool
+from worldmodels.environments.processes.process import anonymous_memory, start
+from worldmodels.environments.processes.worker import die_with
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.exit_status import how_it_ended
+
+_PATIENCE = 0.1  # seconds between two looks at whether a process is still wanted
 
 
 class Recording(NamedTuple):
@@ -55,38 +64,69 @@ class Driven(NamedTuple):
     actions: np.ndarray  # float32 [T, A]
 
 
-def replay(spec: EnvironmentSpec, drives: Sequence[Driven]) -> list[Recording]:
-    """Drive again as recorded, all drives at once, each as far as it goes again.
+def replay(
+    spec: EnvironmentSpec, driven: Driven, stopped: Callable[[], bool] = lambda: False
+) -> Recording:
+    """Drive again as recorded, in a process of its own: several threads may do it.
 
     The same seed and actions give the same drive, as long as gymnasium and its physics
     engine are the same.
 
+    Args:
+        stopped: asked now and then; the process is killed once it returns true.
+
     Raises:
-        UserError: for a world that cannot be played, or that keeps failing.
+        UserError: for a world that cannot be played, or a process that was killed.
     """
-    spec.game  # noqa: B018  a world that cannot be built is refused here, by name
-    episodes = [
-        Episode(drive.seed, len(drive.actions), candidate=n)
-        for n, drive in enumerate(drives)
-    ]
-    with EnvironmentPool(spec, slots=len(drives)) as pool:
-        policy = _AsRecorded([drive.actions for drive in drives])
-        found = {result.index: result for result in run(pool, policy, episodes, True)}
-    results = [found[n] for n in range(len(drives))]
-    return [Recording(r.frames, r.actions, r.rewards) for r in results]
+    memory = anonymous_memory(0)
+    try:
+        main = "from worldmodels.rollout.replay import main; main()"
+        process = start(main, [str(memory), str(os.getpid())], [memory])
+        _wait(process, pickle.dumps((spec, driven)), stopped)
+        if process.returncode:
+            raise UserError(
+                f"the process that drives the episode of seed {driven.seed} again "
+                f"{how_it_ended(process.returncode)}; run the same command again"
+            )
+        with open(memory, "rb", closefd=False) as file:
+            file.seek(0)
+            found = pickle.load(file)
+    finally:
+        os.close(memory)
+    if isinstance(found, str):
+        raise UserError(found)
+    return found
 
 
-class _AsRecorded:
-    """An `EpisodePolicy`: an episode's candidate is the number of its actions."""
+def _wait(process: Popen, task: bytes, stopped: Callable[[], bool]) -> None:
+    """Give a process its task and wait for its end."""
+    try:
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(task)
+        while process.poll() is None and not stopped():
+            with contextlib.suppress(TimeoutExpired):
+                process.wait(_PATIENCE)
+    finally:
+        process.kill()  # nothing, where it has ended
+        process.wait()
 
-    def __init__(self, actions: Sequence[np.ndarray]):
-        self._actions, self._slots = actions, [iter(())] * len(actions)
 
-    def start(self, slot: int, episode: Episode) -> None:
-        self._slots[slot] = iter(self._actions[episode.candidate])
+def main() -> None:
+    """Drive one episode again for `replay`, which gives the task on stdin.
 
-    def act(self, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
-        chosen = np.zeros((len(active), self._actions[0].shape[1]), np.float32)
-        for slot in np.flatnonzero(active):
-            chosen[slot] = next(self._slots[slot])
-        return chosen
+    Arguments: the descriptor of the memory that takes the recording, or a sentence on
+    what failed, and the parent's id.
+    """
+    memory, parent = map(int, sys.argv[1:])
+    os.set_inheritable(memory, False)
+    die_with(parent)
+    spec, driven = pickle.load(sys.stdin.buffer)
+    recorded = iter(driven.actions)
+    try:
+        found = drive(
+            spec, driven.seed, lambda frame: next(recorded), len(driven.actions)
+        )
+    except UserError as error:
+        found = str(error)
+    with open(memory, "wb") as file:
+        pickle.dump(found, file, pickle.HIGHEST_PROTOCOL)
