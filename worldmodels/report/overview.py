@@ -1,6 +1,6 @@
 """The report: from the stores of an experiment to one HTML page and a few lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from worldmodels.report import (
@@ -20,7 +20,7 @@ from worldmodels.report import (
 )
 from worldmodels.report.background import Background
 from worldmodels.report.page import Picture
-from worldmodels.report.replays import TestDrive
+from worldmodels.report.replays import Replays, TestDrive
 from worldmodels.report.rounds import Clip, RoundStores, rollout_clips, whole_clip
 from worldmodels.runtime.wording import duration, one
 from worldmodels.scores import sentences
@@ -65,18 +65,29 @@ def _score_lines(round: RoundStores) -> list[str]:
 
 
 def html(
-    rounds: Sequence[RoundStores], done: Callable[[], None], sweep: Sweep | None = None
+    rounds: Sequence[RoundStores],
+    background: Background,
+    done: Callable[[], None],
+    sweep: Sweep | None = None,
+    begun: Mapping[Path, Replays] | None = None,
 ) -> str:
-    """Return the page of all rounds, the latest first; call `done` after each."""
-    latest = rounds[-1]
+    """Return the page of all rounds, the latest first; call `done` after each.
+
+    Args:
+        begun: replays of drives that were begun before, by their evaluation's path.
+    """
+    latest, begun = rounds[-1], begun or {}
     sections = [("overview", "Overview", _overview(rounds))]
     # Dreams are short: both films of them share one film's bytes.
     films = sum(3 * _can_film(round) + dream.can_film(round) for round in rounds)
-    with Background() as background:
-        for round in reversed(rounds):
-            content = round_html(round, _FILM_BYTES // max(films, 1), background)
-            sections.append((f"round-{round.number}", f"Round {round.number}", content))
-            done()
+    for round in reversed(rounds):
+        scored, drives = round.one("evaluation"), []
+        if scored is not None:
+            drives = begun.get(scored.path) or replays.begin(scored, background)
+        bytes_a_film = _FILM_BYTES // max(films, 1)
+        content = round_html(round, drives, bytes_a_film, background)
+        sections.append((f"round-{round.number}", f"Round {round.number}", content))
+        done()
     if sweep is not None:
         content = temperatures.section(sweep)
         sections.append(("temperatures", "Temperatures", content))
@@ -151,17 +162,18 @@ def _scores_by_round(rounds: Sequence[RoundStores]) -> Picture:
     )  # fmt: skip
 
 
-def round_html(round: RoundStores, film_bytes: int, background: Background) -> str:
+def round_html(
+    round: RoundStores, drives: Replays, film_bytes: int, background: Background
+) -> str:
     """Return one round's chapters, the result first.
 
     What takes long is begun first; the rest is written while films are made.
     """
-    scored, clips = round.one("evaluation"), rollout_clips(round)
-    begun = [] if scored is None else replays.begin(scored, background)
+    clips = rollout_clips(round)
     dreams = dream.begin_recorded(round, film_bytes // 2, background)
     chapters = _told(round, clips)
     films, median = [], []
-    for drive in (replay.result() for replay in begun):
+    for drive in (replay.result() for replay in drives):
         if _can_film(round):
             films.append(test_drives.begin(drive, round, film_bytes, background))
         if drive.name == "median":

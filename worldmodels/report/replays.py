@@ -3,8 +3,10 @@
 No JAX is imported here: drives are begun first, while it starts.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -28,7 +30,21 @@ class TestDrive:
     faithful: bool  # the replay got the very same rewards
 
 
-def begin(store: Artifact, background: Background) -> list[Future[TestDrive]]:
+Replays = list[Future[TestDrive]]
+
+
+def begin_latest(
+    stores: Sequence[Artifact], background: Background
+) -> dict[Path, Replays]:
+    """Begin with the latest round's of some stores; return its, by the store's path."""
+    scored = [store for store in stores if store.kind == "evaluation"]
+    if not scored:
+        return {}
+    latest = max(scored, key=lambda store: store.config["round"])
+    return {latest.path: begin(latest, background)}
+
+
+def begin(store: Artifact, background: Background) -> Replays:
     """Let the median, best and worst drive of an evaluation store's agent be replayed.
 
     Only the seed and the actions are needed: the environment is deterministic.
