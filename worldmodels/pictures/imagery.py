@@ -54,8 +54,13 @@ def encode(v: FittedVision, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def decode(v: FittedVision, z: np.ndarray) -> np.ndarray:
-    """Return the images of z [T, Z] as uint8 [T, H, W, 3]."""
-    parts = [_decode(v.model, v.decoder, part) for part in _chunks(z)]
+    """Return the images of z [T, Z] as uint8 [T, H, W, 3].
+
+    One alone has a program of its own, many times as fast as one for a chunk. It rounds
+    in another order: of some ten thousand bytes one may be of the next shade.
+    """
+    given = _chunks(z) if len(z) > 1 else [z]
+    parts = [_decode(v.model, v.decoder, part) for part in given]
     return np.concatenate(parts)[: len(z)]
 
 
