@@ -134,7 +134,8 @@ def replay(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.rollout import replay
 
-    again = replay.replay(EnvironmentSpec("carracing", max_steps=24), seed, actions)
+    spec, recorded = EnvironmentSpec("carracing", max_steps=24), iter(actions)
+    again = replay.drive(spec, seed, lambda frame: next(recorded), len(actions))
     return again.frames, again.rewards
 
 
