@@ -170,7 +170,14 @@ _TABLE = (
         version=1,
         sections=(Run, Environment, Evaluation),
         # The test episodes of all seeds are the same, and so are they in any slot.
-        unused=("seed", "dtype", "debug", "environment.backend", "environment.slots"),
+        unused=(
+            "seed",
+            "dtype",
+            "precision",
+            "debug",
+            "environment.backend",
+            "environment.slots",
+        ),
         idle=(_WORLD_OF_GYMNASIUM,),
         once=True,
     ),
