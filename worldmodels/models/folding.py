@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from worldmodels.models.precision import FLOAT32
 from worldmodels.models.vision import DECODER_UNITS, VAE, Params
 
 
@@ -28,7 +29,7 @@ class FoldedDecoder(NamedTuple):
 @partial(jax.jit, static_argnums=1)
 def fold(params: Params, model: VAE) -> FoldedDecoder:
     """Fold V's decoder."""
-    decoder = params["decoder"]
+    decoder, form = params["decoder"], model.form
     dense, first, *others = (
         decoder[name] for name in ("dense", *(f"deconv_{n}" for n in range(4)))
     )
@@ -38,7 +39,10 @@ def fold(params: Params, model: VAE) -> FoldedDecoder:
     images = rows.reshape(-1, side, side, DECODER_UNITS)
     # Once, and so in full precision, where a graphics processor would round.
     with jax.default_matmul_precision("highest"):
-        images = model.form.transposed_convolution(images, first["kernel"])
+        images = form.transposed_convolution(
+            form.arrange(images), first["kernel"], FLOAT32
+        )
+    images = form.restore(images)
     bias = images[-1] + first["bias"]
     return FoldedDecoder(
         images[:-1].reshape(len(rows) - 1, -1), bias.ravel(), tuple(others)
@@ -47,11 +51,12 @@ def fold(params: Params, model: VAE) -> FoldedDecoder:
 
 def decode(decoder: FoldedDecoder, model: VAE, z: jax.Array) -> jax.Array:
     """Return images [B, H, W, 3] in [0, 1] of z [B, Z], as `vision.decode` does."""
+    form = model.form
     x = z.astype(model.dtype) @ decoder.kernel + decoder.bias
     channels = decoder.layers[0]["kernel"].shape[2]
     side = 2 * ((model.frame_size - 48) // 16) + 3
-    x = x.reshape(len(z), side, side, channels)
+    x = form.arrange(x.reshape(len(z), side, side, channels))
     for layer in decoder.layers:
-        x = model.form.transposed_convolution(nn.relu(x), layer["kernel"])
-        x = x + layer["bias"]
-    return nn.sigmoid(x)
+        x = form.transposed_convolution(nn.relu(x), layer["kernel"], model.precision)
+        x = form.add_bias(x, layer["bias"])
+    return nn.sigmoid(form.restore(x))
