@@ -24,7 +24,7 @@ from worldmodels.models.cells.cell import Cell, State
 from worldmodels.models.cells.registry import CellSize
 from worldmodels.models.memory_costs import Costs, Targets
 from worldmodels.models.mixture import Mixture, nll, sample
-from worldmodels.models.precision import FLOAT32, Precision
+from worldmodels.models.precision import FLOAT32, Precision, product
 
 __all__ = [
     "Memory",
@@ -80,7 +80,8 @@ class Memory(nn.Module):
     @property
     def recurrent(self) -> Cell:
         """The recurrent cell, without its weights."""
-        return registry.create(*self._cell, **dict(self.cell_options))
+        options = dict(self.cell_options)
+        return registry.create(*self._cell, precision=self.precision, **options)
 
     @property
     def size(self) -> CellSize:
@@ -128,7 +129,7 @@ class Memory(nn.Module):
 
     def head(self, h: jax.Array) -> Prediction:
         """Return what h [..., N] predicts."""
-        outputs = h @ self.head_kernel + self.head_bias
+        outputs = product(h, self.head_kernel, self.precision) + self.head_bias
         return Prediction(
             mixture=mixture.from_outputs(outputs, self.mixtures),
             death=self.death(h) if self.death_head else None,
@@ -159,7 +160,7 @@ class Memory(nn.Module):
         if self.reward_head:
             heads.append(self.reward)
         kernel, bias = (jnp.concatenate(x, axis=-1) for x in zip(*heads, strict=True))
-        return memory_costs.total(kernel, bias, h, targets)
+        return memory_costs.total(kernel, bias, h, targets, self.precision)
 
     def __call__(self, state: State, z: jax.Array, a: jax.Array):
         """Return the next state and what M predicts."""

@@ -6,6 +6,7 @@ NLL (World Models, appendix A.2), death a weighted cross-entropy (the original's
 for TakeCover), the reward its squared error.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 
 from worldmodels.models import mixture
 from worldmodels.models.cells.cell import in_chunks
+from worldmodels.models.precision import FLOAT32, Precision, contract, factor
 
 
 class Number(NamedTuple):
@@ -48,7 +50,11 @@ class CostGradients(NamedTuple):
 
 
 def total(
-    kernel: jax.Array, bias: jax.Array, h: jax.Array, targets: Targets
+    kernel: jax.Array,
+    bias: jax.Array,
+    h: jax.Array,
+    targets: Targets,
+    precision: Precision = FLOAT32,
 ) -> tuple[jax.Array, Costs]:
     """Return all costs together, which have gradients, and one by one, which have none.
 
@@ -60,28 +66,30 @@ def total(
         kernel: [N, O] and bias [O]: see `mixture.from_outputs`, then one column each
             for death and the reward where there are such targets.
         h: [T, B, N].
+        precision: of the products with the kernel, forward and backward.
     """
-    together, costs = _total(kernel, bias, h, targets)
+    together, costs = _total(kernel, bias, h, targets, precision)
     return together, jax.lax.stop_gradient(costs)
 
 
-@jax.custom_vjp
-def _total(kernel, bias, h, targets):
-    return _forward(kernel, bias, h, targets)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _total(kernel, bias, h, targets, precision):
+    return _forward(kernel, bias, h, targets, precision)[0]
 
 
-def _forward(kernel, bias, h, targets):
-    transposed = kernel.T
+def _forward(kernel, bias, h, targets, precision):
+    ahead, back = factor(kernel, precision), factor(kernel.T, precision)
 
     def step(total: CostGradients, rows):
         h, targets = rows
-        costs, (doutputs, dz) = _costs_and_gradients(h @ kernel + bias, targets)
+        outputs = contract("rn,no->ro", h, ahead, precision) + bias
+        costs, (doutputs, dz) = _costs_and_gradients(outputs, targets)
         total = CostGradients(
             Costs(*map(jnp.add, total.costs, costs)),
-            total.kernel + h.T @ doutputs,
+            total.kernel + h.T @ doutputs,  # in float32: see `lstm`
             total.bias + doutputs.sum(axis=0),
         )
-        return total, (doutputs @ transposed, dz)
+        return total, (contract("ro,on->rn", doutputs, back, precision), dz)
 
     none = Costs(*(jnp.zeros((), h.dtype) for _ in Costs._fields))
     zero = CostGradients(none, jnp.zeros_like(kernel), jnp.zeros_like(bias))
@@ -135,7 +143,7 @@ def _squared_error(expected, value):
 _NUMBERS = {"death": _cross_entropy, "reward": _squared_error}  # as their columns are
 
 
-def _backward(gradients, cotangents):
+def _backward(precision, gradients, cotangents):
     dtotal, _ = cotangents
     return jax.tree.map(lambda x: dtotal * x, gradients)
 

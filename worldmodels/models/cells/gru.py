@@ -13,6 +13,7 @@ The paper has no GRU: it is the second cell, with a quarter fewer weights.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -20,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models.cells.cell import Parameter, Params, unfold_by_steps
+from worldmodels.models.precision import FLOAT32, Precision, product
 
 
 class GRUState(NamedTuple):
@@ -34,6 +36,7 @@ class GRU:
 
     inputs: int  # I
     units: int  # N
+    precision: Precision = FLOAT32  # of the products
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return two kernels [I, 3N] and [N, 3N], and biases [3N] and, b_h, [N]."""
@@ -55,8 +58,9 @@ class GRU:
     ) -> tuple[jax.Array, GRUState]:
         """Return h and the state after x [..., I]."""
         n = self.units
-        of_x = x @ params["gru_kernel"] + params["gru_bias"]
-        of_h = state.h @ params["gru_recurrent_kernel"]
+        times = partial(product, precision=self.precision)
+        of_x = times(x, params["gru_kernel"]) + params["gru_bias"]
+        of_h = times(state.h, params["gru_recurrent_kernel"])
         gates = jax.nn.sigmoid(of_x[..., : 2 * n] + of_h[..., : 2 * n])
         r, u = jnp.split(gates, 2, axis=-1)
         recurrent = of_h[..., 2 * n :] + params["gru_recurrent_bias"]

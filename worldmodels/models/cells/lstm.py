@@ -7,6 +7,7 @@ by side, so a time step is one matrix product.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models.cells.cell import Parameter, Params, in_chunks
+from worldmodels.models.precision import FLOAT32, Precision, contract, factor, product
 
 
 class LSTMState(NamedTuple):
@@ -29,6 +31,7 @@ class LSTM:
 
     inputs: int  # I
     units: int  # N
+    precision: Precision = FLOAT32  # of the products
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the kernel [I + N, 4N] and the bias [4N]."""
@@ -47,14 +50,16 @@ class LSTM:
         self, params: Params, state: LSTMState, x: jax.Array
     ) -> tuple[jax.Array, LSTMState]:
         """Return h and the state after x [..., I]."""
-        state = step(params["lstm_kernel"], params["lstm_bias"], state, x)
+        kernel, bias = params["lstm_kernel"], params["lstm_bias"]
+        state = step(kernel, bias, state, x, self.precision)
         return state.h, state
 
     def unfold(
         self, params: Params, x: jax.Array, first: jax.Array, state: LSTMState
     ) -> tuple[jax.Array, LSTMState]:
         """Return h [T, B, N] after each of x [T, B, I], and the state at the end."""
-        return unfold(params["lstm_kernel"], params["lstm_bias"], x, first, state)
+        kernel, bias = params["lstm_kernel"], params["lstm_bias"]
+        return unfold(kernel, bias, x, first, state, self.precision)
 
     def features(self, state: LSTMState) -> dict[str, jax.Array]:
         """Return h and c, of which C reads h, or c and h (appendix A.3)."""
@@ -93,20 +98,25 @@ def activate(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations
 
 
 def step(
-    kernel: jax.Array, bias: jax.Array, state: LSTMState, x: jax.Array
+    kernel: jax.Array,
+    bias: jax.Array,
+    state: LSTMState,
+    x: jax.Array,
+    precision: Precision = FLOAT32,
 ) -> LSTMState:
     """Consume x [B, I] with kernel [I + N, 4N] and bias [4N]."""
-    gates = jnp.concatenate([x, state.h], axis=-1) @ kernel + bias
-    return activate(state, gates)[0]
+    read = jnp.concatenate([x, state.h], axis=-1)
+    return activate(state, product(read, kernel, precision) + bias)[0]
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(5,))
 def unfold(
     kernel: jax.Array,
     bias: jax.Array,
     x: jax.Array,
     first: jax.Array,
     state: LSTMState,
+    precision: Precision = FLOAT32,
 ) -> tuple[jax.Array, LSTMState]:
     """Return h [T, B, N] after each of x [T, B, I], and the state [B, N] at the end.
 
@@ -119,8 +129,9 @@ def unfold(
         kernel: [I + N, 4N] and bias [4N].
         first: bool [T, B] where an episode begins: nothing before it is remembered.
         state: [B, N] before the first x.
+        precision: of the products, but for that which makes the kernel's gradient.
     """
-    return _forward(kernel, bias, x, first, state)[0]
+    return _forward(kernel, bias, x, first, state, precision)[0]
 
 
 def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
@@ -128,36 +139,45 @@ def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
     return LSTMState(*(jnp.where(first[:, None], 0, x) for x in state))
 
 
-def _forward(kernel, bias, x, first, state):
+def _forward(kernel, bias, x, first, state, precision):
+    rounded = factor(kernel, precision)
+
     def step(state, at_t):
         x, first = at_t
         state = _cut(state, first)
         read = jnp.concatenate([x, state.h], axis=-1)
-        after, activations = activate(state, read @ kernel + bias)
+        gates = contract("bk,kn->bn", read, rounded, precision) + bias
+        after, activations = activate(state, gates)
         return after, (after.h, (read, state.c, activations))
 
     after, (h, residuals) = jax.lax.scan(step, state, (x, first))
     return (h, after), (kernel, first, residuals)
 
 
-def _backward(saved, gradients):
+def _backward(precision, saved, gradients):
     kernel, first, residuals = saved
     dh, dafter = gradients
     inputs = kernel.shape[0] - dh.shape[-1]
-    from_x, from_h = kernel[:inputs].T, kernel[inputs:].T
+    from_x, from_h = (
+        factor(part.T, precision) for part in (kernel[:inputs], kernel[inputs:])
+    )
     chunks = jax.tree.map(in_chunks, (dh, first, residuals))
 
     def step(after: LSTMState, at_t):
         dh, first, (_, c_tm1, activations) = at_t
         dgates, dc = _cell_backward(after, dh, c_tm1, activations)
-        return _cut(LSTMState(dgates @ from_h, dc), first), dgates
+        dh = contract("bg,gn->bn", dgates, from_h, precision)
+        return _cut(LSTMState(dh, dc), first), dgates
 
     def chunk(after: LSTMGradients, steps):
         state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
         read = steps[2][0]
+        # In float32 always: in bfloat16 XLA's CPU backend loses more by transposing
+        # `read` than the product gains.
         dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
         dbias = after.bias + dgates.sum(axis=(0, 1))
-        return LSTMGradients(state, dkernel, dbias), dgates @ from_x
+        dx = contract("tbg,gi->tbi", dgates, from_x, precision)
+        return LSTMGradients(state, dkernel, dbias), dx
 
     start = LSTMGradients(dafter, jnp.zeros_like(kernel), jnp.zeros_like(kernel[0]))
     total, dx = jax.lax.scan(chunk, start, chunks, reverse=True)

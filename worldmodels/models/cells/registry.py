@@ -5,6 +5,7 @@ time, and the inputs of C are read from the row; JAX is imported when a network 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -100,8 +101,20 @@ def size(cell: str, inputs: int, units: int, **options: Any) -> CellSize:
     return CELLS[cell].size(inputs, units, **options)
 
 
-def create(cell: str, inputs: int, units: int, **options: Any) -> Any:
-    """Return the cell of that name, a `cell.Cell`; imports JAX."""
+def create(
+    cell: str,
+    inputs: int,
+    units: int,
+    *,
+    precision: str = "float32",
+    **options: Any,
+) -> Any:
+    """Return the cell of that name, a `cell.Cell`; imports JAX.
+
+    A cell without a field `precision` multiplies in its arrays' type.
+    """
     kind = CELLS[cell]
     make = getattr(import_module(kind.module), kind.name)
+    if any(field.name == "precision" for field in fields(make)):
+        options["precision"] = precision
     return make(inputs, units, **options)
