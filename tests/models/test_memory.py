@@ -95,7 +95,8 @@ def test_step_equals_numpy(params):
     mixture = predicted.mixture
     np.testing.assert_allclose(state.h, expected_h, atol=1e-6)
     np.testing.assert_allclose(state.c, expected_c, atol=1e-6)
-    for ours, theirs in zip(mixture, expected, strict=True):
+    actual = mixture.logweight, mixture.mean, mixture.logstd
+    for ours, theirs in zip(actual, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-6)
     np.testing.assert_allclose(np.exp(mixture.logweight).sum(-1), 1, rtol=1e-5)
 

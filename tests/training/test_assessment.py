@@ -92,7 +92,8 @@ def watched():
 
 
 def scipy_nll(mixture, target) -> np.ndarray:
-    logweight, mean, logstd = (np.asarray(x, float)[0] for x in mixture)
+    numbers = mixture.logweight, mixture.mean, mixture.logstd
+    logweight, mean, logstd = (np.asarray(x, float)[0] for x in numbers)
     density = stats.norm.logpdf(target[:, None], mean, np.exp(logstd))
     return -special.logsumexp(logweight + density, axis=-1)
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from worldmodels.models import memory, vision
+from worldmodels.models import memory, mixture, vision
 from worldmodels.models.memory import Memory, Params, Prediction
 from worldmodels.runtime.errors import UserError
 
@@ -39,6 +39,13 @@ class DreamState(NamedTuple):
 
     z: jax.Array  # [Z], seen now
     memory: memory.State  # of one row, before M has read (z, action)
+
+
+class StepNoise(NamedTuple):
+    """All that is random in a step of a dream; it can be drawn ahead."""
+
+    z: mixture.Noise  # [Z]
+    death: jax.Array  # [] uniform in [0, 1)
 
 
 class Starts(NamedTuple):
@@ -82,13 +89,26 @@ class Dream:
             The next state, the step's reward (NaN: M predicts none), and whether it was
             the dreamer's last.
         """
+        return self.follow(state, action, self.noise(key))
+
+    def noise(self, key: jax.Array) -> StepNoise:
+        """Return the noise of the step that has this key."""
         of_z, of_death = jax.random.split(key)
-        state, predicted = advance(
-            self.params, self.model, state, action, of_z, self.temperature
+        shape, dtype = (self.model.latent_size,), self.model.dtype
+        return StepNoise(
+            mixture.noise(of_z, shape, dtype),
+            jax.random.uniform(of_death, (), dtype),
         )
-        return state, *_outcome(
-            of_death, predicted, self.death_threshold, state.z.dtype
+
+    def follow(
+        self, state: DreamState, action: jax.Array, noise: StepNoise
+    ) -> tuple[DreamState, jax.Array, jax.Array]:
+        """Do what `step` does, with its noise in place of its key."""
+        state, predicted = _advance(
+            self.params, self.model, state, action, noise.z, self.temperature
         )
+        dtype = self.model.dtype
+        return state, *_outcome(noise.death, predicted, self.death_threshold, dtype)
 
 
 def advance(
@@ -100,13 +120,18 @@ def advance(
     temperature: jax.Array | float,
 ) -> tuple[DreamState, Prediction]:
     """Let M read (z, action [A]); return a draw of what it predicts, and all of it."""
+    noise = mixture.noise(key, (model.latent_size,), model.dtype)
+    return _advance(params, model, state, action, noise, temperature)
+
+
+def _advance(params, model, state, action, noise: mixture.Noise, temperature):
     after, predicted = memory.step(params, model, state.memory, state.z, action)
-    z = memory.sample(key, predicted.mixture, temperature)
+    z = mixture.drawn(predicted.mixture, noise, temperature)
     return DreamState(z, after), predicted
 
 
 def _outcome(
-    key: jax.Array,
+    uniform: jax.Array,
     predicted: Prediction,
     threshold: jax.Array | float | None,
     dtype: Any,
@@ -114,7 +139,7 @@ def _outcome(
     """Return what a step is worth and whether it was deadly."""
     if predicted.death is not None:
         if threshold is None:
-            died = jax.random.bernoulli(key, jax.nn.sigmoid(predicted.death))
+            died = uniform < jax.nn.sigmoid(predicted.death)
         else:
             died = predicted.death > threshold
         return jnp.where(died, 0, 1).astype(dtype), died

@@ -7,7 +7,7 @@ straight from a network's outputs, with its gradients in closed form.
 import math
 from functools import reduce
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,16 @@ LOG_2PI = math.log(2 * math.pi)
 class Mixture(NamedTuple):
     """A mixture of K Gaussians for each latent dimension."""
 
-    logweight: jax.Array  # [..., Z, K] log of the weights, normalised over K
+    logit: (
+        jax.Array
+    )  # [..., Z, K] log of the weights, up to a sum of them that is not 1
     mean: jax.Array  # [..., Z, K]
     logstd: jax.Array  # [..., Z, K] log of the standard deviations
+
+    @property
+    def logweight(self) -> jax.Array:
+        """Log of the weights [..., Z, K], normalised over K; `sample` needs no such."""
+        return jax.nn.log_softmax(self.logit, axis=-1)
 
 
 def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
@@ -30,8 +37,7 @@ def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
     latents innermost: sums over K then run over whole vectors.
     """
     outputs = outputs.reshape(*outputs.shape[:-1], 3, mixtures, -1)
-    logit, mean, logstd = jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0)
-    return Mixture(jax.nn.log_softmax(logit, axis=-1), mean, logstd)
+    return Mixture(*jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0))
 
 
 def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
@@ -39,6 +45,22 @@ def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
     scaled = (target[..., None] - mixture.mean) * jnp.exp(-mixture.logstd)
     logdensity = -0.5 * (scaled**2 + LOG_2PI) - mixture.logstd
     return -jax.nn.logsumexp(mixture.logweight + logdensity, axis=-1)
+
+
+class Noise(NamedTuple):
+    """All that is random in a draw from a mixture."""
+
+    uniform: jax.Array  # [..., Z] in [0, 1), chooses the Gaussian
+    normal: jax.Array  # [..., Z] standard
+
+
+def noise(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> Noise:
+    """Return the noise of a draw of that shape, [..., Z]."""
+    of_choice, of_normal = jax.random.split(key)
+    return Noise(
+        jax.random.uniform(of_choice, shape, dtype),
+        jax.random.normal(of_normal, shape, dtype),
+    )
 
 
 def sample(
@@ -49,24 +71,31 @@ def sample(
     Logits are divided by the temperature and variances multiplied by it, as in the
     released code; as it goes to 0 the draw becomes the likeliest Gaussian's mean.
     """
-    choice_key, noise_key = jax.random.split(key)
+    mean = mixture.mean
+    return drawn(mixture, noise(key, mean.shape[:-1], mean.dtype), temperature)
+
+
+def drawn(
+    mixture: Mixture, noise: Noise, temperature: jax.Array | float = 1.0
+) -> jax.Array:
+    """Return the z [..., Z] that `sample` makes of this noise."""
     # One array a Gaussian: on a CPU, sums over the short axis K are not vectorised.
     logits, means, logstds = (jnp.unstack(x, axis=-1) for x in mixture)
-    dtype, shape = means[0].dtype, means[0].shape
+    dtype = means[0].dtype
     # The smallest positive number: temperature 0 would make the best logit 0 / 0.
     temperature = jnp.maximum(jnp.asarray(temperature, dtype), jnp.finfo(dtype).tiny)
     best = reduce(jnp.maximum, logits)
     weights = (jnp.exp((logit - best) / temperature) for logit in logits)
     *cdf, total = accumulate(weights)
     # One uniform and the inverse CDF: K times fewer draws than a categorical.
-    u = jax.random.uniform(choice_key, shape, dtype) * total
+    u = noise.uniform * total
     mean, logstd = means[0], logstds[0]
     for below, next_mean, next_logstd in zip(cdf, means[1:], logstds[1:], strict=True):
         beyond = u >= below
         mean = jnp.where(beyond, next_mean, mean)
         logstd = jnp.where(beyond, next_logstd, logstd)
     std = jnp.exp(logstd) * jnp.sqrt(temperature)
-    return mean + std * jax.random.normal(noise_key, shape, dtype)
+    return mean + std * noise.normal
 
 
 def nll_and_gradients(

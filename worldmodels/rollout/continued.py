@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from worldmodels.models import memory
-from worldmodels.models.dream import Dream, DreamState
+from worldmodels.models.dream import Dream, DreamState, StepNoise
 
 
 @partial(
@@ -30,6 +30,16 @@ class Continued:
     ) -> tuple[DreamState, jax.Array, jax.Array]:
         """Dream on under the action [A]; the rest as of `Dream.step`."""
         return self.dream.step(state, action, key)
+
+    def noise(self, key: jax.Array) -> StepNoise:
+        """Return the noise of the step that has this key."""
+        return self.dream.noise(key)
+
+    def follow(
+        self, state: DreamState, action: jax.Array, noise: StepNoise
+    ) -> tuple[DreamState, jax.Array, jax.Array]:
+        """Do what `step` does, with its noise in place of its key."""
+        return self.dream.follow(state, action, noise)
 
 
 def after(dream: Dream, z: np.ndarray, actions: np.ndarray) -> Continued:

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from worldmodels.models import memory
 from worldmodels.models.controller import Controller
-from worldmodels.models.dream import Dream, DreamState
+from worldmodels.models.dream import Dream, DreamState, StepNoise
 from worldmodels.models.memory import Memory
 from worldmodels.rollout.grouping import Rows, filled, shares
 from worldmodels.rollout.policies import RandomPolicy
@@ -47,11 +47,18 @@ class Dreamers(NamedTuple):
     """B actors, each in a dream of its own."""
 
     place: jax.Array  # int32 [B], among all
-    seed: jax.Array  # uint32 [B, 2], the dream's: high and low word
+    luck: jax.Array  # int32 [B], index of its seed among the device's
     carry: Any  # [B, ...]
     state: DreamState  # [B, ...]
     total: jax.Array  # [B], return so far
     alive: jax.Array  # bool [B]
+
+
+class Chance(NamedTuple):
+    """What of one step is random; it can be drawn ahead."""
+
+    key: jax.Array  # the actor's
+    noise: StepNoise  # the dream's
 
 
 class DreamtSteps(NamedTuple):
@@ -131,11 +138,25 @@ def totals(
     """
     count = len(seeds)
     spread = shares(count, mesh, DREAMERS_A_CORE)
-    carries, words = filled((carries, seed_words(np.asarray(seeds))), spread.rows)
+    carries, seeds = filled((carries, np.asarray(seeds)), spread.rows)
+    words, luck = _distinct(np.asarray(seeds).reshape(mesh.size, -1))
     alive = np.arange(spread.rows) < count  # those that fill up the groups never are
     steps = np.int32(steps)
-    found = _totals(mesh, spread.size, dream, actor, carries, words, alive, steps)
+    found = _totals(mesh, spread.size, dream, actor, carries, words, luck, alive, steps)
     return np.asarray(found)[:count]
+
+
+def _distinct(seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words [D * S, 2] of each device's different seeds, of seeds [D, R].
+
+    And which of its device's S each row has, [D * R]: many candidates dream of one seed
+    and share its noise. The first seed fills up those of a device that has fewer.
+    """
+    each = [np.unique(row, return_inverse=True) for row in seeds]
+    most = max(len(different) for different, _ in each)
+    padded = [np.resize(different, most) for different, _ in each]
+    luck = np.concatenate([place.ravel() for _, place in each])
+    return seed_words(np.concatenate(padded)), luck.astype(np.int32)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -145,7 +166,7 @@ def _totals(mesh: Mesh, size: int, *shared: Any) -> jax.Array:
     return jax.shard_map(
         partial(_share, size),
         mesh=mesh,
-        in_specs=(everywhere, everywhere, split, split, split, everywhere),
+        in_specs=(everywhere, everywhere, split, split, split, split, everywhere),
         out_specs=split,
         check_vma=False,
     )(*shared)
@@ -157,6 +178,7 @@ def _share(
     actor: Actor,
     carries: Any,
     words: jax.Array,
+    luck: jax.Array,
     alive: jax.Array,
     steps: jax.Array,
 ) -> jax.Array:
@@ -165,12 +187,17 @@ def _share(
     def segment(before: tuple[Dreamers, jax.Array]) -> tuple[Dreamers, jax.Array]:
         dreamers, time = before
         end = jnp.minimum(time + _SEGMENT, steps)
+        chances = _chances(dream, words, time + jnp.arange(_SEGMENT))
 
         def group(n: jax.Array, dreamers: Dreamers) -> Dreamers:
+            def one(t: jax.Array, some: Dreamers) -> Dreamers:
+                chance = jax.tree.map(lambda x: x[t - time, some.luck], chances)
+                return step(dream, actor, chance, some)
+
             some = jax.tree.map(
                 lambda x: jax.lax.dynamic_slice_in_dim(x, n * size, size), dreamers
             )
-            some = jax.lax.fori_loop(time, end, partial(step, dream, actor), some)
+            some = jax.lax.fori_loop(time, end, one, some)
             return jax.tree.map(
                 lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, n * size, 0),
                 dreamers,
@@ -185,9 +212,24 @@ def _share(
         dreamers, time = before
         return (time < steps) & dreamers.alive.any()
 
-    begun = begin(dream, carries, words, alive), jnp.zeros_like(steps)
+    begun = begin(dream, carries, words, luck, alive), jnp.zeros_like(steps)
     dreamers, _ = jax.lax.while_loop(unfinished, segment, begun)
     return jnp.zeros_like(dreamers.total).at[dreamers.place].set(dreamers.total)
+
+
+def _chances(dream: Dream, words: jax.Array, times: jax.Array) -> Chance:
+    """Return what is random at times [T] in dreams of the seeds [S], [T, S, ...].
+
+    Drawn ahead and once a seed: drawn by every dreamer at every step, it takes a fifth
+    of a dream.
+    """
+    keys = jax.vmap(lambda t: step_keys(words, jnp.full(len(words), t)))(times)
+    return jax.vmap(jax.vmap(partial(_chance, dream)))(keys)
+
+
+def _chance(dream: Dream, key: jax.Array) -> Chance:
+    of_actor, of_dream = jax.random.split(key)
+    return Chance(of_actor, dream.noise(of_dream))
 
 
 def _living_first(dreamers: Dreamers) -> Dreamers:
@@ -195,17 +237,20 @@ def _living_first(dreamers: Dreamers) -> Dreamers:
     return jax.tree.map(lambda x: x[order], dreamers)
 
 
-def begin(dream: Dream, carries: Any, words: jax.Array, alive: jax.Array) -> Dreamers:
-    """Put B dreamers at the beginnings of their dreams."""
-    state = jax.vmap(dream.reset)(episode_keys(words, "dream"))
+def begin(
+    dream: Dream, carries: Any, words: jax.Array, luck: jax.Array, alive: jax.Array
+) -> Dreamers:
+    """Put B dreamers at the beginnings of their dreams, of the seeds words [S, 2]."""
+    states = jax.vmap(dream.reset)(episode_keys(words, "dream"))
+    state = jax.tree.map(lambda x: x[luck], states)
     total = jnp.zeros(alive.shape, dream.model.dtype)
-    return Dreamers(jnp.arange(len(words)), words, carries, state, total, alive)
+    return Dreamers(jnp.arange(len(luck)), luck, carries, state, total, alive)
 
 
-def step(dream: Dream, actor: Actor, time: jax.Array, dreamers: Dreamers) -> Dreamers:
-    """Let every dreamer act once, at `time` steps from its beginning."""
-    keys = step_keys(dreamers.seed, jnp.full_like(dreamers.place, time))
-    done = jax.vmap(partial(_act, dream, actor))(dreamers.carry, dreamers.state, keys)
+def step(dream: Dream, actor: Actor, chance: Chance, dreamers: Dreamers) -> Dreamers:
+    """Let every dreamer act once, with its own chance [B, ...]."""
+    act = jax.vmap(partial(_act, dream, actor))
+    done = act(dreamers.carry, dreamers.state, chance)
     return dreamers._replace(
         carry=done.carry,
         state=done.state,
@@ -225,11 +270,10 @@ class Done(NamedTuple):
 
 
 def _act(
-    dream: Dream, actor: Actor, carry: Any, state: DreamState, key: jax.Array
+    dream: Dream, actor: Actor, carry: Any, state: DreamState, chance: Chance
 ) -> Done:
-    of_actor, of_dream = jax.random.split(key)
-    carry, action = actor.act(carry, state, of_actor)
-    state, reward, died = dream.step(state, action, of_dream)
+    carry, action = actor.act(carry, state, chance.key)
+    state, reward, died = dream.follow(state, action, chance.noise)
     reward = jnp.where(jnp.isfinite(action).all(), reward, jnp.nan)
     return Done(carry, action, state, reward, died)
 
@@ -247,7 +291,7 @@ def record(
     def step(before: tuple[Any, DreamState, jax.Array], time: jax.Array):
         carry, state, alive = before
         key = step_keys(words[None], time[None])[0]
-        done = _act(dream, actor, carry, state, key)
+        done = _act(dream, actor, carry, state, _chance(dream, key))
         seen = DreamtSteps(state.z, done.action, done.reward, alive)
         return (done.carry, done.state, alive & ~done.died), seen
 
