@@ -3,12 +3,13 @@
     python benchmarks/dream.py [--population 64] [--rollouts 16] [--steps 50]
         [--repeats 7]
 
-Three works take turns on all devices, at the paper's two sizes of M:
+Four works take turns on all devices, at the paper's two sizes of M:
 
 - products: what no dream can do without, the products of the LSTM and of its head in a
   chain, of as many rows at a time as the dream has;
 - dream: a generation of candidates as C's training dreams it, where nobody dies: heads,
   draws and C included, none of which is in the products;
+- mixed: the same with products in bfloat16, beside the products in float32;
 - plain: the same as one would write it down, all rows at once and with
   `jax.random.categorical`.
 
@@ -21,6 +22,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -160,19 +162,20 @@ def measure(
     shape = args.population, linear.parameter_count
     population = 0.1 * np.random.default_rng(0).standard_normal(shape, np.float32)
     rows = args.population * args.rollouts
+
+    def generation(dream: Dream) -> Callable[[], Any]:
+        play = partial(in_dream.play, mesh, dream, linear)
+        return partial(returns, play, population, seeds, steps, seed_by_seed=True)
+
+    mixed = replace(dream, model=dream.model.clone(precision="mixed"))
     works = {
         "products": products(mesh, dream, rows, steps),
-        "dream": partial(
-            returns,
-            partial(in_dream.play, mesh, dream, linear),
-            population,
-            seeds,
-            steps,
-            seed_by_seed=True,
-        ),
+        "dream": generation(dream),
+        "mixed": generation(mixed),
         "plain": plain(mesh, dream, linear, jnp.asarray(population), seeds, steps),
     }
-    assert (works["dream"]() == steps).all()  # and compiled
+    for name in ("dream", "mixed"):
+        assert (works[name]() == steps).all()  # and compiled
     for work in works.values():
         jax.block_until_ready(work())
     turns = [{n: timed(work) for n, work in works.items()} for _ in range(args.repeats)]

@@ -2,9 +2,10 @@
 
 Both do the same work: sample z, the teacher-forced LSTM, the heads and their losses,
 clip each gradient value at 1, Adam. They take turns within one run, PyTorch with as
-many threads as JAX has, and the ratio is the median over the turns. The floor is the
-counted matrix arithmetic at the rate that a large product reaches here; `products` are
-the same matrix products alone, in their own shapes and order.
+many threads as JAX has, and the ratio is the median over the turns. `mixed` is ours
+with products in bfloat16. The floor is the counted matrix arithmetic at the rate that a
+large product reaches here; `products` are the same matrix products alone, in float32,
+in their own shapes and order.
 """
 
 import json
@@ -220,7 +221,12 @@ def matmul_rate() -> float:
 
 def measure(case: Case, rate: float) -> dict[str, float]:
     """Return sequences per second of each run, and how they compare with ours."""
-    runs = {"ours": our_training(case), "products": products(case)}
+    mixed = case._replace(model=case.model.clone(precision="mixed"))
+    runs = {
+        "ours": our_training(case),
+        "mixed": our_training(mixed),
+        "products": products(case),
+    }
     if torch:
         runs["torch"] = torch_training(case)
     times = take_turns(runs, case.rounds)
@@ -232,6 +238,9 @@ def measure(case: Case, rate: float) -> dict[str, float]:
     for name in runs.keys() - {"ours"}:
         pairs = zip(times["ours"], times[name], strict=True)
         row[f"ratio_{name}"] = statistics.median(other / ours for ours, other in pairs)
+    if torch:
+        pairs = zip(times["mixed"], times["torch"], strict=True)
+        row["mixed_by_torch"] = statistics.median(other / ours for ours, other in pairs)
     return row
 
 
@@ -255,10 +264,12 @@ def main() -> None:
             f"{name:20}",
             f"{row['gflop']:6.1f} GFLOP, floor {row['floor']:6.0f}",
         ]
-        for run in ("ours", "products", "torch")[: 3 if torch else 2]:
+        for run in ("ours", "mixed", "products", "torch")[: 4 if torch else 3]:
             columns.append(f"{run} {row[run]:6.1f} ({row[run + '_best']:6.1f})")
             if run != "ours":
                 columns.append(f"ratio {row['ratio_' + run]:.2f}")
+        if torch:
+            columns.append(f"mixed by torch {row['mixed_by_torch']:.2f}")
         print("   ".join(columns), flush=True)
     print(json.dumps({"matmul_gflops": round(rate / 1e9, 1), "memory": results}))
 
