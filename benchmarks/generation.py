@@ -2,6 +2,7 @@
 
     python benchmarks/generation.py [--population 64] [--rollouts 16] [--steps 1000]
         [--part 0.05] [--repeats 3] [--channels 32 64 128 256] [--units 256]
+        [--precision float32]
 
 Four rates, medians of interleaved repeats, in steps a second on all devices:
 
@@ -22,7 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,7 @@ from worldmodels.models import memory, vision
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.controller import Controller
 from worldmodels.models.memory import Memory
+from worldmodels.models.precision import FLOAT32, Precision
 from worldmodels.models.vision import VAE
 from worldmodels.rollout import arenas, in_simulator
 from worldmodels.rollout.in_simulator import CARS_A_CORE, Cars
@@ -61,11 +63,13 @@ class Coasting:
         return carry
 
 
-def networks(channels: list[int], units: int) -> tuple[Agent, Weights]:
+def networks(
+    channels: list[int], units: int, precision: Precision
+) -> tuple[Agent, Weights]:
     """Return an agent of these sizes with random weights."""
     agent = Agent(
-        VAE(channels=tuple(channels)),
-        Memory(hidden_size=units),
+        VAE(channels=tuple(channels), precision=precision),
+        Memory(hidden_size=units, precision=precision),
         Controller(32, (("h", units),), CARRACING),
     )
     vision_params = vision.initial(jax.random.key(0), agent.vision)
@@ -101,7 +105,7 @@ def encoder(
         )
     )
     frames = jax.random.bits(jax.random.key(3), (cars, 64, 64), jnp.uint32)
-    return partial(work, weights.vision, frames)
+    return partial(work, vision.prepared(weights.vision, agent.vision), frames)
 
 
 def coasting(mesh: Mesh, cars: int, tracks: int, steps: int) -> Callable[[], Any]:
@@ -136,7 +140,7 @@ def rate(work: Callable[[], Any], steps: int) -> float:
 def measure(args: argparse.Namespace) -> dict[str, float]:
     """Return the median rates, in steps a second."""
     mesh = in_simulator.devices()
-    agent, weights = networks(args.channels, args.units)
+    agent, weights = networks(args.channels, args.units, args.precision)
     rng = np.random.default_rng(0)
     shape = args.population, agent.controller.parameter_count
     population = 0.1 * rng.standard_normal(shape).astype(np.float32)
@@ -173,6 +177,9 @@ def main() -> None:
         "--channels", type=int, nargs=4, default=[32, 64, 128, 256], help="of V"
     )
     parser.add_argument("--units", type=int, default=256, help="of M")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default=FLOAT32, help="of products"
+    )
     args = parser.parse_args()
     devices.prepare("float32", devices.cores())
     rates = measure(args)

@@ -8,6 +8,7 @@ large product reaches here; `products` are the same matrix products alone, in fl
 in their own shapes and order.
 """
 
+import argparse
 import json
 import math
 import os
@@ -246,6 +247,9 @@ def measure(case: Case, rate: float) -> dict[str, float]:
 
 def main() -> None:
     """Print a table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    cases = parser.parse_args().cases
     threads = len(os.sched_getaffinity(0))
     if torch:
         torch.set_num_threads(threads)
@@ -257,8 +261,8 @@ def main() -> None:
         "sequences/s by median, best of the run in brackets; ratios are ours by theirs"
     )
     results = {}
-    for name, case in CASES.items():
-        row = measure(case, rate)
+    for name in cases:
+        row = measure(CASES[name], rate)
         results[name] = {k: round(v, 3) for k, v in row.items()}
         columns = [
             f"{name:20}",

@@ -13,13 +13,19 @@ FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
 class VAE(nn.Module):
-    def __init__(self, latent_size: int):
+    def __init__(
+        self,
+        latent_size: int,
+        channels: tuple[int, ...] = (32, 64, 128, 256),
+        decoder_channels: tuple[int, ...] = (128, 64, 32),
+    ):
         super().__init__()
-        widths = (3, 32, 64, 128, 256)
+        widths = (3, *channels)
         self.encoder = nn.ModuleList(nn.Conv2d(i, o, 4, 2) for i, o in pairwise(widths))
-        self.mu, self.logvar = (nn.Linear(1024, latent_size) for _ in range(2))
+        flat = 4 * channels[-1]
+        self.mu, self.logvar = (nn.Linear(flat, latent_size) for _ in range(2))
         self.dense = nn.Linear(latent_size, 1024)
-        widths, kernels = (1024, 128, 64, 32, 3), (5, 5, 6, 6)
+        widths, kernels = (1024, *decoder_channels, 3), (5, 5, 6, 6)
         self.decoder = nn.ModuleList(
             nn.ConvTranspose2d(i, o, k, 2)
             for (i, o), k in zip(pairwise(widths), kernels, strict=True)
@@ -50,22 +56,28 @@ def to_unit(frames: np.ndarray, memory_format: str) -> torch.Tensor:
 
 def training(
     batches: np.ndarray,
-    latent_size: int,
+    model: VAE,
     learning_rate: float,
     kl_tolerance: float,
     memory_format: str,
+    mixed: bool,
 ) -> Callable[[], object]:
-    """Return a call that makes an update with each of uint8 [S, B, 64, 64, 3]."""
-    model = VAE(latent_size).to(memory_format=FORMATS[memory_format])
+    """Return a call that makes an update with each of uint8 [S, B, 64, 64, 3].
+
+    `mixed`: in PyTorch's automatic mixed precision, with bfloat16.
+    """
+    model = model.to(memory_format=FORMATS[memory_format])
     optimizer = torch.optim.Adam(model.parameters(), learning_rate, fused=True)
 
     def update(frames):
         x = to_unit(frames, memory_format)
-        mu, logvar = model.encode(x)
-        z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
-        recon = ((x - model.decode(z)) ** 2).sum((1, 2, 3)).mean()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            mu, logvar = (head.float() for head in model.encode(x))
+            z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+            images = model.decode(z)
+        recon = ((x - images) ** 2).sum((1, 2, 3)).mean()
         kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1)
-        loss = recon + kl.clamp(min=kl_tolerance * latent_size).mean()
+        loss = recon + kl.clamp(min=kl_tolerance * mu.shape[1]).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

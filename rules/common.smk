@@ -25,14 +25,14 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
         f"{shlex.quote(str(PACKAGE.parent))}"
     )
 
-from worldmodels.experiment import ablations, paths, temperatures
+from worldmodels.experiment import ablations, paths, stale_stores, temperatures
 from worldmodels.experiment.checkout import refuse_another
 from worldmodels.experiment.compared import compared
 from worldmodels.experiment.config import load
 from worldmodels.experiment.overlays import merged
 from worldmodels.experiment.runs import by_folder, main_run
 from worldmodels.experiment.stage_settings import as_json
-from worldmodels.experiment.stages import OF_A_ROUND, STAGES
+from worldmodels.experiment.stages import CONFIGURED, STAGES
 from worldmodels.runtime import path_lists
 from worldmodels.runtime.errors import UserError
 
@@ -151,6 +151,28 @@ def get_controller_start(wildcards):
 def get_previous_block(wildcards):
     """Return the block that a block continues."""
     return paths.previous_block(*get_place(wildcards), int(wildcards.block))
+
+
+def get_random(wildcards):
+    """Return the random policy's scores that a round's agent is scored beside."""
+    return get_random_scores(*get_place(wildcards))
+
+
+def get_random_scores(run, round):
+    """Return the random policy's scores that the evaluation of a round reads.
+
+    Earlier versions scored the random policy in each evaluation. Such a store of the
+    same version stays as it is, so a run that they finished stays finished.
+    """
+    made, version = paths.evaluation(run, round), get_version("evaluation")
+    own = stale_stores.made_without(made, "random", version)
+    return [] if own else [paths.random(run, round)]
+
+
+def get_report_stores(wildcards):
+    """Return every store that the report of the experiment reads, each once."""
+    scores = [path for round in ROUNDS for path in get_random_scores(MAIN, round)]
+    return list(dict.fromkeys([*paths.report_stores(MAIN), *scores]))
 
 
 def get_temperature_scores(wildcards):

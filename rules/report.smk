@@ -4,7 +4,7 @@
 rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
-        stores=paths.report_stores(MAIN),
+        stores=get_report_stores,
         temperatures=temperatures.evaluations(CONFIG),
     output:
         page=paths.REPORT.format(run=EXPERIMENT),

@@ -7,12 +7,11 @@ method of it is private: pyproject.toml bounds Snakemake's version.
 
 from snakemake.settings.enums import RerunTrigger
 
-from worldmodels.experiment import stale_stores
 from worldmodels.experiment.stages import before, recorded, sections_of
 
 # The stage of each rule that makes a store.
 STAGE_OF = {
-    name: stage for stage in (*OF_A_ROUND, "export") for name in STAGES[stage].rules
+    name: stage for stage in (*CONFIGURED, "export") for name in STAGES[stage].rules
 }
 
 
@@ -24,7 +23,7 @@ def get_expected(job):
         for name in places
         if name in job.wildcards.keys()
     }
-    if stage in OF_A_ROUND:
+    if stage in CONFIGURED:
         run, round = get_place(job.wildcards)
         sections = sections_of(stage, run.config.run, run.settings(round))
         config |= recorded(stage, round, *sections)

@@ -87,11 +87,13 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "workers": WORKERS,
         "checkpoint": _CHECKPOINT,
     },
+    "random": {"workers": WORKERS},
     "evaluation": {
         "vision": {"help": "vision store", **ONE, "required": True},
         "memory": {"help": "memory store", **ONE, "required": True},
         "controller": {"help": "all blocks", **MANY, "required": True},
         "latents": _LATENTS,
+        "random": {"help": "scores of the random policy (default: made here)", **ONE},
         "workers": WORKERS,
     },
 }

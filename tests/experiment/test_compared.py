@@ -5,7 +5,7 @@ from support.presets import preset
 
 from worldmodels.experiment import stages
 from worldmodels.experiment.compared import compared
-from worldmodels.experiment.stages import OF_A_ROUND
+from worldmodels.experiment.stages import CONFIGURED
 
 KEPT = {
     ("rollouts", 0): (
@@ -35,6 +35,9 @@ KEPT = {
         "--generations-per-block=1 --sigma=0.1 --initial-mean=0.0 --initial-steps=20 "
         "--step-increment=10 --select-every=1 --selection-episodes=2"
     ),
+    ("random", 1): (
+        "--environment=carracing --max-steps=40 --episodes=2 --random-policy=network"
+    ),
     ("evaluation", 1): (
         "--seed=0 --dtype=float32 --environment=carracing --max-steps=40 --slots=4 "
         "--episodes=2 --random-policy=network"
@@ -50,8 +53,8 @@ def test_settings_are_written_as_finished_runs_have_them(stage, round):
     assert found == KEPT[stage, round]
 
 
-def test_every_stage_of_a_round_is_compared():
-    assert {stage for stage, _ in KEPT} == set(OF_A_ROUND)
+def test_every_stage_with_settings_is_compared():
+    assert {stage for stage, _ in KEPT} == set(CONFIGURED)
 
 
 def test_a_setting_is_left_out_while_it_says_what_was_done_before_it(monkeypatch):
@@ -62,4 +65,4 @@ def test_a_setting_is_left_out_while_it_says_what_was_done_before_it(monkeypatch
         )
         text = compared("memory", config.run, config.rounds[0], 0)
         assert ("--mixtures=2" in text) == kept
-    assert stages.before("vision") == {}
+    assert stages.before("vision") == {"precision": "float32"}

@@ -29,13 +29,20 @@ def test_what_is_not_given_is_the_default():
     ("mapping", "parts"),
     [
         # Unknown keys: the key with its place, its value, and what is allowed.
-        ({"vison": {"epochs": 3}}, ["vison", "{'epochs': 3}", "memory, rollouts"]),
+        (
+            {"vison": {"epochs": 3}},
+            ["vison", "{'epochs': 3}", "memory, precision, rollouts"],
+        ),
         ({"vision": {"epoch": 3}}, ["vision.epoch ", "3", "batch_size", "epochs"]),
         ({"sead": 7}, ["sead", "7", "seed"]),
         ({7: 8}, ["7 ", "8", "seed"]),
         ({"environment": {"environment": "carracing"}}, ["environment.environment"]),
         ({"rounds": [{"seed": 7}]}, ["rounds[0].seed", "7", "vision"]),
         ({"rounds": [{}, {"vision": {"x": 1}}]}, ["rounds[1].vision.x", "1", "epochs"]),
+        (
+            {"dtype": "float64", "precision": "mixed"},
+            ["precision is mixed", "dtype is float64", "set precision to float32"],
+        ),
         # Wrong types.
         ({"vision": 3}, ["vision is 3", "mapping"]),
         ({"vision": []}, ["vision is []", "mapping"]),

@@ -29,11 +29,18 @@ def test_cars_and_dreams_take_the_whole_machine_and_gymnasium_its_slots(
     settings = load(CONFIG | change).rounds[0]
     found = {
         stage: jobs.cores(stage, settings, machine=64)
-        for stage in ("rollouts", "controller", "evaluation", "vision", "report")
+        for stage in (
+            "rollouts",
+            "controller",
+            "random",
+            "evaluation",
+            "vision",
+            "report",
+        )
     }
     assert found == {
-        "rollouts": rollouts, "controller": controller, "evaluation": 5, "vision": 2,
-        "report": 2,
+        "rollouts": rollouts, "controller": controller, "random": 5,
+        "evaluation": 5, "vision": 2, "report": 2,
     }  # fmt: skip
     # A cluster's driver does not know the node that a job will run on.
     assert jobs.cores("rollouts", settings, machine=None) == 5

@@ -129,7 +129,7 @@ def test_every_stage_of_a_preset_fits(preset, cores, gb):
     for number, settings in enumerate(config.rounds):
         read = {n: config.rounds[n].rollouts for n in range(number + 1)}
         data = needs.planned(read, settings.environment.name)
-        for stage in ("vision", "memory", "controller", "evaluation", "report"):
+        for stage in needs.STAGES.keys() - {"rollouts", "latents"}:
             need = needs.memory(stage, config.run, settings, data, cores)
             assert needs.total(need) < gb * 1e9, (number, stage, need)
         own = settings.rollouts
@@ -155,6 +155,7 @@ GIANT = [
     ("controller", "controller", {"selection_episodes": 10**5}, "selection_episodes"),
     ("controller", "controller", {"population": 10**7}, "controller.population"),
     ("controller", "memory", {"hidden_size": 10**5}, "memory.hidden_size"),
+    ("random", "evaluation", {"episodes": 10**7}, "evaluation.episodes"),
     ("evaluation", "evaluation", {"episodes": 10**5}, "evaluation.episodes"),
     ("evaluation", "environment", {"slots": 10**7}, "environment.slots"),
     ("rollouts", "rollouts", {"steps": 10**6}, "rollouts.steps"),

@@ -149,6 +149,21 @@ def test_the_run_of_a_temperature_reads_the_last_round_of_the_experiment():
     assert temperatures.evaluations(config) == [paths.evaluation(run, 2)]
 
 
+def test_the_random_policy_is_scored_once_for_all_that_ask_for_the_same():
+    """Every run and every round of the same game, tracks and policy."""
+    more = {"ablations": {"seeds": [4, 5]}, "temperatures": [0.5]}
+    other = {"evaluation": {"episodes": 7}}
+    rounds = [{}, {"environment": {"slots": 3}}, other]
+    config = load(SMALL | more | {"rounds": rounds})
+    main = main_run(config)
+    first, last = (paths.RANDOM.format(run="small", round=n) for n in (0, 2))
+    assert [paths.random(main, n) for n in main.rounds] == [first, first, last]
+    ablated = [*ablations.runs(config)]
+    assert {paths.random(run, 0) for run in ablated} == {first}
+    (dreaming,) = temperatures.runs(config)
+    assert paths.random(dreaming, 2) == last
+
+
 def test_shards_and_blocks_past_the_usual_digits_stay_apart():
     rollouts = {"episodes": 2400, "episodes_per_shard": 2}
     controller = {"generations": 11_000, "generations_per_block": 1, "select_every": 1}

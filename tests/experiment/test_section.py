@@ -70,7 +70,11 @@ def test_a_group_is_set_recorded_and_passed_on(nested):
     assert memory.cell == Cell(kind="other", clip=1e-3, heads=Heads(count=7))
     cell = {"kind": "other", "clip": 1e-3, "heads": {"count": 7, "places": [1, 2]}}
     assert stages.recorded("memory", 0, run, memory)["cell"] == cell
-    assert stages.before("memory") == {"cell": {"kind": "lstm"}, "drop": 0.0}
+    assert stages.before("memory") == {
+        "precision": "float32",
+        "cell": {"kind": "lstm"},
+        "drop": 0.0,
+    }
     text = json.dumps({"memory": {"cell": cell}})
     assert stage_settings.from_words("memory", 0, text, []) == [run, memory]
 

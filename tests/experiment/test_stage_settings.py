@@ -7,10 +7,10 @@ from support.presets import PAPER
 
 from worldmodels.commands import parser
 from worldmodels.experiment.section import Section, groups_of
-from worldmodels.experiment.settings import Environment, Round, Run
+from worldmodels.experiment.settings import Environment, Evaluation, Round, Run
 from worldmodels.experiment.stage_settings import as_json, from_words, listed
 from worldmodels.experiment.stages import (
-    OF_A_ROUND,
+    CONFIGURED,
     STAGES,
     recorded,
     sections_of,
@@ -19,7 +19,7 @@ from worldmodels.experiment.stages import (
 from worldmodels.runtime.errors import UserError
 
 # Nothing in here is a default; the awkward numbers are on purpose.
-RUN = Run(seed=3, dtype="float64", debug=True)
+RUN = Run(seed=3, dtype="float64", precision="auto", debug=True)
 ROUND = Round().changed(
     environment={
         "name": "gymnasium", "id": "Pendulum-v1", "crop": (1, 2, 3, 4), "size": 96,
@@ -54,11 +54,13 @@ ROUND = Round().changed(
 
 # Which stages a setting is for, in round 0 and in later rounds. What only adds
 # artifacts, or chooses an input, is for none: the rules see to those.
-EVERY_STAGE_THAT_COMPUTES = set(OF_A_ROUND)
-DRIVING = {"rollouts", "controller", "evaluation"}
+EVERY_STAGE_THAT_COMPUTES = set(CONFIGURED)
+DRIVING = {"rollouts", "controller", "random", "evaluation"}
+SCORES = Evaluation.model_fields
 USERS = {
-    "seed": EVERY_STAGE_THAT_COMPUTES - {"latents"},
-    "dtype": EVERY_STAGE_THAT_COMPUTES,
+    "seed": EVERY_STAGE_THAT_COMPUTES - {"latents", "random"},
+    "dtype": EVERY_STAGE_THAT_COMPUTES - {"random"},
+    "precision": EVERY_STAGE_THAT_COMPUTES - {"random"},
     "debug": {"vision", "memory"},
     "rollouts.episodes": set(),
     "rollouts.accumulate": set(),
@@ -70,10 +72,14 @@ USERS = {
     "controller.temperature": set(),  # the dream's alone
     "controller.death": set(),
 } | {f"environment.{name}": DRIVING for name in Environment.model_fields}
-USERS["environment.backend"] = DRIVING - {"evaluation"}  # whose score is gymnasium's
+# Scores are gymnasium's.
+USERS["environment.backend"] = DRIVING - {"random", "evaluation"}
+# A random policy's episode is the same in any slot.
+USERS["environment.slots"] = DRIVING - {"random"}
+USERS |= {f"evaluation.{key}": {"random", "evaluation"} for key in SCORES}
 # Whose episodes have a limit of their own.
 USERS["environment.max_steps"] = DRIVING - {"rollouts"}
-NOT_IN_ROUND_0 = {"dtype", "rollouts.action_noise", "environment.slots"}
+NOT_IN_ROUND_0 = {"dtype", "precision", "rollouts.action_noise", "environment.slots"}
 NOT_LATER = {"rollouts.policy"}
 
 OTHERS = {
@@ -105,7 +111,7 @@ def given(stage: str, run: Run, settings: Round, round: int) -> dict:
 
 
 @pytest.mark.parametrize("round_number", [0, 1])
-@pytest.mark.parametrize("stage", OF_A_ROUND)
+@pytest.mark.parametrize("stage", CONFIGURED)
 def test_what_a_rule_passes_comes_back_as_the_settings(stage, round_number):
     text = as_json(stage, RUN, ROUND, round_number)
     back = from_words(stage, round_number, text, [])
@@ -130,7 +136,7 @@ def test_a_setting_changes_what_exactly_its_stages_are_given(section, round_numb
         settings = ROUND.model_copy(update={section: changed} if section else {})
         differ = {
             stage
-            for stage in OF_A_ROUND
+            for stage in CONFIGURED
             if given(stage, run, settings, round_number)
             != given(stage, RUN, ROUND, round_number)
         }
@@ -145,7 +151,7 @@ def test_the_simulator_has_no_slots(round_number):
     """They are gymnasium's: only the evaluation, which drives there, asks for them."""
     here = ROUND.changed(environment={"backend": "simulator", "name": "carracing"})
     more = here.changed(environment={"slots": 6})
-    for stage in OF_A_ROUND:
+    for stage in CONFIGURED:
         before, after = (given(stage, RUN, s, round_number) for s in (here, more))
         in_use = "slots" in before.get("environment", {})
         assert in_use == (stage == "evaluation"), stage
@@ -180,7 +186,7 @@ def test_a_person_types_what_differs_and_the_last_word_counts():
     assert memory == Round().memory.changed(epochs=4, decay=1e-4)
 
 
-@pytest.mark.parametrize("stage", OF_A_ROUND)
+@pytest.mark.parametrize("stage", CONFIGURED)
 def test_nothing_given_is_the_default(stage):
     expected = sections_of(stage, Run(), Round())
     assert from_words(stage, 0, None, []) == expected
@@ -237,7 +243,7 @@ def test_a_dream_needs_no_place_to_drive():
     assert environment.name == "takecover"
 
 
-@pytest.mark.parametrize("stage", OF_A_ROUND)
+@pytest.mark.parametrize("stage", CONFIGURED)
 def test_the_help_of_a_stage_lists_its_settings(stage, capsys):
     lines = listed(stage).splitlines()
     assert [line.split("=")[0].strip() for line in lines] == list(settings_of(stage))

@@ -5,7 +5,7 @@ import yaml
 from support.commands import REPOSITORY
 
 from worldmodels.experiment import durations, needs, site
-from worldmodels.experiment.stages import OF_A_ROUND, STAGES
+from worldmodels.experiment.stages import CONFIGURED, STAGES
 
 # Their rules ask for a constant amount of memory and minutes.
 CONSTANT = ("ablations", "temperatures", "export")
@@ -18,7 +18,7 @@ TABLES = {
         durations.STAGES,
         set(STAGES) - {*CONSTANT},
     ),
-    "worldmodels/experiment/site.py": (site.ATOMIC, set(OF_A_ROUND) - {*RESUMABLE}),
+    "worldmodels/experiment/site.py": (site.ATOMIC, set(CONFIGURED) - {*RESUMABLE}),
 }
 
 

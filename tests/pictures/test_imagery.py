@@ -78,10 +78,36 @@ def test_traversal_moves_one_dimension_a_row(stores):
     images = imagery.traversal(v, mu, np.array([5, 2]), count=3)
     assert images.shape == (2, 3, 64, 64, 3)
     for row, dimension in enumerate((5, 2)):
-        for column, value in enumerate((-3, 0, 3)):
-            z = mu.copy()
-            z[dimension] = value
-            assert np.array_equal(images[row, column], imagery.decode(v, z[None])[0])
+        moved = np.tile(mu, (3, 1))
+        moved[:, dimension] = -3, 0, 3
+        assert np.array_equal(images[row], imagery.decode(v, moved))
+
+
+def test_one_image_alone_is_what_it_is_among_others(stores):
+    v, _ = models(stores)
+    z = np.random.default_rng(4).normal(size=(3, synthetic.LATENT)).astype(np.float32)
+    among = imagery.decode(v, z).astype(int)
+    exact = decode(v, z)
+    for n in range(3):
+        (alone,) = imagery.decode(v, z[n : n + 1])
+        apart = np.abs(alone - among[n])
+        assert apart.max() <= 1
+        between = np.abs(exact[n] % 1 - 0.5) < 1e-3
+        assert not apart[~between].any()
+
+
+def test_prediction_does_not_depend_on_chunks(stores):
+    """M's state goes over from one chunk of steps to the next."""
+    (_, m), steps = models(stores), 130
+    rng = np.random.default_rng(0)
+    mu = rng.normal(size=(steps, synthetic.LATENT)).astype(np.float32)
+    actions = rng.uniform(0, 1, (steps, synthetic.ACTION)).astype(np.float32)
+    found = imagery._predicted(m, mu, actions)
+    state, given = memory.initial_state(m.model, 1), (mu[:, None], actions[:, None])
+    observe = jax.jit(partial(memory.observe, m.params, m.model))
+    _, (mixture, *_) = observe(state, *given)
+    expected = (np.exp(mixture.logweight) * mixture.mean).sum(axis=-1)[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_informative_dimensions_come_first():

@@ -51,6 +51,19 @@ def test_a_film_that_fails_is_told_by_its_own_name(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("named", ["", "a folder", "missing"])
+def test_no_ffmpeg_is_told_in_a_sentence(tmp_path, monkeypatch, named):
+    def nothing():
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    exe = {"": nothing, "a folder": lambda: tmp_path, "missing": lambda: "no/such"}
+    monkeypatch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", exe[named])
+    out = tmp_path / "drive.mp4"
+    with pytest.raises(UserError, match=r"no ffmpeg can be started \(.*; set IMAGE"):
+        video.write(out, drawing.draw(drive_film(3)), 25)
+    assert not list(tmp_path.iterdir())
+
+
 def test_mp4_keeps_to_its_rate(tmp_path):
     noise = (
         np.random.default_rng(0).integers(0, 256, (50, 160, 160, 3)).astype(np.uint8)

@@ -12,8 +12,9 @@ from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import imagery
 from worldmodels.report import controller, dream
+from worldmodels.report.background import Background
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import RoundStores
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.rollout.in_dream import Controlled, Recorded
 from worldmodels.rollout.replay import Recording
 from worldmodels.runtime.randomness import (
@@ -94,7 +95,7 @@ def median_drive(round) -> TestDrive:
     frames = rng.integers(0, 256, (20, 64, 64, 3)).astype(np.uint8)
     actions = rng.uniform(0, 1, (20, len(round.game.actions))).astype(np.float32)
     recording = Recording(frames, actions, np.ones(20, np.float32))
-    return TestDrive("median", 0, 7, 20.0, recording, True, round.game)
+    return TestDrive("median", 0, 7, 20.0, recording, True)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,13 @@ def median_drive(round) -> TestDrive:
 def test_films_say_how_they_end(played, monkeypatch, bias, told):
     monkeypatch.setattr(dream, "_STEPS", 24)
     round = dreamt.with_memory(played["takecover"], bias)
-    html = dream.chapter(round, [median_drive(round)], 100_000)
+    with Background() as background:
+        films = dream.begin_recorded(round, 50_000, background)
+        films += dream.begin_controlled(
+            round, [median_drive(round)], 50_000, background
+        )
+        again = dream._recorded_film(round, 50_000, background)
+    html = dream.chapter(round, films)
     captions = re.findall("<figcaption>(.*?)</figcaption>", html)
     alts = re.findall('<video[^>]* aria-label="([^"]*)"', html)
     assert len(captions) == len(alts) == 2
@@ -116,7 +123,6 @@ def test_films_say_how_they_end(played, monkeypatch, bias, told):
     lived = "1 step" if bias > 0 else "24 steps"
     assert f"20 steps of the game and {lived} of the dream" in alts[1]
     assert len(html) < 600_000
-    again = dream._recorded_film(round, 50_000)
     assert again.html() in html
 
 
@@ -141,7 +147,10 @@ def test_an_m_without_heads_is_filmed_and_worth_nothing(played):
     stores = played["carracing"].stores
     shown = {kind: stores[kind] for kind in ("rollouts", "vision", "memory")}
     round = dreamt.with_memory(RoundStores(0, shown), 0.0, death_head=False)
-    told = words(dream.chapter(round, [], 100_000))
+    with Background() as background:
+        films = dream.begin_recorded(round, 50_000, background)
+        assert not dream.begin_controlled(round, [], 50_000, background)
+    told = words(dream.chapter(round, films))
     assert told.count("<video") == 1
     assert "nobody can learn in them without memory.death_head" in told
     assert "at temperature 1." in told

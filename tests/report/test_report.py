@@ -9,16 +9,22 @@ import pytest
 from support import synthetic
 
 from worldmodels.environments import EnvironmentSpec
-from worldmodels.report import controller, diagram, evaluation, rollouts
+from worldmodels.report import controller, diagram, evaluation, replays, rollouts
+from worldmodels.report.background import Background
 from worldmodels.report.rounds import RoundStores, group, rollout_clips
-from worldmodels.report.test_drives import replay_ranked
-from worldmodels.rollout.replay import drive, replay
+from worldmodels.rollout.replay import drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import summarise
 from worldmodels.stages import report
 from worldmodels.stores.artifact import Artifact
 
 SPEC = EnvironmentSpec("carracing", max_steps=synthetic.STEPS)
+
+
+def driven(seed, actions):
+    """Drive actions [T, A] in an environment of this very process."""
+    recorded = iter(actions)
+    return drive(SPEC, seed, lambda frame: next(recorded), len(actions))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def recorded():
     seeds = np.arange(synthetic.TRACKS)
     actions = rng.uniform(0, 1, (synthetic.TRACKS, synthetic.STEPS, 3))
     actions = actions.astype(np.float32)
-    drives = [replay(SPEC, int(s), a) for s, a in zip(seeds, actions, strict=True)]
+    drives = [driven(int(s), a) for s, a in zip(seeds, actions, strict=True)]
     rewards = np.stack([d.rewards for d in drives])
     rewards[rewards.sum(axis=1).argmin(), 0] -= 1
     arrays = {"actions": actions, "rewards": rewards, "seed": seeds}
@@ -256,7 +262,9 @@ def make_training(folder):
 def test_replay_is_the_drive_that_was_scored(recorded, rounds):
     """Median, best and worst by return; frames and rewards equal the original's."""
     drives, arrays = recorded
-    found = {d.name: d for d in replay_ranked(rounds[1].evaluation)}
+    with Background() as background:
+        begun = replays.begin(rounds[1].evaluation, background)
+    found = {drive.result().name: drive.result() for drive in begun}
     ranks = np.argsort(arrays["returns"])
     assert found["best"].number == ranks[-1]
     assert found["worst"].number == ranks[0]

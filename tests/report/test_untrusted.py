@@ -7,6 +7,7 @@ import pytest
 from support import damage
 
 from worldmodels.report import overview
+from worldmodels.report.background import Background
 from worldmodels.report.rounds import group
 from worldmodels.runtime.printable import printable
 from worldmodels.stores.artifact import open_artifact
@@ -56,7 +57,8 @@ class Page(HTMLParser):
 def test_the_report_shows_scripts_and_runs_none(planted, tmp_path, monkeypatch):
     # They are no longer made from one another, which is not what is tested here.
     monkeypatch.setattr("worldmodels.report.rounds.check_round", lambda *given: None)
-    html = overview.html(group(planted), lambda: None)
+    with Background() as background:
+        html = overview.html(group(planted), background, lambda: None)
     page = Page(html)
     assert "section" in page.tags
     assert "script" not in page.tags

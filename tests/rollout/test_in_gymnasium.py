@@ -78,6 +78,13 @@ def test_slots_drive_as_the_pure_policy_in_a_loop(name):
     np.testing.assert_allclose(actions, expected, atol=1e-5)
 
 
+def test_slots_are_three_programs(caplog):
+    """To begin an episode, to give it a slot, to act; a start waits for each."""
+    with jax.log_compiles():
+        actions_of(RandomSlots("brownian", 7, CARRACING), 7, 2, SEED, 2)
+    assert caplog.text.count("Finished XLA compilation") == 3
+
+
 @pytest.fixture(scope="module")
 def weights():
     return untrained(AGENT)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.scores.statistics import summarise
+from worldmodels.scores.statistics import over_seeds, summarise
 
 
 def test_interval_is_that_of_a_normal_mean():
@@ -33,6 +34,23 @@ def test_interval_is_reproducible_and_defined_for_equal_returns():
     assert summarise(returns) == summarise(returns)
     same = summarise(np.full(5, 3.5, np.float32))
     assert (same.mean, same.std, same.low, same.high) == (3.5, 0.0, 3.5, 3.5)
+
+
+@pytest.mark.parametrize("count", [2, 5, 32, 101])
+def test_interval_is_scipys(count):
+    returns = 100 * np.random.default_rng(count).exponential(size=count) - 30
+    found = summarise(returns, seed=7)
+    interval = stats.bootstrap(
+        (returns,), np.mean, method="BCa", rng=np.random.default_rng(7)
+    ).confidence_interval
+    assert (found.low, found.high) == pytest.approx(tuple(interval), rel=1e-12)
+
+
+def test_interval_over_seeds_is_students():
+    means = np.array([710.0, 745.5, 690.25])
+    found = over_seeds(means)
+    expected = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert found.interval == pytest.approx(tuple(expected), rel=1e-12)
 
 
 @pytest.mark.parametrize("bad", [[1.0], [], [1.0, np.nan], [[1.0, 2.0]]])

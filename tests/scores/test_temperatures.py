@@ -12,6 +12,7 @@ from worldmodels.experiment.runs import by_folder, main_run
 from worldmodels.experiment.temperatures import folder
 from worldmodels.experiment.temperatures import runs as temperature_runs
 from worldmodels.report import overview
+from worldmodels.report.background import Background
 from worldmodels.report.rounds import group
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import summarise
@@ -169,7 +170,9 @@ def test_what_cannot_be_compared_is_refused(swept, stores, tmp_path):
 
 
 def test_the_report_has_the_table_and_its_picture(swept, stores):
-    page = overview.html(group([*stores.controller]), lambda: None, read(swept))
+    with Background() as background:
+        given = group([*stores.controller]), background, lambda: None
+        page = overview.html(*given, read(swept))
     section = page[page.index('<section id="temperatures"') :].split("</section>")[0]
     cells = ("0.1", "100.0", "100.0 to 100.0", "16.0", "5.3", "+84.0", "random policy")
     for cell in cells:
@@ -177,7 +180,8 @@ def test_the_report_has_the_table_and_its_picture(swept, stores):
     assert "at 0.1 100.0 in the dream and 16.0 in the game" in section
     assert "data:image/svg+xml;base64," in section
     assert 'href="#temperatures"' in page
-    without = overview.html(group([*stores.controller]), lambda: None)
+    with Background() as background:
+        without = overview.html(group([*stores.controller]), background, lambda: None)
     assert 'id="temperatures"' not in without
 
 

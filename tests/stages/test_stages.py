@@ -21,8 +21,11 @@ def made(learnt, tmp_path_factory) -> SimpleNamespace:
     after = ["--block=1", "--previous", first]  # what it compiles, other tests use too
     second = commands.block(folder / "block-1.zarr", learnt, *after, run=commands.call)
     blocks = [first, second]
-    scores = commands.evaluation(folder / "evaluation.zarr", learnt, blocks)
-    files = vars(learnt) | {"folder": folder}
+    random = commands.random(folder / "random.zarr")
+    given = ["--random", random]
+    scores = folder / "evaluation.zarr"
+    commands.evaluation(scores, learnt, blocks, commands.run, *given)
+    files = vars(learnt) | {"folder": folder, "random": random}
     return SimpleNamespace(**files, blocks=blocks, evaluation=scores)
 
 
@@ -131,7 +134,8 @@ def replay(seed: int, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from worldmodels.environments import EnvironmentSpec
     from worldmodels.rollout import replay
 
-    again = replay.replay(EnvironmentSpec("carracing", max_steps=24), seed, actions)
+    spec, recorded = EnvironmentSpec("carracing", max_steps=24), iter(actions)
+    again = replay.drive(spec, seed, lambda frame: next(recorded), len(actions))
     return again.frames, again.rewards
 
 
@@ -288,6 +292,26 @@ def test_evaluation_drives_the_selected_mean_on_unseen_tracks(pipeline):
     for driver in ("agent", "random"):
         totals = store.read(f"{driver}/rewards").sum(axis=1)
         np.testing.assert_allclose(store.read(f"{driver}/returns"), totals, rtol=1e-5)
+
+
+def test_the_random_policy_scored_apart_scores_as_in_an_evaluation(made, on_gymnasium):
+    """Bit for bit, though it drives in other slots."""
+    given, own = (open_artifact(p.evaluation) for p in (made, on_gymnasium))
+    apart = open_artifact(made.random, "random")
+    assert given.attributes["inputs"]["random"] == [apart.provenance]
+    assert "random" not in own.attributes["inputs"]
+    assert apart.names() == given.names("random") == own.names("random")
+    for name in apart.names():
+        np.testing.assert_array_equal(given.read(name), own.read(name), name)
+
+
+def test_scores_of_another_random_policy_are_refused(made, tmp_path):
+    files = ["--vision", made.vision, "--memory", made.memory, "--random", made.random]
+    files += ["--controller", *made.blocks, "--out", tmp_path / "evaluation.zarr"]
+    settings = [*commands.ENVIRONMENT, "--set=evaluation.episodes=4"]
+    settings += ["--set=evaluation.random_policy=white"]
+    sentence = commands.call_refused("evaluation", *settings, *files)
+    assert f"{made.random} was made with random_policy network and this" in sentence
 
 
 def test_an_agent_scores_the_same_in_the_simulator_on_the_same_tracks(made):

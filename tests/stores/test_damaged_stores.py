@@ -65,6 +65,7 @@ ATTRIBUTES = [
     *[set_counts(c) for c in (None, [1], [1, -1], ["1", 1], [True, 1], [1, 1.0])],
     *[set_attribute("config", value) for value in (None, [], "x")],
     *[set_setting("round", value) for value in ("0", -1, 1e9, None, True, [0])],
+    *[set_setting("precision_used", value) for value in ("auto", 3, ["mixed"], None)],
     set_setting("x", float("nan")),
     set_setting("x", damage.nested(100)),
     set_setting("x", {"y": {"z": {"w": 1}}}),

@@ -144,11 +144,22 @@ def block(out: Path, made: SimpleNamespace, *options: object, run: Run = run) ->
     return out
 
 
+def random(out: Path, run: Run = run) -> Path:
+    """Score the random policy on the tracks of the evaluation."""
+    settings = ["--set=environment.max_steps=24", "--set=evaluation.episodes=4"]
+    run("random", *settings, "--workers=2", "--out", out)
+    return out
+
+
 def evaluation(
-    out: Path, made: SimpleNamespace, blocks: list[Path], run: Run = run
+    out: Path,
+    made: SimpleNamespace,
+    blocks: list[Path],
+    run: Run = run,
+    *options: object,
 ) -> Path:
     """Score the best of some blocks on as many tracks as it was selected on."""
     files = ["--vision", made.vision, "--memory", made.memory]
-    files += ["--controller", *blocks, "--out", out]
+    files += ["--controller", *blocks, "--out", out, *options]
     run("evaluation", *ENVIRONMENT, "--set=evaluation.episodes=4", *files)
     return out

@@ -1,6 +1,7 @@
 """The artifacts of the small run, as the ends of their paths."""
 
 REPORT = {"report"}
+RANDOM = {"round-0/random"}  # of both rounds
 EARLIER = {f"round-1/latents/round-0-shard-00{k}" for k in (0, 1)}
 
 

@@ -53,6 +53,15 @@ def assert_close(found: dict, expected: dict, tolerance: float) -> None:
     )
 
 
+def test_the_first_state_is_one_program(caplog):
+    """Each shape of the moments would be one more; a start waits for each."""
+    params = {"a": np.ones((5, 3)), "b": np.ones((2, 7)), "c": np.ones(11)}
+    with jax.log_compiles():
+        state = initial(params, OPTIMIZER)
+    assert caplog.text.count("Finished XLA compilation") == 1
+    assert_same(state.opt_state, OPTIMIZER.init(params))
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_updates_equal_a_python_loop(name):
     optimizer = OPTIMIZERS[name]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support.small_run import (
     EARLIER,
+    RANDOM,
     REPORT,
     artifact,
     from_controller,
@@ -29,7 +30,7 @@ def test_nothing_runs_when_nothing_changed(would_run):
 
 
 def test_everything_runs_under_another_name(would_run):
-    fresh = whole_round(0) | whole_round(1) | REPORT
+    fresh = whole_round(0) | whole_round(1) | RANDOM | REPORT
     made = would_run({"experiment": "other"})
     assert {a.removeprefix("results/other/") for a in made} == fresh
 
@@ -62,7 +63,7 @@ CHANGES = {
     ),
     "evaluation.episodes": (
         {"evaluation": {"episodes": 20}},
-        from_evaluation(0) | from_evaluation(1) | REPORT,
+        RANDOM | from_evaluation(0) | from_evaluation(1) | REPORT,
     ),
     "rollouts.policy": (
         {"rollouts": {"policy": "white"}},
@@ -89,7 +90,7 @@ CHANGES = {
     # Rollouts end by steps of their own.
     "environment.max_steps": (
         {"environment": {"max_steps": 900}},
-        from_controller(0) | whole_round(1) | REPORT,
+        RANDOM | from_controller(0) | whole_round(1) | REPORT,
     ),
     "environment.backend": (
         {"environment": {"backend": "gymnasium"}},
@@ -98,6 +99,11 @@ CHANGES = {
     "round 1: environment.backend": (
         {"rounds": [{}, {"environment": {"backend": "gymnasium"}}]},
         whole_round(1) | REPORT,
+    ),
+    # What only one round is scored on
+    "round 1: evaluation.episodes": (
+        {"rounds": [{}, {"evaluation": {"episodes": 20}}]},
+        {"round-1/random"} | from_evaluation(1) | REPORT,
     ),
     # Adding
     "one round more": ({"rounds": 3}, whole_round(2) | REPORT),
@@ -161,6 +167,7 @@ def test_a_change_rebuilds_exactly_what_depends_on_it(would_run, name):
         ("latents", from_vision(0) - {"round-0/vision"} | whole_round(1) | REPORT),
         ("memory", from_memory(0) | whole_round(1) | REPORT),
         ("controller", from_controller(0) | whole_round(1) | REPORT),
+        ("random", RANDOM | from_evaluation(0) | from_evaluation(1) | REPORT),
         ("evaluation", from_evaluation(0) | from_evaluation(1) | REPORT),
         ("report", REPORT),
     ],

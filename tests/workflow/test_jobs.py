@@ -5,6 +5,7 @@ from pathlib import Path
 
 from support.small_run import (
     EARLIER,
+    RANDOM,
     REPORT,
     artifact,
     from_controller,
@@ -50,9 +51,10 @@ def test_all_cores_drive_and_dream_where_nothing_has_slots(jobs_to_run):
         ),
     )
     for change, expected in places:
-        jobs = jobs_to_run({"seed": 1, **change}, cores=64)
+        episodes = {"evaluation": {"episodes": 7}}
+        jobs = jobs_to_run({"seed": 1, **episodes, **change}, cores=64)
         threads = {job.rule.name: job.threads for job in jobs}
-        expected = expected | {"evaluate": 16}
+        expected = expected | {"evaluate": 16, "score_random": 16}
         assert {name: threads[name] for name in expected} == expected
 
 
@@ -100,6 +102,8 @@ def test_the_report_is_given_every_store_once(jobs_to_run):
     others = [job for job in jobs if job.rule.name not in ("report", "rollouts_shard")]
     made = [job.output[0] for job in others]
     assert {artifact(job) for job in jobs} >= EARLIER | rollouts(0) | rollouts(1)
+    (random,) = RANDOM  # which is there already
+    made.append(f"results/small/{random}.zarr")
     assert sorted(report.input.stores) == sorted(made)
 
 
@@ -127,8 +131,8 @@ def test_pretrained_takes_along_where_its_dreams_begin(jobs_to_run):
 
 def test_the_command_line_takes_every_job_as_the_rules_give_it(jobs_to_run):
     warm = {s: {"warm_start": True} for s in ("vision", "memory", "controller")}
-    jobs = jobs_to_run({"seed": 1, **warm})
-    assert len(jobs) == len(whole_round(0) | whole_round(1) | REPORT)
+    jobs = jobs_to_run({"seed": 1, "evaluation": {"episodes": 7}, **warm})
+    assert len(jobs) == len(whole_round(0) | whole_round(1) | RANDOM | REPORT)
     for job in jobs:
         program, *arguments = shlex.split(job.shellcmd)
         assert program == "worldmodels"

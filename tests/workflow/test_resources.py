@@ -14,7 +14,7 @@ def asked(jobs, rule: str, attempt: int = 1) -> tuple[int, int]:
 
 RULES = (
     "rollouts_shard", "train_vision", "encode_shard", "train_memory", "evolve_block",
-    "evaluate", "report",
+    "score_random", "evaluate", "report",
 )  # fmt: skip
 
 
@@ -23,7 +23,10 @@ def test_a_job_asks_for_twice_as_much_at_each_try_up_to_the_most(jobs_to_run):
     vision = {"epochs": 10**4, "buffer_episodes": 1000}
     rollouts = {"episodes": 100, "episodes_per_shard": 50, "steps": 1000}
     site = {"max_mem_mb": 7000, "max_minutes": 45}
-    jobs = jobs_to_run({"vision": vision, "rollouts": rollouts, "site": site})
+    jobs = jobs_to_run(
+        {"vision": vision, "rollouts": rollouts, "site": site}
+        | {"evaluation": {"episodes": 7}}
+    )
     for rule in RULES:
         mb, minutes = asked(jobs, rule)
         assert asked(jobs, rule, attempt=2) == (min(2 * mb, 7000), min(2 * minutes, 45))

@@ -105,7 +105,7 @@ class Site:
     @property
     def options(self) -> list[str]:
         """Return the profile's words, what makes it quick here, and the settings."""
-        driving = ("rollouts_shard", "evolve_block", "evaluate")
+        driving = ("rollouts_shard", "evolve_block", "score_random", "evaluate")
         return [
             "--workflow-profile=profiles/slurm",
             "--slurm-init-seconds-before-status-checks=2",

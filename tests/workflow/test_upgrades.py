@@ -1,10 +1,15 @@
 """A finished run whose workflow is exchanged for another version of it."""
 
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
-from support.projects import WORKFLOW, Project
+from support import described
+from support.projects import CONFIG, WORKFLOW, Project, planned, with_stub
+
+from worldmodels.experiment.stages import STAGES
 
 PROFILES = ("profiles/default", "profiles/slurm")
 
@@ -59,3 +64,39 @@ def test_blocks_are_compared_with_those_of_a_checkpoint_each(jobs_to_run):
         compared = list(job.non_derived_params)
         assert f"{place}/controller-{job.wildcards.block}.ckpt" in compared
         assert job.params.checkpoint not in compared
+
+
+@pytest.fixture
+def scored_alone(tmp_path, monkeypatch) -> Path:
+    """A finished run of the version whose evaluations scored the random policy too."""
+    folder = with_stub(tmp_path).folder
+    monkeypatch.chdir(folder)
+    scores = [j for j in planned(folder, CONFIG).jobs if j.rule.name == "evaluate"]
+    described.make(scores, without="random")
+    described.make(planned(folder, CONFIG).jobs)
+    planned(folder, CONFIG, "touch", dag={"forceall": True})
+    return folder
+
+
+def to_run(*arguments) -> set[str]:
+    dag = planned(*arguments)
+    return {job.rule.name for job in dag.jobs if dag.needrun(job) and job.output}
+
+
+def test_evaluations_that_scored_the_random_policy_stay(scored_alone):
+    """And are repeated as they were made; others take the scores that are shared."""
+    assert "random.zarr" not in {path.name for path in scored_alone.rglob("*.zarr")}
+    assert to_run(scored_alone, CONFIG) == set()
+    assert to_run(scored_alone, CONFIG | {"rounds": 1}) == {"report"}
+    made = to_run(scored_alone, CONFIG | {"rounds": 3})
+    assert {"score_random", "evaluate"} <= made
+    changed = to_run(scored_alone, CONFIG | {"evaluation": {"episodes": 7}})
+    assert changed == {"evaluate", "report"}
+
+
+def test_evaluations_of_another_version_are_made_with_the_shared_scores(
+    scored_alone, monkeypatch
+):
+    row = STAGES["evaluation"]
+    monkeypatch.setitem(STAGES, "evaluation", replace(row, version=row.version + 1))
+    assert to_run(scored_alone, CONFIG) == {"score_random", "evaluate", "report"}

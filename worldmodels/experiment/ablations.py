@@ -52,7 +52,7 @@ def runs(config: Config) -> Iterator[PipelineRun]:
                 temperatures=(),
             )
             lender = folder(config.experiment, _BASELINE, seed)
-            yield PipelineRun(ablated, change.stage, lender)
+            yield PipelineRun(ablated, change.stage, lender, config.experiment)
 
 
 def evaluations(config: Config, name: str) -> list[str]:

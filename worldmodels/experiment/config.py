@@ -117,7 +117,8 @@ def load(mapping: Mapping[str, Any]) -> Config:
     """
     # Before the rounds, so that an error here is not reported as a round's.
     whole = read(Everything, mapping)
-    base = _part(Round, whole)
+    base, shared = _part(Round, whole), _part(Run, whole)
+    together.check(dict(shared))
     overrides = whole.rounds
     if isinstance(overrides, int):
         rounds = (base,) * overrides
@@ -135,7 +136,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         together.check_pays(memory.death_head, memory.reward_head, reason)
     return Config(
         experiment=whole.experiment,
-        run=_part(Run, whole),
+        run=shared,
         rounds=rounds,
         ablation_seeds=whole.ablations.seeds,
         temperatures=temperatures,

@@ -127,10 +127,16 @@ def _played(settings: Round) -> float:
     return _PLAYED * settings.environment.frame_skip
 
 
-def _evaluation(settings: Round, data: Data) -> float:
-    """Return the seconds of driving the agent everywhere and the random policy."""
+def _random(settings: Round, data: Data) -> float:
+    """Return the seconds of the random policy's drives."""
     steps = settings.evaluation.episodes * settings.environment.max_steps
-    each = 2 * (_played(settings) + _agent(settings)) + _dreamt(settings)
+    return steps * _played(settings)
+
+
+def _evaluation(settings: Round, data: Data) -> float:
+    """Return the seconds of driving the agent everywhere."""
+    steps = settings.evaluation.episodes * settings.environment.max_steps
+    each = _played(settings) + _agent(settings) + _dreamt(settings)
     tracks = 0.0
     if is_simulated(settings.environment.name):
         each += _SIMULATED + _agent(settings)
@@ -163,6 +169,7 @@ STAGES: dict[str, Callable[[Round, Data], float]] = {
     "latents": _latents,
     "memory": _memory,
     "controller": _controller,
+    "random": _random,
     "evaluation": _evaluation,
     "report": _report,
 }

@@ -30,7 +30,7 @@ def cores(stage: str, settings: Round, machine: int | None) -> int:
         machine: its cores; None on a cluster, where such a job asks for `slots` cores.
     """
     slots = settings.environment.slots
-    if stage == "evaluation":
+    if stage in ("random", "evaluation"):
         return slots
     if stage not in ("rollouts", "controller"):
         return _NETWORK_CORES

@@ -188,6 +188,12 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     return _joined(need, simulator, {most: drawn[most]})
 
 
+def _random(settings: Round, data: Data, cores: int, numbers: int) -> Need:
+    count, steps = settings.evaluation.episodes, settings.environment.max_steps
+    kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
+    return _joined(_pool(settings, cores), {"evaluation.episodes": kept})
+
+
 def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     count, steps = settings.evaluation.episodes, settings.environment.max_steps
     kept = 2 * count * steps * 4 * (sizes.action_size(settings) + 1)
@@ -287,6 +293,7 @@ STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {
     "latents": _latents,
     "memory": _memory,
     "controller": _controller,
+    "random": _random,
     "evaluation": _evaluation,
     "report": _report,
 }

@@ -8,7 +8,10 @@ round reads. Paths are relative to the working folder. No JAX is imported here: 
 Snakefile reads it.
 """
 
+from typing import Any
+
 from worldmodels.experiment.runs import PipelineRun
+from worldmodels.experiment.stages import sections_of, used
 
 RUN = "results/{run}"
 _ROUND = f"{RUN}/round-{{round}}"
@@ -20,6 +23,7 @@ LATENTS = f"{_ROUND}/latents/shard-{{shard}}.zarr"
 EARLIER_LATENTS = f"{_ROUND}/latents/round-{{source}}-shard-{{shard}}.zarr"
 MEMORY = f"{_ROUND}/memory.zarr"
 BLOCK = f"{_ROUND}/controller/block-{{block}}.zarr"
+RANDOM = f"{_ROUND}/random.zarr"
 EVALUATION = f"{_ROUND}/evaluation.zarr"
 
 # What a whole run makes beside its rounds.
@@ -49,6 +53,22 @@ def memory(run: PipelineRun, round: int) -> str:
 def evaluation(run: PipelineRun, round: int) -> str:
     """Return the path of the scores of a round's agent."""
     return EVALUATION.format(run=run.home("evaluation"), round=round)
+
+
+def random(run: PipelineRun, round: int) -> str:
+    """Return the path of the random policy's scores beside those of a round's agent.
+
+    They are of the first round whose settings ask for the same ones, in the folder of
+    the experiment itself.
+    """
+    asked = _asked_of_random(run, round)
+    first = next(n for n in run.rounds if _asked_of_random(run, n) == asked)
+    return RANDOM.format(run=run.home("random"), round=first)
+
+
+def _asked_of_random(run: PipelineRun, round: int) -> dict[str, Any]:
+    sections = sections_of("random", run.config.run, run.settings(round))
+    return used("random", round, *sections)
 
 
 def rollouts(run: PipelineRun, round: int) -> list[str]:

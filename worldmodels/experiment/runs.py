@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from worldmodels.experiment.config import Config
 from worldmodels.experiment.settings import Round
-from worldmodels.experiment.stages import OF_A_ROUND
+from worldmodels.experiment.stages import OF_A_ROUND, STAGES
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,14 @@ class PipelineRun:
         first: the first stage whose artifacts the run makes itself.
         lender: the folder of the run whose artifacts of the stages before it uses. The
             settings of those stages are the same in both.
+        main: the folder of the experiment itself, whose artifacts of the stages that
+            work once are used.
     """
 
     config: Config
     first: str
     lender: str
+    main: str
 
     @property
     def folder(self) -> str:
@@ -44,13 +47,17 @@ class PipelineRun:
 
     def home(self, stage: str) -> str:
         """Return the folder below `results/` of the artifacts of a stage to use."""
+        if STAGES[stage].once:
+            return self.main
         own = OF_A_ROUND.index(stage) >= OF_A_ROUND.index(self.first)
         return self.folder if own else self.lender
 
 
 def main_run(config: Config) -> PipelineRun:
     """Return the run of the experiment itself, which makes everything."""
-    return PipelineRun(config, OF_A_ROUND[0], config.experiment)
+    return PipelineRun(
+        config, OF_A_ROUND[0], lender=config.experiment, main=config.experiment
+    )
 
 
 def by_folder(runs: Iterable[PipelineRun]) -> dict[str, PipelineRun]:

@@ -37,6 +37,9 @@ from worldmodels.models.cells import registry
 from worldmodels.runtime.randomness import MAX_SEED
 from worldmodels.search.names import CMA_ES, STRATEGIES
 
+PRECISIONS = ("float32", "mixed")  # `models.precision`
+AUTO = "auto"  # that which suits the machine
+
 _RandomPolicy = Literal["network", "brownian", "white", "held", "held_uniform"]
 _Policy = Literal["network", "brownian", "white", "held", "held_uniform", "imported"]
 _Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
@@ -49,7 +52,16 @@ class Run(Section):
         0, "decides every random choice", remark="not given", low=0, high=MAX_SEED
     )
     dtype: Literal["float32", "float64"] = setting(
-        "float32", "precision of V, M and C; float64 is for debugging", paper="float32"
+        "float32",
+        "type of the numbers of V, M and C; float64 is for debugging",
+        paper="float32",
+    )
+    precision: Literal[(*PRECISIONS, AUTO)] = setting(
+        PRECISIONS[0],
+        "of V's and M's products; mixed: factors in bfloat16, sums in float32; auto: "
+        "mixed where the machine multiplies those faster",
+        paper=PRECISIONS[0],
+        before=PRECISIONS[0],
     )
     debug: bool = setting(False, "store the gradient norm of every parameter")
 

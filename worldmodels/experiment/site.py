@@ -17,6 +17,7 @@ from worldmodels.runtime.errors import UserError
 ATOMIC = {
     "rollouts": "rollouts.episodes_per_shard",
     "latents": "rollouts.episodes_per_shard",
+    "random": "evaluation.episodes",
     "evaluation": "evaluation.episodes",
 }
 _DOUBLINGS = 2  # at most

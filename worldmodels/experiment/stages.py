@@ -47,6 +47,8 @@ class Stage:
             which artifacts are asked for (raising them adds artifacts and changes
             none), an input or what is kept, and those that it has no use for.
         idle: settings that do not change its result at times.
+        once: an experiment has one artifact of it, unless its rounds differ in what the
+            stage uses; the runs of ablations and temperatures use that one.
         title, caption: how the report's picture names it.
     """
 
@@ -57,6 +59,7 @@ class Stage:
     sections: tuple[type[Section], ...] = ()
     unused: tuple[str, ...] = ()
     idle: tuple[Idle, ...] = ()
+    once: bool = False
     title: str = ""
     caption: str = ""
 
@@ -91,7 +94,7 @@ _TABLE = (
             # Round 0 drives at random, where an episode is the same in any slot; later
             # rounds drive with a controller.
             Idle(
-                ("rollouts.action_noise", "dtype", "environment.slots"),
+                ("rollouts.action_noise", "dtype", "precision", "environment.slots"),
                 lambda values, round: round == 0,
             ),
             Idle(("rollouts.policy",), lambda values, round: round > 0),
@@ -161,6 +164,24 @@ _TABLE = (
         caption="evolve the driver",
     ),
     Stage(
+        name="random",
+        rules=("score_random",),
+        summary="score the random policy on unseen tracks",
+        version=1,
+        sections=(Run, Environment, Evaluation),
+        # The test episodes of all seeds are the same, and so are they in any slot.
+        unused=(
+            "seed",
+            "dtype",
+            "precision",
+            "debug",
+            "environment.backend",
+            "environment.slots",
+        ),
+        idle=(_WORLD_OF_GYMNASIUM,),
+        once=True,
+    ),
+    Stage(
         name="evaluation",
         rules=("evaluate",),
         summary="score the selected controller on unseen tracks",
@@ -198,8 +219,13 @@ _TABLE = (
 )
 
 STAGES = {stage.name: stage for stage in _TABLE}
+# The stages with settings; the others only gather what these have made.
+CONFIGURED = tuple(stage.name for stage in _TABLE if stage.sections)
 # The stages of each round, in their order.
-OF_A_ROUND = tuple(stage.name for stage in _TABLE if stage.sections)
+OF_A_ROUND = tuple(name for name in CONFIGURED if not STAGES[name].once)
+
+# What stores record beside the setting `precision`: the answer, where that is auto.
+PRECISION_USED = "precision_used"
 
 _SECTIONS = {field.annotation: name for name, field in Round.model_fields.items()}
 # In a store the game is the setting `environment`.

@@ -63,6 +63,12 @@ def refuse(expected: Iterable[Expected]) -> None:
     )
 
 
+def made_without(path: str, role: str, version: int) -> bool:
+    """Return whether a store of this version of its stage had no input `role`."""
+    found = _attributes(Path(path))
+    return found.get("stage_version") == version and not found["inputs"].get(role)
+
+
 class _Recorded:
     """The attributes of stores, each read once."""
 

@@ -37,7 +37,8 @@ def runs(config: Config) -> Iterator[PipelineRun]:
             ablation_seeds=(),
             temperatures=(),
         )
-        yield PipelineRun(changed, "controller", config.experiment)
+        main = config.experiment
+        yield PipelineRun(changed, "controller", lender=main, main=main)
 
 
 def evaluations(config: Config) -> list[str]:

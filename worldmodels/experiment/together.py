@@ -118,6 +118,14 @@ def _dies(train_in: str, death: str, death_head: bool) -> None:
         )
 
 
+def _of_float32(dtype: str, precision: str) -> None:
+    if dtype == "float64" and precision == "mixed":
+        raise UserError(
+            "precision is mixed and dtype is float64, whose digits it would lose; set "
+            "precision to float32, which keeps them, or dtype to float32"
+        )
+
+
 def _in_pairs(strategy: str, population: int) -> None:
     if strategy in IN_PAIRS and population % 2:
         raise UserError(
@@ -144,6 +152,7 @@ def _of(section: str, *names: str) -> tuple[str, ...]:
 
 _CHECKS = (
     *(_pair(*pair) for pair in _PAIRS),
+    Check(("dtype", "precision"), _of_float32),
     Check(_of("environment", "name", "backend"), _simulated),
     Check(_of("environment", "name", *worlds.OWN), _world),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from worldmodels.models import memory, vision
 from worldmodels.models.controller import Controller
 
-__all__ = ["Agent", "AgentPolicy", "AgentState", "Weights", "choose"]
+__all__ = ["Agent", "AgentPolicy", "AgentState", "Weights", "choose", "ready"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,13 @@ class Agent:
 class Weights(NamedTuple):
     """The trained parameters, shared by the whole batch."""
 
-    vision: vision.Params
+    vision: vision.Prepared
     memory: memory.Params
+
+
+def ready(agent: Agent, weights: Weights) -> Weights:
+    """Return weights for acting alone, prepared once for many steps."""
+    return weights._replace(vision=vision.prepared(weights.vision, agent.vision))
 
 
 def choose(
@@ -75,6 +80,7 @@ class AgentPolicy:
     agent: Agent
     weights: Weights
 
+    @jax.jit
     def initial(self, controllers: jax.Array) -> AgentState:
         """Return the state of agents with `controllers` [B, D] before a first frame."""
         batch = len(controllers)

@@ -6,22 +6,26 @@ H and W are 64 pixels, as the paper's, or 16, 32, ... more.
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from worldmodels.models import encoder_rows
 from worldmodels.models.convolutions import Operations, for_platform
-from worldmodels.models.precision import FLOAT32, Precision
+from worldmodels.models.precision import FLOAT32, Precision, product
+from worldmodels.runtime.barrier import stored
 
 ENCODER_KERNELS = (4, 4, 4, 4)  # frames of 64: 64 -> 31 -> 14 -> 6 -> 2
 DECODER_KERNELS = (5, 5, 6, 6)  # 1 -> 5 -> 13 -> 30 -> 64
 DECODER_UNITS = 1024  # channels of the first image, 1x1, which a dense layer makes of z
 
 Params = dict[str, Any]
+Prepared = Params | encoder_rows.Weights  # what `encode` takes
 
 
 class VAE(nn.Module):
@@ -50,11 +54,10 @@ class VAE(nn.Module):
         return self.operations or for_platform(jax.default_backend())
 
     def setup(self) -> None:
-        operations = self.form
-        self.encoder = Encoder(self.latent_size, self.channels, self.dtype, operations)
+        how = self.dtype, self.form, self.precision
+        self.encoder = Encoder(self.latent_size, self.channels, *how)
         first = (self.frame_size - 48) // 16
-        channels = self.decoder_channels
-        self.decoder = Decoder(channels, self.dtype, operations, first)
+        self.decoder = Decoder(self.decoder_channels, *how, first)
 
     def __call__(self, frames: jax.Array) -> jax.Array:
         """Reconstruct uint8 [B, H, W, 3] through the posterior's mean."""
@@ -63,76 +66,106 @@ class VAE(nn.Module):
 
     def encode(self, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3]."""
-        return self.encoder(to_unit(frames, self.dtype))
+        return self.encode_arranged(to_unit(self.form.arrange(frames), self.dtype))
+
+    def encode_arranged(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Do what `encode` does, of images in [0, 1] in the layout of the form."""
+        return self.encoder(images)
 
     def decode(self, z: jax.Array) -> jax.Array:
         """Return images [B, H, W, 3] in [0, 1] of z [B, Z]."""
+        return self.form.restore(self.decode_arranged(z))
+
+    def decode_arranged(self, z: jax.Array) -> jax.Array:
+        """Do what `decode` does, in the layout of the form."""
         return self.decoder(z.astype(self.dtype))
 
 
 class Encoder(nn.Module):
-    """Images [B, H, W, 3] in [0, 1] to mu and logvar, each [B, Z]."""
+    """Images in [0, 1], in the layout of the form, to mu and logvar, each [B, Z]."""
 
     latent_size: int
     channels: tuple[int, ...]
     dtype: Any
-    operations: Operations
+    form: Operations
+    precision: Precision
 
     @nn.compact
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        operation = self.operations.convolution
+        how = self.dtype, self.form, self.precision
         sizes = zip(self.channels, ENCODER_KERNELS, strict=True)
         for i, (features, kernel_size) in enumerate(sizes):
-            layer = Layer(
-                operation, features, kernel_size, self.dtype, name=f"conv_{i}"
-            )
+            layer = Layer("convolution", features, kernel_size, *how, name=f"conv_{i}")
             x = nn.relu(layer(x))
+        x = self.form.restore(x)
         x = x.reshape(len(x), -1)
         heads = [
-            nn.Dense(self.latent_size, dtype=self.dtype, param_dtype=self.dtype, name=n)
-            for n in ("mu", "logvar")
+            Dense(self.latent_size, self.dtype, self.precision, name=name)
+            for name in ("mu", "logvar")
         ]
         return heads[0](x), heads[1](x)
 
 
 class Decoder(nn.Module):
-    """z [B, Z] to images [B, H, W, 3] in [0, 1]."""
+    """z [B, Z] to images in [0, 1], in the layout of the form."""
 
     channels: tuple[int, ...]
     dtype: Any
-    operations: Operations
+    form: Operations
+    precision: Precision
     first: int = 1  # pixels of the first image's sides
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
-        operation = self.operations.transposed_convolution
+        how = self.dtype, self.form, self.precision
         units = self.first**2 * DECODER_UNITS
-        dense = nn.Dense(units, dtype=self.dtype, param_dtype=self.dtype, name="dense")
+        dense = Dense(units, self.dtype, self.precision, name="dense")
         # No activation, as in the original.
         x = dense(z).reshape(len(z), self.first, self.first, DECODER_UNITS)
+        x = self.form.arrange(x)
         sizes = zip((*self.channels, 3), DECODER_KERNELS, strict=True)
         for i, (features, kernel_size) in enumerate(sizes):
+            name = f"deconv_{i}"
             layer = Layer(
-                operation, features, kernel_size, self.dtype, name=f"deconv_{i}"
+                "transposed_convolution", features, kernel_size, *how, name=name
             )
             x = layer(x if i == 0 else nn.relu(x))
         return nn.sigmoid(x)
 
 
 class Layer(nn.Module):
-    """A stride-2 convolution, plain or transposed, with a bias."""
+    """A stride-2 convolution with a bias, of images in the layout of the form."""
 
-    operation: Any
+    operation: Literal["convolution", "transposed_convolution"]
     features: int
     kernel_size: int
     dtype: Any
+    form: Operations
+    precision: Precision
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        inputs = x.shape[self.form.axes[-1]]
+        shape = (self.kernel_size, self.kernel_size, inputs, self.features)
         kernel = self.param("kernel", nn.initializers.zeros, shape, self.dtype)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:], self.dtype)
-        return self.operation(x, kernel) + bias
+        operation = getattr(self.form, self.operation)
+        return self.form.add_bias(operation(x, kernel, self.precision), bias)
+
+
+class Dense(nn.Module):
+    """A dense layer, [B, I] to [B, O]."""
+
+    features: int
+    dtype: Any
+    precision: Precision
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.zeros, shape, self.dtype)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:], self.dtype)
+        return product(x, kernel, self.precision) + bias
 
 
 def to_unit(frames: jax.Array, dtype: Any) -> jax.Array:
@@ -170,20 +203,30 @@ def glorot_limit(shape: tuple[int, ...]) -> float:
     return math.sqrt(6 / (math.prod(kernel) * (inputs + outputs)))
 
 
+def prepared(params: Params, model: VAE) -> Prepared:
+    """Return what `encode` takes as well as `params`, made once for many calls."""
+    if model.form.chunk is None:
+        return params
+    return _prepare(params["encoder"], model.precision)
+
+
+_prepare = jax.jit(encoder_rows.prepare, static_argnums=1)
+
+
 def encode(
-    params: Params, model: VAE, frames: jax.Array
+    encoder: Prepared, model: VAE, frames: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3].
 
-    On a CPU the frames pass in chunks that stay in its cache.
+    On a CPU the frames pass in chunks that stay in its cache. It takes `params`, too.
     """
-
-    def chunk(frames):
-        return _encode(params, model, frames)
-
-    size = model.form.chunk or len(frames)
+    if isinstance(encoder, Mapping):
+        encoder = prepared(encoder, model)
+    if isinstance(encoder, Mapping):
+        return _encode(encoder, model, frames)
+    chunk, size = partial(encoder_rows.encode, encoder), model.form.chunk
     full = len(frames) // size * size
-    if full <= size:
+    if len(frames) <= size:
         return chunk(frames)
     parts = jax.lax.map(chunk, frames[:full].reshape(-1, size, *model.frame_shape))
     parts = jax.tree.map(lambda x: x.reshape(full, -1), parts)
@@ -221,10 +264,21 @@ def loss(
     never below `kl_tolerance` nats per latent dimension: the floor holds for the whole
     KL of one image, as in the released code.
     """
-    mu, logvar = _encode(params, model, batch)
-    images = decode(params, model, sample(key, mu, logvar))
-    error = to_unit(batch, model.dtype) - images
-    recon = jnp.mean(jnp.sum(error**2, axis=(1, 2, 3)))
+    frames = to_unit(model.form.arrange(batch), model.dtype)
+    # Used three times: without a stop it would be arranged three times.
+    frames = stored(frames, ~(frames.ravel()[0] > jnp.inf))
+    variables = {"params": params}
+    mu, logvar = model.apply(variables, frames, method="encode_arranged")
+    z = sample(key, mu, logvar)
+    error = frames - model.apply(variables, z, method="decode_arranged")
+    recon = _sum(error**2) / len(batch)
     kl = kl_divergence(mu, logvar)
     kl = jnp.mean(jnp.maximum(kl, kl_tolerance * model.latent_size))
     return recon + kl, {"loss": recon + kl, "recon": recon, "kl": kl}
+
+
+def _sum(images):
+    """Sum over all: a product with ones, since XLA's sum on a CPU is slow in a loop."""
+    rows = images.reshape(len(images), -1)
+    ones = jnp.ones(rows.shape[1], rows.dtype)
+    return jnp.matmul(rows, ones, precision="highest").sum()

@@ -4,18 +4,17 @@ Below the views stands the action: of numbers a bar each, of a choice the chosen
 Names and bounds are the game's.
 """
 
+import importlib.util
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from worldmodels.environments.games import Action, Game
-from worldmodels.pictures import grids
 
 _MARGIN = 8
 _CAPTION = 22  # pixels above each view
@@ -88,14 +87,38 @@ def draw(
     score up to this step. `footer` rows below are left free, for a player's controls. H
     and W are even.
     """
-    running = np.cumsum(film.rewards)
+    running, views = np.cumsum(film.rewards), film.views
+    height, side = (scale * pixels for pixels in film.frames.shape[1:3])
+    panel = _Panel.of(film.game, side, _even(len(views) * (side + _MARGIN) + _MARGIN))
+    top = _CAPTION + height + _MARGIN
+    still = _still(views, side, (_even(top + panel.height + footer), panel.image.width))
     for t in range(first, len(film.actions), every):
-        views = {name: grids.enlarge(v[t], scale) for name, v in film.views.items()}
-        canvas = _Canvas.of(film.game, views, footer)
-        canvas.draw_views(views)
-        canvas.draw_action(film.game, film.actions[t])
-        canvas.draw_score(film.game.score, float(running[t]), t + 1)
-        yield np.asarray(canvas.image)
+        picture = still.copy()
+        for column, view in enumerate(views.values()):
+            left = _MARGIN + column * (side + _MARGIN)
+            _put_enlarged(picture[_CAPTION:], left, view[t], scale)
+        drawn = panel.drawn(film.actions[t], float(running[t]), t + 1)
+        picture[top : top + panel.height] = drawn
+        yield picture
+
+
+def _still(names: Iterable[str], side: int, size: tuple[int, int]) -> np.ndarray:
+    """Return what stays the same above the panel: white paper with the views' names."""
+    image = Image.new("RGB", size[::-1], _PAPER)
+    pen = ImageDraw.Draw(image)
+    for column, name in enumerate(names):
+        place = _MARGIN + column * (side + _MARGIN), _CAPTION - 5
+        pen.text(place, name, _INK, _font(13), anchor="ls")
+    return np.asarray(image)
+
+
+def _put_enlarged(rows: np.ndarray, left: int, view: np.ndarray, scale: int) -> None:
+    """Put a view [H, W, 3] at the top of rows of a picture, `scale` times as large."""
+    height, width, _ = view.shape
+    # Columns first, of few rows; the rows are then copied whole.
+    wide = view.repeat(scale, axis=1)
+    place = rows[: height * scale].reshape(height, scale, *rows.shape[1:])
+    place[:, :, left : left + width * scale] = wide[:, None]
 
 
 def beside(
@@ -120,96 +143,112 @@ def _faded(picture: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Canvas:
-    """An empty picture and the places of its parts, in pixels."""
+class _Panel:
+    """What stands below the views: the action, and the score beside it.
 
+    `image` is what stays the same in all pictures.
+    """
+
+    game: Game
     image: Image.Image
-    top: int  # of the bars
-    row: int  # height of one bar with the gap below
+    row: int  # height of one bar with the gap below, in pixels
     width: int  # of a bar with its name and number
+    left: int  # where a bar begins, behind its name
 
     @classmethod
-    def of(cls, game: Game, views: Mapping[str, np.ndarray], footer: int) -> "_Canvas":
-        height, side = next(iter(views.values())).shape[:2]
-        top, row = _CAPTION + height + _MARGIN, max(20, side // 11)
-        rows = max(_ROWS, 0 if game.discrete else len(game.actions))
-        width = _even(len(views) * (side + _MARGIN) + _MARGIN)
-        size = width, _even(top + rows * row + _MARGIN + footer)
+    def of(cls, game: Game, side: int, width: int) -> "_Panel":
+        """Return the panel of a game below views of `side` pixels, `width` in all."""
+        row, rows = max(20, side // 11), len(game.actions)
+        rows = max(_ROWS, 0 if game.discrete else rows)
         # And the score beside them.
-        bars = min(2 * (width - _MARGIN) // 3, width - 2 * _MARGIN - _SCORE) - _MARGIN
-        return cls(Image.new("RGB", size, _PAPER), top, row, bars)
+        bar = min(2 * (width - _MARGIN) // 3, width - 2 * _MARGIN - _SCORE) - _MARGIN
+        names = _names(game, bar)
+        left = max(_NAME, *(int(_font(13).getlength(n)) + _MARGIN for n in names))
+        image = Image.new("RGB", (width, rows * row + _MARGIN), _PAPER)
+        panel = cls(game, image, row, bar, _MARGIN + left)
+        panel._draw_still(names)
+        return panel
 
     @property
-    def pen(self) -> ImageDraw.ImageDraw:
-        return ImageDraw.Draw(self.image)
+    def height(self) -> int:
+        """Its rows of pixels."""
+        return self.image.height
 
-    def draw_views(self, views: Mapping[str, np.ndarray]) -> None:
-        for column, (name, view) in enumerate(views.items()):
-            left = _MARGIN + column * (view.shape[1] + _MARGIN)
-            self.pen.text((left, _CAPTION - 5), name, _INK, _font(13), anchor="ls")
-            self.image.paste(Image.fromarray(view), (left, _CAPTION))
+    @property
+    def right(self) -> int:
+        """Where the bars end."""
+        return _MARGIN + self.width - _NUMBER
 
-    def draw_score(self, name: str, total: float, step: int) -> None:
-        right, pen = self.image.width - _MARGIN, self.pen
-        pen.text((right, self.top), name, _INK, _font(13), anchor="ra")
-        number = "?" if np.isnan(total) else f"{total:.1f}"
-        pen.text((right, self.top + 16), number, _INK, _font(24), anchor="ra")
-        pen.text((right, self.top + 46), f"step {step}", _INK, _font(11), anchor="ra")
+    def drawn(self, action: np.ndarray, total: float, step: int) -> np.ndarray:
+        """Return the panel of a step, uint8 [H, W, 3], with its action [A]."""
+        image = self.image.copy()
+        pen = ImageDraw.Draw(image)
+        if self.game.discrete:
+            self._draw_choice(pen, int(np.argmax(action)))
+        else:
+            for row, number in enumerate(self.game.actions):
+                self._draw_bar(pen, row, number, float(action[row]))
+        right = image.width - _MARGIN
+        score = "?" if np.isnan(total) else f"{total:.1f}"
+        pen.text((right, 16), score, _INK, _font(24), anchor="ra")
+        pen.text((right, 46), f"step {step}", _INK, _font(11), anchor="ra")
+        return np.asarray(image)
 
-    def draw_action(self, game: Game, action: np.ndarray) -> None:
-        """Draw an action [A]: a bar for each number, or the choice that it is."""
-        if game.discrete:
-            self._draw_choice([a.name for a in game.actions], int(np.argmax(action)))
+    def _draw_still(self, names: Sequence[str]) -> None:
+        pen = ImageDraw.Draw(self.image)
+        place = self.image.width - _MARGIN, 0
+        pen.text(place, self.game.score, _INK, _font(13), anchor="ra")
+        if self.game.discrete:
+            for cell in self._cells():
+                pen.rectangle(cell, fill=_FAINT)
             return
-        names = [_shortened(a.name, self.width // 3) for a in game.actions]
-        left = max(_NAME, *(int(_font(13).getlength(n)) + _MARGIN for n in names))
-        for row, number in enumerate(game.actions):
-            middle = self.top + row * self.row + self.row // 2
-            self.pen.text((_MARGIN, middle), names[row], _INK, _font(13), anchor="lm")
-            colour = PALETTE[row % len(PALETTE)]
-            self._draw_bar(row, _MARGIN + left, number, float(action[row]), colour)
+        for row, name in enumerate(names):
+            middle = row * self.row + self.row // 2
+            pen.text((_MARGIN, middle), name, _INK, _font(13), anchor="lm")
+            upper, lower = self._edges(row)
+            pen.rectangle((self.left, upper, self.right, lower), fill=_FAINT)
 
     def _draw_bar(
-        self,
-        row: int,
-        left: int,
-        number: Action,
-        value: float,
-        colour: tuple[int, int, int],
+        self, pen: ImageDraw.ImageDraw, row: int, number: Action, value: float
     ) -> None:
-        top, pen = self.top + row * self.row, self.pen
-        right, (upper, lower) = _MARGIN + self.width - _NUMBER, self._edges(row)
-        pen.rectangle((left, upper, right, lower), fill=_FAINT)
-        # From zero, which lies within the bar, to either side.
-        unit = (right - left) / (number.high - number.low)
+        """Fill a bar from zero, which lies within it, to either side."""
+        upper, lower = self._edges(row)
+        unit = (self.right - self.left) / (number.high - number.low)
         begin = min(max(0.0, number.low), number.high)
-        zero = left + int((begin - number.low) * unit)
+        zero = self.left + int((begin - number.low) * unit)
         ends = sorted((zero, zero + round((value - begin) * unit)))
+        colour = PALETTE[row % len(PALETTE)]
         pen.rectangle((ends[0], upper, ends[1], lower), fill=colour)
         pen.line((zero, upper - 1, zero, lower + 1), fill=_INK)
         digits = 2 if max(abs(number.low), abs(number.high)) < 100 else 0
         sign = "+" if number.low < 0 else ""
-        place = right + 44, top + self.row // 2
+        place = self.right + 44, row * self.row + self.row // 2
         pen.text(place, f"{value:{sign}.{digits}f}", _INK, _font(13), anchor="rm")
 
-    def _draw_choice(self, names: Sequence[str], chosen: int) -> None:
-        """Draw a cell for each choice, the chosen one filled, and its name below."""
-        pen, (upper, lower) = self.pen, self._edges(0)
-        left, right = _MARGIN, _MARGIN + self.width
-        cells = np.linspace(left, right, len(names) + 1).round().astype(int).tolist()
-        for n, (begin, end) in enumerate(itertools.pairwise(cells)):
-            fill = PALETTE[0] if n == chosen else _FAINT
-            pen.rectangle((begin, upper, end - 2, lower), fill=fill)
-        name, number = names[chosen], str(chosen)
+    def _draw_choice(self, pen: ImageDraw.ImageDraw, chosen: int) -> None:
+        """Fill the cell of the chosen action, and write its name below."""
+        pen.rectangle(self._cells()[chosen], fill=PALETTE[0])
+        name, number = self.game.actions[chosen].name, str(chosen)
         text = name if name == number else f"{number}: {name}"
-        middle = self.top + self.row + self.row // 2
-        text = _shortened(text, self.width)
-        pen.text((_MARGIN, middle), text, _INK, _font(13), anchor="lm")
+        place = _MARGIN, self.row + self.row // 2
+        pen.text(place, _shortened(text, self.width), _INK, _font(13), anchor="lm")
+
+    def _cells(self) -> list[tuple[int, int, int, int]]:
+        """Return the places of a choice's cells: left, top, right and bottom."""
+        upper, lower = self._edges(0)
+        left, right = _MARGIN, _MARGIN + self.width
+        ends = np.linspace(left, right, len(self.game.actions) + 1)
+        pairs = itertools.pairwise(ends.round().astype(int).tolist())
+        return [(begin, upper, end - 2, lower) for begin, end in pairs]
 
     def _edges(self, row: int) -> tuple[int, int]:
         """Return the first and the last pixel row of a bar."""
-        top = self.top + row * self.row
-        return top + 3, top + self.row - 4
+        return row * self.row + 3, (row + 1) * self.row - 4
+
+
+def _names(game: Game, width: int) -> list[str]:
+    """Return the names beside the bars, each in a third of their width."""
+    return [_shortened(action.name, width // 3) for action in game.actions]
 
 
 def _shortened(text: str, width: int) -> str:
@@ -228,6 +267,7 @@ def _even(size: int) -> int:
 
 @lru_cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings this font along: no system font is needed.
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    # Matplotlib brings this font along: no system font is needed, and no import of it.
+    found = importlib.util.find_spec("matplotlib").submodule_search_locations
+    folder = Path(*found) / "mpl-data" / "fonts" / "ttf"
     return ImageFont.truetype(folder / "DejaVuSans.ttf", size)

@@ -6,7 +6,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from worldmodels.report.figures import ACCENT, AGENT, RANDOM, STYLE, svg
 from worldmodels.stores.artifact import Artifact
@@ -42,10 +41,12 @@ class Deaths(NamedTuple):
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """The 95 % intervals of deaths a step, [Q] each (Clopper & Pearson 1934)."""
-        low = stats.beta.ppf(0.025, self.died, self.survived + 1)
-        high = stats.beta.ppf(0.975, self.died + 1, self.survived)
+        from scipy.special import betaincinv  # its import is slow, and deaths are rare
+
+        low = betaincinv(self.died, self.survived + 1, 0.025)
+        high = betaincinv(self.died + 1, self.survived, 0.975)
         # Nobody died: from 0 on; nobody survived: up to 1.
-        return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+        return np.where(self.died, low, 0.0), np.where(self.survived, high, 1.0)
 
 
 def read(store: Artifact) -> Deaths:

@@ -9,9 +9,11 @@ from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import imagery
 from worldmodels.pictures.drawing import DreamFilm, DriveFilm
 from worldmodels.report import films, gap, page
-from worldmodels.report.page import Picture, escape
+from worldmodels.report.background import Background
+from worldmodels.report.films import PendingPicture
+from worldmodels.report.page import escape
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import RoundStores
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.rollout.in_dream import Actor, Controlled, Recorded
 from worldmodels.runtime.wording import count
 from worldmodels.stores import networks
@@ -40,21 +42,32 @@ def _can_act(round: RoundStores) -> bool:
     return round.one("evaluation") is not None and "controller" in round.stores
 
 
-def chapter(round: RoundStores, drives: Sequence[TestDrive], max_bytes: int) -> str:
-    """Show M's dreams beside the game, and how far they can be relied on.
+def begin_recorded(
+    round: RoundStores, max_bytes: int, background: Background
+) -> list[PendingPicture]:
+    """Let M's dream under recorded actions be filmed, where there are any."""
+    if not (round.excerpts and can_film(round)):
+        return []
+    return [_recorded_film(round, max_bytes, background)]
 
-    Args:
-        drives: test drives, replayed.
-        max_bytes: of all films together.
-    """
-    parts = [page.chapter("The dream", _rules(round))]
-    if can_film(round):
-        if round.excerpts:
-            parts.append(_recorded_film(round, max_bytes // 2).html())
-        median = [drive for drive in drives if drive.name == "median"]
-        if median and _can_act(round):
-            parts.append(_controlled_film(round, median[0], max_bytes // 2).html())
-    return "".join([*parts, gap.chapters(round)])
+
+def begin_controlled(
+    round: RoundStores,
+    drives: Sequence[TestDrive],
+    max_bytes: int,
+    background: Background,
+) -> list[PendingPicture]:
+    """Let C's dream beside each of some test drives be filmed, where C is known."""
+    if not (_can_act(round) and can_film(round)):
+        return []
+    return [_controlled_film(round, drive, max_bytes, background) for drive in drives]
+
+
+def chapter(round: RoundStores, films: Sequence[PendingPicture]) -> str:
+    """Show M's dreams beside the game, and how far they can be relied on."""
+    limits = gap.chapters(round)  # drawn while the films are made
+    told = page.chapter("The dream", _rules(round))
+    return "".join([told, *(film.html() for film in films), limits])
 
 
 def _rules(round: RoundStores) -> str:
@@ -83,7 +96,9 @@ def _tau(round: RoundStores) -> float:
     return 1.0 if round.temperature is None else round.temperature
 
 
-def _recorded_film(round: RoundStores, max_bytes: int) -> Picture:
+def _recorded_film(
+    round: RoundStores, max_bytes: int, background: Background
+) -> PendingPicture:
     episode = _episode(round)
     steps = len(episode.actions)
     dreamt = _dream(round, Recorded(), episode.actions, episode, steps)
@@ -97,10 +112,12 @@ def _recorded_film(round: RoundStores, max_bytes: int) -> Picture:
         f"under the same actions, {count(steps, 'step')}; below them the actions and "
         f"the {round.game.score} up to there, in the game and in the dream."
     )
-    return _beside(round, episode, dreamt, (alt, caption), max_bytes)
+    return _beside(round, episode, dreamt, (alt, caption), max_bytes, background)
 
 
-def _controlled_film(round: RoundStores, drive: TestDrive, max_bytes: int) -> Picture:
+def _controlled_film(
+    round: RoundStores, drive: TestDrive, max_bytes: int, background: Background
+) -> PendingPicture:
     stores = round.one("vision"), round.one("memory"), round.stores["controller"]
     agent, _ = networks.load_agent(*stores[:2], stores[2][0].config, round.game)
     weights = networks.controller_of(round.one("evaluation"), agent.controller)
@@ -122,7 +139,7 @@ def _controlled_film(round: RoundStores, drive: TestDrive, max_bytes: int) -> Pi
         f"the game and {count(len(dreamt.actions), 'step')} of the dream; below them "
         f"the actions and the {round.game.score} up to there."
     )
-    return _beside(round, episode, dreamt, (alt, caption), max_bytes)
+    return _beside(round, episode, dreamt, (alt, caption), max_bytes, background)
 
 
 def _beside(
@@ -131,13 +148,14 @@ def _beside(
     dreamt: DreamFilm,
     texts: tuple[str, str],
     max_bytes: int,
-) -> Picture:
+    background: Background,
+) -> PendingPicture:
     seen = imagery.reconstruct(round.vision, episode.frames)
     game = round.game
     real = DriveFilm(episode.frames, seen, None, episode.actions, episode.rewards, game)
     alt, caption = texts
     ends = _ends(episode, dreamt, round.memory.model.death_head)
-    return films.picture([real, dreamt], alt, caption + ends, max_bytes)
+    return films.begin(background, [real, dreamt], alt, caption + ends, max_bytes)
 
 
 def _ends(episode: FilmedEpisode, dreamt: DreamFilm, mortal: bool) -> str:

@@ -1,6 +1,6 @@
 """The report: from the stores of an experiment to one HTML page and a few lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from worldmodels.report import (
@@ -12,18 +12,23 @@ from worldmodels.report import (
     memory,
     page,
     provenance,
+    replays,
     rollouts,
     temperatures,
     test_drives,
     vision,
 )
+from worldmodels.report.background import Background
 from worldmodels.report.page import Picture
+from worldmodels.report.replays import Replays, TestDrive
 from worldmodels.report.rounds import Clip, RoundStores, rollout_clips, whole_clip
-from worldmodels.report.test_drives import TestDrive
 from worldmodels.runtime.wording import duration, one
 from worldmodels.scores import sentences
 from worldmodels.scores.temperatures import Sweep
 
+_CHAPTERS = (
+    "evaluation", "test drives", "controller", "dream", "memory", "vision", "rollouts",
+)  # fmt: skip
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
 
@@ -60,15 +65,27 @@ def _score_lines(round: RoundStores) -> list[str]:
 
 
 def html(
-    rounds: Sequence[RoundStores], done: Callable[[], None], sweep: Sweep | None = None
+    rounds: Sequence[RoundStores],
+    background: Background,
+    done: Callable[[], None],
+    sweep: Sweep | None = None,
+    begun: Mapping[Path, Replays] | None = None,
 ) -> str:
-    """Return the page of all rounds, the latest first; call `done` after each."""
-    latest = rounds[-1]
+    """Return the page of all rounds, the latest first; call `done` after each.
+
+    Args:
+        begun: replays of drives that were begun before, by their evaluation's path.
+    """
+    latest, begun = rounds[-1], begun or {}
     sections = [("overview", "Overview", _overview(rounds))]
     # Dreams are short: both films of them share one film's bytes.
     films = sum(3 * _can_film(round) + dream.can_film(round) for round in rounds)
     for round in reversed(rounds):
-        content = round_html(round, _FILM_BYTES // max(films, 1))
+        scored, drives = round.one("evaluation"), []
+        if scored is not None:
+            drives = begun.get(scored.path) or replays.begin(scored, background)
+        bytes_a_film = _FILM_BYTES // max(films, 1)
+        content = round_html(round, drives, bytes_a_film, background)
         sections.append((f"round-{round.number}", f"Round {round.number}", content))
         done()
     if sweep is not None:
@@ -145,32 +162,54 @@ def _scores_by_round(rounds: Sequence[RoundStores]) -> Picture:
     )  # fmt: skip
 
 
-def round_html(round: RoundStores, film_bytes: int) -> str:
-    """Return one round's chapters, the result first."""
+def round_html(
+    round: RoundStores, drives: Replays, film_bytes: int, background: Background
+) -> str:
+    """Return one round's chapters, the result first.
+
+    What takes long is begun first; the rest is written while films are made.
+    """
     clips = rollout_clips(round)
-    parts, drives = [], []
-    if round.one("evaluation") is not None:
-        parts.append(evaluation.chapter(round))
-        drives = test_drives.replay_ranked(round.one("evaluation"))
-    if _can_film(round):
-        parts.append("<h3>Test drives</h3>\n")
-        parts += [test_drives.film(d, round, film_bytes).html() for d in drives]
-    shown = [*clips[:1], *_median(drives)]
-    if "controller" in round.stores:
-        parts.append(controller.chapter(round))
+    dreams = dream.begin_recorded(round, film_bytes // 2, background)
+    chapters = _told(round, clips)
+    films, median = [], []
+    for drive in (replay.result() for replay in drives):
+        if _can_film(round):
+            films.append(test_drives.begin(drive, round, film_bytes, background))
+        if drive.name == "median":
+            median.append(drive)
+    dreams += dream.begin_controlled(round, median, film_bytes // 2, background)
+    chapters |= _shown(round, [*clips[:1], *map(_clip, median)])
     if "memory" in round.stores:
-        parts.append(dream.chapter(round, drives, film_bytes))
-        parts.append(memory.chapter(round, shown))
-    if "vision" in round.stores:
-        parts.append(vision.chapter(round, shown))
+        chapters["dream"] = dream.chapter(round, dreams)
+    if films:
+        shown = "".join(film.html() for film in films)
+        chapters["test drives"] = "<h3>Test drives</h3>\n" + shown
+    return "".join(chapters.get(name, "") for name in _CHAPTERS)
+
+
+def _told(round: RoundStores, clips: Sequence[Clip]) -> dict[str, str]:
+    """Return the chapters that show numbers and recorded frames, by name."""
+    chapters = {}
+    if round.one("evaluation") is not None:
+        chapters["evaluation"] = evaluation.chapter(round)
+    if "controller" in round.stores:
+        chapters["controller"] = controller.chapter(round)
     if round.episodes is not None:
-        parts.append(rollouts.chapter(round, clips))
-    return "".join(parts)
+        chapters["rollouts"] = rollouts.chapter(round, clips)
+    return chapters
 
 
-def _median(drives: list[TestDrive]) -> list[Clip]:
-    return [
-        whole_clip("the median test drive", d.recording.frames, d.recording.actions)
-        for d in drives
-        if d.name == "median"
-    ]
+def _shown(round: RoundStores, clips: Sequence[Clip]) -> dict[str, str]:
+    """Return the chapters that show what V and M make of clips, by name."""
+    chapters = {}
+    if "memory" in round.stores:
+        chapters["memory"] = memory.chapter(round, clips)
+    if "vision" in round.stores:
+        chapters["vision"] = vision.chapter(round, clips)
+    return chapters
+
+
+def _clip(drive: TestDrive) -> Clip:
+    frames, actions, _ = drive.recording
+    return whole_clip(f"the {drive.name} test drive", frames, actions)

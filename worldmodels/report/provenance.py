@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from worldmodels.experiment.stages import OF_A_ROUND
+from worldmodels.experiment.stages import CONFIGURED
 from worldmodels.report import page
 from worldmodels.report.rounds import RoundStores, StageCost
 from worldmodels.runtime.wording import duration, size
@@ -21,7 +21,7 @@ def section(rounds: Sequence[RoundStores]) -> str:
     parts.append(page.table(("library", "version", "stages"), _versions(rounds)))
     parts.append("<h3>Resolved settings</h3>\n")
     for round in reversed(rounds):
-        for stage in OF_A_ROUND:
+        for stage in CONFIGURED:
             if config := round.settings(stage):
                 settings = page.table((), _settings(config))
                 parts.append(page.details(f"Round {round.number}: {stage}", settings))
@@ -31,7 +31,7 @@ def section(rounds: Sequence[RoundStores]) -> str:
 def costs(rounds: Sequence[RoundStores]) -> list[tuple[RoundStores, str, StageCost]]:
     """Return what each stage took in each round, as far as it is known."""
     found = [
-        (round, stage, round.cost(stage)) for round in rounds for stage in OF_A_ROUND
+        (round, stage, round.cost(stage)) for round in rounds for stage in CONFIGURED
     ]
     return [(round, stage, cost) for round, stage, cost in found if cost is not None]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import GAMES, Game
-from worldmodels.experiment.stages import OF_A_ROUND
+from worldmodels.experiment.stages import CONFIGURED
 from worldmodels.pictures import grids
 from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.report.membership import check_drivers, check_round
@@ -20,7 +20,7 @@ from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
 from worldmodels.training.excerpts import Excerpt, RolloutFacts
 
-_ONE = ("vision", "memory", "evaluation")  # store a round
+_ONE = ("vision", "memory", "random", "evaluation")  # store a round
 
 
 class Scores(NamedTuple):
@@ -248,10 +248,10 @@ def group(stores: Sequence[Artifact]) -> list[RoundStores]:
     """
     for store in stores:
         check_recorded(store)
-        if store.kind not in OF_A_ROUND:
+        if store.kind not in CONFIGURED:
             raise ArtifactError(
                 f"{store.path} is of kind {store.kind}, which no report is about; give "
-                "the stores of a run: " + ", ".join(OF_A_ROUND)
+                "the stores of a run: " + ", ".join(CONFIGURED)
             )
     check_distinct([s for s in stores if s.kind not in _ONE])
     rounds: dict[int, dict[str, list[Artifact]]] = {}

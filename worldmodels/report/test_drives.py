@@ -1,72 +1,29 @@
-"""The median, best and worst drive on test tracks, driven again and filmed."""
+"""The median, best and worst drive on test tracks, filmed."""
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.games import Game
 from worldmodels.pictures import imagery
 from worldmodels.pictures.drawing import DriveFilm
 from worldmodels.report import films
-from worldmodels.report.page import Picture, escape
+from worldmodels.report.background import Background
+from worldmodels.report.films import PendingPicture
+from worldmodels.report.page import escape
+from worldmodels.report.replays import TestDrive
 from worldmodels.report.rounds import RoundStores
-from worldmodels.rollout.replay import Recording, replay
 from worldmodels.runtime.wording import count
-from worldmodels.stores import networks
-from worldmodels.stores.artifact import Artifact
 
 
-@dataclass(frozen=True)
-class TestDrive:
-    """One drive of the evaluation, replayed."""
-
-    __test__ = False  # not a test case
-
-    name: str  # median, best or worst
-    number: int  # among the evaluation's episodes
-    seed: int
-    total_reward: float
-    recording: Recording
-    faithful: bool  # the replay got the very same rewards
-    game: Game
-
-
-def replay_ranked(store: Artifact) -> list[TestDrive]:
-    """Replay the median, best and worst drive of an evaluation store's agent.
-
-    Only the seed and the actions are needed: the environment is deterministic.
-    """
-    config, returns = store.config, store.read("agent/returns")
-    order = np.argsort(returns, kind="stable")
-    chosen = {"median": order[(len(order) - 1) // 2], "best": order[-1]}
-    chosen["worst"] = order[0]
-    spec, game = EnvironmentSpec.of(config), networks.known_game(store)
-    seeds, length = store.read("agent/seed"), store.read("agent/length")
-    drives = []
-    for name, track in chosen.items():
-        actions = store.read("agent/actions", track)[: length[track]]
-        recording = replay(spec, int(seeds[track]), actions)
-        rewards = store.read("agent/rewards", track)[: length[track]]
-        faithful = np.array_equal(recording.rewards, rewards)
-        total = float(returns[track])
-        seed = int(seeds[track])
-        drives.append(
-            TestDrive(name, int(track), seed, total, recording, faithful, game)
-        )
-    return drives
-
-
-def film(drive: TestDrive, round: RoundStores, max_bytes: int) -> Picture:
-    """Return the drive as an mp4 of about `max_bytes` at most."""
+def begin(
+    drive: TestDrive, round: RoundStores, max_bytes: int, background: Background
+) -> PendingPicture:
+    """Let the drive be made an mp4 of about `max_bytes` at most."""
     frames, actions, rewards = drive.recording
     seen, dreamt = imagery.one_step_ahead(round.vision, round.memory, frames, actions)
-    drawing = DriveFilm(frames, seen, dreamt, actions, rewards, drive.game)
-    return films.picture([drawing], _alt(drive), _caption(drive), max_bytes)
+    drawing = DriveFilm(frames, seen, dreamt, actions, rewards, round.game)
+    texts = _alt(drive, round.game), _caption(drive, round.game)
+    return films.begin(background, [drawing], *texts, max_bytes)
 
 
-def _alt(drive: TestDrive) -> str:
-    game = drive.game
+def _alt(drive: TestDrive, game: Game) -> str:
     names = ", ".join(action.name for action in game.actions)
     shown = "the action" if game.discrete else names
     return (
@@ -77,10 +34,10 @@ def _alt(drive: TestDrive) -> str:
     )
 
 
-def _caption(drive: TestDrive) -> str:
+def _caption(drive: TestDrive, game: Game) -> str:
     caption = (
         f"<b>The {drive.name} drive: {drive.total_reward:.1f}.</b> Test "
-        f"{drive.game.place} {drive.number}, seed {drive.seed}, "
+        f"{game.place} {drive.number}, seed {drive.seed}, "
         f"{count(len(drive.recording.rewards), 'step')}, in real time. “M dreamt” is "
         "M's prediction of this frame, made one step before."
     )
@@ -88,7 +45,7 @@ def _caption(drive: TestDrive) -> str:
         replayed = drive.recording.rewards.sum()
         caption += escape(
             f" On this machine the recorded actions gave other rewards "
-            f"({drive.game.score} {replayed:.1f}): the film is not exactly the drive "
+            f"({game.score} {replayed:.1f}): the film is not exactly the drive "
             "that was scored."
         )
     return caption

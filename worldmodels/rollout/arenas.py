@@ -16,6 +16,7 @@ from worldmodels.experiment.settings import Environment
 from worldmodels.experiment.worlds import spec_of, uses_simulator
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.models.dream import Dream, check_pays
+from worldmodels.models.precision import Precision
 from worldmodels.rollout import in_dream, in_gymnasium, in_simulator
 from worldmodels.rollout.grouping import Score, returns
 from worldmodels.stores import networks
@@ -72,12 +73,17 @@ def dreams(agent: Agent, dream: Dream) -> Score:
 
 
 def open_dream(
-    memory: Artifact, latents: Sequence[Artifact], temperature: float, death: str
+    memory: Artifact,
+    latents: Sequence[Artifact],
+    temperature: float,
+    death: str,
+    precision: Precision,
 ) -> Dream:
     """Return the dream of M to score candidates in.
 
     Args:
         death: the setting `controller.death`.
+        precision: of M's products.
 
     Raises:
         UserError: for a dream that cannot begin, or that pays nothing.
@@ -88,6 +94,6 @@ def open_dream(
             "learnt from: dreams begin at their first frames"
         )
     check_all_inputs(memory, "latents", latents)
-    dream = networks.load_dream(memory, latents, temperature, death)
+    dream = networks.load_dream(memory, latents, temperature, death, precision)
     check_pays(dream.model)
     return dream

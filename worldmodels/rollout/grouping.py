@@ -6,6 +6,7 @@ regrouped here (`returns`), and where devices share the rows, divided here (`Sha
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -90,8 +91,11 @@ def shares(count: int, mesh: Mesh, together: int) -> Shares:
 def filled(rows: Any, count: int) -> Any:
     """Repeat the first row of all arrays [N, ...] at their end, up to `count` rows."""
     missing = count - len(jax.tree.leaves(rows)[0])
-    if not missing:
-        return rows
+    return _with_more(rows, missing) if missing else rows
+
+
+@partial(jax.jit, static_argnums=1)
+def _with_more(rows: Any, missing: int) -> Any:
     return jax.tree.map(
         lambda x: jnp.concatenate([x, jnp.repeat(x[:1], missing, axis=0)]), rows
     )

@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.environments.games import Game
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
-from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.models.agent import Agent, AgentPolicy, Weights, ready
 from worldmodels.rollout.grouping import Rows
 from worldmodels.rollout.policies import Policy, random_policy
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
@@ -56,7 +55,7 @@ class SlotPolicy:
 
 def _empty(carry: Any, slots: int) -> Any:
     """Return the carries of slots without an episode yet, from a carry of one row."""
-    return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape[1:]), x.dtype), carry)
+    return jax.tree.map(lambda x: np.zeros((slots, *x.shape[1:]), x.dtype), carry)
 
 
 # Carries are donated: they may hold weights, which are not to be copied at every step.
@@ -97,8 +96,8 @@ class AgentSlots(SlotPolicy):
     def __init__(
         self, agent: Agent, weights: Weights, population: np.ndarray, slots: int
     ):
-        policy = AgentPolicy(agent, weights)
-        population = jnp.asarray(population, agent.vision.dtype)
+        policy = AgentPolicy(agent, ready(agent, weights))
+        population = np.asarray(population, agent.vision.dtype)
         super().__init__(
             policy, lambda e: policy.initial(population[e.candidate][None]), slots
         )

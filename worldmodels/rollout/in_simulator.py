@@ -18,14 +18,14 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
-from worldmodels.models.agent import Agent, AgentPolicy, Weights
+from worldmodels.models.agent import Agent, AgentPolicy, Weights, ready
 from worldmodels.rollout.grouping import Rows, filled, shares
 from worldmodels.rollout.policies import Policy
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import episode_keys, seed_words, step_keys
 
 # Cars that one core drives at a time: their frames and activations stay in its cache.
-CARS_A_CORE = 32
+CARS_A_CORE = 64
 # Cars that are recorded together: 16 MB of frames each, of 1,000 steps.
 _CARS_RECORDED = 32
 
@@ -92,7 +92,7 @@ def check_complete(world: World, seeds: np.ndarray) -> None:
     Raises:
         UserError: one needs more room than its tables have.
     """
-    complete = np.asarray(world.tiles.complete & world.texture.complete)
+    complete = np.asarray(world.tiles.complete) & np.asarray(world.texture.complete)
     if not complete.all():
         lost = ", ".join(map(str, seeds[~complete][:8]))
         raise UserError(
@@ -119,12 +119,13 @@ def play(
     distinct, track = np.unique(rows.seed, return_inverse=True)
     if len(distinct) == len(rows.seed):  # each car its own, in the order of the cars
         distinct, track = rows.seed, np.arange(len(rows.seed))
-    policy = AgentPolicy(agent, weights)
-    population = jnp.asarray(population, agent.vision.dtype)
+    policy = AgentPolicy(agent, ready(agent, weights))
+    population = np.asarray(population, agent.vision.dtype)
+    # In numpy: JAX would compile each of these operations by itself.
     cars = Cars(
-        track=jnp.asarray(track, jnp.int32),
+        track=track.astype(np.int32),
         seed=seed_words(rows.seed),
-        limit=jnp.full(len(track), steps, jnp.int32),
+        limit=np.full(len(track), steps, np.int32),
         carry=policy.initial(population[rows.candidate]),
     )
     world = build(distinct)
@@ -147,9 +148,9 @@ def episodes(
         together = planned[first : first + _CARS_RECORDED]
         seeds = np.array([episode.seed for episode in together])
         cars = Cars(
-            track=jnp.arange(len(seeds), dtype=jnp.int32),
+            track=np.arange(len(seeds), dtype=np.int32),
             seed=seed_words(seeds),
-            limit=jnp.array([episode.steps for episode in together], jnp.int32),
+            limit=np.array([episode.steps for episode in together], np.int32),
             carry=carries(seeds),
         )
         world = fresh(seeds)
@@ -272,11 +273,12 @@ def _divided(
     """
     count = len(cars.track)
     own = mesh.size > 1 and np.array_equal(cars.track, np.arange(len(world.count)))
-    cars = filled(cars, mesh.size * share)
-    cars = cars._replace(limit=cars.limit.at[count:].set(0))  # these do not drive
+    limit = np.zeros(mesh.size * share, np.int32)  # those that fill up do not drive
+    limit[:count] = cars.limit
+    cars = filled(cars, len(limit))._replace(limit=limit)
     if own:
-        world = filled(world, mesh.size * share)
-        cars = cars._replace(track=jnp.arange(len(cars.track)) % share)
+        world = filled(world, len(limit))
+        cars = cars._replace(track=np.arange(len(limit), dtype=np.int32) % share)
     return own, world, cars
 
 

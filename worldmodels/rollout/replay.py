@@ -1,12 +1,23 @@
-"""One drive in one environment: a recorded one again, or the agent's live."""
+"""Drives in the game: the agent's live, or recorded ones again."""
 
+import contextlib
+import os
+import pickle
+import sys
 from collections.abc import Callable
+from subprocess import Popen, TimeoutExpired
 from typing import NamedTuple
 
 import numpy as np
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import preprocess
+from worldmodels.environments.processes.process import anonymous_memory, start
+from worldmodels.environments.processes.worker import die_with
+from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.exit_status import how_it_ended
+
+_PATIENCE = 0.1  # seconds between two looks at whether a process is still wanted
 
 
 class Recording(NamedTuple):
@@ -46,7 +57,76 @@ def drive(
     return Recording(np.array(frames), np.array(actions), np.array(rewards, np.float32))
 
 
-def replay(spec: EnvironmentSpec, seed: int, actions: np.ndarray) -> Recording:
-    """Drive again as recorded, actions [T, A]: the same seed gives the same drive."""
-    recorded = iter(actions)
-    return drive(spec, seed, lambda frame: next(recorded), len(actions))
+class Driven(NamedTuple):
+    """What was recorded of a drive, and is enough to drive it again."""
+
+    seed: int
+    actions: np.ndarray  # float32 [T, A]
+
+
+def replay(
+    spec: EnvironmentSpec, driven: Driven, stopped: Callable[[], bool] = lambda: False
+) -> Recording:
+    """Drive again as recorded, in a process of its own: several threads may do it.
+
+    The same seed and actions give the same drive, as long as gymnasium and its physics
+    engine are the same.
+
+    Args:
+        stopped: asked now and then; the process is killed once it returns true.
+
+    Raises:
+        UserError: for a world that cannot be played, or a process that was killed.
+    """
+    memory = anonymous_memory(0)
+    try:
+        main = "from worldmodels.rollout.replay import main; main()"
+        process = start(main, [str(memory), str(os.getpid())], [memory])
+        _wait(process, pickle.dumps((spec, driven)), stopped)
+        if process.returncode:
+            raise UserError(
+                f"the process that drives the episode of seed {driven.seed} again "
+                f"{how_it_ended(process.returncode)}; run the same command again"
+            )
+        with open(memory, "rb", closefd=False) as file:
+            file.seek(0)
+            found = pickle.load(file)
+    finally:
+        os.close(memory)
+    if isinstance(found, str):
+        raise UserError(found)
+    return found
+
+
+def _wait(process: Popen, task: bytes, stopped: Callable[[], bool]) -> None:
+    """Give a process its task and wait for its end."""
+    try:
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(task)
+        while process.poll() is None and not stopped():
+            with contextlib.suppress(TimeoutExpired):
+                process.wait(_PATIENCE)
+    finally:
+        process.kill()  # nothing, where it has ended
+        process.wait()
+
+
+def main() -> None:
+    """Drive one episode again for `replay`, which gives the task on stdin.
+
+    Arguments: the descriptor of the memory that takes the recording, or a sentence on
+    what failed, and the parent's id.
+    """
+    memory, parent = map(int, sys.argv[1:])
+    os.set_inheritable(memory, False)
+    die_with(parent)
+    spec, driven = pickle.load(sys.stdin.buffer)
+    recorded = iter(driven.actions)
+    try:
+        found = drive(
+            spec, driven.seed, lambda frame: next(recorded), len(driven.actions)
+        )
+    except UserError as error:
+        found = str(error)
+    with open(memory, "wb") as file:
+        pickle.dump(found, file, pickle.HIGHEST_PROTOCOL)

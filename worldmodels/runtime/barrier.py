@@ -1,5 +1,6 @@
 """A barrier to XLA's fusion of operations, where fusion costs more than memory does."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,4 +25,33 @@ def stored(arrays: Any, always: jax.Array) -> Any:
 
     return jax.lax.platform_dependent(
         always, arrays, cpu=branch, default=lambda _, arrays: arrays
+    )
+
+
+def apart(compute: Callable[..., Any], always: jax.Array, *operands: Any) -> Any:
+    """Return compute(*operands), stored as `stored` does, but never copied."""
+    compute = jax.jit(compute)  # traced once, for all that follows
+
+    def branch(always, *operands):
+        shapes = jax.eval_shape(compute, *operands)
+
+        def nothing(*_):
+            return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+        return jax.lax.cond(always, compute, nothing, *operands)
+
+    return jax.lax.platform_dependent(
+        always, *operands, cpu=branch, default=lambda _, *operands: compute(*operands)
+    )
+
+
+def in_place(change: Callable[[Any], Any], always: jax.Array, arrays: Any) -> Any:
+    """Return change(arrays), stored; on CPU it is written into them, without a copy."""
+
+    def loop(always, arrays):
+        turns = always.astype(jnp.int32)
+        return jax.lax.fori_loop(0, turns, lambda _, arrays: change(arrays), arrays)
+
+    return jax.lax.platform_dependent(
+        always, arrays, cpu=loop, default=lambda _, arrays: change(arrays)
     )

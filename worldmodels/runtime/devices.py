@@ -77,7 +77,18 @@ def keep_programs() -> None:
         )
         jax.config.update("jax_enable_compilation_cache", False)
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+        # All: to load the smallest takes less than to compile it.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def programs() -> Path | None:
+    """Return the folder of compiled programs; None: they are not kept on a disk."""
+    import jax
+
+    place = jax.config.jax_compilation_cache_dir
+    if not (place and jax.config.jax_enable_compilation_cache) or "://" in place:
+        return None
+    return Path(place)
 
 
 def _cache() -> Path:

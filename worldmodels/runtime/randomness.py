@@ -7,12 +7,15 @@ can never be selected or scored on a track that it was trained on.
 
 import zlib
 from enum import IntEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from worldmodels.runtime.errors import UserError
 
 # The command line reads the bounds below, and has to answer at once.
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import jax
     import numpy as np
 
@@ -100,13 +103,25 @@ def key_for(seed: int, round: int, meaning: str, *indices: int) -> "jax.Array":
     Use one meaning with the same number of indices everywhere: the key of ("vision",)
     is the parent of ("vision", 0), and what is split from it may be that child.
     """
+    import numpy as np
+
+    words = np.array([round, zlib.crc32(meaning.encode()), *indices], np.uint32)
+    return _folding()(seed, words)
+
+
+@cache
+def _folding() -> "Callable[[int, np.ndarray], jax.Array]":
+    """Return the one program that makes a key of a seed and of some words [W]."""
     import jax
 
-    key = jax.random.fold_in(jax.random.key(seed), round)
-    key = jax.random.fold_in(key, zlib.crc32(meaning.encode()))
-    for index in indices:
-        key = jax.random.fold_in(key, index)
-    return key
+    @jax.jit
+    def fold(seed: "jax.Array", words: "jax.Array") -> "jax.Array":
+        key = jax.random.key(seed)
+        for word in words:
+            key = jax.random.fold_in(key, word)
+        return key
+
+    return fold
 
 
 def generator_for(

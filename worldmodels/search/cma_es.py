@@ -94,9 +94,10 @@ class CMAES:
             UserError: when `mean` is not D finite numbers.
         """
         mean = first_mean(mean, self.dimension)
-        zeros, eye = jnp.zeros_like(mean), jnp.eye(self.dimension, dtype=mean.dtype)
-        sigma = jnp.array(self.sigma_0, mean.dtype)
-        ones, generation = jnp.ones_like(mean), jnp.zeros((), jnp.int32)
+        size, dtype = self.dimension, mean.dtype
+        zeros, ones = np.zeros(size, dtype), np.ones(size, dtype)
+        eye = np.eye(size, dtype=dtype)
+        sigma, generation = np.array(self.sigma_0, dtype), np.zeros((), np.int32)
         return CMAState(mean, sigma, zeros, zeros, eye, eye, ones, generation)
 
     def ask(self, key: jax.Array, state: CMAState) -> tuple[jax.Array, CMAState]:

@@ -9,7 +9,7 @@ the whole state of the block before it, so blocks of any size give the same sear
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.experiment.settings import Controller, Environment, Run
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
 from worldmodels.rollout.grouping import Score
@@ -26,11 +26,13 @@ from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
 from worldmodels.search.names import CMA_ES
 from worldmodels.search.optimiser import Optimiser, check_fitness
 from worldmodels.search.strategies import by_name
+from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
-from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
+from worldmodels.stores.checkpoint import Checkpoint, is_of, open_checkpoint
 from worldmodels.stores.lineage import check_goes_on, check_search
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
+from worldmodels.stores.networks import precision_of
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.publication import Writer
 
@@ -121,6 +123,7 @@ def run(
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = recorded(STAGE, round, shared, environment, settings)
     config |= {"round": round, "block": block, **_sizes(inputs["memory"])}
+    config = _settled(config, inputs, checkpoint)
     made = inputs["vision"], inputs["memory"]
     if previous is not None:
         check_goes_on(inputs["previous"], *made, config)
@@ -130,7 +133,6 @@ def run(
     agent, weights = networks.load_agent(*made, config, game)
     size = agent.controller.parameter_count
     optimiser = by_name(settings.strategy, settings.population, size, settings.sigma)
-    identity = [config, input_hashes(inputs), STAGES[STAGE].version]
     with (
         publication.create(
             out,
@@ -140,7 +142,7 @@ def run(
             stage_version=STAGES[STAGE].version,
             game=game,
         ) as store,
-        open_checkpoint(checkpoint, fingerprint(identity)) as saved,
+        open_checkpoint(checkpoint, _identity(config, inputs)) as saved,
         _scored(agent, weights, environment, settings, inputs, workers) as score,
     ):
         task = Task(optimiser, score, shared, settings, environment.max_steps, round)
@@ -190,6 +192,27 @@ def _sizes(memory: Artifact) -> dict[str, Any]:
     return sizes | {"features": dict(features)}
 
 
+def _settled(
+    config: Mapping[str, Any], inputs: Inputs, checkpoint: Path
+) -> dict[str, Any]:
+    """Return the settings with the precision of V's and M's products.
+
+    It is that of the block before, or of this block's checkpoint, if they are there.
+    """
+
+    def begun(some: Mapping[str, Any]) -> bool:
+        if "previous" in inputs:
+            return precision_of(inputs["previous"].config) == some[PRECISION_USED]
+        return is_of(checkpoint, _identity(some, inputs))
+
+    return settled(config, begun)
+
+
+def _identity(config: Mapping[str, Any], inputs: Inputs) -> str:
+    """Return the fingerprint of a block, which its checkpoint carries."""
+    return fingerprint([config, input_hashes(inputs), STAGES[STAGE].version])
+
+
 def _check_previous(previous: Artifact, block: int, settings: Controller) -> None:
     """Refuse a block that this one would not go on from."""
     number, size = (previous.config[k] for k in ("block", "generations_per_block"))
@@ -219,7 +242,8 @@ def _scored(
     if settings.train_in == "environment":
         return arenas.game(agent, weights, environment, workers)
     memory, latents = inputs["memory"], inputs["latents"]
-    dream = arenas.open_dream(memory, latents, settings.temperature, settings.death)
+    rules = settings.temperature, settings.death, agent.memory.precision
+    dream = arenas.open_dream(memory, latents, *rules)
     return nullcontext(arenas.dreams(agent, dream))
 
 

@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from worldmodels.environments.processes.episodes import EpisodePolicy
 from worldmodels.experiment.settings import Environment, Evaluation, Run
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
+from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
-from worldmodels.stores.lineage import check_agent
+from worldmodels.stores.lineage import check_agent, check_scored_alike
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 from worldmodels.stores.publication import Writer
 
@@ -51,6 +53,7 @@ def run(
     controller: Sequence[Path],
     latents: Sequence[Path],
     workers: int | None,
+    random: Path | None = None,
     out: Path,
     log: Path | None,
 ) -> None:
@@ -61,6 +64,7 @@ def run(
         latents: the stores that M learnt from, at whose first frames dreams begin;
             needed for a controller that learnt in the dream, and for no other.
         workers: environment processes, and cores for the simulator and the dream.
+        random: the random policy's scores; None: they are made here.
 
     Raises:
         UserError: for a bad store, a full disk or an environment that keeps failing.
@@ -68,13 +72,17 @@ def run(
     inputs = _inputs(vision, memory, controller, latents)
     learnt = inputs["controller"][0].config
     config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
+    config = settled(config)
+    if random is not None:
+        inputs["random"] = open_artifact(random, "random")
+        check_scored_alike(inputs["random"], config)
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
         config["death"] = networks.death_rule(learnt)
     best, generation = networks.best_controller(inputs["controller"])
     game = check_settings(environment, *inputs["controller"])
     made = inputs["vision"], inputs["memory"]
-    agent, weights = networks.load_agent(*made, learnt, game)
+    agent, weights = networks.load_agent(*made, learnt, game, config[PRECISION_USED])
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
     examination = Examination(agent, weights, best, seeds, environment)
     with publication.create(
@@ -87,7 +95,10 @@ def run(
     ) as store:
         if "latents" in inputs:  # first, because it may be refused
             _in_dream(examination, inputs, config, store)
-        _in_game(examination, settings.random_policy, workers, store, log)
+        drivers = _drivers(examination, inputs, settings.random_policy)
+        _in_game(examination, drivers, workers, store, log)
+        if "random" in inputs:
+            scoring.write(store, "random", inputs["random"].tree("random"))
         if game.simulated:
             steps = environment.max_steps
             score = arenas.simulator(agent, weights, in_simulator.exact)
@@ -116,27 +127,33 @@ def _in_dream(
     examined: Examination, inputs: Inputs, config: Mapping[str, Any], store: Writer
 ) -> None:
     rules = config["temperature"], config["death"]
-    dream = arenas.open_dream(inputs["memory"], inputs["latents"], *rules)
+    given = inputs["memory"], inputs["latents"]
+    dream = arenas.open_dream(*given, *rules, config[PRECISION_USED])
     score, steps = arenas.dreams(examined.agent, dream), examined.environment.max_steps
     dreamt = scoring.score_one(score, examined.controller, examined.seeds, steps)
     scoring.write(store, "dream", dreamt)
 
 
+def _drivers(
+    examined: Examination, inputs: Inputs, random_policy: str
+) -> dict[str, EpisodePolicy]:
+    """Return who is to drive in the game: the random policy, if it has not yet."""
+    agent, slots = examined.agent, examined.environment.slots
+    population = examined.controller[None]
+    drivers = {"agent": AgentSlots(agent, examined.weights, population, slots)}
+    if "random" not in inputs:
+        drivers["random"] = RandomSlots(random_policy, slots, agent.controller.game)
+    return drivers
+
+
 def _in_game(
     examined: Examination,
-    random_policy: str,
+    drivers: Mapping[str, EpisodePolicy],
     workers: int | None,
     store: Writer,
     log: Path | None,
 ) -> None:
-    slots, steps = examined.environment.slots, examined.environment.max_steps
-    game = examined.agent.controller.game
-    drivers = {
-        "agent": AgentSlots(
-            examined.agent, examined.weights, examined.controller[None], slots
-        ),
-        "random": RandomSlots(random_policy, slots, game),
-    }
+    steps = examined.environment.max_steps
     with (
         arenas.pool_of(examined.environment, workers) as pool,
         Progress(STAGE, len(drivers) * len(examined.seeds), log) as progress,

@@ -14,9 +14,10 @@ from worldmodels.environments.games import Game
 from worldmodels.experiment.stages import STAGES
 from worldmodels.models.cells import registry
 from worldmodels.runtime.randomness import key_for
+from worldmodels.stages import precision
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, ArtifactError
-from worldmodels.stores.checkpoint import open_checkpoint
+from worldmodels.stores.checkpoint import is_of, open_checkpoint
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.training import loop
 from worldmodels.training.batches import Batches
@@ -39,6 +40,27 @@ class Recipe(NamedTuple):
     examine: Callable[[Any], Arrays] = lambda params: {}  # of trained parameters
 
 
+def settled(
+    stage: str,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, Sequence[Artifact]],
+    checkpoint: Path,
+) -> dict[str, Any]:
+    """Return a training's settings with its precision: its checkpoint's, if begun."""
+    return precision.settled(
+        config, lambda some: is_of(checkpoint, _identity(stage, some, inputs))
+    )
+
+
+def _identity(
+    stage: str, config: Mapping[str, Any], inputs: Mapping[str, Sequence[Artifact]]
+) -> str:
+    """Return the fingerprint of a training, which its checkpoint carries."""
+    version = STAGES[stage].version
+    # The fields too: a checkpoint of another form is none to go on from.
+    return fingerprint([config, input_hashes(inputs), version, loop.TrainState._fields])
+
+
 def fit_and_publish(
     recipe: Recipe,
     *,
@@ -56,13 +78,12 @@ def fit_and_publish(
         UserError: for a damaged store, a full disk or a loss that is not finite.
     """
     stage, version = recipe.stage, STAGES[recipe.stage].version
-    # The fields too: a checkpoint of another form is none to go on from.
-    identity = [config, input_hashes(inputs), version, loop.TrainState._fields]
+    identity = _identity(stage, config, inputs)
     with (
         publication.create(
             out, stage, config=config, inputs=inputs, stage_version=version, game=game
         ) as store,
-        open_checkpoint(checkpoint, fingerprint(identity)) as saved,
+        open_checkpoint(checkpoint, identity) as saved,
     ):
         state, history = loop.fit(
             loop.initial(recipe.params, recipe.optimizer, recipe.carry),

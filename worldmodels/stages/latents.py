@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.experiment.settings import Run
-from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
+from worldmodels.models.vision import VAE, Params
 from worldmodels.runtime.progress import Progress
+from worldmodels.stages.precision import settled
 from worldmodels.stores import neighbours, networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.publication import Writer
@@ -43,7 +45,7 @@ def run(
     network = open_artifact(vision, "vision")
     episodes = open_artifact(rollouts, "rollouts")
     game = neighbours.game_of(network, episodes)
-    config = recorded(STAGE, round, shared) | {
+    config = settled(recorded(STAGE, round, shared)) | {
         "round": round,
         "shard": episodes.config["shard"],
         "latent_size": network.config["latent_size"],
@@ -59,15 +61,15 @@ def run(
         stage_version=STAGES[STAGE].version,
         game=game,
     ) as store:
-        _encode_episodes(network, episodes, store, log)
+        fitted = networks.load_vision(network, config[PRECISION_USED])
+        _encode_episodes(*fitted, episodes, store, log)
         for name, dimensions in _CARRIED.items():
             store.write(name, carried[name], dimensions)
 
 
 def _encode_episodes(
-    network: Artifact, episodes: Artifact, store: Writer, log: Path | None
+    model: VAE, params: Params, episodes: Artifact, store: Writer, log: Path | None
 ) -> None:
-    model, params = networks.load_vision(network)
     count, steps = episodes.array("frames").shape[:2]
     shape, dimensions = (count, steps, model.latent_size), ("episode", "time", "latent")
     posterior = [

@@ -18,7 +18,7 @@ from worldmodels.models import memory, memory_loss
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import generator_for, key_for
 from worldmodels.runtime.wording import count
-from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
+from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of, settled
 from worldmodels.stores import neighbours, networks
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_alike, check_distinct
@@ -75,6 +75,7 @@ def run(
         "latent_size": inputs["latents"][0].array("mu").shape[-1],
         "action_size": inputs["latents"][0].array("actions").shape[-1],
     }
+    config = settled(STAGE, config, inputs, checkpoint)
     model, episodes = networks.memory_model(config), StoredEpisodes(inputs["latents"])
     learnt, held_out = datasets.split(
         episodes.seed,

@@ -5,18 +5,21 @@ Deleting it costs nothing: everything in it comes from the stores.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from worldmodels.report import overview
-from worldmodels.report.rounds import group
+from worldmodels.report import replays
+from worldmodels.report.background import Background
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.printable import printable
 from worldmodels.runtime.progress import Progress
-from worldmodels.scores.temperatures import read
 from worldmodels.stores import places
-from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_input
 from worldmodels.stores.publication import publish_text
+
+if TYPE_CHECKING:
+    from worldmodels.scores.temperatures import Sweep
 
 
 def run(
@@ -42,16 +45,33 @@ def run(
     beside = out.with_name("summary.txt")
     places.check_beside(out, beside)
     artifacts = [open_artifact(path) for path in stores]
-    rounds = group(artifacts)
-    dtypes = {artifact.config.get("dtype") for artifact in artifacts}
-    devices.prepare("float64" if "float64" in dtypes else "float32")
-    swept = [open_artifact(path, "evaluation") for path in temperatures]
-    if swept and (memory := rounds[-1].one("memory")) is not None:
-        check_input(swept[0], "memory", memory)
-    found = read(swept) if swept else None
-    with Progress("report, rounds", len(rounds), log) as progress:
-        html = overview.html(rounds, lambda: progress.update(1), found)
+    with Background() as background:
+        begun = replays.begin_latest(artifacts, background)
+        # JAX is imported while the drives are driven again.
+        from worldmodels.report import overview
+        from worldmodels.report.rounds import group
+
+        rounds = group(artifacts)
+        dtypes = {artifact.config.get("dtype") for artifact in artifacts}
+        devices.prepare("float64" if "float64" in dtypes else "float32")
+        found = _sweep(temperatures, rounds[-1].one("memory"))
+        with Progress("report, rounds", len(rounds), log) as progress:
+            html = overview.html(
+                rounds, background, lambda: progress.update(1), found, begun
+            )
     summary = overview.summary(rounds, out)
     publish_text(out, html)
     publish_text(beside, summary)
     print("\n".join(map(printable, summary.split("\n"))), end="")
+
+
+def _sweep(temperatures: Sequence[Path], memory: Artifact | None) -> "Sweep | None":
+    """Return the scores by temperature, of controllers that learnt in M's dream."""
+    if not temperatures:
+        return None
+    from worldmodels.scores.temperatures import read
+
+    stores = [open_artifact(path, "evaluation") for path in temperatures]
+    if memory is not None:
+        check_input(stores[0], "memory", memory)
+    return read(stores)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,9 +22,9 @@ from worldmodels.environments.games import IMPORTED, Game
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.environments.processes.episodes import run as run_episodes
 from worldmodels.experiment.settings import Environment, Rollouts, Run
-from worldmodels.experiment.stages import STAGES, policy_of, recorded
+from worldmodels.experiment.stages import PRECISION_USED, STAGES, policy_of, recorded
 from worldmodels.experiment.worlds import uses_simulator
-from worldmodels.models.agent import AgentPolicy
+from worldmodels.models.agent import AgentPolicy, ready
 from worldmodels.rollout import in_simulator
 from worldmodels.rollout.arenas import pool_of
 from worldmodels.rollout.in_gymnasium import SlotPolicy
@@ -37,6 +38,7 @@ from worldmodels.runtime.randomness import (
     episode_seeds,
     seed_words,
 )
+from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.episode_shelf import EpisodeShelf
@@ -84,6 +86,8 @@ def run(
         "shard": shard,
     }
     inputs = _inputs(round, vision, memory, controller)
+    if inputs:  # round 0 computes nothing with V and M
+        config = settled(config)
     # The episodes' own limit is the only one.
     environment = environment.changed(max_steps=settings.steps)
     game = check_settings(environment, *inputs.get("controller", ()))
@@ -188,13 +192,22 @@ def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
     """Return the policy, and what gives its carry [B, ...] at the start of episodes."""
     if not inputs:
         policy = random_policy(policy_of(config["policy"]), game)
-        return policy, lambda s: policy.initial(episode_keys(seed_words(s), "policy"))
+
+        @jax.jit
+        def draw(words: jax.Array) -> Any:
+            return policy.initial(episode_keys(words, "policy"))
+
+        return policy, lambda seeds: draw(seed_words(seeds))
     blocks = inputs["controller"]
     agent, weights = networks.load_agent(
-        inputs["vision"], inputs["memory"], blocks[0].config, game
+        inputs["vision"],
+        inputs["memory"],
+        blocks[0].config,
+        game,
+        config[PRECISION_USED],
     )
     best, _ = networks.best_controller(blocks)
-    policy = AgentPolicy(agent, weights)
+    policy = AgentPolicy(agent, ready(agent, weights))
     noisy = Noisy(policy, config["action_noise"], game)
     return noisy, lambda seeds: policy.initial(
         jnp.asarray(np.repeat(best[None], len(seeds), axis=0), agent.vision.dtype)

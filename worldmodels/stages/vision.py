@@ -11,7 +11,7 @@ from worldmodels.experiment.settings import Run, Vision
 from worldmodels.experiment.stages import recorded
 from worldmodels.models import vision
 from worldmodels.runtime.randomness import generator_for, key_for
-from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of
+from worldmodels.stages.fitting import Recipe, fit_and_publish, params_of, settled
 from worldmodels.stores import neighbours, networks
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.lineage import check_distinct
@@ -57,6 +57,7 @@ def run(
     if game is not None and game.view.size != View().size:
         config["frame_size"] = game.view.size
     check_distinct(inputs["rollouts"])
+    config = settled(STAGE, config, inputs, checkpoint)
     episodes = StoredEpisodes(inputs["rollouts"])
     recipe = Recipe(
         stage=STAGE,

@@ -150,7 +150,7 @@ def from_pretrained(path: Path) -> Driver:
     Raises:
         ArtifactError: when there is none, or the store is bad or of another kind.
     """
-    devices.prepare(networks.PRECISION)
+    devices.prepare(networks.DTYPE)
     agent, weights, controller, config = networks.load_pretrained(path)
     world = _environment(config["controller"])
     dream = networks.pretrained_dream(path, agent, weights)

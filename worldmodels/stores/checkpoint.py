@@ -85,6 +85,18 @@ class Checkpoint:
                 raise
 
 
+def is_of(path: Path, fingerprint: str) -> bool:
+    """Return whether a checkpoint with this fingerprint is at `path`.
+
+    Only its first bytes are read, and what follows may be damaged.
+    """
+    begun = _HEAD + serialization.msgpack_serialize(fingerprint)
+    if not path.is_file():
+        return False
+    with refuse_barred(path), open(path, "rb") as opened:
+        return opened.read(4 + len(begun))[4:] == begun
+
+
 def _fresh(path: Path) -> Path:
     return path.with_name(path.name + _FRESH)
 

@@ -14,7 +14,8 @@ import numpy as np
 from worldmodels.environments import facts
 from worldmodels.environments.games import GAMES, IMPORTED, Game, View
 from worldmodels.experiment.section import Section, read
-from worldmodels.experiment.stages import policy_of, recorded_keys
+from worldmodels.experiment.settings import PRECISIONS
+from worldmodels.experiment.stages import PRECISION_USED, policy_of, recorded_keys
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.stores.metadata import Form, Malformed
@@ -103,6 +104,7 @@ _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
         "state/best": Layout("f", ()),
         **_SELECTION,
     },
+    "random": {f"random/{name}": layout for name, layout in _DRIVE.items()},
     "evaluation": {
         "controller": Layout("f", ("D",)),
         "generation": Layout("i", (), 1),
@@ -129,6 +131,7 @@ _LENGTHS: Mapping[str, Mapping[str, str]] = {
         "R": "rollouts",
         "V": "selection_episodes",
     },
+    "random": {"T": "max_steps"},
     "evaluation": {"T": "max_steps"},
     "agent": {"Z": "vision.latent_size"},
 }
@@ -163,6 +166,7 @@ _NEEDED = {
         "sample_z", "dtype", "population", "rollouts",
         "generations_per_block", "select_every",
     ),
+    "random": ("round", "environment", "max_steps", "episodes", "random_policy"),
     "evaluation": ("round", "environment", "max_steps"),
     "agent": (
         "round", "seed", "generation", "selection_score", "vision", "memory",
@@ -194,6 +198,9 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
         value = config.get(name, low)
         if type(value) is not int or not low <= value <= high:
             raise Malformed(f"its setting {name} is {value!r}")
+    used = config.get(PRECISION_USED, PRECISIONS[0])
+    if used not in PRECISIONS:
+        raise Malformed(f"its setting {PRECISION_USED} is {used!r}")
     _check_features(config.get("features", {}))
 
 

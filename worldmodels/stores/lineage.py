@@ -148,7 +148,7 @@ def check_goes_on(
     check_input(previous, "vision", vision)
     check_input(previous, "memory", memory)
     recorded = {**stages.before("controller"), **previous.config}
-    for name in config.keys() & recorded.keys() - {"block"}:
+    for name in [key for key in config if key in recorded and key != "block"]:
         before, now = recorded[name], config[name]
         if before != (list(now) if isinstance(now, tuple) else now):
             raise ArtifactError(
@@ -213,6 +213,25 @@ def check_one_vision(latents: Sequence[Artifact], visions: Sequence[Artifact]) -
             raise ArtifactError(
                 f"{latents[0].path} and {store.path} were made with different vision "
                 "stores; M learns from latents of one V: run the latents stage again"
+            )
+
+
+def check_scored_alike(random: Artifact, config: Mapping[str, Any]) -> None:
+    """Check that scores of the random policy are those that an evaluation asks for.
+
+    Args:
+        config: of the evaluation.
+
+    Raises:
+        ArtifactError: for scores of another game, other tracks or another policy.
+    """
+    recorded = {**stages.before("random"), **random.config}
+    for name in sorted(config.keys() & recorded.keys() - {"round"}):
+        if recorded[name] != config[name]:
+            raise ArtifactError(
+                f"{random.path} was made with {name} {recorded[name]} and this "
+                f"evaluation has {config[name]}; give scores of the same settings, or "
+                "leave out --random"
             )
 
 

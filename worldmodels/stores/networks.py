@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
 from worldmodels.environments.games import Game
+from worldmodels.experiment.stages import PRECISION_USED
 from worldmodels.models import dream, memory, vision
 from worldmodels.models.agent import Agent, Weights
-from worldmodels.models.cells import registry
 from worldmodels.models.cells.registry import Features
 from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.models.memory import Memory
+from worldmodels.models.precision import Precision
 from worldmodels.models.vision import VAE
 from worldmodels.runtime.wording import count
 from worldmodels.stores.artifact import (
@@ -27,9 +27,10 @@ from worldmodels.stores.artifact import (
     open_artifact,
 )
 from worldmodels.stores.lineage import check_input
+from worldmodels.stores.recorded_models import memory_model, precision_of, vision_model
 
 STARTS = 1000  # first frames that dreams begin at, at most, as the original's
-PRECISION = "float32"  # that a pretrained agent computes in, whatever it was trained in
+DTYPE = "float32"  # that a pretrained agent computes in, whatever it was trained in
 
 
 class Selected(NamedTuple):
@@ -40,50 +41,33 @@ class Selected(NamedTuple):
     returns: np.ndarray  # float32 [S], on the selection tracks
 
 
-def vision_model(config: Mapping[str, Any]) -> VAE:
-    """Return the V that a vision stage's settings describe."""
-    return VAE(
-        latent_size=config["latent_size"],
-        channels=tuple(config["channels"]),
-        decoder_channels=tuple(config["decoder_channels"]),
-        frame_size=config.get("frame_size", 64),  # it is recorded where it is another
-        dtype=jnp.dtype(config["dtype"]),
-    )
-
-
-def memory_model(config: Mapping[str, Any]) -> Memory:
-    """Return the M that a memory stage's settings describe."""
-    return Memory(
-        latent_size=config["latent_size"],
-        action_size=config["action_size"],
-        hidden_size=config["hidden_size"],
-        mixtures=config["mixtures"],
-        # Stores of earlier versions name no cell, which is an LSTM, and no heads.
-        cell=config.get("cell", registry.LSTM),
-        cell_options=tuple(registry.options(config).items()),
-        death_head=config.get("death_head", False),
-        reward_head=config.get("reward_head", False),
-        dtype=jnp.dtype(config["dtype"]),
-    )
-
-
-def load_vision(store: Artifact) -> tuple[VAE, Any]:
+def load_vision(store: Artifact, precision: Precision | None = None) -> tuple[VAE, Any]:
     """Return V and its parameters from a vision store.
+
+    Args:
+        precision: that it computes in; None: that it was trained in.
 
     Raises:
         ArtifactError: when they are not those of its settings.
     """
     model = vision_model(store.config)
+    model = model.clone(precision=precision or model.precision)
     return model, _weights(store, "params", model)
 
 
-def load_memory(store: Artifact) -> tuple[Memory, Any]:
+def load_memory(
+    store: Artifact, precision: Precision | None = None
+) -> tuple[Memory, Any]:
     """Return M and its parameters from a memory store.
+
+    Args:
+        precision: that it computes in; None: that it was trained in.
 
     Raises:
         ArtifactError: when they are not those of its settings.
     """
     model = memory_model(store.config)
+    model = model.clone(precision=precision or model.precision)
     return model, _weights(store, "params", model)
 
 
@@ -108,7 +92,7 @@ def _weights(store: Artifact, prefix: str, model: VAE | Memory) -> Any:
 def _shapes(model: VAE | Memory) -> Mapping[str, tuple[int, ...]]:
     """Return the shapes of a model's parameters by their paths."""
     initial = vision.initial if isinstance(model, VAE) else memory.initial
-    params = jax.eval_shape(lambda key: initial(key, model), jax.random.key(0))
+    params = jax.eval_shape(lambda: initial(jax.random.key(0), model))
     return {path: x.shape for path, x in flatten_dict(params, sep="/").items()}
 
 
@@ -117,11 +101,13 @@ def load_dream(
     latents: Sequence[Artifact],
     temperature: float,
     death: str = "drawn",
+    precision: Precision | None = None,
 ) -> Dream:
     """Return the dream of a trained M, which begins at the first frames of `latents`.
 
     Args:
         death: the setting `controller.death`.
+        precision: that M computes in; None: that it was trained in.
 
     Raises:
         ArtifactError: when M was trained on other latents.
@@ -130,7 +116,8 @@ def load_dream(
         check_input(memory, "latents", store)
     starts = (first_frames(latents, name) for name in Starts._fields)
     threshold = death_threshold(memory.config, death)
-    return Dream(*load_memory(memory), Starts(*starts), temperature, threshold)
+    model, params = load_memory(memory, precision)
+    return Dream(model, params, Starts(*starts), temperature, threshold)
 
 
 def death_threshold(memory: Mapping[str, Any], death: str) -> float | None:
@@ -160,19 +147,25 @@ def first_frames(latents: Sequence[Artifact], name: str) -> np.ndarray:
 
 
 def load_agent(
-    vision: Artifact, memory: Artifact, controller: Mapping[str, Any], game: Game
+    vision: Artifact,
+    memory: Artifact,
+    controller: Mapping[str, Any],
+    game: Game,
+    precision: Precision | None = None,
 ) -> tuple[Agent, Weights]:
     """Return the agent of trained V and M whose C has the settings `controller`.
 
     Args:
         game: that it plays.
+        precision: that V and M compute in; None: that C learnt with.
 
     Raises:
         ArtifactError: when M was trained on another number of latent dimensions, or on
             another game.
     """
-    vae, vision_params = load_vision(vision)
-    rnn, memory_params = load_memory(memory)
+    precision = precision or precision_of(controller)
+    vae, vision_params = load_vision(vision, precision)
+    rnn, memory_params = load_memory(memory, precision)
     if vae.latent_size != rnn.latent_size:
         raise ArtifactError(
             f"{memory.path} remembers {rnn.latent_size} latent dimensions and "
@@ -238,15 +231,15 @@ def load_pretrained(
         )
     store = open_artifact(path, "agent")
     check_recorded(store)
-    single = {"dtype": PRECISION}
+    config = store.config["controller"]
+    single = {"dtype": DTYPE, PRECISION_USED: precision_of(config)}
     vae = vision_model({**store.config["vision"], **single})
     rnn = memory_model({**store.config["memory"], **single})
-    config = store.config["controller"]
     linear = _linear(config, vae.latent_size, rnn.size.features, known_game(store))
     agent = Agent(vae, rnn, linear, sample_z=config["sample_z"])
     parts = _weights(store, "vision", vae), _weights(store, "memory", rnn)
     stored = *parts, controller_of(store, linear)
-    of_v, of_m, weights = jax.tree.map(lambda x: x.astype(PRECISION), stored)
+    of_v, of_m, weights = jax.tree.map(lambda x: x.astype(DTYPE), stored)
     return agent, Weights(of_v, of_m), weights, store.config
 
 
@@ -279,7 +272,7 @@ def pretrained_dream(path: Path, agent: Agent, weights: Weights) -> Dream | None
     store = open_artifact(path, "agent")
     if not store.names("starts"):
         return None
-    starts = (store.read(f"starts/{name}").astype(PRECISION) for name in Starts._fields)
+    starts = (store.read(f"starts/{name}").astype(DTYPE) for name in Starts._fields)
     learnt = store.config["controller"]
     threshold = death_threshold(store.config["memory"], death_rule(learnt))
     temperature = learnt["temperature"]

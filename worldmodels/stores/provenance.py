@@ -25,11 +25,17 @@ _IDENTITY = ("kind", "schema", "stage_version", "config", "inputs")
 _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 
 
-def surroundings() -> dict[str, Any]:
-    """Return the versions, commit, processors and time of this process."""
+def surroundings(precision: str = "float32") -> dict[str, Any]:
+    """Return the versions, commit, processors and time of this process.
+
+    Args:
+        precision: of the products of networks.
+    """
     jax = sys.modules.get("jax")
     # How many there are shapes the batches, and so the rounding of what is computed.
     compute = f"{jax.default_backend()} x {jax.device_count()}" if jax else "numpy"
+    if precision != "float32":
+        compute += f", {precision} precision"
     return {
         "version": worldmodels.__version__,
         "commit": _commit(),

@@ -21,6 +21,8 @@ import zarr
 
 from worldmodels.environments import facts
 from worldmodels.environments.games import Game
+from worldmodels.experiment.settings import PRECISIONS
+from worldmodels.experiment.stages import PRECISION_USED
 from worldmodels.stores import places
 from worldmodels.stores.artifact import SCHEMA, Artifact, ArtifactError, count_files
 from worldmodels.stores.disk import refuse_full_disk
@@ -233,7 +235,7 @@ def _attributes(
     return identity | {
         "provenance": fingerprint(identity),
         "seed": config.get("seed"),
-        **surroundings(),
+        **surroundings(config.get(PRECISION_USED, PRECISIONS[0])),
     }
 
 

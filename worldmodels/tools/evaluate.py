@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.environments.games import GYMNASIUM, Game
-from worldmodels.experiment.stages import STAGES
+from worldmodels.experiment.stages import PRECISION_USED, STAGES
 from worldmodels.experiment.worlds import OWN
 from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots
@@ -144,6 +144,7 @@ def _store(
         "slots": world.slots,
         "episodes": episodes,
         "backend": backend,
+        PRECISION_USED: driver.agent.vision.precision,
     }
     if "dream" in _backends(backend, driver):
         learnt = agent.config["controller"]

@@ -21,7 +21,8 @@ class ParallelEncoder:
     """Encodes uint8 [B, H, W, 3] into mu and logvar [B, Z]; a context manager."""
 
     def __init__(self, model: VAE, params: Any):
-        self._encode = jax.jit(partial(vision.encode, jax.device_put(params), model))
+        encoder = vision.prepared(jax.device_put(params), model)
+        self._encode = jax.jit(partial(vision.encode, encoder, model))
         on_cpu = jax.default_backend() == "cpu"
         self._parts = cores() if on_cpu else 1
         self._threads = ThreadPoolExecutor(self._parts)

@@ -41,8 +41,9 @@ def initial(
     params: Any, optimizer: optax.GradientTransformation, carry: Any = ()
 ) -> TrainState:
     """Return the state before the first update."""
-    step = jnp.zeros((), jnp.int32)
-    return TrainState(params, optimizer.init(params), step, carry)
+    step = np.zeros((), np.int32)
+    # One program: the moments of each shape would otherwise be one each.
+    return TrainState(params, jax.jit(optimizer.init)(params), step, carry)
 
 
 def separate(loss: Callable[[Any, Any, jax.Array], tuple[jax.Array, Metrics]]) -> Loss:
@@ -175,7 +176,7 @@ def _resume(checkpoint: Checkpoint, state: TrainState) -> tuple[TrainState, dict
         return state, {}
     state = serialization.from_state_dict(state, saved["train_state"])
     history = {name: [values] for name, values in saved["history"].items()}
-    return jax.tree.map(jnp.asarray, state), history
+    return jax.device_put(state), history
 
 
 def _save(checkpoint: Checkpoint, state: TrainState, history: dict) -> None:

@@ -72,6 +72,22 @@ def test_an_environment_can_be_reset_and_starts_afresh():
     np.testing.assert_array_equal(ours.reset(seed=0)[0], theirs.reset(seed=0)[0])
 
 
+def test_environments_that_take_turns_see_nothing_of_each_other():
+    """One of them at the edge of the playfield, whose background is black."""
+    pairs = [both(seed)[:2] for seed in (0, 1)]
+    for environment in pairs[0]:
+        car = environment.unwrapped.car
+        offset = np.subtract((329, 0), car.hull.position)
+        for body in car.drawlist:
+            body.position = np.add(body.position, offset).tolist()
+    for _ in range(6):
+        for number, environments in enumerate(pairs):
+            action = np.array([0.3, 1, 0], np.float32) * (-1) ** number
+            action = np.clip(action, ACTION_LOW, ACTION_HIGH)
+            ours, theirs = (environment.step(action)[0] for environment in environments)
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_truncated_at_the_limit_and_not_terminated():
     environment = reference.make(max_steps=3)
     environment.reset(seed=0)

@@ -1,5 +1,7 @@
 """Baked textures against the whole playfield painted at once in numpy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,10 +170,17 @@ def test_what_does_not_fit_is_reported():
     for tiles in (
         far_apart,  # too many blocks
         25 * [square(0, 0, 1)],  # too many quads on one block
-        4 * far_apart[:30],  # too many blocks with more than a few quads
         [square(0, 0, 13)],  # a quad that spans too many blocks
     ):
         assert not bake(make_track(tiles)).complete
+
+
+def test_many_blocks_may_lie_under_many_quads():
+    """The last of four layers, whose tiles have the colours of the first, is seen."""
+    apart = [square(14 * i - 280, 0, 6) for i in range(30)]
+    four, one = bake(make_track(4 * apart)), bake(make_track(apart))
+    assert four.complete
+    np.testing.assert_array_equal(four.texels, one.texels)
 
 
 def test_random_tracks_fit():
@@ -181,9 +190,10 @@ def test_random_tracks_fit():
     assert complete.all()
 
 
-def test_mapped_baking_is_the_same(track, texture):
+def test_all_blocks_of_several_tracks_at_once_are_the_same(track, texture):
     several = drives.make_tracks([SEED + 1, SEED])
-    mapped = jax.jit(jax.vmap(textures.bake))(several)
+    together = partial(textures.bake, together=textures.ALL)
+    mapped = jax.jit(jax.vmap(together))(several)
     for ours, alone in zip(mapped, texture, strict=True):
         np.testing.assert_array_equal(ours[1], alone)
     assert mapped.texels.dtype == jnp.uint32

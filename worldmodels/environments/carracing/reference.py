@@ -10,12 +10,15 @@ the 96x96 observation is replaced, by one that yields the same bytes:
   indicator panel covers count as outside.
 - smoothscale shrinks the rows and then, from 8 bit values, the columns. Done as two
   calls, the vertical flip between them concerns a tenth of the pixels.
-- Surfaces, the font and each score's text are made once.
+- The font and each score's text are made once.
+- All environments of a process draw on the same surfaces, which each frame fills anew:
+  a window of 3 MB stays in the processor's cache, and several do not.
 """
 
 import math
 import os
 from collections.abc import Iterator
+from functools import cache
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
@@ -57,16 +60,7 @@ class CarRacing(car_racing.CarRacing):
         self._font = pygame.font.Font(pygame.font.get_default_font(), 42)
         self._texts: dict[str, pygame.Surface] = {}
         self._drawn_car = None
-        self._world = pygame.Surface((WINDOW_W, WINDOW_H))
-        self._view = self._world.subsurface((0, _PANEL_H, WINDOW_W, _VIEW_H))
-        # This locks the surface for good, which forbids blits only.
-        self._view_pixels = pygame.surfarray.pixels2d(self._world).T[_PANEL_H:]
-        self._panel = pygame.Surface((WINDOW_W, WINDOW_H))
-        self._panel_rows = self._panel.subsurface((0, _VIEW_H, WINDOW_W, _PANEL_H))
-        self._narrow_view, self._narrow_view_pixels = _shared_surface(_VIEW_H)
-        self._narrow, self._narrow_pixels = _shared_surface(WINDOW_H)
-        self._narrow_panel = self._narrow.subsurface((0, _VIEW_H, STATE_W, _PANEL_H))
-        self._small, self._small_pixels = _shared_surface(STATE_H)
+        self._canvas = _canvas()
 
     def _create_track(self) -> bool:
         """Create the track and the arrays that it is drawn from."""
@@ -104,16 +98,16 @@ class CarRacing(car_racing.CarRacing):
         self._draw_car(camera)
 
     def _draw_background(self, camera: "_Camera", middle: tuple[float, float]) -> None:
-        color = self.bg_color.tolist()
+        color, canvas = self.bg_color.tolist(), self._canvas
         if max(map(abs, middle)) + _VIEW_RADIUS / camera.zoom < PLAYFIELD:
             # The playfield's edges are out of sight. numpy's stores leave the pixels in
             # the cache for what follows; those of pygame's fill bypass it: 0.2 ms.
-            self._view_pixels.fill(self._world.map_rgb(color))
+            canvas.view_pixels.fill(canvas.world.map_rgb(color))
             return
-        self._view_pixels.fill(0)
+        canvas.view_pixels.fill(0)
         corners = camera.pixels(_FIELD).tolist()
-        gfxdraw.aapolygon(self._world, corners, color)
-        gfxdraw.filled_polygon(self._world, corners, color)
+        gfxdraw.aapolygon(canvas.world, corners, color)
+        gfxdraw.filled_polygon(canvas.world, corners, color)
 
     def _draw_quads(self, camera: "_Camera", middle: tuple[float, float]) -> None:
         """Draw grass patches, road tiles and kerbs that reach the visible rows."""
@@ -125,7 +119,7 @@ class CarRacing(car_racing.CarRacing):
         low, high = corners.min(axis=1), corners.max(axis=1)
         seen = (low[:, 0] < WINDOW_W + _MARGIN) & (low[:, 1] < WINDOW_H + _MARGIN)
         seen &= (high[:, 0] > -_MARGIN) & (high[:, 1] > _PANEL_H - _MARGIN)
-        surface, road_poly = self._world, self.road_poly
+        surface, road_poly = self._canvas.world, self.road_poly
         grass = self.grass_color.tolist()
         for index, quad in zip(
             near[seen].tolist(), corners[seen].tolist(), strict=True
@@ -140,7 +134,7 @@ class CarRacing(car_racing.CarRacing):
         if self._drawn_car is not self.car:
             self._drawn_car = self.car
             self._parts = [(body, *_outlines(body)) for body in self.car.drawlist]
-        draw, surface = pygame.draw.polygon, self._world
+        draw, surface = pygame.draw.polygon, self._canvas.world
         for body, color, outlines in self._parts:
             transform = body.transform
             for outline in outlines:
@@ -156,7 +150,7 @@ class CarRacing(car_racing.CarRacing):
         The highest possible bars are a speed of 100 (Box2D's limit) and a wheel at
         300 rad/s (engine power against grass friction): 3 of the 4 units of height.
         """
-        self.surf = self._panel
+        self.surf = self._canvas.panel
         self._render_indicators(WINDOW_W, WINDOW_H)
         score = f"{self.reward:04.0f}"
         if score not in self._texts:
@@ -166,20 +160,42 @@ class CarRacing(car_racing.CarRacing):
         text = self._texts[score]
         rect = text.get_rect()
         rect.center = (60, WINDOW_H - WINDOW_H * 2.5 / 40.0)
-        self._panel.blit(text, rect)
+        self._canvas.panel.blit(text, rect)
 
     def _observation(self) -> np.ndarray:
         """Shrink to uint8 [96, 96, 3]: rows, flip, then columns."""
-        shrink = pygame.transform.smoothscale
-        shrink(self._view, (STATE_W, _VIEW_H), self._narrow_view)
-        shrink(self._panel_rows, (STATE_W, _PANEL_H), self._narrow_panel)
-        self._narrow_pixels[:_VIEW_H] = self._narrow_view_pixels[::-1]
-        shrink(self._narrow, (STATE_W, STATE_H), self._small)
-        bgrx = self._small_pixels.view(np.uint8).reshape(STATE_H, STATE_W, 4)
+        shrink, canvas = pygame.transform.smoothscale, self._canvas
+        shrink(canvas.view, (STATE_W, _VIEW_H), canvas.narrow_view)
+        shrink(canvas.panel_rows, (STATE_W, _PANEL_H), canvas.narrow_panel)
+        canvas.narrow_pixels[:_VIEW_H] = canvas.narrow_view_pixels[::-1]
+        shrink(canvas.narrow, (STATE_W, STATE_H), canvas.small)
+        bgrx = canvas.small_pixels.view(np.uint8).reshape(STATE_H, STATE_W, 4)
         frame = np.empty((STATE_H, STATE_W, 3), np.uint8)
         for channel in range(3):  # a quarter of the time of one reversing copy
             frame[:, :, channel] = bgrx[:, :, 2 - channel]
         return frame
+
+
+class _Canvas:
+    """What a frame is drawn on, and the steps by which it becomes small."""
+
+    def __init__(self):
+        self.world = pygame.Surface((WINDOW_W, WINDOW_H))
+        self.view = self.world.subsurface((0, _PANEL_H, WINDOW_W, _VIEW_H))
+        # This locks the surface for good, which forbids blits only.
+        self.view_pixels = pygame.surfarray.pixels2d(self.world).T[_PANEL_H:]
+        self.panel = pygame.Surface((WINDOW_W, WINDOW_H))
+        self.panel_rows = self.panel.subsurface((0, _VIEW_H, WINDOW_W, _PANEL_H))
+        self.narrow_view, self.narrow_view_pixels = _shared_surface(_VIEW_H)
+        self.narrow, self.narrow_pixels = _shared_surface(WINDOW_H)
+        self.narrow_panel = self.narrow.subsurface((0, _VIEW_H, STATE_W, _PANEL_H))
+        self.small, self.small_pixels = _shared_surface(STATE_H)
+
+
+@cache
+def _canvas() -> _Canvas:
+    """Return the canvas of this process."""
+    return _Canvas()
 
 
 class _Camera:

@@ -3,11 +3,14 @@
 Everything is elementwise over whole batches. An image is packed, a word a pixel, until
 `unpack`.
 
-On two things the speed on CPU hangs. Coordinates are whole numbers, since XLA takes ten
-instructions a pixel to make one of a float. And where to look is stored before anything
-is looked up (`_stored`): XLA would make one loop of it all, whose loads are too far
-apart to overlap, and repeat it for each use of the image.
+On three things the speed on CPU hangs. Coordinates are whole numbers, since XLA takes
+ten instructions a pixel to make one of a float. And they are sums of a row's and a
+column's. And where to look is stored before it is looked up (`apart`): XLA would make
+one loop of it all, whose loads are too far apart to overlap, and repeat it for each use
+of the image.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,12 +34,11 @@ from worldmodels.environments.carracing.textures import (
     TEXEL,
     Texture,
 )
-from worldmodels.runtime.barrier import stored
+from worldmodels.runtime.barrier import apart, in_place
 
 __all__ = ["SIZE", "View", "render", "unpack"]
 
 _FRACTION = 16  # bits behind the point of a texel's coordinate
-_BLOCK = _FRACTION + BLOCK.bit_length() - 1  # bits behind the point of a block's
 
 
 def render(texture: Texture, view: View) -> jax.Array:
@@ -45,14 +47,19 @@ def render(texture: Texture, view: View) -> jax.Array:
     `texture` is that of R tracks, each field with a leading [R].
     Source: gymnasium's `CarRacing._render`, then `frames.preprocess`.
     """
-    place, wheels = _stored((_places(view), sprites.wheels(view)), view)
-    at = _stored(_texels(texture, view, place), view)
-    image, car = (
-        _take(texture.texels, at),
-        _take(texture.texels, at[:, *sprites.BOUNDS]),
-    )
-    image, car = _stored((image, sprites.draw(car, wheels, view.step)), view)
-    return _stored(image.at[:, *sprites.BOUNDS].set(car), view)
+
+    def look_up(texels: jax.Array, at: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return _take(texels, at), _take(texels, at[:, *sprites.BOUNDS])
+
+    def overlay(image: jax.Array) -> jax.Array:
+        return image.at[:, *sprites.BOUNDS].set(car)
+
+    always = jnp.all(view.step >= 0)
+    lines = apart(_lines, always, view)
+    at = apart(_texels, always, texture, view, lines)
+    image, ground = apart(look_up, always, texture.texels, at)
+    car = apart(sprites.draw, always, ground, sprites.shapes(view))
+    return in_place(overlay, always, image)
 
 
 def unpack(packed: jax.Array) -> jax.Array:
@@ -60,36 +67,20 @@ def unpack(packed: jax.Array) -> jax.Array:
     return (packed[..., None] >> np.array([0, 8, 16], np.uint32)).astype(jnp.uint8)
 
 
-def _places(view: View) -> jax.Array:
-    """Return the place in the textures' index of what is under each pixel, [B, ...]."""
-    u, v = _coordinates(view)
-    track = view.track[:, None, None]
-    return track * SIDE**2 + (v >> _BLOCK) * SIDE + (u >> _BLOCK)
+class _Lines(NamedTuple):
+    """Pixels' texel coordinates are a row's plus a column's, int32 of 2**-16 texels."""
+
+    rows: list[jax.Array]  # [B, 64] of u, of v
+    columns: list[jax.Array]  # [B, 64]
 
 
-def _texels(texture: Texture, view: View, place: jax.Array) -> jax.Array:
-    """Return which of all textures' texels is under each pixel, [B, 64, 64]."""
-    u, v = _coordinates(view)
-    shift, mask, stride, words, start = (
-        field[:, None, None] for field in at_zoom(_levels(), view.step).T
-    )
-    entry = _take(texture.index, place).astype(jnp.int32)
-    within = (v >> shift & mask) * stride + (u >> shift & mask)
-    track = view.track[:, None, None] * texture.texels.shape[-1]
-    return track + start + entry * words + within
-
-
-def _coordinates(view: View) -> list[jax.Array]:
-    """Return each pixel's texel coordinates, two int32 [B, 64, 64] of 2**-16 texels.
-
-    They grow by a constant along rows and columns. Beyond the texture all is as black
-    as at its edge.
-    """
+def _lines(view: View) -> _Lines:
+    """Return where each row begins and how far each column is along it."""
     zoom = at_zoom(ZOOMS, view.step) * TEXEL
     cos, sin = jnp.cos(view.angle) / zoom, jnp.sin(view.angle) / zoom
     right, above = right_and_above(0, 0)
-    column, row = np.arange(SIZE), np.arange(SIZE)[:, None]
-    coordinates = []
+    number = np.arange(SIZE)
+    rows, columns = [], []
     for metres, first, along, down in (
         (view.x, cos * right - sin * above, cos * WIDTH, sin * HEIGHT),
         (view.y, sin * right + cos * above, sin * WIDTH, -cos * HEIGHT),
@@ -98,16 +89,39 @@ def _coordinates(view: View) -> list[jax.Array]:
         metres = jnp.clip(metres, -3 * PLAYFIELD, 3 * PLAYFIELD)
         first += metres / TEXEL + EXTENT / 2
         first, along, down = (
-            (each * 2**_FRACTION).astype(jnp.int32)[:, None, None]
+            (each * 2**_FRACTION).astype(jnp.int32)[:, None]
             for each in (first, along, down)
         )
-        coordinate = first + along * column + down * row
-        coordinates.append(jnp.clip(coordinate, 0, (EXTENT << _FRACTION) - 1))
-    return coordinates
+        rows.append(first + down * number)
+        columns.append(along * number)
+    return _Lines(rows, columns)
+
+
+def _texels(texture: Texture, view: View, lines: _Lines) -> jax.Array:
+    """Return which of all textures' texels is under each pixel, uint32 [B, 64, 64].
+
+    Beyond the texture all is as black as at its edge: at either, so that coordinates
+    below zero, as large unsigned numbers, may count as beyond its end.
+    """
+    u, v = (
+        (row[..., None] + column[:, None]).astype(jnp.uint32)
+        for row, column in zip(lines.rows, lines.columns, strict=True)
+    )
+    end = np.uint32((EXTENT << _FRACTION) - 1)
+    u, v = (jnp.minimum(each, end) >> _FRACTION for each in (u, v))
+    track = view.track[:, None, None].astype(jnp.uint32)
+    place = track * np.uint32(SIDE**2) + v // BLOCK * np.uint32(SIDE) + u // BLOCK
+    entry = _take(texture.index, place).astype(jnp.uint32)
+    shift, mask, stride, words, start = (
+        field[:, None, None] for field in at_zoom(_levels(), view.step).T
+    )
+    within_block = (v >> shift & mask) * stride + (u >> shift & mask)
+    first = track * np.uint32(texture.texels.shape[-1]) + start
+    return first + entry * words + within_block
 
 
 def _levels() -> np.ndarray:
-    """Return how to address the level that suits each zoom: int32 [50, 5].
+    """Return how to address the level that suits each zoom: uint32 [50, 5].
 
     That is, by columns: the bits to shift a coordinate by, the mask for what remains,
     words from row to row, words of a pool's entry, the level's first word.
@@ -116,13 +130,11 @@ def _levels() -> np.ndarray:
     wanted = np.log2(ZOOMS[-1] / ZOOMS)
     levels = levels[abs(levels[:, :1] - wanted).argmin(0)]
     shift, start, words, stride, mask = levels.T
-    fields = [shift + _FRACTION, mask >> shift, stride, words, start]
-    return np.array(fields, np.int32).T
+    return np.array([shift, mask >> shift, stride, words, start], np.uint32).T
 
 
 def _take(table: jax.Array, at: jax.Array) -> jax.Array:
-    return table.ravel().at[at].get(mode="promise_in_bounds")
-
-
-def _stored(arrays, view: View):
-    return stored(arrays, jnp.all(view.step >= 0))
+    """Look up uint32 places in a table of any shape, as if it were one row."""
+    each = jax.lax.GatherDimensionNumbers((), (0,), (0,))
+    mode = jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    return jax.lax.gather(table.ravel(), at[..., None], each, (1,), mode=mode)

@@ -34,7 +34,7 @@ STEP_REWARD = -0.1
 OUTSIDE_REWARD = -100.0  # in place of what else the step would earn
 LAP_COMPLETE = 0.95  # of the tiles, before tile 0 counts as the finish
 
-_BATCH = 8  # tracks baked at once, to bound the memory that it takes
+_BATCH = 8  # tracks baked at once on a GPU, to bound the memory that it takes
 
 
 class World(NamedTuple):
@@ -70,8 +70,13 @@ def build(tracks: Track, palette: Palette | None = None) -> World:
     tracks = jax.tree.map(_single, tracks)
     _refuse_too_many(len(tracks.count))
     tiles = jax.vmap(contacts.index)(tracks)
+    # A CPU is fastest with little at a time, a GPU with much.
+    on_cpu = jax.default_backend() == "cpu"
+    together, batch = (textures.TOGETHER, None) if on_cpu else (textures.ALL, _BATCH)
     each = (tracks,) if palette is None else (tracks, palette)
-    texture = jax.lax.map(lambda one: textures.bake(*one), each, batch_size=_BATCH)
+    texture = jax.lax.map(
+        lambda one: textures.bake(*one, together=together), each, batch_size=batch
+    )
     return World(tiles, texture, tracks.count, tracks.start)
 
 

@@ -22,6 +22,7 @@ from worldmodels.environments.carracing.camera import (
     View,
     at_zoom,
 )
+from worldmodels.runtime.barrier import apart
 
 # The pixels that the car can reach, however it is steered.
 BOUNDS = ROWS, COLUMNS = slice(49, 61), slice(28, 36)
@@ -56,7 +57,30 @@ class Boxes(NamedTuple):
     down: jax.Array  # [12, B, 12] of each row
 
 
-def wheels(view: View) -> Boxes:
+class Sprite(NamedTuple):
+    """How much of each pixel about the car, [B, 12, 8], shows what."""
+
+    hull: jax.Array
+    hidden: jax.Array  # hull that lies before a wheel
+    tyres: jax.Array
+    stripes: jax.Array
+
+
+def shapes(view: View) -> Sprite:
+    """Return what B cars look like."""
+
+    def cover(boxes: Boxes, step: jax.Array) -> Sprite:
+        pictures = at_zoom(_pictures(), step)
+        covered = boxes.down[..., None] * boxes.across[:, :, None]
+        return Sprite(
+            pictures[:, 0], pictures[:, 1], sum(covered[:8]), sum(covered[8:])
+        )
+
+    always = jnp.all(view.step >= 0)
+    return apart(cover, always, apart(_wheels, always, view), view.step)
+
+
+def _wheels(view: View) -> Boxes:
     """Find the wheels as the camera sees them.
 
     Boxes stay upright when their wheel steers, and only move: they are smaller than
@@ -85,24 +109,23 @@ def wheels(view: View) -> Boxes:
     )
 
 
-def draw(ground: jax.Array, wheels: Boxes, step: jax.Array) -> jax.Array:
+def draw(ground: jax.Array, car: Sprite) -> jax.Array:
     """Draw cars over their surroundings [B, 12, 8], packed as 0x00BBGGRR.
 
     Source: gymnasium's `Car.draw`.
     """
-    pictures = at_zoom(_pictures(), step)
-    hull, hidden = pictures[:, 0], pictures[:, 1]
-    boxes = wheels.down[..., None] * wheels.across[:, :, None]
-    tyres, stripes = sum(boxes[:8]), sum(boxes[8:])
+    # One long row of pixels: rows of eight are too short for vectors.
+    below, *parts = (x.ravel() for x in (ground, *car))
+    hull, hidden, tyres, stripes = parts
     seen = jnp.maximum(tyres - hidden, 0)
     grey = _LIGHT * stripes * seen / jnp.maximum(tyres, 1e-6)
     free = jnp.maximum(1 - hull - seen, 0)
     drawn = 0
     for shift, red in ((0, _RED), (8, 0), (16, 0)):
-        below = (ground >> shift & 255).astype(jnp.float32)
-        color = jnp.round(free * below + grey + red * hull)
+        under = (below >> shift & 255).astype(jnp.float32)
+        color = jnp.round(free * under + grey + red * hull)
         drawn |= color.astype(jnp.uint32) << shift
-    return drawn
+    return drawn.reshape(ground.shape)
 
 
 def _within(cumulative: np.ndarray, middle: jax.Array, half: jax.Array) -> jax.Array:

@@ -26,34 +26,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.carracing import colors
+from worldmodels.environments.carracing import colors, painting
 from worldmodels.environments.carracing.colors import Palette
+from worldmodels.environments.carracing.painting import (
+    BACKGROUND,
+    BLACK,
+    BLOCK,
+    DRAWN,
+    GRASS,
+    METRES,
+    PATCH,
+    PLAYFIELD,
+    SIDE,
+    TEXEL,
+    divide,
+    join,
+    split,
+)
 from worldmodels.environments.carracing.tracks import Track
+from worldmodels.runtime.barrier import stored
 
-PLAYFIELD = 2000 / 6  # m, from the middle to each edge
-TEXEL = PLAYFIELD / 20 / 64  # m; a grass patch is PLAYFIELD / 20 wide
-BLOCK = 16  # texels along a block's side
-SIDE = 168  # blocks along the index's side: 160 of playfield amid 4 of black
 EXTENT = SIDE * BLOCK  # texels
 
-_PATCH = 64  # texels along a grass patch's side, in every other row and column
-_HALO = 3  # texels around a block that the means of its outermost ones reach
-_DRAWN = BLOCK + 2 * _HALO  # texels along a side that are drawn for one block
-_METRES = BLOCK * TEXEL  # a block's side
 _GROW = 0.03  # m; gymnasium's polygons are half a pixel of its window larger
-_REACH = (_DRAWN - 1) / 2 * TEXEL + _GROW  # m, from a block's middle to its last texel
+_REACH = (DRAWN - 1) / 2 * TEXEL + _GROW  # m, from a block's middle to its last texel
 
 # What one track can need. Of 12,000 tracks the largest needs were 1,613 blocks (4.27 a
-# tile), 15 quads on a block, 231 blocks with more than 3, and 19 m for a quad's bounds.
+# tile), 15 quads on a block, and 19 m for a quad's bounds.
 _CAPACITY = 1776  # blocks touched by the road: 4.27 for each of tracks.MAX_TILES
 _LAYERS = 24  # quads on one block
-_SHALLOW = 3  # quads on most blocks
-_DEEP = 384  # blocks with more
 _SPAN = 7  # blocks along each axis that one quad touches: bounds of up to 23 m
+
+# How many blocks are painted at a time: what a core's cache holds, and what makes one
+# batch of them all.
+TOGETHER, ALL = 48, _CAPACITY
 
 _USUAL = colors.palette(colors.USUAL)
 _KERB = np.array([0xFDFDFD, 0x0000FD], np.uint32)  # white, red; - 2
-_BLACK, _BACKGROUND, _GRASS = range(3)  # the ground without a road
 
 
 class Texture(NamedTuple):
@@ -78,10 +87,12 @@ class Level(NamedTuple):
     mask: int  # of v and u, before the shift
 
 
-def bake(track: Track, palette: Palette = _USUAL) -> Texture:
-    """Draw the ground of one track; jit it, and vmap it (some 10 MB a track).
+def bake(track: Track, palette: Palette = _USUAL, together: int = TOGETHER) -> Texture:
+    """Draw the ground of one track; jit it.
 
-    Tiles are drawn in gymnasium's order, each followed by its kerb.
+    Args:
+        together: blocks that are painted at a time; see `TOGETHER` and `ALL`.
+
     Source: gymnasium's `CarRacing._render_road`.
     """
     quads, color, exists = _quads(track, palette)
@@ -89,14 +100,17 @@ def bake(track: Track, palette: Palette = _USUAL) -> Texture:
     pairs, narrow = _touches(quads, edges, exists)
     places, order, complete = _lists(pairs)
     ground, index = _ground()
-    drawn = jnp.concatenate(
-        [_paint(ground, palette), _draw(edges, color, palette, places, order)]
+    pool = jnp.concatenate(
+        [
+            painting.ground(ground, palette),
+            painting.road(edges, color, palette, places, order, together),
+        ]
     )
-    pool = _means(drawn)
     slots = len(ground) + np.arange(_CAPACITY)
     index = jnp.asarray(index).at[places].set(slots.astype(np.uint16), mode="drop")
-    texels = [pool.ravel(), *(level.ravel() for level in _coarse(pool, index))]
-    return Texture(jnp.concatenate(texels), index, narrow & complete)
+    coarse = _coarse(pool, index, track.count > 0)
+    texels = jnp.concatenate([level.ravel() for level in (pool, *coarse)])
+    return Texture(texels, index, narrow & complete)
 
 
 def _quads(track: Track, palette: Palette):
@@ -125,12 +139,12 @@ def _touches(quads: jax.Array, edges: jax.Array, exists: jax.Array):
 
     Separating axes decide: the quad's edges, and those of the block with its halo.
     """
-    first = jnp.floor((quads.min(1) - _REACH) / _METRES + 0.5)
-    last = jnp.floor((quads.max(1) + _REACH) / _METRES - 0.5)
+    first = jnp.floor((quads.min(1) - _REACH) / METRES + 0.5)
+    last = jnp.floor((quads.max(1) + _REACH) / METRES - 0.5)
     narrow = jnp.all((last - first < _SPAN) | ~exists[:, None])
     block = first[..., None] + np.arange(_SPAN)  # [Q, 2, _SPAN] x, y
     within = (block <= last[..., None]) & exists[:, None, None]
-    middle = (block + 0.5) * _METRES
+    middle = (block + 0.5) * METRES
     a, b, c = jnp.moveaxis(edges, -1, 0)[..., None]
     nearest = c + _REACH * (abs(a) + abs(b))
     x, y = a * middle[:, :1], b * middle[:, 1:] + nearest  # [Q, 4, _SPAN]
@@ -157,145 +171,51 @@ def _lists(pairs: jax.Array):
     listed = pairs[1 + start[:, None] + np.arange(_LAYERS + 1)]
     places = listed[:, 0] >> 10
     same = (listed >> 10 == places[:, None]) & (places < SIDE * SIDE)[:, None]
-    deep = same[:, _SHALLOW].sum()
-    complete = (starts.sum() <= _CAPACITY) & ~same[:, _LAYERS].any() & (deep <= _DEEP)
+    complete = (starts.sum() <= _CAPACITY) & ~same[:, _LAYERS].any()
     return places, jnp.where(same, listed & 1023, -1)[:, :_LAYERS], complete
 
 
-def _draw(edges, color, palette, places, order) -> jax.Array:
-    """Draw the touched blocks: packed colours [_CAPACITY, _DRAWN, _DRAWN]."""
-    at = ((np.arange(_DRAWN) - (_DRAWN - 1) / 2) * TEXEL).astype(np.float32)
-    x = (places % SIDE - SIDE / 2 + 0.5) * _METRES
-    y = (places // SIDE - SIDE / 2 + 0.5) * _METRES
-    grass = _has_patches(y[:, None] + at)[:, :, None]
-    grass &= _has_patches(x[:, None] + at)[:, None, :]
-    drawn = jnp.where(grass, palette.grass, palette.background)
-    drawn = _overdraw(drawn, edges, color, x, y, order[:, :_SHALLOW])
-    (deep,) = jnp.nonzero(order[:, _SHALLOW] >= 0, size=_DEEP, fill_value=_CAPACITY)
-    above = _overdraw(
-        drawn.at[deep].get(mode="clip"),
-        edges,
-        color,
-        x.at[deep].get(mode="clip"),
-        y.at[deep].get(mode="clip"),
-        order.at[deep].get(mode="clip")[:, _SHALLOW:],
-    )
-    return drawn.at[deep].set(above, mode="drop")
-
-
-def _overdraw(drawn, edges, color, x, y, order):
-    """Draw quads `order` [M, L] over the blocks [M, ...] with middles x, y [M].
-
-    A row of texels is covered from where the quad begins to where it ends.
-    """
-    at = ((np.arange(_DRAWN) - (_DRAWN - 1) / 2) * TEXEL).astype(np.float32)
-    a, b, c = jnp.moveaxis(edges[order], -1, 0)[..., None]  # [M, L, 4, 1]
-    # Relative to the block's middle, for float32's sake.
-    x, y = (each[:, None, None, None] for each in (x, y))
-    a = jnp.where(a == 0, 1e-12, a)
-    crossing = -(b * at + (c + a * x + b * y)) / a  # [M, L, 4, _DRAWN]
-    low = jnp.where(a > 0, crossing, -jnp.inf).max(2)
-    high = jnp.where(a < 0, crossing, jnp.inf).min(2)
-    high = jnp.where(order[..., None] < 0, -jnp.inf, high)
-    paint = color[order]
-    for layer in range(order.shape[1]):
-        inside = (low[:, layer, :, None] <= at) & (at <= high[:, layer, :, None])
-        drawn = jnp.where(inside, paint[:, layer, None, None], drawn)
-    return drawn
-
-
-def _has_patches(metres):
-    """Whether grass patches lie in the row or column at that place.
-
-    The road keeps away from the playfield's edge by 90 m.
-    """
-    return jnp.floor(metres / (_PATCH * TEXEL)).astype(jnp.int32) % 2 == 0
-
-
-def _paint(ground: np.ndarray, palette: Palette) -> jax.Array:
-    """Return blocks of ground [G, _DRAWN, _DRAWN] in their colours."""
-    painted = jnp.where(ground == _BACKGROUND, palette.background, np.uint32(0))
-    return jnp.where(ground == _GRASS, palette.grass, painted)
-
-
-def _means(drawn: jax.Array) -> jax.Array:
-    """Return the two finest levels [..., 320] of blocks [..., _DRAWN, _DRAWN]."""
-    fine, coarse = [], []
-    for half in _split(drawn):
-        fives = _sums(_sums(half, 5, 1, 1).mT, 5, 1, 1).mT
-        eights = _sums(_sums(half, 8, 2, 0).mT, 8, 2, 0).mT
-        fine.append(_divide(fives, 25))
-        coarse.append(_divide(eights, 64))
-    levels = [_join(*fine), _join(*coarse)]
-    return jnp.concatenate(
-        [level.reshape(*drawn.shape[:-2], -1) for level in levels], -1
-    )
-
-
-def _sums(texels, width: int, step: int, start: int):
-    """Sum runs of `width` along the last axis, one beginning every `step`."""
-    count = BLOCK // step
-    ends = [start + i + step * (count - 1) + 1 for i in range(width)]
-    return sum(texels[..., start + i : end : step] for i, end in enumerate(ends))
-
-
-def _coarse(pool: jax.Array, index: jax.Array) -> list[jax.Array]:
+def _coarse(pool: jax.Array, index: jax.Array, always: jax.Array) -> list[jax.Array]:
     """Return the two coarsest levels, [2 SIDE, 2 SIDE] and [SIDE, SIDE]."""
-    levels = []
     quarters = pool[:, BLOCK**2 :].reshape(-1, 2, 4, 2, 4)
-    halves = [
-        _divide(half.sum((2, 4), dtype=jnp.uint32), 16) for half in _split(quarters)
-    ]
-    blocks = _join(*halves)[index].reshape(SIDE, SIDE, 2, 2)
-    texels = blocks.swapaxes(1, 2).reshape(2 * SIDE, 2 * SIDE)
-    levels.append(_blur(texels))
-    pairs = levels[0].reshape(SIDE, 2, SIDE, 2)
-    halves = [_divide(half.sum((1, 3), dtype=jnp.uint32), 4) for half in _split(pairs)]
-    return [*levels, _blur(_join(*halves))]
+    halves = [half.sum((2, 4), dtype=jnp.uint32) for half in split(quarters)]
+    blocks = stored(join(*(divide(half, 16) for half in halves)), always)
+    texels = blocks[index].reshape(SIDE, SIDE, 2, 2).swapaxes(1, 2)
+    level = _blur(texels.reshape(2 * SIDE, 2 * SIDE), always)
+    pairs = level.reshape(SIDE, 2, SIDE, 2)
+    halves = [half.sum((1, 3), dtype=jnp.uint32) for half in split(pairs)]
+    return [level, _blur(join(*(divide(half, 4) for half in halves)), always)]
 
 
-def _blur(texels: jax.Array) -> jax.Array:
+def _blur(texels: jax.Array, always: jax.Array) -> jax.Array:
     """Average over some four texels with binomial weights; around them is black."""
-    halves = []
-    for half in _split(texels):
-        for _ in range(2):
-            near = jnp.pad(half, ((0, 0), (2, 2)))
-            runs = [near[:, i : i + len(texels)] for i in range(5)]
-            half = (runs[0] + runs[4] + 4 * (runs[1] + runs[3]) + 6 * runs[2]).T
-        halves.append(_divide(half, 256))
-    return _join(*halves)
+    halves = split(stored(jnp.pad(texels, 2), always))
+    for axis in (0, 1):
+        halves = stored([_binomial(half, axis) for half in halves], always)
+    return join(*(divide(half, 256) for half in halves))
 
 
-def _split(packed):
-    """Part packed colours into (blue and red, green), 16 bits for each to add up in."""
-    return packed & 0x00FF00FF, packed >> 8 & 0xFF
-
-
-def _divide(sums, count: int):
-    """Divide both sums of a word by `count`, rounding to nearest."""
-    high, low = sums >> 16, sums & 0xFFFF
-    return (high + count // 2) // count << 16 | (low + count // 2) // count
-
-
-def _join(red_blue, green):
-    """Pack colours again: the inverse of `_split`."""
-    return red_blue | green << 8
+def _binomial(texels: jax.Array, axis: int) -> jax.Array:
+    """Weigh five neighbours along an axis, which becomes shorter by four."""
+    length = texels.shape[axis] - 4
+    near = [jax.lax.slice_in_dim(texels, i, i + length, axis=axis) for i in range(5)]
+    return near[0] + near[4] + 4 * (near[1] + near[3]) + 6 * near[2]
 
 
 @lru_cache
 def _ground() -> tuple[np.ndarray, np.ndarray]:
     """Return the playfield and its edge without a road: blocks [G, ...], the index.
 
-    Each texel of a block, [_DRAWN, _DRAWN], is _BLACK, _BACKGROUND or _GRASS.
+    Each texel of a block, [DRAWN, DRAWN], is BLACK, BACKGROUND or GRASS.
     """
-    at = np.arange(_DRAWN) - (_DRAWN - 1) / 2
+    at = np.arange(DRAWN) - (DRAWN - 1) / 2
     texel = (np.arange(SIDE)[:, None] - SIDE / 2 + 0.5) * BLOCK + at
-    stripe = np.where(np.floor(texel / _PATCH) % 2 == 0, _GRASS, _BACKGROUND)
-    stripe[abs(texel) > PLAYFIELD / TEXEL] = _BLACK
+    stripe = np.where(np.floor(texel / PATCH) % 2 == 0, GRASS, BACKGROUND)
+    stripe[abs(texel) > PLAYFIELD / TEXEL] = BLACK
     kinds, kind = np.unique(stripe, axis=0, return_inverse=True)
     # Grass where both a row and a column have it, black where either has.
     both = np.minimum(kinds[:, None, :, None], kinds[None, :, None, :])
-    both = both.reshape(len(kinds) ** 2, _DRAWN, _DRAWN)
+    both = both.reshape(len(kinds) ** 2, DRAWN, DRAWN)
     blocks, place = np.unique(both, axis=0, return_inverse=True)
     place = place.reshape(len(kinds), len(kinds))
     index = place[kind.ravel()[:, None], kind.ravel()]

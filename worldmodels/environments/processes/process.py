@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 
@@ -42,13 +43,7 @@ class WorkerProcess:
         main = "from worldmodels.environments.processes.worker import main; main()"
         descriptors = (theirs.fileno(), memory, its_life.fileno())
         arguments = [str(number) for number in (*descriptors, os.getpid())]
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", main, *arguments],
-            stdin=subprocess.DEVNULL,
-            pass_fds=descriptors,
-            start_new_session=True,  # a group of its own; Ctrl-C does not reach it
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": _search_path()},
-        )
+        self.process = start(main, arguments, descriptors, subprocess.DEVNULL)
         theirs.close()
         its_life.close()
 
@@ -84,6 +79,26 @@ class WorkerProcess:
         self.wait(time.monotonic() + _DEATH_SECONDS)
         self.kill()
         return how_it_ended(self.process.returncode)
+
+
+def start(
+    main: str,
+    arguments: Sequence[str],
+    descriptors: Sequence[int],
+    stdin: int = subprocess.PIPE,
+) -> subprocess.Popen:
+    """Start a Python process of one thread that runs `main` with this very package.
+
+    Args:
+        descriptors: that it may use too.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", main, *arguments],
+        stdin=stdin,
+        pass_fds=descriptors,
+        start_new_session=True,  # a group of its own; Ctrl-C does not reach it
+        env=os.environ | _ONE_THREAD | {"PYTHONPATH": _search_path()},
+    )
 
 
 def _search_path() -> str:

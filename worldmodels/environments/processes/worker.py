@@ -59,7 +59,7 @@ def frames_in(memory: mmap.mmap, spec: EnvironmentSpec) -> np.ndarray:
     return np.frombuffer(memory, np.uint8).reshape(-1, *spec.view.shape)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask Linux for SIGKILL when the parent dies: it reaches a stopped worker too."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -133,7 +133,7 @@ def main() -> None:
     for descriptor in (pipe, memory, life):
         # Held by a game's engine as well, a pipe would not end with this process.
         os.set_inheritable(descriptor, False)
-    _die_with(parent)
+    die_with(parent)
     try:
         _serve(Connection(pipe), mmap.mmap(memory, 0))
     except (EOFError, BrokenPipeError, ConnectionResetError):
