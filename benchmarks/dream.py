@@ -129,8 +129,7 @@ def plain(
         def step(carry, time):
             state, total = carry
             keys = step_keys(words, jnp.full(len(words), time))
-            h, c = state.memory
-            features = {"h": h, "c": c}
+            features = memory.features(dream.model, state.memory)
             actions = jax.vmap(linear.act)(controllers, state.z, features)
             after, predicted = memory.step(
                 dream.params, dream.model, state.memory, state.z, actions

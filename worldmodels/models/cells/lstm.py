@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from worldmodels.models.cells.cell import Parameter, Params, in_chunks
 from worldmodels.models.precision import FLOAT32, Precision, contract, factor, product
@@ -72,12 +71,13 @@ def _forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array
     return jnp.zeros((4, shape[0] // 4), dtype).at[1].set(1).ravel()
 
 
-class Residuals(NamedTuple):
-    """What the backward pass needs of every step."""
+class Activations(NamedTuple):
+    """The gates of one time step, each [B, N]: in (0, 1), the candidate in (-1, 1)."""
 
-    read: jax.Array  # [T, B, I + N] x and h before it
-    c_tm1: jax.Array  # [T, B, N]
-    activations: jax.Array  # [T, 4, B, N], of `activate`
+    i: jax.Array
+    f: jax.Array
+    g: jax.Array
+    o: jax.Array
 
 
 class LSTMGradients(NamedTuple):
@@ -88,24 +88,13 @@ class LSTMGradients(NamedTuple):
     bias: jax.Array  # [4N]
 
 
-def activate(gates: jax.Array) -> jax.Array:
-    """Return i, f, g and o one after the other, [4, ..., N], of the gates [..., 4N].
-
-    One tanh makes them all, in one pass over whole vectors:
-    sigmoid(x) = (1 + tanh(x / 2)) / 2.
-    """
-    units = gates.shape[-1] // 4
-    gates = jnp.moveaxis(gates.reshape(*gates.shape[:-1], 4, units), -2, 0)
-    slope = np.array([0.5, 0.5, 1, 0.5], gates.dtype)
-    slope = slope.reshape(4, *[1] * (gates.ndim - 1))
-    return slope * jnp.tanh(slope * gates) + (1 - slope)
-
-
-def remember(c: jax.Array, activations: jax.Array) -> LSTMState:
-    """Return the state [..., N] after the cell c [..., N] and `activate`'s gates."""
-    i, f, g, o = activations
-    c = f * c + i * g
-    return LSTMState(o * jnp.tanh(c), c)
+def activate(state: LSTMState, gates: jax.Array) -> tuple[LSTMState, Activations]:
+    """Return the next state and the activations of gates [B, 4N]."""
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
+    g = jnp.tanh(g)
+    c = f * state.c + i * g
+    return LSTMState(o * jnp.tanh(c), c), Activations(i, f, g, o)
 
 
 def step(
@@ -115,9 +104,9 @@ def step(
     x: jax.Array,
     precision: Precision = FLOAT32,
 ) -> LSTMState:
-    """Consume x [..., I] with kernel [I + N, 4N] and bias [4N]."""
+    """Consume x [B, I] with kernel [I + N, 4N] and bias [4N]."""
     read = jnp.concatenate([x, state.h], axis=-1)
-    return remember(state.c, activate(product(read, kernel, precision) + bias))
+    return activate(state, product(read, kernel, precision) + bias)[0]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -146,21 +135,20 @@ def unfold(
 
 
 def _cut(state: LSTMState, first: jax.Array) -> LSTMState:
-    """Return the state [..., N], or its gradient, zero where an episode begins."""
-    return LSTMState(*(jnp.where(first[..., None], 0, x) for x in state))
+    """Return the state [B, N], or its gradient, with zeros where an episode begins."""
+    return LSTMState(*(jnp.where(first[:, None], 0, x) for x in state))
 
 
 def _forward(kernel, bias, x, first, state, precision):
     rounded = factor(kernel, precision)
 
-    def step(state: LSTMState, at_t):
+    def step(state, at_t):
         x, first = at_t
         state = _cut(state, first)
         read = jnp.concatenate([x, state.h], axis=-1)
         gates = contract("bk,kn->bn", read, rounded, precision) + bias
-        activations = activate(gates)
-        after = remember(state.c, activations)
-        return after, (after.h, Residuals(read, state.c, activations))
+        after, activations = activate(state, gates)
+        return after, (after.h, (read, state.c, activations))
 
     after, (h, residuals) = jax.lax.scan(step, state, (x, first))
     return (h, after), (kernel, first, residuals)
@@ -173,10 +161,7 @@ def _backward(precision, saved, gradients):
     from_x, from_h = (
         factor(part.T, precision) for part in (kernel[:inputs], kernel[inputs:])
     )
-    length = in_chunks(first).shape[1]
-    chunks = jax.tree.map(
-        lambda x: x.reshape(-1, length, *x.shape[1:]), (dh, first, residuals)
-    )
+    chunks = jax.tree.map(in_chunks, (dh, first, residuals))
 
     def step(after: LSTMState, at_t):
         dh, first, (_, c_tm1, activations) = at_t
@@ -186,9 +171,9 @@ def _backward(precision, saved, gradients):
 
     def chunk(after: LSTMGradients, steps):
         state, dgates = jax.lax.scan(step, after.state, steps, reverse=True)
-        read = steps[2].read
-        # In float32 always: of rows this product would have to transpose in bfloat16,
-        # which costs more than it gives.
+        read = steps[2][0]
+        # In float32 always: in bfloat16 XLA's CPU backend loses more by transposing
+        # `read` than the product gains.
         dkernel = after.kernel + jnp.einsum("tbr,tbg->rg", read, dgates)
         dbias = after.bias + dgates.sum(axis=(0, 1))
         dx = contract("tbg,gi->tbi", dgates, from_x, precision)
@@ -200,7 +185,7 @@ def _backward(precision, saved, gradients):
     return total.kernel, total.bias, dx, None, total.state
 
 
-def _cell_backward(after: LSTMState, dh, c_tm1, activations):
+def _cell_backward(after: LSTMState, dh, c_tm1, activations: Activations):
     """Return the gradients with respect to the gates [B, 4N] and c_tm1 [B, N]."""
     i, f, g, o = activations
     tanh_c = jnp.tanh(f * c_tm1 + i * g)
