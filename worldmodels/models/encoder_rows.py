@@ -19,7 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from worldmodels.models.precision import MIXED, Precision, narrow
+from worldmodels.models.precision import Precision, alone, factor, narrow
 from worldmodels.runtime.barrier import stored
 
 # Images at a time. Loops over 32 numbers are unrolled whole, and not vectorised, by
@@ -73,14 +73,14 @@ def _halves(layer: Mapping[str, jax.Array], precision: Precision) -> Halves:
     kernel = _by_pairs(layer["kernel"])
     *_, features = kernel.shape
     kernel = kernel.transpose(2, 5, 0, 1, 3, 4).reshape(2 * features, -1)
-    return Halves(_factor(kernel, precision), layer["bias"])
+    return Halves(factor(kernel, precision), layer["bias"])
 
 
 def _whole(layer: Mapping[str, jax.Array], precision: Precision) -> Whole:
     kernel = _by_pairs(layer["kernel"])
     *_, features = kernel.shape
     kernel = kernel.transpose(5, 2, 0, 1, 3, 4).reshape(features, -1)
-    return Whole(_factor(kernel, precision), layer["bias"])
+    return Whole(factor(kernel, precision), layer["bias"])
 
 
 def _by_pairs(kernel: jax.Array) -> jax.Array:
@@ -95,11 +95,7 @@ def _head(encoder: Mapping[str, Any], features: int, precision: Precision) -> He
     kernel = kernel.reshape(-1, features, kernel.shape[1])
     kernel = kernel.transpose(2, 1, 0).reshape(kernel.shape[2], -1)
     bias = jnp.concatenate([dense["bias"] for dense in both])
-    return Head(_factor(kernel, precision), bias)
-
-
-def _factor(kernel: jax.Array, precision: Precision) -> jax.Array:
-    return narrow(kernel) if precision == MIXED else kernel
+    return Head(factor(kernel, precision), bias)
 
 
 def encode(weights: Weights, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -170,7 +166,5 @@ def _times(kernel: jax.Array, x: jax.Array) -> jax.Array:
     """Return kernel [M, K] times x [K, N], in x's type."""
     if kernel.dtype == x.dtype:
         return kernel @ x
-    y = jax.lax.dot(kernel, x.astype(kernel.dtype), preferred_element_type=x.dtype)
-    # XLA has no product on a CPU of the transposed kind that it would make of a
-    # transposed result.
-    return jax.lax.optimization_barrier(y)
+    x = narrow(x)
+    return alone(jax.lax.dot(kernel, x, preferred_element_type=jnp.float32))

@@ -25,8 +25,17 @@ def contract(spec: str, x: jax.Array, y: jax.Array, precision: Precision) -> jax
     """Return `jnp.einsum(spec, x, y)` in x's type, for gradients written by hand."""
     if precision != MIXED:
         return jnp.einsum(spec, x, y)
-    product = jnp.einsum(spec, narrow(x), narrow(y), preferred_element_type=jnp.float32)
-    return product.astype(x.dtype)
+    sums = jnp.einsum(spec, narrow(x), narrow(y), preferred_element_type=jnp.float32)
+    return alone(sums).astype(x.dtype)
+
+
+def alone(sums: jax.Array) -> jax.Array:
+    """Return a mixed product as it is, which XLA must not join with a transpose.
+
+    XLA on a CPU (jaxlib 0.10) would make another product of both, and then stop, for
+    it has no such product of bfloat16.
+    """
+    return jax.lax.optimization_barrier(sums)
 
 
 def factor(x: jax.Array, precision: Precision) -> jax.Array:
