@@ -260,10 +260,10 @@ def test_config_yaml_beside_the_snakefile_is_the_base_from_anywhere(project, els
     Path("my own.yaml").write_text("vision:\nmemory: {epochs: 7}\n")
     preset = Path(os.path.relpath(project.folder / "presets/smoke.yaml"))
     here = planned(project.folder, workdir=elsewhere)
-    assert len(here.jobs) == 10
+    assert len(here.jobs) == 11
     own = [Path("my own.yaml")]
     changed = planned(project.folder, {"seed": 3}, files=own, workdir=elsewhere)
-    assert len(changed.jobs) == 10
+    assert len(changed.jobs) == 11
     vision = settings_of(here, "train_vision")
     assert settings_of(changed, "train_vision") == vision | {"seed": 3}
     assert settings_of(changed, "train_memory")["memory"]["epochs"] == 7

@@ -89,7 +89,10 @@ def shares(count: int, mesh: Mesh, together: int) -> Shares:
 
 
 def filled(rows: Any, count: int) -> Any:
-    """Repeat the first row of all arrays [N, ...] at their end, up to `count` rows."""
+    """Repeat the first row of all arrays [N, ...] at their end, up to `count` rows.
+
+    JAX holds them: a number of 64 bits does not fit.
+    """
     missing = count - len(jax.tree.leaves(rows)[0])
     return _with_more(rows, missing) if missing else rows
 

@@ -138,8 +138,10 @@ def totals(
     """
     count = len(seeds)
     spread = shares(count, mesh, DREAMERS_A_CORE)
-    carries, seeds = filled((carries, np.asarray(seeds)), spread.rows)
-    words, luck = _distinct(np.asarray(seeds).reshape(mesh.size, -1))
+    carries = filled(carries, spread.rows)
+    # In numpy: a seed has 64 bits.
+    seeds = np.append(seeds, np.repeat(seeds[:1], spread.rows - count))
+    words, luck = _distinct(seeds.reshape(mesh.size, -1))
     alive = np.arange(spread.rows) < count  # those that fill up the groups never are
     steps = np.int32(steps)
     found = _totals(mesh, spread.size, dream, actor, carries, words, luck, alive, steps)
