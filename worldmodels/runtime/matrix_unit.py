@@ -105,11 +105,10 @@ def _write(file: Path, figure: float) -> None:
     fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     fresh.write_text(json.dumps({"speedup": round(figure, 3)}))
     try:
-        if _read(file) is None:
-            file.unlink(missing_ok=True)  # a damaged one
         os.link(fresh, file)
     except FileExistsError:
-        pass
+        if _read(file) is None:  # a damaged one
+            os.replace(fresh, file)
     except OSError:  # some file systems have no links
         os.replace(fresh, file)
     finally:
