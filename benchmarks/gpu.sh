@@ -4,12 +4,12 @@
 #     benchmarks/gpu.sh [--small] [options of snakemake]
 #
 # The benchmarks come first: driven steps, dream steps, the training of V and of M, and
-# painted tracks, each in float32 and, where it has the flag, in mixed precision. Each
-# adds a line of JSON to $OUT/gpu.jsonl as it ends (OUT: default results/gpu), and its
-# words to a log beside it. Then `presets/gpu.yaml` runs until it is done or, where
-# MINUTES is given, until so many have passed since the start; called again, it goes on
-# where it was. BENCHMARKS=no leaves the benchmarks out. `--small` tries all of it at
-# small sizes on a processor.
+# painted tracks. Most measure both precisions in one run; one with the flag --precision
+# runs once for each. Each run adds a line of JSON to $OUT/gpu.jsonl as it ends (OUT:
+# default results/gpu), and its words to a log beside it. Then `presets/gpu.yaml` runs
+# until it is done or, where MINUTES is given, until so many have passed since the start;
+# called again, it goes on where it was. BENCHMARKS=no leaves the benchmarks out.
+# `--small` tries all of it at small sizes on a processor.
 set -u
 
 cd "$(dirname "$0")/.."
@@ -33,7 +33,7 @@ measure() {
     if grep -q -e --precision "benchmarks/$name.py"; then
         options+=(--precision "$precision")
     elif [ "$precision" != float32 ]; then
-        echo "$name: has no --precision, so only float32 is measured"
+        echo "$name: has no --precision, so it does not run again"
         return
     fi
     local left=$((benchmarks_end - SECONDS))
@@ -69,7 +69,7 @@ fi
 
 options=(--configfile presets/gpu.yaml)
 for rule in rollouts_shard train_vision encode_shard encode_earlier_shard train_memory \
-    evolve_block evaluate; do
+    evolve_block score_random evaluate; do
     resources+=("$rule:gpu=1") # one at a time has the GPU's memory
 done
 if [ "$small" = yes ]; then

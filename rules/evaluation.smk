@@ -17,6 +17,7 @@ rule score_random:
     resources:
         mem_mb=get_megabytes("random"),
         runtime=get_minutes("random"),
+        gpu=0,
     params:
         settings=get_settings("random"),
         compared=get_compared("random"),
