@@ -13,7 +13,7 @@ import numpy as np
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.report.background import Background
 from worldmodels.rollout.replay import Driven, Recording, replay
-from worldmodels.stores.artifact import Artifact
+from worldmodels.stores.artifact import Artifact, check_recorded
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ def begin_latest(
     scored = [store for store in stores if store.kind == "evaluation"]
     if not scored:
         return {}
+    for store in scored:
+        check_recorded(store)
     latest = max(scored, key=lambda store: store.config["round"])
     return {latest.path: begin(latest, background)}
 
