@@ -7,7 +7,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
-from support import commands, dream_stores, synthetic
+from support import commands, damage, dream_stores, synthetic
 from support.dream_stores import GENERATIONS, SETTINGS, STEPS, evolve
 
 from worldmodels.rollout import arenas
@@ -130,6 +130,17 @@ def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path)
     generation = (block.read(name)[0] for name in ("population", "track_seed", "steps"))
     returns = dreamt_again(stores, block, 1.0)(*generation)
     np.testing.assert_allclose(fitness[0], returns, rtol=1e-5)
+
+
+def test_a_dream_of_c_is_dreamt_in_the_precision_that_it_learnt_with(
+    stores, block, tmp_path
+):
+    mixed = damage.set_setting("precision_used", "mixed")
+    path = damage.edited(block, tmp_path / "block-0000.zarr", mixed)
+    given = dream.DreamStores(stores.vision, stores.memory, stores.latents)
+    for controller, expected in ((block.path, "float32"), (path, "mixed")):
+        task = dream._task(given, [controller], None, 1.0, 0)
+        assert task.dream.model.precision == expected
 
 
 def film(stores, out, **options):

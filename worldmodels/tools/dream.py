@@ -131,7 +131,9 @@ def _task(
         driver = agents.from_stores(learnt)
         death = networks.death_rule(learnt.controller[0].config)
         threshold = networks.death_threshold(stores.memory.config, death)
-        dream = replace(dream, death_threshold=threshold)
+        # M in the precision that C learnt with.
+        model = driver.agent.memory
+        dream = replace(dream, model=model, death_threshold=threshold)
         linear, steps = driver.agent.controller, driver.environment.max_steps
         actor, carry = Controlled(linear, dream.model), driver.controller
         return DreamTask(dream, vision, linear.game, actor, carry, steps, None)
