@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from worldmodels.models import encoder_rows, vision
-from worldmodels.models.convolutions import CPU
+from worldmodels.models.convolutions import CPU, PLAIN
 from worldmodels.models.precision import MIXED
 
 CHANNELS = (3, 4, 5, 6)
@@ -86,3 +86,16 @@ def test_what_is_prepared_sees_as_the_parameters_do():
     ]
     for ours, other in zip(*both, strict=True):
         np.testing.assert_array_equal(ours, other)
+
+
+def test_float64_keeps_its_digits():
+    model, params = made(64)
+    frames = pixels(2, 64)
+    with jax.enable_x64(True):
+        model = model.clone(dtype=jnp.float64)
+        params = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+        found = vision.encode(params, model, frames)
+        expected = vision.encode(params, model.clone(operations=PLAIN), frames)
+    for ours, reference in zip(found, expected, strict=True):
+        assert ours.dtype == np.float64
+        np.testing.assert_allclose(ours, reference, rtol=1e-11, atol=1e-13)

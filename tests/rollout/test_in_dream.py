@@ -117,6 +117,13 @@ def test_devices_share_the_dreamers(mesh, world, population, scores):
     np.testing.assert_array_equal(alone, scores)
 
 
+def test_rows_that_fill_up_a_device_change_nothing(mesh, world, population, scores):
+    """Three dreams on two devices, of seeds of more than 32 bits."""
+    assert SEEDS.min() > 2**32
+    found = scored(mesh, world, population[[1]], SEEDS[:3], STEPS)
+    np.testing.assert_array_equal(found, scores[[1], :3])
+
+
 def test_candidates_may_have_dreams_of_their_own(mesh, world, population, scores):
     seeds = np.stack([SEEDS, SEEDS[::-1], np.roll(SEEDS, 1)])
     own = scored(mesh, world, population, seeds, STEPS)

@@ -30,9 +30,8 @@ CHUNK = 64
 class Halves(NamedTuple):
     """A layer whose kernel is cut into its left and its right half."""
 
-    kernel: (
-        jax.Array
-    )  # [2 O, 8 C]: of (half, output) and (row pair, row, column, input)
+    # [2 O, 8 C]: by half and output, and by row pair, row, column and input
+    kernel: jax.Array
     bias: jax.Array  # [O]
 
 
@@ -163,8 +162,8 @@ def _last(x: jax.Array, layer: Whole, size: int) -> jax.Array:
 
 
 def _times(kernel: jax.Array, x: jax.Array) -> jax.Array:
-    """Return kernel [M, K] times x [K, N], in x's type."""
+    """Return kernel [M, K], as `factor` rounds it, times x [K, N], in x's type."""
     if kernel.dtype == x.dtype:
         return kernel @ x
-    x = narrow(x)
-    return alone(jax.lax.dot(kernel, x, preferred_element_type=jnp.float32))
+    y = jax.lax.dot(kernel, narrow(x), preferred_element_type=jnp.float32)
+    return alone(y).astype(x.dtype)
