@@ -1,12 +1,15 @@
 """The setting `precision`: what is asked, what is used, and that stores record both."""
 
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from support import commands, damage
 from support.damage import set_setting
 
+from worldmodels.experiment.settings import PRECISIONS
 from worldmodels.models.memory import Memory
+from worldmodels.models.precision import Precision
 from worldmodels.models.vision import VAE
 from worldmodels.report import provenance
 from worldmodels.report.rounds import RoundStores
@@ -37,6 +40,10 @@ def used(asked: str, dtype: str = "float32", **options) -> str:
     found = precision.settled(config, **options)
     assert found == config | {"precision_used": found["precision_used"]}
     return found["precision_used"]
+
+
+def test_settings_and_networks_know_the_same_precisions():
+    assert get_args(Precision) == PRECISIONS
 
 
 def test_auto_is_what_suits_the_machine(machine):
