@@ -94,7 +94,7 @@ class AgentPolicy:
         """Return the next state and actions [B, A].
 
         Args:
-            frames: [B, 64, 64, 3] in 0..255.
+            frames: [B, H, W, 3] in 0..255.
             keys: [B] typed keys.
         """
         z, actions = choose(

@@ -18,15 +18,14 @@ LOG_2PI = math.log(2 * math.pi)
 class Mixture(NamedTuple):
     """A mixture of K Gaussians for each latent dimension."""
 
-    logit: (
-        jax.Array
-    )  # [..., Z, K] log of the weights, up to a sum of them that is not 1
+    # [..., Z, K] log of the weights, before they are made to sum to 1
+    logit: jax.Array
     mean: jax.Array  # [..., Z, K]
     logstd: jax.Array  # [..., Z, K] log of the standard deviations
 
     @property
     def logweight(self) -> jax.Array:
-        """Log of the weights [..., Z, K], normalised over K; `sample` needs no such."""
+        """Log of the weights [..., Z, K], which sum to 1 over K; not for `sample`."""
         return jax.nn.log_softmax(self.logit, axis=-1)
 
 

@@ -204,7 +204,7 @@ def glorot_limit(shape: tuple[int, ...]) -> float:
 
 
 def prepared(params: Params, model: VAE) -> Prepared:
-    """Return what `encode` takes as well as `params`, made once for many calls."""
+    """Return V's encoder as `encode` reads it fastest; made once, for many calls."""
     if model.form.chunk is None:
         return params
     return _prepare(params["encoder"], model.precision)
@@ -218,7 +218,10 @@ def encode(
 ) -> tuple[jax.Array, jax.Array]:
     """Return mu and logvar, each [B, Z], of uint8 frames [B, H, W, 3].
 
-    On a CPU the frames pass in chunks that stay in its cache. It takes `params`, too.
+    On a CPU the frames pass in chunks that stay in its cache.
+
+    Args:
+        encoder: V's parameters, or what `prepared` makes of them.
     """
     if isinstance(encoder, Mapping):
         encoder = prepared(encoder, model)

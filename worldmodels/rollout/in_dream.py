@@ -152,7 +152,7 @@ def _distinct(seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the words [D * S, 2] of each device's different seeds, of seeds [D, R].
 
     And which of its device's S each row has, [D * R]: many candidates dream of one seed
-    and share its noise. The first seed fills up those of a device that has fewer.
+    and share its noise. A device that has fewer of them repeats its first ones.
     """
     each = [np.unique(row, return_inverse=True) for row in seeds]
     most = max(len(different) for different, _ in each)

@@ -32,9 +32,9 @@ from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.checkpoint import Checkpoint, is_of, open_checkpoint
 from worldmodels.stores.lineage import check_goes_on, check_search
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
-from worldmodels.stores.networks import precision_of
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.publication import Writer
+from worldmodels.stores.recorded_models import precision_of
 
 STAGE = "controller"
 _GENERATION = {

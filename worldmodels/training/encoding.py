@@ -1,8 +1,8 @@
 """V's encoder on all cores: what encodes a data set.
 
-XLA runs the first convolutions of V, the costly ones, on one core of a CPU. A batch is
-therefore cut into one part a core, each encoded by a thread of its own. A GPU gets the
-batch whole.
+A product of a chunk of frames is too small for several cores of a CPU
+(`models/encoder_rows`). A batch is therefore cut into one part a core, each encoded by
+a thread of its own. A GPU gets the batch whole.
 """
 
 from concurrent.futures import ThreadPoolExecutor
