@@ -27,8 +27,8 @@ class Cell(Protocol):
     """A recurrent cell that reads x [I]; its state is any pytree.
 
     Cells are frozen dataclasses made as `(inputs, units, **options)`: hashable, without
-    arrays. A field `precision`, where a cell has one, is that of its products. Names
-    of parameters are M's, too: begin them with the cell's name.
+    arrays. A field `precision`, where there is one, is M's: see `precision.product`.
+    Names of parameters are M's, too: begin them with the cell's name.
     """
 
     def parameters(self) -> Mapping[str, Parameter]:
