@@ -1,5 +1,6 @@
 """Every stage through its real command, one after the other, at tiny sizes."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -312,6 +313,23 @@ def test_scores_of_another_random_policy_are_refused(made, tmp_path):
     settings += ["--set=evaluation.random_policy=white"]
     sentence = commands.call_refused("evaluation", *settings, *files)
     assert f"{made.random} was made with random_policy network and this" in sentence
+
+
+def test_damaged_scores_of_the_random_policy_are_refused_before_the_drives(
+    made, tmp_path
+):
+    damaged, log = tmp_path / "random.zarr", tmp_path / "log"
+    shutil.copytree(made.random, damaged)
+    chunk = damaged / "random" / "returns" / "c.0"
+    content = bytearray(chunk.read_bytes())
+    content[5] ^= 1
+    chunk.write_bytes(content)
+    files = ["--vision", made.vision, "--memory", made.memory, "--random", damaged]
+    files += ["--controller", *made.blocks, "--out", tmp_path / "evaluation.zarr"]
+    settings = [*commands.ENVIRONMENT, "--set=evaluation.episodes=4"]
+    sentence = commands.call_refused("evaluation", *settings, *files, "--log", log)
+    assert f"{damaged}: array 'random/returns' is damaged" in sentence
+    assert "episode_return" not in log.read_text()  # nobody has driven
 
 
 def test_an_agent_scores_the_same_in_the_simulator_on_the_same_tracks(made):

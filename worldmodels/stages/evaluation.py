@@ -76,6 +76,7 @@ def run(
     if random is not None:
         inputs["random"] = open_artifact(random, "random")
         check_scored_alike(inputs["random"], config)
+        copied = inputs["random"].tree("random")  # before the work: it may be damaged
     if "latents" in inputs:
         config |= {name: learnt[name] for name in ("train_in", "temperature")}
         config["death"] = networks.death_rule(learnt)
@@ -98,7 +99,7 @@ def run(
         drivers = _drivers(examination, inputs, settings.random_policy)
         _in_game(examination, drivers, workers, store, log)
         if "random" in inputs:
-            scoring.write(store, "random", inputs["random"].tree("random"))
+            scoring.write(store, "random", copied)
         if game.simulated:
             steps = environment.max_steps
             score = arenas.simulator(agent, weights, in_simulator.exact)
