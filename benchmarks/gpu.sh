@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a machine with a GPU makes of this: nine minutes of benchmarks, then the preset.
 #
-#     benchmarks/gpu.sh [--small] [options of snakemake]
+#     benchmarks/gpu.sh [--small] [-- options of snakemake]
 #
 # The benchmarks come first: driven steps, dream steps, the training of V and of M, and
 # painted tracks. Most measure both precisions in one run; one with the flag --precision
@@ -18,6 +18,18 @@ if [ "${1:-}" = --small ]; then
     small=yes
     shift
 fi
+if [ "${1:-}" = -- ]; then
+    shift
+elif [ $# -gt 0 ]; then
+    echo "gpu.sh: $1 is none of its options; give --small, and snakemake's after --" >&2
+    exit 2
+fi
+case ${MINUTES:-0} in
+*[!0-9]*)
+    echo "gpu.sh: MINUTES is $MINUTES; give a whole number of minutes" >&2
+    exit 2
+    ;;
+esac
 out=${OUT:-results/gpu}
 mkdir -p "$out" || exit
 out=$(cd "$out" && pwd)

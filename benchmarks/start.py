@@ -136,7 +136,12 @@ def main(stages: list[str]) -> None:
             folder = Path(place) / name
             folder.mkdir()
             print(f"{name + ' cache':12s}" + "".join(f"{word:>10s}" for word in _HEAD))
-            for stage, arguments in commands(folder):
+            work = dict(commands(folder))
+            if unknown := set(stages) - set(work):
+                sys.exit(
+                    f"{min(unknown)} is no stage; the stages are {', '.join(work)}"
+                )
+            for stage, arguments in work.items():
                 found = start(arguments, Path(place) / "cache")
                 if stages and stage not in stages:
                     continue
