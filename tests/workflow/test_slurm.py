@@ -256,9 +256,9 @@ def test_a_run_outlives_what_happens_to_its_jobs(site):
     # SLURM itself forgets the first jobs in the meantime, on a slow machine.
     ended = re.findall(r"SLURM status is: '(\w+)'", site.output())
     assert ended == ["CANCELLED", "FAILED", "TIMEOUT"]
-    assert site.output().count("has been submitted") == 7 + len(ended)
+    assert site.output().count("has been submitted") == 8 + len(ended)
     assert resumed_at(site.folder / MEMORY_LOG) > 0
-    assert_whole(site, 6)
+    assert_whole(site, 7)
     assert (site.folder / "results/small/report/index.html").exists()
 
 
