@@ -11,7 +11,15 @@ from worldmodels.stores.artifact import Artifact, open_artifact
 
 pytestmark = pytest.mark.slow
 
-KINDS = {"rollouts", "vision", "latents", "memory", "controller", "evaluation"}
+KINDS = {
+    "rollouts",
+    "vision",
+    "latents",
+    "memory",
+    "controller",
+    "random",
+    "evaluation",
+}
 
 
 def stores(folder: Path) -> Iterator[Artifact]:
