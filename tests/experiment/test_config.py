@@ -163,6 +163,17 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             {"memory": {"cell": "gru"}, "controller": {"inputs": "z_c_h"}},
             ["controller.inputs is z_c_h; with memory.cell gru", "one of z, z_h"],
         ),
+        *(
+            (
+                {"environment": world, section: {"start": "anywhere"}},
+                [f"{section}.start is anywhere", "leave it line"],
+            )
+            for section in ("rollouts", "controller")
+            for world in (
+                {"backend": "gymnasium"},
+                {"name": "takecover", "backend": "gymnasium"},
+            )
+        ),
         (
             {
                 "controller": {"train_in": "dream", "death": "threshold"},

@@ -107,6 +107,16 @@ def test_a_population_drives_as_a_loop_over_its_cars(
     assert len(np.unique(returns)) > 1
 
 
+def test_cars_that_begin_anywhere_drive_the_same_laps_from_elsewhere(world):
+    elsewhere = in_simulator.fresh(SEEDS, "anywhere")
+    np.testing.assert_array_equal(elsewhere.count, world.count)
+    np.testing.assert_array_equal(elsewhere.texture.texels, world.texture.texels)
+    distance = np.linalg.norm(elsewhere.start[:, 1:] - world.start[:, 1:], axis=1)
+    assert (distance > 10).all()
+    car = simulator.reset(elsewhere, np.arange(TRACKS, dtype=np.int32))
+    assert (np.asarray(car.visited_count) > 0).all()  # its wheels are on the road
+
+
 @pytest.mark.slow
 def test_devices_share_the_cars(mesh, agent, weights, population):
     assert mesh.size == 2  # see conftest.py; 8 cars: 4 each

@@ -42,6 +42,7 @@ AUTO = "auto"  # that which suits the machine
 
 _RandomPolicy = Literal["network", "brownian", "white", "held", "held_uniform"]
 _Policy = Literal["network", "brownian", "white", "held", "held_uniform", "imported"]
+_Start = Literal["line", "anywhere"]
 _Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 
 
@@ -150,6 +151,12 @@ class Rollouts(Section):
         "drives round 0; imported: worldmodels import-rollouts has made them",
         paper="network",
         takecover="held",
+    )
+    start: _Start = setting(
+        "line",
+        "where on its lap a car begins; anywhere is for the simulator",
+        paper="line",
+        before="line",
     )
     action_noise: Number = setting(
         0.0,
@@ -311,6 +318,12 @@ class Controller(Section):
     )
     common_tracks: bool = setting(
         True, "all candidates of a generation drive the same tracks", paper=False
+    )
+    start: _Start = setting(
+        "line",
+        "where on its lap a car that learns begins; anywhere is for the simulator",
+        paper="line",
+        before="line",
     )
     train_in: Literal["environment", "dream"] = setting(
         "environment",

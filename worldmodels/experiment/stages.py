@@ -150,7 +150,7 @@ _TABLE = (
         idle=(
             # No environment drives a dream, and an environment has no temperature.
             Idle(
-                ("environment.backend", "environment.slots"),
+                ("environment.backend", "environment.slots", "controller.start"),
                 lambda values, round: values["controller.train_in"] == "dream",
             ),
             Idle(

@@ -99,6 +99,19 @@ def _simulated(name: str, backend: str) -> None:
     uses_simulator(Environment(name=name, backend=backend))
 
 
+def _starts(section: str) -> Check:
+    def refuse(name: str, backend: str, start: str) -> None:
+        if start == "anywhere" and not uses_simulator(
+            Environment(name=name, backend=backend)
+        ):
+            raise UserError(
+                f"{section}.start is anywhere, which the simulator of carracing alone "
+                f"can do, and {name} is played in gymnasium: leave it line"
+            )
+
+    return Check((*_of("environment", "name", "backend"), f"{section}.start"), refuse)
+
+
 def _world(name: str, *own: Any) -> None:
     given = dict(zip(worlds.OWN, own, strict=True))
     worlds.check_world(Environment(name=name, **given))
@@ -155,6 +168,8 @@ _CHECKS = (
     Check(("dtype", "precision"), _of_float32),
     Check(_of("environment", "name", "backend"), _simulated),
     Check(_of("environment", "name", *worlds.OWN), _world),
+    _starts("rollouts"),
+    _starts("controller"),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),
     _few_stores(*_of("controller", "generations", "generations_per_block")),
     Check(("memory.cell", "controller.inputs"), registry.check_inputs),

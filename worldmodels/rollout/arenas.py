@@ -7,6 +7,7 @@ the steps in an episode at most, which returns the returns [P, R].
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,16 +39,33 @@ def pool_of(settings: Environment, workers: int | None) -> EnvironmentPool:
     return EnvironmentPool(spec, slots=settings.slots, workers=workers)
 
 
+class Arena(NamedTuple):
+    """Where candidates learn, and where the mean of their distribution is tested."""
+
+    learning: Score
+    testing: Score
+
+
 @contextmanager
 def game(
-    agent: Agent, weights: Weights, environment: Environment, workers: int | None
-) -> Iterator[Score]:
-    """Give the game, played where the settings say."""
+    agent: Agent,
+    weights: Weights,
+    environment: Environment,
+    start: str,
+    workers: int | None,
+) -> Iterator[Arena]:
+    """Give the game, played where the settings say.
+
+    Args:
+        start: where cars begin that learn: at the "line", as in tests, or "anywhere".
+    """
     if uses_simulator(environment):
-        yield simulator(agent, weights)
+        learning = partial(in_simulator.fresh, start=start)
+        yield Arena(simulator(agent, weights, learning), simulator(agent, weights))
         return
     with pool_of(environment, workers) as pool:
-        yield gymnasium(pool, agent, weights)
+        score = gymnasium(pool, agent, weights)
+        yield Arena(score, score)
 
 
 def gymnasium(pool: EnvironmentPool, agent: Agent, weights: Weights) -> Score:

@@ -67,14 +67,22 @@ def devices() -> Mesh:
     )
 
 
-def fresh(seeds: np.ndarray) -> World:
-    """Return the tracks [R] of episode seeds, drawn on the device: for learning."""
-    return _fresh(seed_words(seeds))
+def fresh(seeds: np.ndarray, start: str = "line") -> World:
+    """Return the tracks [R] of episode seeds, drawn on the device: for learning.
+
+    Args:
+        start: where cars begin: at the "line", or "anywhere" on the lap.
+    """
+    return _fresh(start, seed_words(seeds))
 
 
-@jax.jit
-def _fresh(words: jax.Array) -> World:
-    return simulator.build(jax.vmap(tracks.from_key)(episode_keys(words, "track")))
+@partial(jax.jit, static_argnums=0)
+def _fresh(start: str, words: jax.Array) -> World:
+    drawn = jax.vmap(tracks.from_key)(episode_keys(words, "track"))
+    if start == "anywhere":
+        share = jax.vmap(jax.random.uniform)(episode_keys(words, "start"))
+        drawn = jax.vmap(tracks.started)(drawn, share)
+    return simulator.build(drawn)
 
 
 def exact(seeds: np.ndarray) -> World:
@@ -137,12 +145,14 @@ def episodes(
     mesh: Mesh,
     policy: Policy,
     carries: Callable[[np.ndarray], Any],
+    start: str,
     planned: Sequence[Episode],
 ) -> Iterator[EpisodeResult]:
     """Drive episodes, all of the same length, and yield each with its frames.
 
     Args:
         carries: returns what `policy` begins with, [B, ...], on the seeds [B].
+        start: where cars begin, as `fresh` takes it.
     """
     for first in range(0, len(planned), _CARS_RECORDED):
         together = planned[first : first + _CARS_RECORDED]
@@ -153,7 +163,7 @@ def episodes(
             limit=np.array([episode.steps for episode in together], np.int32),
             carry=carries(seeds),
         )
-        world = fresh(seeds)
+        world = fresh(seeds, start)
         check_complete(world, seeds)
         driven = record(mesh, policy, world, cars, together[0].steps)
         for car, episode in enumerate(together):

@@ -20,7 +20,7 @@ from worldmodels.experiment.settings import Controller, Environment, Run
 from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
-from worldmodels.rollout.grouping import Score
+from worldmodels.rollout.arenas import Arena
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
 from worldmodels.search.names import CMA_ES
@@ -66,7 +66,7 @@ class Task(NamedTuple):
     """What every generation of a block is done with."""
 
     optimiser: Optimiser
-    score: Score
+    arena: Arena
     shared: Run
     settings: Controller
     max_steps: int
@@ -143,9 +143,9 @@ def run(
             game=game,
         ) as store,
         open_checkpoint(checkpoint, _identity(config, inputs)) as saved,
-        _scored(agent, weights, environment, settings, inputs, workers) as score,
+        _scored(agent, weights, environment, settings, inputs, workers) as arena,
     ):
-        task = Task(optimiser, score, shared, settings, environment.max_steps, round)
+        task = Task(optimiser, arena, shared, settings, environment.max_steps, round)
         standing, history = _evolve(task, _begin(task, inputs), block, saved, log)
         store.seconds_before = saved.seconds_before
         _write(store, standing, history, task)
@@ -237,14 +237,15 @@ def _scored(
     settings: Controller,
     inputs: Inputs,
     workers: int | None,
-) -> AbstractContextManager[Score]:
+) -> AbstractContextManager[Arena]:
     """Return what scores candidates, where the settings say."""
     if settings.train_in == "environment":
-        return arenas.game(agent, weights, environment, workers)
+        return arenas.game(agent, weights, environment, settings.start, workers)
     memory, latents = inputs["memory"], inputs["latents"]
     rules = settings.temperature, settings.death, agent.memory.precision
     dream = arenas.open_dream(memory, latents, *rules)
-    return nullcontext(arenas.dreams(agent, dream))
+    score = arenas.dreams(agent, dream)
+    return nullcontext(Arena(score, score))
 
 
 def _begin(task: Task, inputs: Inputs) -> Standing:
@@ -304,7 +305,7 @@ def _generation(
     population, search = optimiser.ask(key, standing.search)
     population = np.asarray(population)
     seeds = _training_seeds(task, generation)
-    scores = task.score(population, seeds, standing.steps)
+    scores = task.arena.learning(population, seeds, standing.steps)
     fitness = scores.mean(axis=1)
     check_fitness(fitness, f"generation {generation}")
     search = optimiser.tell(search, population, fitness)
@@ -341,7 +342,7 @@ def _grow(standing: Standing, mean: float, task: Task) -> Standing:
 def _select(task: Task, standing: Standing, generation: int, history: History) -> None:
     """Test the mean of the distribution on whole episodes of the selection tracks."""
     mean = np.asarray(task.optimiser.mean(standing.search))
-    scores = task.score(mean[None], _selection_seeds(task), task.max_steps)
+    scores = task.arena.testing(mean[None], _selection_seeds(task), task.max_steps)
     history["selection/generation"].append(np.int32(generation))
     history["selection/returns"].append(scores[0])
     history["selection/mean"].append(mean)

@@ -108,7 +108,7 @@ def run(
     ):
         driver = _driver(config, inputs, game)
         shelf = EpisodeShelf(store, count, settings.steps)
-        with _world(environment, workers, *driver) as drive:
+        with _world(environment, settings.start, workers, *driver) as drive:
             for place, result in long_enough(drive, seeds, settings):
                 shelf.put(place, result)
                 progress.update(1, episode_return=result.total_reward)
@@ -217,6 +217,7 @@ def _driver(config: dict, inputs: dict, game: Game) -> tuple[Policy, Carries]:
 @contextmanager
 def _world(
     environment: Environment,
+    start: str,
     workers: int | None,
     policy: Policy,
     carries: Carries,
@@ -224,7 +225,7 @@ def _world(
     """Give what drives episodes with their frames, in the simulator or gymnasium."""
     if uses_simulator(environment):
         mesh = in_simulator.devices()
-        yield partial(in_simulator.episodes, mesh, policy, carries)
+        yield partial(in_simulator.episodes, mesh, policy, carries, start)
         return
     driver = SlotPolicy(
         policy, lambda e: carries(np.array([e.seed])), environment.slots

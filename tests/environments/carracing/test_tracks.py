@@ -54,6 +54,18 @@ def test_a_seeds_track_is_gymnasiums_to_the_bit(environment, seed):
             )
 
 
+@pytest.mark.parametrize("seed", [0, 36])
+def test_a_car_can_be_put_at_any_node_of_gymnasiums_lap(environment, seed):
+    environment.reset(seed=seed)
+    nodes = np.array(environment.track)[:, 1:4]  # beta, x, y
+    share = jnp.array((np.arange(len(nodes)) + 0.5) / len(nodes), jnp.float32)
+    track = jax.tree.map(jnp.asarray, tracks.from_seed(seed))
+    starts = np.asarray(jax.vmap(lambda u: tracks.started(track, u).start)(share))
+    turned = (starts[:, 0] - nodes[:, 0] + np.pi) % (2 * np.pi) - np.pi
+    np.testing.assert_allclose(turned, 0, atol=1e-4)
+    np.testing.assert_allclose(starts[:, 1:], nodes[:, 1:], atol=1e-3)
+
+
 @pytest.mark.parametrize("seed", REDRAWN)
 def test_those_seeds_do_fail_at_first(seed):
     checkpoints = laps.draw_checkpoints(rng_of(seed).uniform)

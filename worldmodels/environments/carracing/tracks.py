@@ -99,6 +99,18 @@ class _Attempt(NamedTuple):
     success: jax.Array  # bool []
 
 
+def started(track: Track, share: jax.Array) -> Track:
+    """Return a track on which a car is put `share` [] of the lap, in [0, 1), further.
+
+    It stands on the middle of a tile's node and looks along the lap, as at node 0.
+    """
+    index = jnp.minimum((share * track.count).astype(np.int32), track.count - 1)
+    left, right = track.tiles[index, 0], track.tiles[index, 1]
+    across = right - left  # (cos beta, sin beta) times the width
+    beta = jnp.arctan2(across[1], across[0])
+    return track._replace(start=jnp.concatenate([beta[None], (left + right) / 2]))
+
+
 def lay(lap: Lap, xp: ModuleType) -> Track:
     """Return the tiles and kerbs along a lap that closes; xp is numpy or jax.numpy."""
     index = xp.arange(len(lap.beta))
