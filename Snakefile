@@ -101,9 +101,9 @@ rule controller:
 
 
 rule evaluation:
-    """The score of all rounds' agents on unseen tracks."""
+    """The score on unseen tracks of all rounds' agents that are scored."""
     input:
-        [paths.evaluation(MAIN, round) for round in ROUNDS],
+        [paths.evaluation(MAIN, round) for round in paths.scored_rounds(MAIN)],
 
 
 ##### at the end #####

@@ -171,7 +171,8 @@ def get_random_scores(run, round):
 
 def get_report_stores(wildcards):
     """Return every store that the report of the experiment reads, each once."""
-    scores = [path for round in ROUNDS for path in get_random_scores(MAIN, round)]
+    scored = paths.scored_rounds(MAIN)
+    scores = [path for round in scored for path in get_random_scores(MAIN, round)]
     return list(dict.fromkeys([*paths.report_stores(MAIN), *scores]))
 
 

@@ -190,6 +190,10 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
         ),
         (
+            {"evaluation": {"episodes": 1}},
+            ["evaluation.episodes is 1", "at least 2", "0 leaves a round without"],
+        ),
+        (
             {"controller": {"generations": 10**6, "selection_episodes": 1000}},
             ["controller.generations is 1000000", "268435456"],
         ),
@@ -217,6 +221,16 @@ def test_values_that_do_not_go_together(mapping, parts):
     for part in parts:
         assert part in sentence
     assert message(mapping).startswith("round 0: ")
+
+
+def test_a_round_but_the_last_may_have_no_score():
+    unscored = {"evaluation": {"episodes": 0}}
+    rounds = load({"rounds": [unscored, {}]}).rounds
+    assert [settings.evaluation.episodes for settings in rounds] == [0, 32]
+    for mapping in (unscored, {"rounds": [{}, unscored]}):
+        sentence = message(mapping)
+        assert "the last: evaluation.episodes is 0" in sentence
+        assert "give at least 2" in sentence
 
 
 def test_takecover_is_played_in_gymnasium():

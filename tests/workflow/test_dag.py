@@ -105,6 +105,10 @@ CHANGES = {
         {"rounds": [{}, {"evaluation": {"episodes": 20}}]},
         {"round-1/random"} | from_evaluation(1) | REPORT,
     ),
+    "round 0 without a score": (
+        {"rounds": [{"evaluation": {"episodes": 0}}, {}]},
+        {"round-1/random"} | from_evaluation(1) | REPORT,
+    ),
     # Adding
     "one round more": ({"rounds": 3}, whole_round(2) | REPORT),
     "more episodes": (

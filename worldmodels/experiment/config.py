@@ -130,6 +130,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         )
     for number in range(len(rounds)):
         _check_round(number, rounds)
+    _check_scored(rounds)
     if temperatures := whole.temperatures:
         memory, last = rounds[-1].memory, len(rounds) - 1
         reason = f"round {last}: temperatures is {list(temperatures)}"
@@ -167,6 +168,14 @@ def _check_round(number: int, rounds: tuple[Round, ...]) -> None:
         _check_game(settings, rounds[0], where)
         _check_keep(settings, rounds[0], where)
         _check_warm_start(settings, rounds[number - 1], where)
+
+
+def _check_scored(rounds: tuple[Round, ...]) -> None:
+    """Refuse an experiment that ends without a score."""
+    try:
+        together.check_scored(rounds[-1].evaluation.episodes)
+    except UserError as error:
+        raise UserError(f"round {len(rounds) - 1}, the last: {error}") from None
 
 
 def _value(settings: Round, name: str) -> Any:

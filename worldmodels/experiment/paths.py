@@ -50,6 +50,11 @@ def memory(run: PipelineRun, round: int) -> str:
     return MEMORY.format(run=run.home("memory"), round=round)
 
 
+def scored_rounds(run: PipelineRun) -> list[int]:
+    """Return the numbers of the rounds whose agents are scored."""
+    return [n for n in run.rounds if run.settings(n).evaluation.episodes]
+
+
 def evaluation(run: PipelineRun, round: int) -> str:
     """Return the path of the scores of a round's agent."""
     return EVALUATION.format(run=run.home("evaluation"), round=round)
@@ -202,6 +207,7 @@ def report_stores(run: PipelineRun) -> list[str]:
     paths = []
     for round in run.rounds:
         paths += memory_data(run, round)
-        paths += [vision(run, round), memory(run, round), evaluation(run, round)]
+        paths += [vision(run, round), memory(run, round)]
+        paths += [evaluation(run, round)] if round in scored_rounds(run) else []
         paths += blocks(run, round)
     return list(dict.fromkeys(paths))

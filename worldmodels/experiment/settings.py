@@ -377,7 +377,12 @@ class Evaluation(Section):
     """The score on unseen tracks."""
 
     episodes: int = setting(
-        32, "", unit="unseen tracks", paper=100, low=2, high=MAX_TRACKS
+        32,
+        "at least 2; 0: none, in a round that is not the last",
+        unit="unseen tracks",
+        paper=100,
+        low=0,
+        high=MAX_TRACKS,
     )
     random_policy: _RandomPolicy = setting(
         "network", "scored beside the agent", paper="network", takecover="held"

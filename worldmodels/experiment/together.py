@@ -74,6 +74,19 @@ def check_pays(death_head: bool, reward_head: bool, reason: str) -> None:
         )
 
 
+def check_scored(episodes: int) -> None:
+    """Refuse to leave a round without a score.
+
+    Raises:
+        UserError: for no episodes.
+    """
+    if episodes == 0:
+        raise UserError(
+            "evaluation.episodes is 0, which leaves a round without a score; give at "
+            "least 2"
+        )
+
+
 def _pair(small: str, relation: str, large: str) -> Check:
     def refuse(low: int, high: int) -> None:
         if low % high if relation == "a multiple of" else low > high:
@@ -139,6 +152,14 @@ def _of_float32(dtype: str, precision: str) -> None:
         )
 
 
+def _spread(episodes: int) -> None:
+    if episodes == 1:
+        raise UserError(
+            "evaluation.episodes is 1, and a score with its interval needs at least 2; "
+            "0 leaves a round without a score"
+        )
+
+
 def _in_pairs(strategy: str, population: int) -> None:
     if strategy in IN_PAIRS and population % 2:
         raise UserError(
@@ -179,6 +200,7 @@ _CHECKS = (
         _dies,
     ),
     Check(_of("controller", "strategy", "population"), _in_pairs),
+    Check(("evaluation.episodes",), _spread),
     Check(
         _of(
             "controller",

@@ -16,6 +16,7 @@ import numpy as np
 from worldmodels.environments.processes.episodes import EpisodePolicy
 from worldmodels.experiment.settings import Environment, Evaluation, Run
 from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
+from worldmodels.experiment.together import check_scored
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas, in_simulator, scoring
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
@@ -71,6 +72,7 @@ def run(
     """
     inputs = _inputs(vision, memory, controller, latents)
     learnt = inputs["controller"][0].config
+    check_scored(settings.episodes)
     config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
     config = settled(config)
     if random is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from worldmodels.experiment.settings import Environment, Evaluation, Run
 from worldmodels.experiment.stages import STAGES, recorded
+from worldmodels.experiment.together import check_scored
 from worldmodels.rollout import arenas, scoring
 from worldmodels.rollout.in_gymnasium import RandomSlots
 from worldmodels.runtime.progress import Progress
@@ -38,6 +39,7 @@ def run(
         UserError: for a game that cannot be played, a full disk or an environment that
             keeps failing.
     """
+    check_scored(settings.episodes)
     config = recorded(STAGE, round, shared, environment, settings) | {"round": round}
     game = check_settings(environment)
     seeds = episode_seeds(Purpose.TEST, shared.seed, round, 0, settings.episodes)
