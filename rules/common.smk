@@ -143,6 +143,11 @@ def get_dream_starts(wildcards):
     return paths.dream_starts(*get_place(wildcards))
 
 
+def get_search_latents(wildcards):
+    """Return the latents that a block of C's search reads: in dreams, or centred."""
+    return paths.search_latents(*get_place(wildcards), int(wildcards.block))
+
+
 def get_controller_start(wildcards):
     """Return the C of the round before, where block 0 starts from it."""
     return paths.controller_start(*get_place(wildcards), int(wildcards.block))

@@ -5,7 +5,7 @@ rule evolve_block:
     input:
         vision=get_vision,
         memory=get_memory,
-        latents=get_dream_starts,
+        latents=get_search_latents,
         previous=get_previous_block,
         start=get_controller_start,
     output:

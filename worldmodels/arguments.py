@@ -81,7 +81,11 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "block": {"help": "number of this block", "default": 0, **_PLACE},
         "vision": {"help": "vision store", **ONE, "required": True},
         "memory": {"help": "memory store", **ONE, "required": True},
-        "latents": _LATENTS,
+        "latents": {
+            "help": "latents stores that M learnt from (for dreams, and a centred "
+            "search's block 0)",
+            **MANY,
+        },
         "previous": {"help": "the block before (from block 1 on)", **ONE},
         "start": {"help": "blocks whose best mean to start from (block 0)", **MANY},
         "workers": WORKERS,

@@ -195,6 +195,16 @@ def dream_starts(run: PipelineRun, round: int) -> list[str]:
     return memory_data(run, round) if dreams else []
 
 
+def search_latents(run: PipelineRun, round: int, block: int) -> list[str]:
+    """Return the latents that a block of C's search reads.
+
+    Dreams begin at their first frames. A centred search begins with the mean of what C
+    reads over them: only block 0 does.
+    """
+    centred = run.settings(round).controller.centred and block == 0
+    return memory_data(run, round) if centred else dream_starts(run, round)
+
+
 # What the report reads
 
 

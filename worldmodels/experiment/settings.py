@@ -304,6 +304,13 @@ class Controller(Section):
         **WIDTH | {"low": 0},
     )
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
+    centred: bool = setting(
+        False,
+        "search as if the mean of what C reads were 0, over the episodes that M learnt "
+        "from; needs bias",
+        paper=False,
+        before=False,
+    )
     strategy: Literal[STRATEGIES] = setting(
         CMA_ES,
         "the search for C; with more than 2000 parameters take sep_cma_es",

@@ -160,6 +160,14 @@ def _spread(episodes: int) -> None:
         )
 
 
+def _moves_bias(centred: bool, bias: bool) -> None:
+    if centred and not bias:
+        raise UserError(
+            "controller.centred is true and moves the bias of C, which has none: set "
+            "controller.bias to true, or controller.centred to false"
+        )
+
+
 def _in_pairs(strategy: str, population: int) -> None:
     if strategy in IN_PAIRS and population % 2:
         raise UserError(
@@ -200,6 +208,7 @@ _CHECKS = (
         _dies,
     ),
     Check(_of("controller", "strategy", "population"), _in_pairs),
+    Check(_of("controller", "centred", "bias"), _moves_bias),
     Check(("evaluation.episodes",), _spread),
     Check(
         _of(

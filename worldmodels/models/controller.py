@@ -97,6 +97,25 @@ class Controller:
             unpacked.append((weights, params[middle:start] if self.bias else none))
         return unpacked
 
+    def read(self, z: jax.Array, features: Mapping[str, jax.Array]) -> jax.Array:
+        """Return what C reads [..., F] of z [..., Z] and of M's features by name."""
+        vectors = {"z": z, **features}
+        return jnp.concatenate([vectors[name] for name in self.reads], axis=-1)
+
+    def read_from(self, params: jax.Array, origin: jax.Array) -> jax.Array:
+        """Return the parameters [D] that act on x as `params` [D] do on x - origin.
+
+        W (x - origin) + b is W x + (b - W origin). So the first layer needs its bias.
+
+        Args:
+            origin: [F].
+        """
+        inputs, outputs = self.layers[0]
+        weights, bias = self.unpack(params)[0]
+        start = inputs * outputs
+        moved = bias - weights @ origin
+        return jnp.concatenate([params[:start], moved, params[start + outputs :]])
+
     def act(
         self, params: jax.Array, z: jax.Array, features: Mapping[str, jax.Array]
     ) -> jax.Array:
@@ -107,8 +126,7 @@ class Controller:
             z: [Z] of the current frame.
             features: by name, of M's state before it consumes (z, action).
         """
-        vectors = {"z": z, **features}
-        x = jnp.concatenate([vectors[name] for name in self.reads])
+        x = self.read(z, features)
         *hidden, (weights, bias) = self.unpack(params)
         for hidden_weights, hidden_bias in hidden:
             x = jnp.tanh(hidden_weights @ x + hidden_bias)

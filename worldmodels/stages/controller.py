@@ -8,11 +8,10 @@ In the dream, dreams stand for tracks, by seeds of the same ranges. A block star
 the whole state of the block before it, so blocks of any size give the same search.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,70 +20,24 @@ from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
 from worldmodels.rollout.arenas import Arena
-from worldmodels.runtime.progress import Progress
-from worldmodels.runtime.randomness import Purpose, episode_seeds, key_for
 from worldmodels.search.names import CMA_ES
-from worldmodels.search.optimiser import Optimiser, check_fitness
 from worldmodels.search.strategies import by_name
+from worldmodels.stages.generations import STAGE, Standing, Task, evolve, write
 from worldmodels.stages.precision import settled
 from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
-from worldmodels.stores.checkpoint import Checkpoint, is_of, open_checkpoint
-from worldmodels.stores.lineage import check_goes_on, check_search
+from worldmodels.stores.checkpoint import is_of, open_checkpoint
+from worldmodels.stores.lineage import (
+    check_all_inputs,
+    check_goes_on,
+    check_search,
+)
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 from worldmodels.stores.provenance import fingerprint, input_hashes
-from worldmodels.stores.publication import Writer
 from worldmodels.stores.recorded_models import precision_of
+from worldmodels.training.inputs_of_c import mean_inputs
 
-STAGE = "controller"
-_GENERATION = {
-    "population": ("generation", "candidate", "parameter"),
-    "fitness": ("generation", "candidate", "track"),
-    "track_seed": ("generation", "track"),
-    "steps": ("generation",),
-    "mean": ("generation", "parameter"),
-    "sigma": ("generation",),
-}
-_SELECTION = {
-    "selection/generation": ("test",),
-    "selection/returns": ("test", "selection_track"),
-    "selection/mean": ("test", "parameter"),
-}
-History = dict[str, list[np.ndarray]]  # a row a generation, or a test
 Inputs = dict[str, Artifact | list[Artifact]]
-
-
-class Standing(NamedTuple):
-    """Where the search stands: all that the next generation depends on."""
-
-    search: Any  # the optimiser's state
-    steps: int  # in an episode, at this point of the curriculum
-    best: float  # the best mean fitness of a generation so far
-
-
-class Task(NamedTuple):
-    """What every generation of a block is done with."""
-
-    optimiser: Optimiser
-    arena: Arena
-    shared: Run
-    settings: Controller
-    max_steps: int
-    round: int
-
-    def to_arrays(self, standing: Standing) -> dict[str, Any]:
-        """Return a standing as nested arrays, for a store or a checkpoint."""
-        search = self.optimiser.to_arrays(standing.search)
-        curriculum = {
-            "steps": np.array(standing.steps),
-            "best": np.array(standing.best),
-        }
-        return {self.optimiser.group: search} | curriculum
-
-    def from_arrays(self, arrays: dict[str, Any]) -> Standing:
-        """Return the standing that `to_arrays` took apart."""
-        search = self.optimiser.from_arrays(arrays.get(self.optimiser.group, {}))
-        return Standing(search, int(arrays["steps"]), float(arrays["best"]))
 
 
 def run(
@@ -107,8 +60,9 @@ def run(
     """Search for C in one block of generations; publish a controller store at `out`.
 
     Args:
-        latents: the stores that M learnt from, at whose first frames dreams begin;
-            needed to learn in the dream, and for nothing else.
+        latents: the stores that M learnt from. Dreams begin at their first frames, and
+            the first block of a centred search at the mean of what C reads over them;
+            needed for nothing else.
         previous: the store of the block before this one; for every block but block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
         workers: cores, or environment processes, that drive.
@@ -119,7 +73,7 @@ def run(
     """
     inputs = _inputs(block, vision, memory, previous, start)
     _check_inputs(inputs, block, settings)
-    if settings.train_in == "dream":
+    if settings.train_in == "dream" or (settings.centred and block == 0):
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = recorded(STAGE, round, shared, environment, settings)
     config |= {"round": round, "block": block, **_sizes(inputs["memory"])}
@@ -145,10 +99,19 @@ def run(
         open_checkpoint(checkpoint, _identity(config, inputs)) as saved,
         _scored(agent, weights, environment, settings, inputs, workers) as arena,
     ):
-        task = Task(optimiser, arena, shared, settings, environment.max_steps, round)
-        standing, history = _evolve(task, _begin(task, inputs), block, saved, log)
+        task = Task(
+            optimiser,
+            arena,
+            agent.controller,
+            _origin(agent, weights, settings, inputs),
+            shared,
+            settings,
+            environment.max_steps,
+            round,
+        )
+        standing, history = evolve(task, _begin(task, inputs), block, saved, log)
         store.seconds_before = saved.seconds_before
-        _write(store, standing, history, task)
+        write(store, standing, history, task)
 
 
 def _inputs(
@@ -248,6 +211,24 @@ def _scored(
     return nullcontext(Arena(score, score))
 
 
+def _origin(
+    agent: Agent, weights: Weights, settings: Controller, inputs: Inputs
+) -> np.ndarray | None:
+    """Return what C's inputs are measured from in the search [F]; None: zero."""
+    if not settings.centred:
+        return None
+    if "previous" in inputs:
+        return inputs["previous"].read("state/origin")
+    latents = inputs["latents"]
+    if not latents:
+        raise ArtifactError(
+            "a centred search needs --latents in block 0, the stores that M learnt "
+            "from: it begins at the mean of what C reads over them"
+        )
+    check_all_inputs(inputs["memory"], "latents", latents)
+    return mean_inputs(agent, weights.memory, latents)
+
+
 def _begin(task: Task, inputs: Inputs) -> Standing:
     settings, dimension = task.settings, task.optimiser.dimension
     if "previous" in inputs:
@@ -257,7 +238,7 @@ def _begin(task: Task, inputs: Inputs) -> Standing:
     else:
         mean = np.full(dimension, settings.initial_mean, task.shared.dtype)
     steps = settings.initial_steps or task.max_steps
-    return Standing(task.optimiser.initial(mean), steps, -np.inf)
+    return Standing(task.initial(mean), steps, -np.inf)
 
 
 def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
@@ -268,97 +249,3 @@ def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
             f"search those of {dimension:,}; start afresh"
         )
     return mean
-
-
-def _evolve(
-    task: Task, standing: Standing, block: int, saved: Checkpoint, log: Path | None
-) -> tuple[Standing, History]:
-    """Run the generations of a block that are not in its checkpoint yet."""
-    first = block * task.settings.generations_per_block
-    last = first + task.settings.generations_per_block
-    history: History = {name: [] for name in _GENERATION | _SELECTION}
-    found = saved.load()
-    if found is not None:
-        standing = task.from_arrays(found["search"])
-        history |= {name: list(rows) for name, rows in found["records"].items()}
-    done = task.optimiser.generation(standing.search)
-    with Progress(STAGE, last, log, initial=done) as progress:
-        for generation in range(done, last):
-            standing = _generation(task, standing, generation, history)
-            shown = {"mean": history["fitness"][-1].mean()}
-            if history["sigma"]:
-                shown["sigma"] = history["sigma"][-1]
-            if (generation + 1) % task.settings.select_every == 0:
-                _select(task, standing, generation + 1, history)
-                shown["tested"] = history["selection/returns"][-1].mean()
-            rows = {name: np.stack(rows) for name, rows in history.items() if rows}
-            saved.save({"search": task.to_arrays(standing), "records": rows})
-            progress.update(1, **{name: float(v) for name, v in shown.items()})
-    return standing, history
-
-
-def _generation(
-    task: Task, standing: Standing, generation: int, history: History
-) -> Standing:
-    optimiser = task.optimiser
-    key = key_for(task.shared.seed, task.round, "controller population", generation)
-    population, search = optimiser.ask(key, standing.search)
-    population = np.asarray(population)
-    seeds = _training_seeds(task, generation)
-    scores = task.arena.learning(population, seeds, standing.steps)
-    fitness = scores.mean(axis=1)
-    check_fitness(fitness, f"generation {generation}")
-    search = optimiser.tell(search, population, fitness)
-    sigma = optimiser.sigma(search)
-    history["population"].append(population)
-    history["fitness"].append(scores)
-    history["track_seed"].append(seeds)
-    history["steps"].append(np.int32(standing.steps))
-    history["mean"].append(np.asarray(optimiser.mean(search)))
-    if sigma is not None:
-        history["sigma"].append(np.asarray(sigma))
-    return _grow(standing._replace(search=search), float(fitness.mean()), task)
-
-
-def _training_seeds(task: Task, generation: int) -> np.ndarray:
-    """Return the seeds of a generation's tracks: [R] of all, or [P, R] of each."""
-    settings = task.settings
-    own = () if settings.common_tracks else (settings.population,)
-    shape = (*own, settings.rollouts)
-    count = math.prod(shape)
-    first = generation * count
-    seeds = episode_seeds(Purpose.TRAINING, task.shared.seed, task.round, first, count)
-    return seeds.reshape(shape)
-
-
-def _grow(standing: Standing, mean: float, task: Task) -> Standing:
-    """Lengthen the episodes whenever the population's mean fitness improves."""
-    if mean <= standing.best:
-        return standing
-    steps = min(standing.steps + task.settings.step_increment, task.max_steps)
-    return standing._replace(best=mean, steps=steps)
-
-
-def _select(task: Task, standing: Standing, generation: int, history: History) -> None:
-    """Test the mean of the distribution on whole episodes of the selection tracks."""
-    mean = np.asarray(task.optimiser.mean(standing.search))
-    scores = task.arena.testing(mean[None], _selection_seeds(task), task.max_steps)
-    history["selection/generation"].append(np.int32(generation))
-    history["selection/returns"].append(scores[0])
-    history["selection/mean"].append(mean)
-
-
-def _selection_seeds(task: Task) -> np.ndarray:
-    count = task.settings.selection_episodes
-    return episode_seeds(Purpose.SELECTION, task.shared.seed, task.round, 0, count)
-
-
-def _write(store: Writer, standing: Standing, history: History, task: Task) -> None:
-    dimensions = _GENERATION | _SELECTION
-    if not task.settings.common_tracks:
-        dimensions |= {"track_seed": ("generation", "candidate", "track")}
-    for name, along in dimensions.items():
-        if name != "sigma" or history[name]:  # a strategy may have no step size
-            store.write(name, np.stack(history[name]), along)
-    store.write("selection/seed", _selection_seeds(task), ["selection_track"])
-    store.tree("state", task.to_arrays(standing))

@@ -100,6 +100,7 @@ _LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
         "state/cma/generation": Layout("i", (), 0),
         "state/search/mean": Layout("f", ("D",)),  # of another strategy
         "state/search/generation_counter": Layout("i", (), 0),
+        "state/origin": Layout("f", ("F",)),
         "state/steps": Layout("i", (), 1),
         "state/best": Layout("f", ()),
         **_SELECTION,
