@@ -149,3 +149,20 @@ def test_the_largest_output_is_the_choice():
         np.testing.assert_array_equal(chosen, np.eye(3)[raw.argmax(axis=1)])
     broken = np.asarray(squash(np.array([0, np.nan, 1], np.float32), game))
     assert np.isnan(broken).all()
+
+
+@pytest.mark.parametrize("hidden", [0, 3])
+def test_parameters_read_from_an_origin_act_on_what_lies_beyond_it(hidden):
+    controller = Controller(2, FEATURES, CARRACING, hidden_size=hidden)
+    rng = np.random.default_rng(2)
+    z, h = rng.normal(size=2), rng.normal(size=4)
+    moved = controller.read_from(random_params(controller), np.concatenate([z, h]))
+    seen = {"h": H + h, "c": C}
+    np.testing.assert_allclose(
+        controller.act(moved, Z + z, seen),
+        controller.act(random_params(controller), Z, MEMORY),
+        atol=1e-5,
+    )
+    # The weights are the same: the bias of the first layer alone has moved.
+    first = (hidden or 3) * 6
+    np.testing.assert_array_equal(moved[:first], random_params(controller)[:first])

@@ -47,6 +47,46 @@ def assert_same_search(one, other):
         np.testing.assert_array_equal(last.read(name), again.read(name), err_msg=name)
 
 
+def test_a_centred_search_draws_around_the_mean_of_what_c_reads(stores, tmp_path):
+    """Its candidates have the weights of one that is not centred, and other biases."""
+    (tmp_path / "centred").mkdir()
+    plain = evolve(stores, tmp_path)
+    centred = evolve(
+        stores, tmp_path / "centred", settings=SETTINGS.changed(centred=True)
+    )
+    origin = centred.read("state/origin")
+    assert np.abs(origin).max() > 0.01
+    drawn, given = (
+        store.read("population")[0].reshape(SETTINGS.population, -1)
+        for store in (plain, centred)
+    )
+    weights = slice(0, 3 * len(origin))
+    np.testing.assert_array_equal(drawn[:, weights], given[:, weights])
+    expected = drawn[:, weights].reshape(-1, 3, len(origin)) @ origin
+    np.testing.assert_allclose(drawn[:, -3:] - given[:, -3:], expected, atol=1e-5)
+
+
+def test_blocks_leave_a_centred_search_as_it_was(stores, tmp_path):
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+    settings = SETTINGS.changed(centred=True)
+    whole = evolve(stores, tmp_path / "whole", settings=settings)
+    halves = settings.changed(generations_per_block=1)
+    first = evolve(stores, tmp_path / "halves", settings=halves)
+    second = evolve(stores, tmp_path / "halves", 1, settings=halves)
+    assert_same_search([whole], [first, second])
+
+
+def test_a_centred_search_needs_what_m_learnt_from(stores, tmp_path):
+    with pytest.raises(UserError, match=r"a centred search needs --latents"):
+        evolve(
+            stores,
+            tmp_path,
+            settings=SETTINGS.changed(centred=True, train_in="environment"),
+            latents=[],
+        )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", SEARCHES)
 def test_blocks_and_a_stop_leave_the_search_as_it_was(stores, tmp_path, strategy):
