@@ -36,11 +36,24 @@ class Named(Section):
     )
 
 
+# The laptop's first round serves to collect drives, from which the second one's V and M
+# learn. What is not named here is as in the second.
+_ROUNDS = [
+    {
+        "rollouts": {"steps": 300},
+        "vision": {"epochs": 3},
+        "controller": {"generations": 10, "initial_steps": 200, "sigma": 0.1},
+        "evaluation": {"episodes": 0},
+    },
+    {},
+]
+
+
 class Start(Run, Named):
     """What stands before the sections in config.yaml."""
 
     rounds: Rounds = setting(
-        1,
+        _ROUNDS,
         "in turn, or a list with one mapping of overrides a round",
         unit="rounds",
         paper=1,

@@ -76,6 +76,9 @@ def written(value: Any) -> str:
     if isinstance(value, float):
         # YAML 1.1 reads 1e-05 as text.
         return format(Decimal(repr(value)), "f")
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{key}: {written(entry)}" for key, entry in value.items())
+        return f"{{ {pairs} }}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, str) and not re.fullmatch(r"[A-Za-z][\w./-]*", value):
@@ -94,8 +97,21 @@ def lines(kind: type[Section], indent: str) -> Iterator[str]:
             yield from lines(groups[name], indent + "  ")
             apart = True
         else:
-            value = written(field.get_default())
-            yield f"{indent}{name}: {value} # {explained(field)}"
+            value, about = field.get_default(), explained(field)
+            if value and isinstance(value, list):
+                yield f"{indent}{name}: # {about}"
+                yield from _entries(value, indent + "  ")
+            else:
+                yield f"{indent}{name}: {written(value)} # {about}"
+
+
+def _entries(rounds: list[dict[str, Any]], indent: str) -> Iterator[str]:
+    """Yield the lines of a list of mappings, a section of each a line."""
+    for sections in rounds:
+        rows = [f"{name}: {written(keys)}" for name, keys in sections.items()]
+        first, *others = rows or ["{}"]
+        yield f"{indent}- {first}"
+        yield from (f"{indent}  {row}" for row in others)
 
 
 def _title(kind: type[Section]) -> str:

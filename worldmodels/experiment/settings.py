@@ -130,7 +130,7 @@ class Rollouts(Section):
         64, "in one store, a divisor of episodes", unit="episodes", **TRACKS
     )
     steps: int = setting(
-        300,
+        600,
         "in an episode at most",
         unit="steps",
         paper=1000,
@@ -186,7 +186,7 @@ class Vision(Section):
     )
     batch_size: int = setting(100, "in a minibatch", unit="frames", paper=100, **BATCH)
     epochs: int = setting(
-        3,
+        2,
         "over all frames; 0: V stays as it starts",
         unit="passes",
         paper=10,
@@ -208,7 +208,7 @@ class Vision(Section):
         remark="all",
         **EPISODES,
     )
-    warm_start: bool = setting(False, "start from the V of the round before")
+    warm_start: bool = setting(True, "start from the V of the round before")
 
 
 class Memory(Section):
@@ -285,7 +285,7 @@ class Memory(Section):
         low=0.0,
         high=0.5,
     )
-    warm_start: bool = setting(False, "start from the M of the round before")
+    warm_start: bool = setting(True, "start from the M of the round before")
 
 
 class Controller(Section):
@@ -305,7 +305,7 @@ class Controller(Section):
     )
     bias: bool = setting(True, "add a bias in C", paper=True, takecover=False)
     centred: bool = setting(
-        False,
+        True,
         "search as if the mean of what C reads were 0, over the episodes that M learnt "
         "from; needs bias",
         paper=False,
@@ -356,13 +356,13 @@ class Controller(Section):
         10, "in one store, a divisor of generations", unit="generations", **GENERATIONS
     )
     sigma: Number = setting(
-        0.1, "first step size of the search, in parameters", paper=0.1, **RATE
+        0.07, "first step size of the search, in parameters", paper=0.1, **RATE
     )
     initial_mean: Number = setting(
         0.0, "every parameter of the first mean", paper=0.0, low=-1e6, high=1e6
     )
     initial_steps: int = setting(
-        200,
+        600,
         "in an episode at first; 0: whole episodes",
         unit="steps",
         paper=0,
@@ -375,9 +375,9 @@ class Controller(Section):
         5, "between tests of the mean", unit="generations", paper=25, **GENERATIONS
     )
     selection_episodes: int = setting(
-        32, "that a mean is tested on", unit="selection tracks", paper=1024, **TRACKS
+        64, "that a mean is tested on", unit="selection tracks", paper=1024, **TRACKS
     )
-    warm_start: bool = setting(False, "start from the C of the round before")
+    warm_start: bool = setting(True, "start from the C of the round before")
 
 
 class Evaluation(Section):
