@@ -36,8 +36,7 @@ class Named(Section):
     )
 
 
-# The laptop's first round serves to collect drives, from which the second one's V and M
-# learn. What is not named here is as in the second.
+# The laptop's first round collects drives, from which V and M of the second one learn.
 _ROUNDS = [
     {
         "rollouts": {"steps": 300},
@@ -45,7 +44,7 @@ _ROUNDS = [
         "controller": {"generations": 10, "initial_steps": 200, "sigma": 0.1},
         "evaluation": {"episodes": 0},
     },
-    {},
+    {name: {"warm_start": True} for name in ("vision", "memory", "controller")},
 ]
 
 

@@ -208,7 +208,7 @@ class Vision(Section):
         remark="all",
         **EPISODES,
     )
-    warm_start: bool = setting(True, "start from the V of the round before")
+    warm_start: bool = setting(False, "start from the V of the round before")
 
 
 class Memory(Section):
@@ -285,7 +285,7 @@ class Memory(Section):
         low=0.0,
         high=0.5,
     )
-    warm_start: bool = setting(True, "start from the M of the round before")
+    warm_start: bool = setting(False, "start from the M of the round before")
 
 
 class Controller(Section):
@@ -377,7 +377,7 @@ class Controller(Section):
     selection_episodes: int = setting(
         64, "that a mean is tested on", unit="selection tracks", paper=1024, **TRACKS
     )
-    warm_start: bool = setting(True, "start from the C of the round before")
+    warm_start: bool = setting(False, "start from the C of the round before")
 
 
 class Evaluation(Section):
