@@ -23,9 +23,14 @@ def test_what_is_not_given_is_the_default():
     assert config.experiment == "default"
     assert config.run == Run(seed=0, dtype="float32", debug=False)
     first = Round().changed(
-        rollouts={"steps": 300},
+        rollouts={"steps": 300, "start": "anywhere"},
         vision={"epochs": 3},
-        controller={"generations": 10, "initial_steps": 200, "sigma": 0.1},
+        controller={
+            "centred": False,
+            "generations": 10,
+            "sigma": 0.1,
+            "initial_steps": 200,
+        },
         evaluation={"episodes": 0},
     )
     warm = {"warm_start": True}

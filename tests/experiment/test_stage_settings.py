@@ -42,7 +42,8 @@ ROUND = Round().changed(
         "warm_start": True,
     },
     controller={
-        "inputs": "z_c_h", "sample_z": True, "hidden_size": 40, "bias": False, "centred": False,
+        "inputs": "z_c_h", "sample_z": True, "hidden_size": 40, "bias": False,
+        "centred": False,
         "population": 6, "rollouts": 2, "common_tracks": False, "temperature": 0.3,
         "death": "threshold",
         "generations": 50, "generations_per_block": 15, "sigma": 1e-3,

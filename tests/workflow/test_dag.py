@@ -146,7 +146,7 @@ CHANGES = {
         {"rollouts": {"accumulate": True}},
         from_vision(1) | EARLIER | REPORT,
     ),
-    "round 0 written out": ({"rounds": [{"vision": {"epochs": 3}}, {}]}, set()),
+    "round 0 written out": ({"rounds": [{"vision": {"epochs": 2}}, {}]}, set()),
     # A warm start takes another input; round 0 has none to take.
     "vision.warm_start": ({"vision": {"warm_start": True}}, from_vision(1) | REPORT),
     "memory.warm_start": ({"memory": {"warm_start": True}}, from_memory(1) | REPORT),

@@ -39,9 +39,14 @@ class Named(Section):
 # The laptop's first round collects drives, from which V and M of the second one learn.
 _ROUNDS = [
     {
-        "rollouts": {"steps": 300},
+        "rollouts": {"steps": 300, "start": "anywhere"},
         "vision": {"epochs": 3},
-        "controller": {"generations": 10, "initial_steps": 200, "sigma": 0.1},
+        "controller": {
+            "centred": False,  # the mean of random drives says nothing of its own
+            "generations": 10,
+            "sigma": 0.1,
+            "initial_steps": 200,
+        },
         "evaluation": {"episodes": 0},
     },
     {name: {"warm_start": True} for name in ("vision", "memory", "controller")},
