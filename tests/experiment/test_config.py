@@ -249,7 +249,7 @@ def test_a_round_but_the_last_may_have_no_score():
 
 def test_takecover_is_played_in_gymnasium():
     game = {"name": "takecover", "backend": "gymnasium", "max_steps": 2100}
-    mapping = {"environment": game, "rollouts": {"policy": "held"}}
+    mapping = {"environment": game, "rollouts": {"policy": "held"}, "rounds": 1}
     settings = load(mapping).rounds[0]
     assert settings.environment.name == "takecover"
     assert settings.rollouts.policy == "held"
@@ -266,7 +266,7 @@ WORLD = {"name": "gymnasium", "backend": "gymnasium", "id": "Pendulum-v1"}
 
 def test_a_world_of_gymnasium_is_named_by_its_id():
     world = WORLD | {"size": 96, "crop": [0, 1, 2, 3], "frame_skip": 4}
-    environment = load({"environment": world}).rounds[0].environment
+    environment = load({"environment": world, "rounds": 1}).rounds[0].environment
     assert environment.id == "Pendulum-v1"
     assert environment.crop == (0, 1, 2, 3)
     own = {"size": 80, "id": "module:World-v0", "crop": [1, 0, 0, 0], "frame_skip": 2}
