@@ -159,9 +159,10 @@ def verdict(first: str, other: str, found: Difference, place: str) -> str:
     if found.needed is None:
         needed = f"no number of {what}s that anybody has would tell them apart"
     else:
+        whose = " of each" if what == "seed" else ""
         needed = (
-            f"about {count(found.needed, what)} would be needed to tell a difference "
-            "of this size apart"
+            f"about {count(found.needed, what)}{whose} would be needed to tell a "
+            "difference of this size apart"
         )
     return (
         f"{other} and {first} cannot be told apart: the difference is "

@@ -131,8 +131,8 @@ def _scores(compared: Compared, found: Scores) -> str:
     text = (
         f"Mean {compared.score} on unseen {place}s after the last round of each run. "
         "The interval is Student's over the means of the seeds where a run has "
-        f"several; of one training it is a BCa bootstrap over {place}s. std: the standard "
-        f"deviation between {place}s, the mean over seeds."
+        f"several; of one training it is a BCa bootstrap over {place}s. std: the "
+        f"standard deviation between {place}s, the mean over seeds."
     )
     numbers = range(3, len(head))
     parts = [_paragraph(text), _table(head, scores.rows(found.last, found), numbers)]

@@ -1,6 +1,6 @@
 """The scores of runs, round by round, and how far each is from the first run's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from worldmodels.stores.artifact import Artifact
 from worldmodels.stores.run_folders import RunFolder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoundScores:
     """What the trainings of a run score after one round, on the tests that all had.
 
@@ -65,7 +65,7 @@ class Gap(NamedTuple):
     tests: np.ndarray  # int64 [N], that both had, ascending
     returns: np.ndarray  # [N] other's less first's, means over each's seeds
     difference: Difference
-    only: str  # what was left out of the tests; "": nothing
+    remarks: Sequence[str]  # on what could not be compared
 
 
 def after(name: str, run: RunFolder, round: int) -> RoundScores | None:
@@ -129,22 +129,25 @@ def gap(first: RoundScores, other: RoundScores) -> Gap:
     else:
         found = differences.unpaired(*means)
     by_test = [values.mean(axis=0, dtype=np.float64) for values in returns]
-    return Gap(
-        other.name,
-        tests,
-        by_test[1] - by_test[0],
-        found,
-        _left_out(first, other, tests),
-    )
+    gaps = by_test[1] - by_test[0]
+    return Gap(other.name, tests, gaps, found, [*_remarks(first, other, tests)])
 
 
-def _left_out(first: RoundScores, other: RoundScores, tests: np.ndarray) -> str:
-    if len(tests) == len(first.tests) == len(other.tests):
-        return ""
-    return (
-        f"They are compared on the {len(tests)} tests that both had, of "
-        f"{len(first.tests)} and {len(other.tests)}."
-    )
+def _remarks(
+    first: RoundScores, other: RoundScores, tests: np.ndarray
+) -> Iterator[str]:
+    known = len(first.tests), len(other.tests)
+    if known != (len(tests), len(tests)):
+        yield (
+            f"They are compared on the {len(tests)} tests that both had, of "
+            f"{known[0]} and {known[1]}."
+        )
+    one, several = sorted((first, other), key=lambda scores: len(scores.seeds))
+    if len(one.seeds) == 1 < len(several.seeds):
+        yield (
+            f"{one.name} has one training: how much the trainings of {several.name} "
+            "vary stands for both."
+        )
 
 
 class Scores(NamedTuple):
@@ -224,7 +227,7 @@ def verdicts(compared: Compared, found: Scores) -> list[str]:
         gap = found.gap(last[name])
         sentence = differences.verdict(first, name, gap.difference, compared.place)
         reach = differences.reach(gap.difference, compared.place)
-        told.append(f"{sentence}. {reach}. {gap.only}".rstrip())
+        told.append(" ".join([f"{sentence}. {reach}.", *gap.remarks]))
     return told
 
 
