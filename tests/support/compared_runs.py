@@ -19,7 +19,7 @@ SETTINGS = PAPER.changed(
     rollouts={"episodes": 4, "episodes_per_shard": 4, "steps": STEPS},
     vision={"latent_size": 4},
     controller={
-        "population": 3,
+        "population": 4,
         "rollouts": 2,
         "generations_per_block": 4,
         "select_every": 2,
