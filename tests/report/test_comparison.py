@@ -13,10 +13,12 @@ from support.damage import edited, set_attribute
 from worldmodels.report.comparison import costs, curves, figures, scores
 from worldmodels.report.comparison.figures import Curve
 from worldmodels.report.comparison.runs import missing, open_runs
+from worldmodels.report.comparison.scores import RoundScores
 from worldmodels.report.comparison.settings import differing
 from worldmodels.report.comparison.versions import versions
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.run_folders import open_run_folder
 
 CHANGED = SETTINGS.changed(
     memory={"epochs": 7}, controller={"sigma": 0.3, "initial_steps": 15}
@@ -112,18 +114,25 @@ def test_one_training_a_side_is_paired_by_track(base, changed):
     assert "the change helped. With one training a side the interval is" in verdict
 
 
-def test_other_tracks_are_compared_on_those_that_both_had(base, tmp_path):
-    other = make_run(tmp_path / "other", [100, 33.0, 44.0, 55.0], first=1)
-    found = scored(base, other)
-    gap = found.gap(found.last[1])
+def test_other_tracks_are_compared_on_those_that_both_had():
+    first = round_scores("a", {0: [10, 20, 30, 40]})
+    other = round_scores("b", {0: [100, 33, 44, 55]}, first=1)
+    gap = scores.gap(first, other)
     # Tracks 1 to 3: 20, 30, 40 against 100, 33, 44.
     assert gap.returns.tolist() == [80, 3, 4]
-    assert gap.remarks == [
-        "They are compared on the 3 tests that both had, of 4 and 4."
-    ]
-    strange = make_run(tmp_path / "strange", BASE, first=3)
+    told = "They are compared on the 3 tests that both had, of 4 and 4."
+    assert gap.remarks == [told]
     with pytest.raises(UserError, match="have 1 test in common, of 4 and 4; evaluate"):
-        scored(base, strange)
+        scores.gap(first, round_scores("c", {0: [1, 2, 3, 4]}, first=3))
+
+
+def round_scores(
+    name: str, returns: dict[int, list[float]], first: int = 0, longest: int = 20
+) -> RoundScores:
+    """Return scores by seed, on the tests from number `first` on."""
+    values = np.array([*returns.values()], np.float64)
+    tests = first + np.arange(values.shape[1])
+    return RoundScores(name, 0, [*returns], tests, values, longest)
 
 
 def test_several_seeds_are_compared_seed_by_seed(tmp_path):
@@ -139,25 +148,29 @@ def test_several_seeds_are_compared_seed_by_seed(tmp_path):
     assert found.last[0].row()[2:5] == ("0, 1, 2", "3", "20.0")
 
 
-def test_other_seeds_are_not_paired_and_one_seed_has_no_spread(tmp_path, base):
-    first, other = {0: 10.0, 1: 20.0}, {1: 14.0, 2: 27.0, 3: 32.0}
-    runs = several(tmp_path / "a", first), several(tmp_path / "b", other)
-    found = scored(*runs)
-    gap = found.gap(found.last[1])
-    test = stats.ttest_ind([*other.values()], [*first.values()], equal_var=False)
+def test_other_seeds_are_not_paired_and_one_seed_has_no_spread():
+    first = round_scores("a", {0: [9, 11], 1: [18, 22]})
+    other = round_scores("b", {1: [14, 14], 2: [26, 28], 3: [30, 34]})
+    gap = scores.gap(first, other)
+    test = stats.ttest_ind([14, 27, 32], [10, 20], equal_var=False)
     assert gap.difference.interval == pytest.approx([*test.confidence_interval()])
     assert not gap.remarks
-    alone = scored(base, runs[1])
-    assert alone.gap(alone.last[1]).remarks[-1].startswith("base has one training: ")
+    alone = scores.gap(round_scores("c", {0: [9, 11]}), other)
+    assert alone.remarks[-1].startswith("c has one training: how much the trainings")
 
 
-def test_episodes_of_another_length_are_refused(base, tmp_path):
-    settings = SETTINGS.changed(
-        environment={"max_steps": 30}, controller={"initial_steps": 20}
-    )
-    other = make_run(tmp_path / "b", BASE, settings=settings, kinds=["evaluation"])
+def test_episodes_of_another_length_are_refused():
+    first = round_scores("a", {0: [1, 2]})
+    other = round_scores("b", {0: [1, 2]}, longest=30)
     with pytest.raises(UserError, match="at most 20 steps and b over 30; evaluate"):
-        scored(base, other)
+        scores.gap(first, other)
+
+
+def test_seeds_that_were_tested_apart_are_refused(tmp_path):
+    run = several(tmp_path / "a", {0: 10.0})
+    make_run(run / "seeds/seed-1", BASE, seed=1, first=9, kinds=["evaluation"])
+    with pytest.raises(UserError, match="the seeds of a have 0 tests in common after"):
+        scores.after("a", open_run_folder(run), 0)
 
 
 def test_what_is_not_there_yet_is_said(base, tmp_path):
