@@ -207,7 +207,8 @@ def test_the_mean_curve_is_where_all_seeds_have_a_value():
     np.testing.assert_array_equal(values, [2, 5])
 
 
-def test_twenty_runs_have_different_looks():
+def test_twenty_runs_have_different_looks_and_any_name():
+    assert Curve("_a$b", 0, []).label == r" _a\$b"
     looks = {tuple(Curve("", n, []).look.values()) for n in range(20)}
     assert len(looks) == 20
 
@@ -231,8 +232,9 @@ def test_cost_is_of_one_training(base, tmp_path):
     write_peak(run, "controller-0000", 200)
     write_peak(run, "controller-0001", 300)
     write_peak(run, "memory", "NA")
-    found = costs.rows(open_runs([base, run]))
-    cells = {row[0]: row[3:] for row in found}
+    head, *found = costs.table(open_runs([base, run]))
+    assert head == ("stage", "base", "run", "peak memory")  # base's was not measured
+    cells = {row[0]: row[2:] for row in found}
     assert cells["vision"] == ("1.0 min", "1.0 GB")
     assert cells["controller"] == ("2.0 min", "314.6 MB")
     assert cells["memory"] == ("6.0 s", "")
@@ -250,7 +252,7 @@ def test_versions_that_differ_are_apart_from_those_that_do_not(base, tmp_path):
     path.write_text(json.dumps(root))
     differ, same = versions(open_runs([base, other]))
     assert [row[0] for row in differ] == ["jax", "devices of vision"]
-    assert differ[0][2].startswith("0.1, ")
+    assert differ[0][2].startswith("0.1; ")
     assert differ[1][2] == "gpu x 1"
     assert {"worldmodels", "numpy", "version of memory"} <= {row[0] for row in same}
 

@@ -131,7 +131,8 @@ def test_a_damaged_store_is_refused(run):
     [
         (["r/a", "r/b"], ["a", "b"]),
         (["x/r/a", "y/r/a"], ["x", "y"]),
-        (["x/r/a", "y/r/a", "x/r/b"], ["x/r/a", "y/r/a", "b"]),
+        (["x/r/a", "y/r/a", "r/b"], ["x", "y", "b"]),
+        (["x/r/a", "y/r/a", "x/r/b"], ["x/r/a", "y", "b"]),
         (["a", "a/seeds/seed-3"], ["a", "seed-3"]),
         (["a/seeds/seed-3", "b/seeds/seed-3"], ["a", "b"]),
         (["./a/../b", "a"], ["b", "a"]),

@@ -229,9 +229,7 @@ def _refuse_twice(seeds: Sequence[SeedStores]) -> None:
 
 
 def labels(folders: Sequence[Path]) -> list[str]:
-    """Return a name for each folder: as much of its path as tells it from the others.
-
-    The end that all paths share says nothing and is left out.
+    """Return a name for each folder: the part of its path that no other has.
 
     Raises:
         UserError: for a folder that is given twice.
@@ -240,13 +238,14 @@ def labels(folders: Sequence[Path]) -> list[str]:
     for n, place in enumerate(places):
         if place in places[:n]:
             raise UserError(f"{folders[n]} is given twice; give each run once")
-    while len({place[-1] for place in places}) == 1 and min(map(len, places)) > 2:
-        places = [place[:-1] for place in places]
-    return [_shortest(place, places) for place in places]
+    return [_label(place, places) for place in places]
 
 
-def _shortest(place: tuple[str, ...], places: Sequence[tuple[str, ...]]) -> str:
-    """Return the shortest end of a path that none of the others has."""
+def _label(place: tuple[str, ...], places: Sequence[tuple[str, ...]]) -> str:
+    """Return the last folder that one path alone has, or its end that no other has."""
+    for folder in reversed(place):
+        if sum(folder in other for other in places) == 1:
+            return folder
     count = 1
     while sum(other[-count:] == place[-count:] for other in places) > 1:
         count += 1

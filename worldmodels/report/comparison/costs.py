@@ -3,7 +3,8 @@
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from statistics import fmean
 
 from worldmodels.experiment.stages import CONFIGURED
@@ -15,35 +16,24 @@ from worldmodels.training import excerpts
 _MEGABYTE = 2**20  # Snakemake's
 
 
-def rows(compared: Compared) -> list[tuple[str, ...]]:
-    """Return a row a stage, and their sum: wall time and peak memory in each run.
+def table(compared: Compared) -> list[tuple[str, ...]]:
+    """Return a table's head and a row a stage: wall time and peak memory in each run.
 
-    All is of one training: where a run has several, the mean of those that have it.
+    All is of one training: where a run has several, the mean of those that have it. A
+    run whose memory was not measured has no column of it.
     """
     times = [_mean(map(seconds, run.seeds)) for _, run in compared.runs]
-    peaks = [_mean(map(memory, run.seeds)) for _, run in compared.runs]
-    table = []
-    for stage in CONFIGURED:
-        if any(stage in found for found in times):
-            cells = (
-                (_told(time.get(stage), duration), _told(peak.get(stage), _size))
-                for time, peak in zip(times, peaks, strict=True)
-            )
-            table.append((stage, *(cell for pair in cells for cell in pair)))
-    disk = [_mean(map(bytes_on_disk, run.seeds)) for _, run in compared.runs]
-    totals = (
-        (duration(sum(t.values())), _greatest(p))
-        for t, p in zip(times, peaks, strict=True)
-    )
-    table.append(("all stages", *(cell for pair in totals for cell in pair)))
-    table.append(("on disk", *(c for d in disk for c in (_size(sum(d.values())), ""))))
-    return table
-
-
-def head(compared: Compared) -> tuple[str, ...]:
-    """Return the heads of the columns of `rows`."""
-    names = (name for name, _ in compared.runs)
-    return ("stage", *(h for name in names for h in (name, "peak memory")))
+    stages = [stage for stage in CONFIGURED if any(stage in found for found in times)]
+    columns = [["stage", *stages, "all stages", "on disk"]]
+    for (name, run), took in zip(compared.runs, times, strict=True):
+        cells = [_told(took.get(stage), duration) for stage in stages]
+        disk = sum(_mean(map(bytes_on_disk, run.seeds)).values())
+        columns.append([name, *cells, duration(sum(took.values())), _size(disk)])
+        if peaks := _mean(map(memory, run.seeds)):
+            cells = [_told(peaks.get(stage), _size) for stage in stages]
+            greatest = max(peaks.get(stage, 0.0) for stage in stages)
+            columns.append(["peak memory", *cells, _size(greatest), ""])
+    return [*zip(*columns, strict=True)]
 
 
 def total(run: RunFolder) -> float:
@@ -89,7 +79,7 @@ def memory(seed: SeedStores) -> dict[str, float]:
     return found
 
 
-def _peaks(path) -> Iterator[float]:
+def _peaks(path: Path) -> Iterator[float]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, ValueError):
@@ -103,20 +93,16 @@ def _peaks(path) -> Iterator[float]:
             yield peak
 
 
-def _mean(found) -> dict[str, float]:
+def _mean(found: Iterable[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each value over the trainings that have it."""
     found = [*found]
     names = dict.fromkeys(name for values in found for name in values)
     return {n: fmean(values[n] for values in found if n in values) for n in names}
 
 
-def _greatest(peaks: Mapping[str, float]) -> str:
-    return _size(max(peaks.values())) if peaks else ""
-
-
 def _size(count: float) -> str:
     return size(round(count))
 
 
-def _told(value: float | None, words) -> str:
+def _told(value: float | None, words: Callable[[float], str]) -> str:
     return "" if value is None else words(value)

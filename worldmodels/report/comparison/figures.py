@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worldmodels.report.figures import STYLE, smoothed, svg
+from worldmodels.runtime.printable import printable
 
 # The first run's, then the others'; more runs begin again with broken lines.
 _COLOURS = ("#6b7280", "#2e5eaa", "#c2571a", "#2f855a", "#8e3b8a", "#b7791f")
@@ -26,6 +27,12 @@ class Curve(NamedTuple):
     name: str
     number: int
     seeds: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+
+    @property
+    def label(self) -> str:
+        """The name as matplotlib shows it: "$" begins a formula, "_" hides a line."""
+        shown = printable(self.name).replace("$", r"\$")
+        return f" {shown}" if shown.startswith("_") else shown
 
     @property
     def look(self) -> dict[str, str]:
@@ -87,11 +94,11 @@ def _draw(axes: Axes, curve: Curve, **look) -> None:
     several = len(curve.seeds) > 1
     for n, rounds in enumerate(curve.seeds):
         strong = {"lw": 0.8, "alpha": 0.45} if several else {"lw": 1.7, **look}
-        label = None if several or n else curve.name
+        label = None if several or n else curve.label
         axes.plot(*_joined(rounds), label=label, **curve.look, **strong)
     if several:
         axes.plot(
-            *_joined(mean(curve.seeds)), label=curve.name, lw=2, **curve.look, **look
+            *_joined(mean(curve.seeds)), label=curve.label, lw=2, **curve.look, **look
         )
 
 
@@ -138,13 +145,15 @@ def gaps(
         for axes, (name, number, returns, middle, (low, high)) in zip(
             panels, found, strict=True
         ):
-            colour = Curve(name, number, []).look["color"]
+            curve = Curve(name, number, [])
+            colour = curve.look["color"]
             places = np.arange(1, len(returns) + 1)
             axes.bar(places, np.sort(returns), color=colour, alpha=0.55, width=0.8)
             axes.axhspan(low, high, color=colour, alpha=0.2, lw=0)
             axes.axhline(middle, color=colour, lw=1.8)
             axes.axhline(0, color="#20242c", lw=0.8)
-            axes.set(title=name, ylabel=f"{score}, difference")
+            axes.set(title=curve.label, ylabel=f"{score}, difference")
             axes.margins(x=0.01)
+            axes.xaxis.get_major_locator().set_params(integer=True)
         panels[-1].set_xlabel(f"{place}s, from the worst difference to the best")
         return svg(figure)

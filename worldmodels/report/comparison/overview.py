@@ -83,7 +83,7 @@ def html(compared: Compared, found: Scores) -> str:
         ("cost", "Cost", _cost(compared)),
         ("versions", "Versions and machine", _versions(compared)),
     ]
-    title = f"{TITLE}: {names[0]} and {', '.join(names[1:])}"
+    title = f"{TITLE}: {', '.join(names[:-1])} and {names[-1]}"
     of = f" on {escape(compared.game.title)}" if compared.game else ""
     lead = f"What differs between {len(names)} runs{of}, and whether it helped. The "
     lead += f"others are compared with <b>{escape(names[0])}</b>."
@@ -180,9 +180,8 @@ def _cost(compared: Compared) -> str:
         "Snakemake has measured it. On disk: the stores in the run's folder. Times "
         "of machines that differ, or that did other things beside, say little."
     )
-    head = costs.head(compared)
-    numbers = range(1, len(head))
-    return _paragraph(text) + _table(head, costs.rows(compared), numbers)
+    head, *rows = costs.table(compared)
+    return _paragraph(text) + _table(head, rows, range(1, len(head)))
 
 
 def _versions(compared: Compared) -> str:

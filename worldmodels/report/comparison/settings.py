@@ -14,9 +14,9 @@ from worldmodels.experiment.stages import (
     recorded_keys,
     section_name,
 )
-from worldmodels.report.comparison.runs import Compared, NamedRun
+from worldmodels.report.comparison.runs import Compared
 from worldmodels.stores.artifact import Artifact
-from worldmodels.stores.run_folders import RunFolder, SeedStores, Stores
+from worldmodels.stores.run_folders import RunFolder, Stores
 from worldmodels.training import excerpts
 
 _UNUSED = "not used"
@@ -27,45 +27,54 @@ _POLICIES = ("policy", "random_policy")
 class _Found(NamedTuple):
     """What one store says of a setting."""
 
-    seed: int | None
     round: int
-    stage: str
+    stage: str  # "": it is counted
     value: str
 
 
 def differing(compared: Compared) -> list[tuple[str, ...]]:
     """Return a row for each setting that differs: its name, and its value in each run.
 
-    A run that has not come to the stages of a setting is not compared in it.
+    A run that has not come to the stages that use a setting is not compared in it.
     """
-    found = [_of_run(run) for run in compared.runs]
-    names = dict.fromkeys(name for settings in found for name in settings)
-    rows = [
-        (name, *(settings.get(name, _NOT_YET) for settings in found)) for name in names
-    ]
-    return [row for row in rows if len({*row[1:]} - {_NOT_YET}) > 1]
+    runs = [run for _, run in compared.runs]
+    found = [_of_run(run) for run in runs]
+    rows = []
+    for name in dict.fromkeys(name for settings in found for name in settings):
+        told = [settings.get(name, []) for settings in found]
+        using = {at.stage for some in told for at in some if at.value != _UNUSED}
+        values = [_told(some, using) for some in told]
+        if len({*values} - {_NOT_YET}) > 1:
+            rows.append((name, *values))
+    return rows
 
 
-def _of_run(named: NamedRun) -> dict[str, str]:
-    run = named.run
-    values = {
-        "rounds": str(len(run.rounds)),
-        "seed": ", ".join(
-            str(seed.seed) for seed in run.seeds if seed.seed is not None
-        ),
+def _of_run(run: RunFolder) -> dict[str, list[_Found]]:
+    """Return all that the stores of a run say of each setting."""
+    seeds = ", ".join(str(seed.seed) for seed in run.seeds if seed.seed is not None)
+    found: dict[str, list[_Found]] = {
+        "rounds": [_Found(0, "", str(len(run.rounds)))],
+        "seed": [_Found(0, "", seeds)],
     }
-    found: dict[str, list[_Found]] = defaultdict(list)
     for seed in run.seeds:
         for number, stores in seed.rounds.items():
-            for name, stage, value in _of_round(seed, number, stores):
-                found[name].append(_Found(seed.seed, number, stage, value))
-    return values | {name: _told(given, run) for name, given in found.items()}
+            last = number == max(seed.rounds)
+            for name, stage, value in _of_round(number, stores, last):
+                found.setdefault(name, []).append(_Found(number, stage, value))
+    return found
 
 
-def _told(found: Sequence[_Found], run: RunFolder) -> str:
-    """Return the values of a setting: one, or one a round, or one a stage."""
+def _told(found: Sequence[_Found], using: set[str]) -> str:
+    """Return the values of a setting in a run: one, or one a round, or one a stage.
+
+    Args:
+        using: the stages that use it in any of the runs.
+    """
+    used = [at for at in found if at.value != _UNUSED]
+    if not used:
+        return _UNUSED if using <= {at.stage for at in found} else _NOT_YET
     by_round: dict[int, dict[str, list[str]]] = {}
-    for _, number, stage, value in found:
+    for number, stage, value in used:
         stages = by_round.setdefault(number, {}).setdefault(value, [])
         if stage not in stages:
             stages.append(stage)
@@ -76,15 +85,13 @@ def _told(found: Sequence[_Found], run: RunFolder) -> str:
 
 
 def _in_one_round(values: Mapping[str, Sequence[str]]) -> str:
-    if len(values) > 1:  # an idle stage says nothing against one that uses it
-        values = {value: s for value, s in values.items() if value != _UNUSED}
     if len(values) == 1:
         return next(iter(values))
     return ", ".join(f"{value} in {', '.join(s)}" for value, s in values.items())
 
 
 def _of_round(
-    seed: SeedStores, number: int, stores: Stores
+    number: int, stores: Stores, last: bool
 ) -> Iterator[tuple[str, str, str]]:
     """Yield name, stage and value of what the stores of a round say."""
     for stage in CONFIGURED:
@@ -98,7 +105,7 @@ def _of_round(
                 yield name, stage, _UNUSED if name in idle else _text(value)
         if PRECISION_USED in config:
             yield PRECISION_USED, stage, _text(config[PRECISION_USED])
-    yield from _counted(seed, number, stores)
+    yield from _counted(number, stores, last)
 
 
 def _config(stage: str, stores: Stores) -> Mapping[str, Any] | None:
@@ -143,9 +150,7 @@ def _idle(stage: str, values: Mapping[str, Any], number: int) -> set[str]:
     }
 
 
-def _counted(
-    seed: SeedStores, number: int, stores: Stores
-) -> Iterator[tuple[str, str, str]]:
+def _counted(number: int, stores: Stores, last: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the settings that only say which artifacts there are."""
     shards = stores.get("rollouts") or [
         store for store in stores.get("latents", ()) if store.path.stem[:5] == "shard"
@@ -156,7 +161,7 @@ def _counted(
         yield "rollouts.episodes", "", str(facts.episodes if facts else episodes)
     if blocks := stores.get("controller"):
         generations = sum(block.array("mean").shape[0] for block in blocks)
-        so_far = "" if "evaluation" in stores else " so far"
+        so_far = " so far" if last and "evaluation" not in stores else ""
         yield "controller.generations", "", f"{generations}{so_far}"
     if number > 0 and shards and "memory" in stores:
         learnt = stores["memory"][0].attributes["inputs"].get("latents", ())

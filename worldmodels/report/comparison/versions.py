@@ -19,7 +19,7 @@ def versions(compared: Compared) -> tuple[Rows, Rows]:
     found = [_of_run(run) for _, run in compared.runs]
     names = dict.fromkeys(name for known in found for name in known)
     rows = [
-        (name, *(", ".join(known.get(name, ())) for known in found)) for name in names
+        (name, *("; ".join(known.get(name, ())) for known in found)) for name in names
     ]
     differ = [row for row in rows if len({*row[1:]} - {""}) > 1]
     return differ, [row for row in rows if row not in differ]
@@ -42,3 +42,5 @@ def _of_store(store: Artifact) -> Iterator[tuple[str, str]]:
     yield from facts["libraries"].items()
     yield f"version of {store.kind}", str(facts["stage_version"])
     yield f"devices of {store.kind}", facts["compute"]
+    if machine := facts.get("machine"):  # earlier versions do not say
+        yield "machine", machine
