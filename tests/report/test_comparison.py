@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from support import synthetic
 from support.compared_runs import SETTINGS, UPDATES, make_run, write_peak
 from support.damage import edited, set_attribute
 
@@ -17,8 +18,10 @@ from worldmodels.report.comparison.scores import RoundScores
 from worldmodels.report.comparison.settings import differing
 from worldmodels.report.comparison.versions import versions
 from worldmodels.runtime.errors import UserError
+from worldmodels.stores import publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.run_folders import open_run_folder
+from worldmodels.training import excerpts
 
 CHANGED = SETTINGS.changed(
     memory={"epochs": 7}, controller={"sigma": 0.3, "initial_steps": 15}
@@ -241,6 +244,29 @@ def test_cost_is_of_one_training(base, tmp_path):
     assert cells["evaluation"] == ("4.0 s", "")
     assert cells["all stages"] == ("3.2 min", "1.0 GB")
     assert "rollouts" not in cells
+
+
+def test_rollouts_that_were_deleted_are_known_from_the_vision_store(tmp_path):
+    shard = synthetic.make_rollouts(tmp_path / "driven", 0, 0, np.random.default_rng(0))
+    timed(shard.path, 30.0)
+    shards = [open_artifact(shard.path)]
+    run = make_run(tmp_path / "run", kinds=["vision"])
+    vision = open_artifact(run / "round-0/vision.zarr")
+    with publication.create(
+        vision.path,
+        "vision",
+        config=vision.config,
+        inputs={"rollouts": shards},
+        stage_version=1,
+    ) as store:
+        for name, written in excerpts.arrays(shards, 0).items():
+            store.write(name, *written)
+    runs = open_runs([run, make_run(tmp_path / "other", kinds=["vision"])])
+    assert costs.seconds(runs.runs[0].run.seeds[0])["rollouts"] == 30
+    other = tmp_path / "twice"
+    for n in range(2):
+        shutil.copytree(shard.path, other / f"round-0/rollouts/shard-00{n}.zarr")
+    assert rows_of(run, other)["rollouts.episodes"] == ["3", "6"]
 
 
 def test_versions_that_differ_are_apart_from_those_that_do_not(base, tmp_path):

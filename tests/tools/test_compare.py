@@ -74,6 +74,19 @@ def test_a_page_is_replaced_and_any_other_file_is_not(runs, made, tmp_path):
     assert "my thesis" in out.read_text()
 
 
+def test_runs_that_have_only_begun_are_compared_too(tmp_path, capsys):
+    runs = [
+        make_run(tmp_path / n, kinds=[k]) for n, k in (("a", "vision"), ("b", "memory"))
+    ]
+    compare.run(runs=runs, out=tmp_path / "page.html")
+    told = capsys.readouterr().out
+    assert "no setting differs" in told
+    assert "a: round 0 has no memory, controller and evaluation yet." in told
+    page = (tmp_path / "page.html").read_text()
+    assert "No run has been evaluated yet." in page
+    assert page.count("<img ") == 1
+
+
 @pytest.mark.parametrize(
     ("out", "sentence"),
     [
