@@ -86,6 +86,17 @@ def test_generations_that_were_not_chosen_from_are_left_out(run, tmp_path):
     shutil.copytree(tmp_path / "long" / old, run / old)
     (seed,) = open_run_folder(run).seeds
     assert len([*seed.stores("controller")]) == 1
+    shutil.rmtree(run / "round-0/evaluation.zarr")  # both are of one search
+    (seed,) = open_run_folder(run).seeds
+    assert len([*seed.stores("controller")]) == 2
+    other = make_run(
+        tmp_path / "other", settings=SETTINGS.changed(controller={"sigma": 0.3})
+    )
+    first = "round-0/controller/block-0000.zarr"
+    shutil.rmtree(run / first)
+    shutil.copytree(other / first, run / first)
+    (seed,) = open_run_folder(run).seeds
+    assert [s.path for s in seed.stores("controller")] == [run / first]
 
 
 @pytest.mark.parametrize("lost", ["vision.zarr", "controller/block-0000.zarr"])

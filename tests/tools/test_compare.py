@@ -109,15 +109,19 @@ def test_what_cannot_be_compared_leaves_no_page(runs, tmp_path):
     out = tmp_path / "page.html"
     damaged = shutil.copytree(runs[0], tmp_path / "damaged")
     (damaged / "round-0/vision.zarr/zarr.json").write_text("{")
-    torn = shutil.copytree(runs[0], tmp_path / "torn")
-    returns = torn / "round-0/evaluation.zarr/agent/returns/c.0"
-    returns.write_bytes(bytes(len(returns.read_bytes())))
+    torn, worn = (shutil.copytree(runs[0], tmp_path / n) for n in ("torn", "worn"))
+    for chunk in (
+        torn / "round-0/evaluation.zarr/agent/returns/c.0",
+        worn / "round-0/vision.zarr/history/loss/c.0",  # seen when it is drawn
+    ):
+        chunk.write_bytes(bytes(chunk.stat().st_size))
     for given, sentence in (
         (runs[:1], "is compared with nothing; give two or more"),
         ([runs[0], runs[0]], "is given twice"),
         ([runs[0], tmp_path], "holds no rounds of a run"),
         ([runs[0], damaged], "is no worldmodels store, or its zarr.json is damaged"),
         ([runs[0], torn], "array 'agent/returns' is damaged"),
+        ([runs[0], worn], "array 'history/loss' is damaged"),
     ):
         assert sentence in commands.call_refused("compare", *given, "--out", out)
     assert not out.exists()

@@ -154,7 +154,7 @@ def _open_seed(folder: Path) -> SeedStores:
             if kind not in stores and (borrowed := _borrowed(stores, kind, place)):
                 stores[kind] = [borrowed]
                 lent.add(borrowed.provenance)
-        _refuse_strangers(stores, place)
+        _refuse_strangers(stores)
         if stores:
             rounds[number] = stores
     return SeedStores(folder, _seed(rounds), rounds, frozenset(lent))
@@ -166,13 +166,21 @@ def _opened(place: Path, kind: str) -> list[Artifact]:
 
 
 def _of_one_search(stores: dict[str, list[Artifact]]) -> dict[str, list[Artifact]]:
-    """Leave out blocks of generations that the evaluation did not choose from.
+    """Leave out blocks of generations that are of no use any more.
 
-    They were made for more generations than are asked for now.
+    They were made for more generations than are asked for now, or for an earlier search
+    that is being made anew.
     """
-    scored, blocks = stores.get("evaluation"), stores.get("controller")
-    if not scored or not blocks:
+    blocks, scored = stores.get("controller"), stores.get("evaluation")
+    if not blocks:
         return stores
+    if not scored:
+        chosen = blocks[:1]
+        for block in blocks[1:]:
+            if not had_input(block, "previous", chosen[-1]):
+                break
+            chosen.append(block)
+        return stores | {"controller": chosen}
     chosen = [block for block in blocks if had_input(scored[0], "controller", block)]
     if len(chosen) < len(scored[0].attributes["inputs"].get("controller", ())):
         raise _unfinished(scored[0], "other generations than lie beside it")
@@ -191,7 +199,7 @@ def _borrowed(stores: Stores, kind: str, place: Path) -> Artifact | None:
     return open_artifact(path, kind)
 
 
-def _refuse_strangers(stores: Stores, place: Path) -> None:
+def _refuse_strangers(stores: Stores) -> None:
     """Refuse a round that is in the middle of being made anew."""
     for made in (*stores.get("controller", ()), *stores.get("evaluation", ())):
         for role in _LENT:

@@ -30,8 +30,8 @@ def run(*, runs: Sequence[Path], out: Path) -> None:
     _check_out(out)
     compared = open_runs(runs)
     found = scores.scores(compared)
-    print(overview.text(compared, found))
     publish_text(out, overview.html(compared, found))
+    print(overview.text(compared, found))
     print(f"\npage: {printable(out)}")
 
 

@@ -1,7 +1,7 @@
 """The charts that compare runs: plain arrays in, an SVG file's bytes out."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -16,17 +16,20 @@ _COLOURS = ("#6b7280", "#2e5eaa", "#c2571a", "#2f855a", "#8e3b8a", "#b7791f")
 _LINES = ("-", "--", ":", "-.")
 
 
+Rounds = Sequence[tuple[np.ndarray, np.ndarray]]  # places and values of each round
+
+
 class Curve(NamedTuple):
     """The curves of one run.
 
     Attributes:
         number: of the run, from 0 on: it decides the colour.
-        seeds: for each training its rounds, each as places [N] and values [N].
+        seeds: the rounds of each training.
     """
 
     name: str
     number: int
-    seeds: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+    seeds: Sequence[Rounds]
 
     @property
     def label(self) -> str:
@@ -58,21 +61,19 @@ def losses(panels: Mapping[str, Sequence[Curve]]) -> bytes:
     """Draw a panel for each metric, as SVG."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 3.0), layout="constrained")
-        for axes, (title, curves) in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0],
-            panels.items(),
-            strict=True,
-        ):
+        places = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (title, curves) in zip(places, panels.items(), strict=True):
             for curve in curves:
                 _draw(axes, curve._replace(seeds=[*map(_smooth, curve.seeds)]))
             axes.set(title=title, xlabel="update")
             axes.set_ylim(*_range(axes))
             axes.margins(x=0.01)
-        _legend(figure, axes)
+        _legend(figure, *places)
         return svg(figure)
 
 
-def _smooth(rounds):
+def _smooth(rounds: Rounds) -> Rounds:
+    """Return each round's values as the mean of those around."""
     found = []
     for places, values in rounds:
         steps, _, smooth = smoothed(values)
@@ -102,7 +103,7 @@ def _draw(axes: Axes, curve: Curve, **look) -> None:
         )
 
 
-def mean(seeds: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]):
+def mean(seeds: Sequence[Rounds]) -> Rounds:
     """Return the mean curve of trainings, round by round, where all have a value."""
     rounds = []
     for parts in zip(*seeds, strict=False):
@@ -114,19 +115,26 @@ def mean(seeds: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]):
     return rounds
 
 
-def _joined(rounds) -> tuple[np.ndarray, np.ndarray]:
+def _joined(rounds: Rounds) -> tuple[np.ndarray, np.ndarray]:
     """Return rounds as one line, with a gap after each."""
     gap = np.array([np.nan])
-    x, y = zip(*rounds, strict=True)
-    return (
-        np.concatenate([part for p in x for part in (p.astype(float), gap)][:-1]),
-        np.concatenate([part for p in y for part in (p.astype(float), gap)][:-1]),
+    x, y = (
+        np.concatenate([part for values in axis for part in (values, gap)][:-1])
+        for axis in zip(*rounds, strict=True)
     )
+    return x, y
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=min(len(names), 3))
+def _legend(figure: Figure, *panels: Axes) -> None:
+    """Name each run once: one panel may have some that another has not."""
+    lines: dict[str, Any] = {}
+    for axes in panels:
+        handles, names = axes.get_legend_handles_labels()
+        lines |= dict(zip(names, handles, strict=True))
+    names = [*lines]
+    figure.legend(
+        lines.values(), names, loc="outside upper left", ncols=min(len(names), 3)
+    )
 
 
 def gaps(

@@ -54,7 +54,7 @@ def _of_run(run: RunFolder) -> dict[str, list[_Found]]:
     seeds = ", ".join(str(seed.seed) for seed in run.seeds if seed.seed is not None)
     found: dict[str, list[_Found]] = {
         "rounds": [_Found(0, "", str(len(run.rounds)))],
-        "seed": [_Found(0, "", seeds)],
+        "seed": [_Found(0, "", seeds or _NOT_YET)],
     }
     for seed in run.seeds:
         for number, stores in seed.rounds.items():
