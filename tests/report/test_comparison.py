@@ -283,6 +283,12 @@ def test_versions_that_differ_are_apart_from_those_that_do_not(base, tmp_path):
     assert {"worldmodels", "numpy", "version of memory"} <= {row[0] for row in same}
 
 
+def test_a_training_is_not_compared_with_itself(tmp_path):
+    run = several(tmp_path / "a", {0: 1.0, 1: 2.0})
+    with pytest.raises(UserError, match="is a training of a and of seed-1, and would"):
+        open_runs([run, run / "seeds/seed-1"])
+
+
 def test_runs_of_two_games_are_refused(base, tmp_path):
     settings = SETTINGS.changed(
         environment={"name": "takecover", "backend": "gymnasium"}

@@ -37,6 +37,10 @@ def test_a_runs_seeds_are_its_own_and_those_that_were_scored(run):
     assert found.unscored == (run / "seeds/seed-7",)
     assert {*found.evaluations(0)} == {0, 2}
     assert seeds_of(run / "seeds/seed-2") == [2]
+    shutil.rmtree(run / "round-0")
+    shutil.rmtree(run / "seeds/seed-2/round-0/evaluation.zarr")
+    with pytest.raises(UserError, match="has an evaluation yet; finish one"):
+        open_run_folder(run)
 
 
 @pytest.mark.parametrize("below", ["", "seeds/"])

@@ -98,6 +98,11 @@ def open_run_folder(folder: Path) -> RunFolder:
     below = _seed_folders(folder if not own else folder / "seeds")
     below += _seed_folders(folder / "seeds") if not own else []
     scored = [path for path in below if any(path.glob("round-*/evaluation.zarr"))]
+    if below and not own and not scored:
+        raise UserError(
+            f"none of the seeds in {folder} has an evaluation yet; finish one, or give "
+            f"the folder of one, such as {below[0]}"
+        )
     if not own and not scored:
         raise UserError(f"{folder} holds no rounds of a run; {_EXAMPLE}")
     seeds = [_open_seed(path) for path in (*own, *scored)]

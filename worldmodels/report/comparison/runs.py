@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from worldmodels.environments.games import Game
 from worldmodels.experiment.stages import OF_A_ROUND
+from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.wording import count
 from worldmodels.stores.neighbours import game_of
 from worldmodels.stores.run_folders import RunFolder, labels, open_run_folder
@@ -44,16 +45,31 @@ def open_runs(folders: Sequence[Path]) -> Compared:
     """Open runs that can be compared.
 
     Raises:
-        UserError: for one that is given twice, is no run or has a damaged store, or for
-            runs of different games.
+        UserError: for one that is given twice, is no run or has a damaged store, for
+            runs that share a training, or are of different games.
     """
     names = labels(folders)
     runs = [
         NamedRun(name, open_run_folder(folder))
         for name, folder in zip(names, folders, strict=True)
     ]
+    _refuse_shared(runs)
     game = game_of(*(store for _, run in runs for store in run))
     return Compared(runs, game)
+
+
+def _refuse_shared(runs: Sequence[NamedRun]) -> None:
+    """Refuse a training that two runs have: it would be compared with itself."""
+    known: dict[Path, str] = {}
+    for name, run in runs:
+        for seed in run.seeds:
+            place = seed.folder.resolve()
+            if place in known:
+                raise UserError(
+                    f"{seed.folder} is a training of {known[place]} and of {name}, and "
+                    "would be compared with itself; give runs that share none"
+                )
+            known[place] = name
 
 
 def missing(compared: Compared) -> Iterator[str]:
