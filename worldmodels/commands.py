@@ -217,6 +217,16 @@ def _add_evaluate(files) -> None:
     files.add_argument("--out", help="evaluation store to make", **ONE)
 
 
+def _add_compare(files) -> None:
+    files.add_argument(
+        "runs",
+        help="folders of runs, such as results/default, or of one of their seeds; the "
+        "others are compared with the first",
+        **SEVERAL,
+    )
+    files.add_argument("--out", help="page.html to write", required=True, **ONE)
+
+
 def _add_import_rollouts(files) -> None:
     files.add_argument(
         "folders",
@@ -284,6 +294,7 @@ TOOLS = {
         "film what M dreams, under any actions and at any temperature", _add_dream
     ),
     "evaluate": Tool("score a pretrained agent on unseen tracks", _add_evaluate),
+    "compare": Tool("tell whether a change helped: runs side by side", _add_compare),
     "import-rollouts": Tool(
         "make rollout stores of your own frames and actions", _add_import_rollouts
     ),

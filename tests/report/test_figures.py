@@ -15,7 +15,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_smoothing_is_a_windowed_mean():
     values = np.random.default_rng(0).normal(size=1003)
-    steps, raw, smooth = figures._smoothed(values)
+    steps, raw, smooth = figures.smoothed(values)
     for step, value, mean in zip(steps, raw, smooth, strict=True):
         low, high = max(step - 1 - 10, 0), step - 1 + 11  # a width of 1003 // 50 = 20
         assert value == values[step - 1]

@@ -22,7 +22,7 @@ HOSTILE = SCRIPT + STEERING
 def hostile(root):
     """Plant it in everything that is text."""
     attributes = root["attributes"]
-    for name in ("version", "commit", "compute", "created"):
+    for name in ("version", "commit", "compute", "machine", "created"):
         attributes[name] = HOSTILE
     attributes["commit"] = HOSTILE[::-1]  # of which the first ten are shown
     attributes["libraries"] = {HOSTILE: HOSTILE}

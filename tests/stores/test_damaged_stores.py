@@ -75,7 +75,7 @@ ATTRIBUTES = [
     *[set_attribute("libraries", value) for value in (None, [], {"jax": {}})],
     *[
         set_attribute(name, value)
-        for name in ("version", "commit", "compute", "created", "kind")
+        for name in ("version", "commit", "compute", "machine", "created", "kind")
         for value in (None, 3, ["x"], {"x": "y"})
     ],
     *[set_attribute("wall_seconds", v) for v in (None, "1", -1, float("inf"))],

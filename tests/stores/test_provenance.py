@@ -9,6 +9,7 @@ import zarr
 from support.small_store import make
 
 import worldmodels
+from worldmodels.runtime.devices import cores, processor
 from worldmodels.stores import provenance as provenance_module
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.provenance import fingerprint, surroundings
@@ -28,6 +29,17 @@ def test_the_devices_that_computed_are_counted(store, monkeypatch):
     assert open_artifact(store).attributes["compute"] == compute
     monkeypatch.delitem(sys.modules, "jax")
     assert surroundings()["compute"] == "numpy"
+
+
+def test_the_processor_and_the_cores_are_recorded(store, tmp_path, monkeypatch):
+    found = open_artifact(store).attributes["machine"]
+    assert found.endswith(f"({processor()}), {cores()} core{'s' * (cores() > 1)}")
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor : 0\nmodel name\t: Thinker 3000\nflags : a\n")
+    monkeypatch.setattr(provenance_module, "_CPUINFO", cpuinfo)
+    assert provenance_module._machine.__wrapped__().startswith("Thinker 3000 (")
+    cpuinfo.unlink()
+    assert f"({processor()})" in provenance_module._machine.__wrapped__()
 
 
 def test_no_git_no_commit(tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
         figure = Figure(figsize=(9.2, 2.5), layout="constrained")
         panels = figure.subplots(1, len(history), squeeze=False)[0]
         for axes, (title, values) in zip(panels, history.items(), strict=True):
-            steps, raw, smooth = _smoothed(np.asarray(values, np.float64))
+            steps, raw, smooth = smoothed(np.asarray(values, np.float64))
             axes.plot(steps, raw, color=AGENT, alpha=0.25, linewidth=0.8)
             axes.plot(steps, smooth, color=AGENT, linewidth=1.6)
             axes.set(title=title, xlabel="update")
@@ -65,7 +65,7 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
         return svg(figure)
 
 
-def _smoothed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def smoothed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return steps, every k-th value, and the mean of the 2 % around each."""
     width = max(1, len(values) // 50)
     sums = np.concatenate([[0.0], np.cumsum(values)])

@@ -150,7 +150,11 @@ def details(title: str, content: str) -> str:
 
 
 def document(
-    title: str, lead: str, sections: Sequence[tuple[str, str, str]], footer: str
+    title: str,
+    lead: str,
+    sections: Sequence[tuple[str, str, str]],
+    footer: str,
+    style: str = "",
 ) -> str:
     """Return the whole page.
 
@@ -158,6 +162,7 @@ def document(
         lead: a paragraph, HTML.
         sections: (anchor, heading, HTML) each; they are linked at the top.
         footer: text.
+        style: CSS beyond that of all pages.
     """
     links = "".join(f'<a href="#{a}">{escape(h)}</a>' for a, h, _ in sections)
     body = "".join(
@@ -170,7 +175,7 @@ def document(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{style}</style>
 </head>
 <body>
 <header><h1>{escape(title)}</h1><p class="lead">{lead}</p></header>

@@ -49,6 +49,8 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
         _check(_is_text(attributes.get(name)), f"its {name} is no text")
     seconds, seed = attributes.get("wall_seconds"), attributes.get("seed")
     _check(_is_number(seconds) and seconds >= 0, "its wall_seconds are no time")
+    machine = attributes.get("machine", "")  # earlier versions do not say
+    _check(_is_text(machine), "its machine is no text")
     _check(_is_whole(attributes.get("stage_version")), "its stage_version is no number")
     _check(seed is None or _is_whole(seed), "its seed is no whole number")
     libraries, inputs = attributes.get("libraries"), attributes["inputs"]

@@ -7,6 +7,8 @@ surroundings (libraries, commit, time) are recorded to read, and change no hash.
 import hashlib
 import importlib.metadata
 import json
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -16,12 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import worldmodels
+from worldmodels.runtime import devices
+from worldmodels.runtime.wording import count
 
 if TYPE_CHECKING:
     from worldmodels.stores.artifact import Artifact
 
 # What decides a result.
 _IDENTITY = ("kind", "schema", "stage_version", "config", "inputs")
+_CPUINFO = Path("/proc/cpuinfo")
 _LIBRARIES = ("evosax", "flax", "gymnasium", "jax", "numpy", "optax", "zarr")
 
 
@@ -40,9 +45,26 @@ def surroundings(precision: str = "float32") -> dict[str, Any]:
         "version": worldmodels.__version__,
         "commit": _commit(),
         "compute": compute,
+        "machine": _machine(),
         "libraries": _versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+@cache
+def _machine() -> str:
+    """Return the processor, by its name and its instructions, and the usable cores.
+
+    Processors round otherwise than others, and so do more cores: each has a smaller
+    share of a batch.
+    """
+    try:
+        found = re.search(r"^model name\s*: (.*)$", _CPUINFO.read_text(), re.M)
+    except OSError:  # no Linux
+        found = None
+    name = found[1] if found else platform.processor()
+    cores = count(devices.cores(), "core")
+    return f"{name} ({devices.processor()}), {cores}".strip()
 
 
 @cache

@@ -47,6 +47,7 @@ def describe(artifact: Artifact) -> str:
         "made": f"{facts['created']}, in {duration(facts['wall_seconds'])}",
         "made by": f"worldmodels {facts['version']}{commit}, stage version "
         f"{facts['stage_version']}, on {facts['compute']}",
+        "machine": facts.get("machine", "not recorded: of an earlier version"),
         "libraries": libraries,
         "provenance": facts["provenance"],
     }
