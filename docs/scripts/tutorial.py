@@ -123,7 +123,7 @@ def draw_evaluation(run) -> None:
 
 def main(folder: str = "results/default") -> None:
     run = worldmodels.open_run(folder)
-    draw_rollouts(run)
+    draw_rollouts(worldmodels.open_run(folder, 0))
     draw_vision(run)
     draw_controller(run)
     if run.evaluation:
