@@ -1,0 +1,54 @@
+"""The time that work would take on a quiet machine, told on one that is not.
+
+A thread that is ready to run waits where other programs have the processor. Linux
+counts how long. What a process waited is taken out of the time that its work took.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+Clock = Callable[[], float]
+
+
+class Turns(NamedTuple):
+    """What all threads of some processes did so far, in seconds."""
+
+    ran: float
+    waited: float  # ready to run, while others ran
+
+
+def turns(pids: Sequence[int | str] = ("self",)) -> Turns:
+    """Return what some processes did so far; zeros where the system does not say."""
+    counted = [0, 0]
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                ran, waited, *_ = file.read_text().split()
+            except (OSError, ValueError):  # a thread that has ended
+                continue
+            counted[0] += int(ran)
+            counted[1] += int(waited)
+    return Turns(counted[0] / 1e9, counted[1] / 1e9)
+
+
+def quiet(wall: float, before: Turns, after: Turns) -> float:
+    """Return the seconds of `wall` without what was waited among them."""
+    ran, waited = after.ran - before.ran, after.waited - before.waited
+    return wall * ran / (ran + waited) if ran > 0 and waited > 0 else wall
+
+
+def seconds(
+    work: Callable[[], object],
+    pids: Callable[[], Sequence[int | str]] = lambda: ("self",),
+    clock: Clock = time.perf_counter,
+) -> float:
+    """Return the seconds that `work` would take on a quiet machine.
+
+    Args:
+        pids: of the processes that do it.
+    """
+    before, begin = turns(pids()), clock()
+    work()
+    return quiet(clock() - begin, before, turns(pids()))
