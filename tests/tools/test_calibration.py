@@ -5,8 +5,9 @@ import pytest
 from worldmodels.experiment import rates, work
 from worldmodels.experiment.rates import BUILT_IN
 from worldmodels.experiment.settings import Environment, Round
-from worldmodels.tools import calibration
-from worldmodels.tools.calibration import Machine, Sizes
+from worldmodels.runtime.errors import UserError
+from worldmodels.tools import calibration, timed_games, timing
+from worldmodels.tools.timing import Machine, Sizes
 
 TINY = Round().changed(
     vision={
@@ -25,7 +26,7 @@ def machine(timer=lambda work, pids=None: (work() and 0) or 1.0, clock=lambda: 0
 
 def test_two_sizes_give_a_fixed_part_and_one_that_grows():
     points = [(10, 100, 10 * 3 + 100 * 0.5), (20, 900, 20 * 3 + 900 * 0.5)]
-    found = calibration.fitted(work.ENCODED, work.ENCODER_MULTIPLY, points)
+    found = timing.fitted(work.ENCODED, work.ENCODER_MULTIPLY, points)
     assert found == {
         work.ENCODED: pytest.approx(3), work.ENCODER_MULTIPLY: pytest.approx(0.5)
     }  # fmt: skip
@@ -42,7 +43,7 @@ def test_two_sizes_give_a_fixed_part_and_one_that_grows():
 )
 def test_works_that_do_not_tell_them_apart_count_by_the_first(points):
     units = work.ENCODED, work.ENCODER_MULTIPLY
-    found = calibration.fitted(*units, points)
+    found = timing.fitted(*units, points)
     first, second, seconds = points[0]
     whole = first * found[units[0]] + second * found[units[1]]
     assert whole == pytest.approx(seconds)
@@ -80,32 +81,32 @@ def test_the_call_in_the_middle_counts_after_one_that_compiles():
         run()
         return next(taken)
 
-    found = calibration._typical(machine(timer), lambda: calls.append(1))
+    found = timing.typical(machine(timer), lambda: calls.append(1))
     assert found == 3.0
     assert len(calls) == 4
 
 
 def test_cars_are_what_the_agent_does_not_take(monkeypatch):
-    monkeypatch.setattr(calibration, "_more", lambda *_: 128 * 100 * 80e-6)
-    monkeypatch.setattr(calibration, "_agent", lambda *_: ("agent", "its weights"))
-    monkeypatch.setattr(calibration, "_population", lambda *_: None)
-    monkeypatch.setattr(calibration.arenas, "simulator", lambda *_: print)
+    monkeypatch.setattr(timed_games, "more", lambda *_: 128 * 100 * 80e-6)
+    monkeypatch.setattr(timed_games, "agent_of", lambda *_: ("agent", "its weights"))
+    monkeypatch.setattr(timed_games, "population_of", lambda *_: None)
+    monkeypatch.setattr(timed_games.arenas, "simulator", lambda *_: print)
     seconds = {
         work.ENCODED: 30e-6, work.ENCODER_MULTIPLY: 0, work.DREAMT: 20e-6,
         work.DREAM_MULTIPLY: 0,
     }  # fmt: skip
-    found = calibration._cars(machine(), ONE, seconds)
+    found = timed_games.time_cars(machine(), ONE, seconds)
     assert found == {work.CAR: pytest.approx(30e-6)}
     slow = seconds | {work.ENCODED: 90e-6}
-    assert calibration._cars(machine(), ONE, slow)[work.CAR] == pytest.approx(8e-6)
+    assert timed_games.time_cars(machine(), ONE, slow)[work.CAR] == pytest.approx(8e-6)
 
 
 def test_a_game_that_is_not_installed_is_not_timed(monkeypatch):
     def missing(environment):
-        raise calibration.UserError("not installed")
+        raise UserError("not installed")
 
-    monkeypatch.setattr(calibration.arenas, "spec_of", missing)
-    assert calibration._game(machine()) == {}
+    monkeypatch.setattr(timed_games.arenas, "spec_of", missing)
+    assert timed_games.time_game(machine()) == {}
 
 
 @pytest.mark.slow

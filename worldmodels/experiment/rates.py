@@ -33,9 +33,8 @@ BUILT_IN = {
     # the paper's.
     work.M_STEP: 92e-6,
     work.M_MULTIPLY: 40e-12,
-    # 91,888 steps/s of 256 units, 29,452 of 512.
-    work.DREAMT: 3e-6,
-    work.DREAM_MULTIPLY: 19e-12,
+    work.DREAMT: 1.5e-6,
+    work.DREAM_MULTIPLY: 14e-12,
     work.CAR: 11e-6,
     work.RECORDED: 270e-6,
     work.TRACK: 10.7e-3,
