@@ -26,7 +26,7 @@ _HEAD = (
 def section(rounds: Sequence[RoundStores]) -> str:
     """Show what was foretold; nothing where the stores do not say what was asked."""
     cores = _cores(rounds)
-    plans = finished.plans_of([_described(round) for round in rounds], cores)
+    plans = finished.plans_of([described(round) for round in rounds], cores)
     if not plans or [round.number for round in rounds] != list(range(len(rounds))):
         return ""
     rates = _rates(plans.run, rounds, cores)
@@ -53,7 +53,7 @@ def _row(told: Foretold, took: StageCost) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _described(round: RoundStores) -> dict[str, list[Described]]:
+def described(round: RoundStores) -> dict[str, list[Described]]:
     """Return what the stores of a round record, its deleted rollouts among them."""
     found = {
         kind: [store.attributes for store in stores]

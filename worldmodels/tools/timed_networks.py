@@ -113,13 +113,9 @@ def time_vision(machine: Machine, size: Sizes, points: Points) -> Seconds:
     each = loop.separate(lambda params, batch, key: loss(params, batch["frames"], key))
     params = vision.initial(jax.random.key(0), model)
     update, state = _training(each, params, ())
-    key, made = jax.random.key(1), []
+    given, made = (state, batches, jax.random.key(1)), []
     with _programs_forgotten():
-        compiling = machine.timer(
-            lambda: made.append(
-                update.lower(state, batches, jax.random.key(1)).compile()
-            )
-        )
+        compiling = machine.timer(lambda: made.append(update.lower(*given).compile()))
     taken = typical(machine, _trainer(made[0], state, batches))
     frames = _VISION_CALLS * count
     multiplies = sum(
