@@ -13,6 +13,10 @@ def test_what_was_waited_is_taken_out():
     # One thread, half of the time ready while others ran; two threads alike.
     assert quiet_time.quiet(3.0, Turns(1, 1), Turns(2.5, 2.5)) == pytest.approx(1.5)
     assert quiet_time.quiet(3.0, Turns(0, 0), Turns(3, 3)) == pytest.approx(1.5)
+    # Two threads by turns, which keep one core busy, wait twice what they lost by it.
+    assert quiet_time.quiet(5.0, Turns(0, 0), Turns(2, 6)) == pytest.approx(1.25)
+    assert quiet_time.quiet(5.0, Turns(0, 0), Turns(2, 6), busy=1) == 2.0
+    assert quiet_time.quiet(1.0, Turns(0, 0), Turns(2, 1), busy=1) == 1.0
     # A process that slept, or a system that does not count.
     assert quiet_time.quiet(3.0, Turns(1, 1), Turns(1.1, 1)) == 3.0
     assert quiet_time.quiet(3.0, Turns(0, 0), Turns(0, 0)) == 3.0

@@ -113,16 +113,17 @@ def test_a_game_that_is_not_installed_is_not_timed(monkeypatch):
 def test_every_piece_times_its_units():
     ticks = iter(range(1, 10_000))
 
-    def timer(run, pids=None):
+    def timer(run, pids=None, busy=None):
         run()
         return float(next(ticks))  # each call takes longer than the one before
 
     begun = []
-    found = calibration.calibrate(machine(timer), begun.append, (ONE, OTHER))
+    timed = machine(timer, clock=lambda: 1e-3 * next(ticks))
+    found = calibration.calibrate(timed, begun.append, (ONE, OTHER))
     elsewhere = {
         work.STORED, work.RECORDED, work.CUBE, work.FILMED, work.SHARD,
         work.PLAYED["takecover"], work.PLAYED["gymnasium"],
     }  # fmt: skip
     assert found.measured == rates.BUILT_IN.keys() - elsewhere
-    assert all(value > 0 for value in found.seconds.values())
+    assert min(found.seconds.values()) > 0, found.seconds
     assert len(begun) == 12
