@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from support.commands import REPOSITORY
+from support.measured_run import RECIPE
 
 from worldmodels.experiment import cost, paths, programs, rates
 from worldmodels.experiment.config import load
@@ -31,7 +32,7 @@ TAKEN = {
 
 
 def test_the_default_run_is_foretold_within_a_factor():
-    found = {one.stage: one for one in foretold(run_of())}
+    found = {one.stage: one for one in foretold(run_of(**RECIPE))}
     assert found.keys() == TAKEN.keys()
     for stage, (seconds, megabytes) in TAKEN.items():
         told = found[stage]

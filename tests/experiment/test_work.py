@@ -1,12 +1,14 @@
 """Units of work, against counts by hand."""
 
 import pytest
+from support.measured_run import RECIPE
 
 from worldmodels.experiment import sizes, work
+from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.settings import Round
 
-DEFAULT = Round()
+DEFAULT = load(RECIPE).rounds[0]
 DATA = Data(64, 300, 300)
 ENCODER, DECODER = 1_212_800, 7_621_376  # multiply-adds, counted in test_sizes
 MEMORY = 35 * 256 + 64 * 256 + 64 * 480

@@ -13,8 +13,9 @@ from worldmodels.experiment.stages import STAGES, recorded, sections_of
 from worldmodels.stores import finished
 
 ASKED = {
-    "rollouts": {"episodes": 128},
-    "controller": {"generations": 20},
+    "rollouts": {"episodes": 128, "episodes_per_shard": 64},
+    "vision": {"epochs": 3},
+    "controller": {"generations": 20, "generations_per_block": 10},
     "rounds": [{}, {"rollouts": {"accumulate": True}}],
 }
 RATES = rates.built_in()

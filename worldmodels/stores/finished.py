@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import worldmodels
 from worldmodels.experiment import cost, work
-from worldmodels.experiment.config import Config
+from worldmodels.experiment.config import load
 from worldmodels.experiment.cost import Factor, StagePlan
 from worldmodels.experiment.rates import Rates
 from worldmodels.experiment.runs import PipelineRun, main_run
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.experiment.site import Site
 from worldmodels.experiment.stages import (
     CONFIGURED,
     STAGES,
@@ -85,8 +84,8 @@ def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
         shared |= values.pop("", {})
         _count(values, stores)
         found.append(Round().changed(**values))
-    config = Config("finished", Run().changed(**shared), tuple(found), (), (), Site())
-    return main_run(config)
+    run = Run().changed(**shared)
+    return main_run(load({}).changed(run=run, rounds=tuple(found)))
 
 
 def _recorded(kind: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
