@@ -16,7 +16,7 @@ from worldmodels.search.names import FULL_MATRIX
 
 # Bytes of a stored frame by those of its pixels.
 _FRAMES = {"carracing": 0.09, "takecover": 0.2, GYMNASIUM: 0.05}
-_SIMULATED = 0.06  # of the simulator, which draws no shadows and no digits
+_SIMULATED = 0.055  # of the simulator, which draws no shadows and no digits
 _WEIGHTS = 0.93
 _LATENTS = 0.84
 _DRIVES = 0.55  # of the actions and rewards of scored drives

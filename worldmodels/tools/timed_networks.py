@@ -39,7 +39,7 @@ _VISION_BUSY, _MEMORY_BUSY = 1.15, 1.45
 _FRAMES = 256  # encoded at a time
 _DREAMERS, _DREAMS, _DREAMT_SHORT, _DREAMT_LONG = 32, 16, 32, 352
 # Of the program that the built-in rates count as so many seconds.
-_COMPILED = 9.0
+_COMPILED = 7.5
 
 
 def time_encoding(machine: Machine, size: Sizes, points: Points) -> Seconds:
