@@ -17,7 +17,7 @@ TINY = Round().changed(
     memory={"hidden_size": 8, "mixtures": 2},
 )  # fmt: skip
 SMALL = TINY.changed(memory={"hidden_size": 16})
-ONE, OTHER = Sizes(TINY, 2, 4), Sizes(SMALL, 3, 5)
+ONE, OTHER = Sizes(TINY, 2, 4, 1, 1), Sizes(SMALL, 3, 5, 1, 1)
 
 
 def machine(timer=lambda work, pids=None: (work() and 0) or 1.0, clock=lambda: 0.0):

@@ -34,8 +34,6 @@ from worldmodels.training.encoding import ParallelEncoder
 _VISION_CALLS, _MEMORY_CALLS = 8, 4  # minibatches in one call, as in the stages
 # The stage reads M's batches too: 38 ms each in a default run, of which 30 are these.
 _MEMORY_FED = 1.25
-# Cores that a training keeps busy: CPU time by wall time in a default run.
-_VISION_BUSY, _MEMORY_BUSY = 1.15, 1.45
 _FRAMES = 256  # encoded at a time
 _DREAMERS, _DREAMS, _DREAMT_SHORT, _DREAMT_LONG = 32, 16, 32, 352
 # Of the program that the built-in rates count as so many seconds.
@@ -80,7 +78,7 @@ def time_memory(machine: Machine, size: Sizes, points: Points) -> Seconds:
     params = memory.initial(jax.random.key(0), model)
     carry = memory.initial_state(model, size.rows)
     update, state = _training(loss, params, carry)
-    taken = typical(machine, _trainer(update, state, batches), busy=_MEMORY_BUSY)
+    taken = typical(machine, _trainer(update, state, batches), busy=size.memory_busy)
     steps = _MEMORY_CALLS * size.steps
     multiplies = steps * size.rows * sizes.memory(size.settings).multiplies
     known = points.setdefault("memory", [])
@@ -118,7 +116,7 @@ def time_vision(machine: Machine, size: Sizes, points: Points) -> Seconds:
     given, made = (state, batches, jax.random.key(1)), []
     with _programs_forgotten():
         compiling = machine.timer(lambda: made.append(update.lower(*given).compile()))
-    taken = typical(machine, _trainer(made[0], state, batches), busy=_VISION_BUSY)
+    taken = typical(machine, _trainer(made[0], state, batches), busy=size.vision_busy)
     frames = _VISION_CALLS * count
     multiplies = sum(
         part(size.settings).multiplies for part in (sizes.encoder, sizes.decoder)

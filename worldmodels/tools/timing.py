@@ -30,10 +30,13 @@ class Sizes(NamedTuple):
     settings: Round
     rows: int
     steps: int
+    # Cores that V's and M's trainings keep busy: of two, CPU time by wall time.
+    vision_busy: float
+    memory_busy: float
 
 
-DEFAULT = Sizes(Round(), 16, 300)
-PAPER = Sizes(of_the_paper(Round), 100, 50)
+DEFAULT = Sizes(Round(), 16, 300, 1.15, 1.45)
+PAPER = Sizes(of_the_paper(Round), 100, 50, 1.8, 1.8)
 
 
 class Machine(NamedTuple):
