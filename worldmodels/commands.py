@@ -274,6 +274,45 @@ def _add_import_rollouts(files) -> None:
         )
 
 
+def _add_cost(files) -> None:
+    files.add_argument(
+        "--configfile",
+        "--configfiles",
+        help="overlays of config.yaml, as snakemake takes them",
+        nargs="+",
+        action="extend",
+        default=[],
+        **ONE,
+    )
+    files.add_argument(
+        "--config",
+        "-C",
+        help="keys and values over those, as snakemake takes them",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+    )
+    files.add_argument(
+        "--set",
+        help="a setting and its value, in YAML; give this once for each",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+    )
+    files.add_argument(
+        "--cores",
+        "-c",
+        help="of snakemake (default: those that this process may use)",
+        **numbers(1, 4096),
+    )
+    files.add_argument(
+        "--calibrate", help="measure this machine again", action="store_true"
+    )
+    files.add_argument("--out", help="cost.json: the same as JSON", **ONE)
+
+
 def _add_settings(files) -> None:
     files.add_argument(
         "--schema", help="print its JSON schema instead", action="store_true"
@@ -297,6 +336,10 @@ TOOLS = {
     "compare": Tool("tell whether a change helped: runs side by side", _add_compare),
     "import-rollouts": Tool(
         "make rollout stores of your own frames and actions", _add_import_rollouts
+    ),
+    "cost": Tool(
+        "say what a run takes before it runs: minutes, memory and disk by stage",
+        _add_cost,
     ),
     "settings": Tool("print config.yaml: every setting, its default", _add_settings),
 }

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from support.commands import REPOSITORY
 
-from worldmodels.experiment import durations, needs, site
+from worldmodels.experiment import bytes_on_disk, needs, site, work
 from worldmodels.experiment.stages import CONFIGURED, STAGES
 
 # Their rules ask for a constant amount of memory and minutes.
@@ -14,8 +14,9 @@ RESUMABLE = ("vision", "memory", "controller")
 
 TABLES = {
     "worldmodels/experiment/needs.py": (needs.STAGES, set(STAGES) - {*CONSTANT}),
-    "worldmodels/experiment/durations.py": (
-        durations.STAGES,
+    "worldmodels/experiment/work.py": (work.STAGES, set(STAGES) - {*CONSTANT}),
+    "worldmodels/experiment/bytes_on_disk.py": (
+        bytes_on_disk.STAGES,
         set(STAGES) - {*CONSTANT},
     ),
     "worldmodels/experiment/site.py": (site.ATOMIC, set(CONFIGURED) - {*RESUMABLE}),

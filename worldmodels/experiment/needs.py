@@ -42,7 +42,7 @@ _PLACED = 80  # and in the plan of M's rows
 _REPORTED = 40  # episodes whose frames a round of the report holds
 # Mean steps of an episode that can end early: of a random policy that walks from wall
 # to wall, and of an agent as good as the paper's.
-_MEAN_STEPS = {"takecover": (600, 1100)}
+MEAN_STEPS = {"takecover": (600, 1100)}
 _MARGIN = 1.15
 
 Need = dict[str, float]  # bytes by the settings that decide them; "": no setting does
@@ -59,7 +59,7 @@ class Data(NamedTuple):
 def planned(rollouts: Mapping[int, Rollouts], game: str) -> Data:
     """Return the episodes that some rounds will make, by the rounds' numbers."""
     longest = max(section.steps for section in rollouts.values())
-    random, learnt = _MEAN_STEPS.get(game, (longest, longest))
+    random, learnt = MEAN_STEPS.get(game, (longest, longest))
     episodes = sum(section.episodes for section in rollouts.values())
     steps = sum(
         section.episodes * min(section.steps, learnt if number else random)

@@ -37,11 +37,22 @@ def merged(base: Path, overlays: Iterable[Path], entries: Iterable[str]) -> dict
                 f"{base}: {key} is empty; overlays change the values of this file: put "
                 "them back"
             )
+    return over(found, overlays, entries)
+
+
+def over(
+    found: Mapping[str, Any], overlays: Iterable[Path], entries: Iterable[str]
+) -> dict[str, Any]:
+    """Return a configuration with overlays and KEY=VALUE entries laid over it.
+
+    Raises:
+        UserError: naming the file or entry that cannot be read.
+    """
     for overlay in overlays:
         found = laid_over(found, read(overlay))
     for entry in entries:
         found = laid_over(found, _read_entry(entry))
-    return found
+    return dict(found)
 
 
 def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:

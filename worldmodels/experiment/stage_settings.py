@@ -28,11 +28,11 @@ from worldmodels.runtime.errors import UserError
 
 def as_json(stage: str, run: Run, settings: Round, round: int) -> str:
     """Return the settings that `stage` uses in a round, as a rule passes them."""
-    nested: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
     for name, value in used(stage, round, *sections_of(stage, run, settings)).items():
         section, _, key = name.rpartition(".")
-        (nested.setdefault(section, {}) if section else nested)[key] = value
-    return json.dumps(nested)
+        (sections.setdefault(section, {}) if section else sections)[key] = value
+    return json.dumps(sections)
 
 
 def from_words(
@@ -50,7 +50,7 @@ def from_words(
     """
     values = {} if given is None else _parsed(given)
     for entry in entries:
-        values = laid_over(values, _entry(entry))
+        values = laid_over(values, nested(entry))
     _refuse_unused(stage, values)
     sections = [_section(kind, values) for kind in STAGES[stage].sections]
     together.check(used(stage, round, *sections))
@@ -88,7 +88,12 @@ def _parsed(given: str) -> dict[str, Any]:
     return values
 
 
-def _entry(entry: str) -> dict[str, Any]:
+def nested(entry: str) -> dict[str, Any]:
+    """Return the mapping that a KEY=VALUE of `--set` stands for, nested by section.
+
+    Raises:
+        UserError: for words of another form.
+    """
     key, equals, text = entry.partition("=")
     parts = key.split(".")
     if not equals or not all(parts):

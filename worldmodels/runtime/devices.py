@@ -121,6 +121,14 @@ def within_quota(cores: int) -> int:
     return cores if quota is None else min(cores, max(1, math.ceil(quota)))
 
 
+def kind() -> str:
+    """Return a name of what programs run on: JAX's first device."""
+    import jax
+
+    device = jax.devices()[0]
+    return processor() if device.platform == "cpu" else device.device_kind
+
+
 def processor() -> str:
     """Return a name of this kind of processor.
 

@@ -7,6 +7,7 @@ here: the Snakefile reads it.
 import json
 import os
 import re
+import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,20 @@ def read(path: Path) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{path.name} is no JSON that can be read") from error
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a text into a file in one step, whatever is there.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        fresh.write_text(text)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def attributes(store: Path) -> Mapping[str, Any]:

@@ -45,8 +45,7 @@ def has_matrix_unit() -> bool:
     known = of_platform(device.platform, getattr(device, "compute_capability", ""))
     if known is not None:
         return known
-    kind = devices.processor() if device.platform == "cpu" else device.device_kind
-    name = f"matrix-unit-{kind}-jaxlib-{jaxlib.__version__}.json"
+    name = f"matrix-unit-{devices.kind()}-jaxlib-{jaxlib.__version__}.json"
     return kept(re.sub(r"[^\w.-]+", "-", name), speedup) >= LEAST
 
 

@@ -1,0 +1,224 @@
+"""How much work each stage does, in units that a machine can be timed on.
+
+What a stage takes is its units of work times the machine's seconds for each
+(`experiment.rates`). The rules' minutes, `worldmodels cost` and the report count with
+these units. No JAX is imported here: the Snakefile reads it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from worldmodels.environments.games import GYMNASIUM, is_simulated
+from worldmodels.experiment import sizes
+from worldmodels.experiment.needs import MEAN_STEPS, Data
+from worldmodels.experiment.settings import Round
+from worldmodels.experiment.worlds import uses_simulator
+from worldmodels.search.names import FULL_MATRIX
+
+# The units. Where nothing else is said, one is done once.
+START = "start"  # of a process: imports, and its stores opened
+COMPILED = "compiled"  # seconds, on the machine of the built-in rates
+V_FRAME = "frame that V learns from"  # of 64 x 64; what does not grow with V
+V_MULTIPLY = "multiply-add of V, learning"  # of the forward pass
+STORED = "frame read and its latents stored"
+ENCODED = "frame encoded"  # what does not grow with the encoder
+ENCODER_MULTIPLY = "multiply-add of the encoder"
+M_STEP = "time step of M, learning"  # of a batch of any size
+M_MULTIPLY = "multiply-add of M, learning"  # of the forward pass
+DREAMT = "step of M"  # in a dream or a drive; what does not grow with M
+DREAM_MULTIPLY = "multiply-add of M"
+CAR = "step of a simulated car"  # without its agent
+RECORDED = "step of a recorded car"  # with its frame on disk
+TRACK = "track painted"
+PLAYED = {  # a step of the game itself, in worker processes, by the game
+    name: f"step of {name}" for name in ("carracing", "takecover", GYMNASIUM)
+}
+BEGUN = "episode begun in a worker"
+WORKERS = "pool of workers started"
+CUBE = "multiply-add of the search"  # D^3 a generation, for its eigenvectors
+FILMED = "step filmed for the report"
+SHARD = "store read for the report"
+
+# Which take the same time on any number of cores.
+ALONE = (START, COMPILED, WORKERS, SHARD)
+
+_FILMS = 3  # drives that a round of the report shows
+# Of an episode in which C learns: it grows after about as many generations as improve.
+_IMPROVING = 0.75
+
+Work = dict[str, float]  # how often each unit is done
+
+
+class Steps(NamedTuple):
+    """Mean steps of an episode, by who plays it."""
+
+    random: float
+    agent: float  # that is tested or scored
+    learning: float  # of a generation of C's search
+
+
+def at_most(settings: Round) -> Steps:
+    """Return the steps of whole episodes: no episode has more."""
+    return Steps(*3 * (settings.environment.max_steps,))
+
+
+def expected(settings: Round, block: int = 0) -> Steps:
+    """Return the steps that episodes are expected to have.
+
+    Args:
+        block: the block of generations in which C learns; its episodes grow.
+    """
+    environment, controller = settings.environment, settings.controller
+    most = environment.max_steps
+    random, agent = MEAN_STEPS.get(environment.name, (most, most))
+    first = block * controller.generations_per_block
+    whole = min(agent, most)
+    if controller.train_in == "dream":
+        whole = most  # a dreamer that learns to live, lives long
+    begun = controller.initial_steps or most
+    lengths = [
+        min(whole, begun + _IMPROVING * controller.step_increment * generation)
+        for generation in range(first, first + controller.generations_per_block)
+    ]
+    mean = sum(lengths) / len(lengths)
+    return Steps(min(random, most), min(agent, most), mean)
+
+
+def of(stage: str, settings: Round, data: Data, steps: Steps) -> Work:
+    """Return the work of one job of a stage, without its start and its programs.
+
+    Args:
+        data: the episodes that it reads; for rollouts: those that it makes, one shard.
+    """
+    return STAGES[stage](settings, data, steps)
+
+
+def together(*works: Mapping[str, float]) -> Work:
+    """Return the sum of several works."""
+    names = dict.fromkeys(name for work in works for name in work)
+    return {name: sum(work.get(name, 0.0) for work in works) for name in names}
+
+
+def times(count: float, work: Mapping[str, float]) -> Work:
+    """Return so many times a work."""
+    return {name: count * done for name, done in work.items()}
+
+
+def _rollouts(settings: Round, data: Data, steps: Steps) -> Work:
+    """Count a shard, with an agent: a random policy takes less."""
+    episodes = settings.rollouts.episodes_per_shard
+    count = episodes * data.mean
+    agent = times(count, _agent(settings))
+    if uses_simulator(settings.environment):
+        return together({RECORDED: count, TRACK: episodes}, agent)
+    return together(_played(settings, episodes, data.mean), agent)
+
+
+def _vision(settings: Round, data: Data, steps: Steps) -> Work:
+    frames = data.episodes * data.mean * settings.vision.epochs
+    multiplies = sum(
+        part(settings).multiplies for part in (sizes.encoder, sizes.decoder)
+    )
+    pixels = settings.environment.size**2 / 64**2
+    return {V_FRAME: frames * pixels, V_MULTIPLY: frames * multiplies}
+
+
+def _latents(settings: Round, data: Data, steps: Steps) -> Work:
+    frames = data.episodes * data.mean
+    return together({STORED: frames}, times(frames, _encoder(settings)))
+
+
+def _memory(settings: Round, data: Data, steps: Steps) -> Work:
+    memory = settings.memory
+    length = data.mean if memory.window else data.longest
+    learnt = data.episodes * length * memory.epochs
+    held_out = 40 * memory.held_out * data.episodes * data.mean
+    return {
+        M_STEP: learnt / memory.batch_size,
+        M_MULTIPLY: (learnt + held_out) * sizes.memory(settings).multiplies,
+    }
+
+
+def _controller(settings: Round, data: Data, steps: Steps) -> Work:
+    """Count a block of generations."""
+    controller, simulated = settings.controller, uses_simulator(settings.environment)
+    generations = controller.generations_per_block
+    cars, tests = controller.population * controller.rollouts, _tests(settings)
+    count = generations * cars * steps.learning + tests * steps.agent
+    size = sizes.controller(settings).parameters
+    search = generations * size**3 if controller.strategy in FULL_MATRIX else 0.0
+    work = {CUBE: search}
+    if controller.train_in == "dream":
+        return together(work, times(count, _dreamt(settings)))
+    work = together(work, times(count, _agent(settings)))
+    if simulated:
+        tracks = controller.rollouts if controller.common_tracks else cars
+        painted = generations * tracks + tests
+        return together(work, {CAR: count, TRACK: painted})
+    episodes = generations * cars + tests
+    return together(work, _played(settings, episodes, count / episodes))
+
+
+def _tests(settings: Round) -> int:
+    """Return the selection episodes of a block."""
+    controller = settings.controller
+    tests = controller.generations_per_block // controller.select_every
+    return tests * controller.selection_episodes
+
+
+def _random(settings: Round, data: Data, steps: Steps) -> Work:
+    return _played(settings, settings.evaluation.episodes, steps.random)
+
+
+def _evaluation(settings: Round, data: Data, steps: Steps) -> Work:
+    """Count the agent's drives in the game, the simulator and the dream."""
+    episodes = settings.evaluation.episodes
+    count = episodes * steps.agent
+    work = together(
+        _played(settings, episodes, steps.agent), times(count, _agent(settings))
+    )
+    if settings.controller.train_in == "dream":
+        work = together(work, times(count, _dreamt(settings)))
+    if is_simulated(settings.environment.name):
+        driven = together({CAR: count}, times(count, _agent(settings)))
+        # Gymnasium makes the very tracks, which the simulator paints.
+        work = together(work, driven, {TRACK: episodes, BEGUN: episodes})
+    return work
+
+
+def _report(settings: Round, data: Data, steps: Steps) -> Work:
+    """Count one round of the report."""
+    shards = data.episodes / settings.rollouts.episodes_per_shard
+    return {FILMED: _FILMS * steps.agent, SHARD: 2 * shards}
+
+
+def _played(settings: Round, episodes: float, steps: float) -> Work:
+    """Count episodes of the game itself, each of so many steps."""
+    count = episodes * steps * settings.environment.frame_skip
+    return {WORKERS: 1, BEGUN: episodes, PLAYED[settings.environment.name]: count}
+
+
+def _encoder(settings: Round) -> Work:
+    pixels = settings.environment.size**2 / 64**2
+    return {ENCODED: pixels, ENCODER_MULTIPLY: sizes.encoder(settings).multiplies}
+
+
+def _dreamt(settings: Round) -> Work:
+    return {DREAMT: 1, DREAM_MULTIPLY: sizes.memory(settings).multiplies}
+
+
+def _agent(settings: Round) -> Work:
+    """Count one step of an agent: V, C and M."""
+    return together(_encoder(settings), _dreamt(settings))
+
+
+STAGES: dict[str, Callable[[Round, Data, Steps], Work]] = {
+    "rollouts": _rollouts,
+    "vision": _vision,
+    "latents": _latents,
+    "memory": _memory,
+    "controller": _controller,
+    "random": _random,
+    "evaluation": _evaluation,
+    "report": _report,
+}
