@@ -2,11 +2,11 @@
 
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from support import synthetic
+from support.pages import Elements
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.report import controller, diagram, evaluation, replays, rollouts
@@ -59,33 +59,6 @@ def page(tmp_path_factory, rounds):
     scored = [store.path for store in (before.evaluation, *before.controller)]
     report.run(stores=[*scored, *reversed(after.paths)], out=out)
     return out
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes; complains about unbalanced ones."""
-
-    EMPTY = ("meta", "img", "rect", "path", "br")
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.found: list[tuple[str, dict]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def named(self, *tags: str) -> list[dict]:
-        return [attributes for tag, attributes in self.found if tag in tags]
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,7 @@ def test_the_command_has_all_stores_of_each_seed(jobs_to_run):
     assert {*job.input} == {path for _, *paths in given.seed for path in paths}
 
 
+@pytest.mark.slow
 def test_the_page_and_the_table_are_made_once(project):
     config = project.config | {"rounds": 1, "seeds": [0, 1]}
     overlay = ["--configfile", project.write("small.yaml", config)]

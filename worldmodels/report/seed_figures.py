@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worldmodels.environments.games import Game
-from worldmodels.report.figures import ACCENT, AGENT, RANDOM, STYLE, svg
+from worldmodels.report.figures import ACCENT, AGENT, STYLE, svg
 from worldmodels.scores.curves import Curves
 from worldmodels.scores.seeds import SeedScores
 
@@ -28,7 +28,6 @@ def scores(found: SeedScores) -> bytes:
                 label="mean of the seeds, Student's 95 % interval",
             )  # fmt: skip
         axes.axvline(found.mean.mean, color=ACCENT, lw=1.6)
-        axes.axvline(found.random.mean, color=RANDOM, lw=1.2, ls=":", label="random")
         axes.errorbar(
             means, range(len(names)), xerr=spread, fmt="o", color=AGENT, capsize=4,
             lw=1.6, label="a seed, 95 % interval over its drives",

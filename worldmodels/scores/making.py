@@ -7,6 +7,7 @@ has to be told.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from worldmodels.runtime.printable import printable
 from worldmodels.stores.artifact import Artifact
 
 Stores = Mapping[int, Sequence[Artifact]]  # by seed
@@ -23,6 +24,9 @@ class Making:
     @property
     def told(self) -> str:
         """Which seeds had which value."""
+        everywhere = {tuple(seeds) for seeds in self.seeds.values()}
+        if len(everywhere) == 1:  # not in the same stages
+            return f"{self.name} {' and '.join(self.seeds)}, each in other stages"
         return f"{self.name} " + ", ".join(
             f"{value} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})"
             for value, seeds in self.seeds.items()
@@ -71,8 +75,9 @@ def _place(store: Artifact) -> tuple[int, str]:
 def _facts(store: Artifact) -> dict[str, str]:
     attributes = store.attributes
     commit = attributes["commit"][:10]
-    return {
+    facts = {
         "worldmodels": attributes["version"] + (f" ({commit})" if commit else ""),
         "computed on": attributes["compute"],
         **attributes["libraries"],
     }
+    return {printable(name): printable(value) for name, value in facts.items()}

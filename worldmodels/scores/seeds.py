@@ -23,10 +23,10 @@ from worldmodels.stores.lineage import check_tracks
 
 HEAD = ("seed", "mean", "95 % interval", "std", "lowest")
 SHOWN = 5  # tracks, those with the lowest means
-_INTERVALS = {
-    "interval_of_a_seed": "95 %, BCa bootstrap over the tracks",
-    "interval": "95 %, Student's t over the means of the seeds",
-}
+_INTERVALS = (
+    "95 %: of a seed, BCa bootstrap over the tracks; of the mean, Student's t over the "
+    "means of the seeds"
+)
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,11 @@ def legend(found: SeedScores) -> list[str]:
         f"Interval: of a seed, BCa bootstrap over the {game.place}s; of the mean, "
         "Student's t over the means of the seeds, of other trainings on these "
         f"{game.place}s.",
-        f"std: of a single drive over the {game.place}s of a training; lowest: on the "
-        f"worst {game.place}; in the row of the mean, the mean of the stds and the "
-        f"{game.place} that is worst in the mean of the seeds.",
+        f"std: over the {game.place}s of a training, of the mean their mean; lowest: "
+        f"on the worst {game.place}, of the mean that with the lowest mean over seeds.",
     ]
     if (spread := found.std_of_seeds) is not None:
-        lines.append(
-            f"The means of the seeds have a standard deviation of {spread:.1f}."
-        )
+        lines.append(f"The seeds' means have a standard deviation of {spread:.1f}.")
     low = ", ".join(f"number {n} ({found.of_tracks[n]:.1f})" for n in found.lowest)
     return [*lines, f"The {game.place}s with the lowest mean over seeds: {low}."]
 
@@ -168,7 +165,7 @@ def data(found: SeedScores, making: Sequence[Making]) -> dict[str, Any]:
         "score": found.game.score,
         "seeds": found.seeds,
         **found.mean._asdict(),
-        **_INTERVALS,
+        "intervals": _INTERVALS,
         "std_of_seeds": found.std_of_seeds,
         "std_of_tracks": found.std_of_tracks,
         "seed": {
