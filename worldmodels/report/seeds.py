@@ -150,10 +150,12 @@ def _tracks(found: SeedScores) -> str:
         f"{means.max():.1f}, median {np.median(means):.1f}.",
         f"<b>Each {game.place}'s mean over seeds</b>, with every seed's drive on it.",
     )  # fmt: skip
-    head = (game.place, "mean over seeds", *(f"seed {n}" for n in found.seeds))
+    columns = (f"seed {n}" for n in found.seeds)
+    head = (game.place, f"the {game.place}'s own seed", "mean over seeds", *columns)
     rows = [
         (
             str(place),
+            str(found.tracks[place]),
             f"{means[place]:.1f}",
             *(f"{value:.1f}" for value in found.returns[:, place]),
         )
