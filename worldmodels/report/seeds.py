@@ -39,9 +39,9 @@ def html(
         ("versions", "Versions and machines", _versions(making)),
     ]
     lead = escape(
-        f"One experiment, trained {count(len(found.seeds), 'time')}, once for each "
-        f"seed, through {count(len(first), 'round')}. A seed decides every random "
-        f"choice but the {found.game.place}s of the test, which are the same for all."
+        f"One experiment of {count(len(first), 'round')}, trained once with each of "
+        f"{count(len(found.seeds), 'seed')}. A seed decides every random choice but "
+        f"the {found.game.place}s of the test, which are the same for all."
     )
     version = next(iter(stores.values()))[0].attributes["version"]
     title = (
@@ -51,31 +51,8 @@ def html(
 
 
 def _scores(found: SeedScores, making: Sequence[Making]) -> str:
-    spread = found.std_of_seeds
-    places = f"{found.game.place}s"
-    cards = [
-        (
-            f"mean {found.game.score} over seeds",
-            f"{found.mean.mean:.1f}",
-            "one seed has no interval over seeds"
-            if found.mean.interval is None
-            else f"Student's 95 % interval {seeds.interval(found.mean)}",
-        ),
-        (
-            "standard deviation over seeds",
-            "-" if spread is None else f"{spread:.1f}",
-            "of the trainings' means",
-        ),
-        (
-            f"standard deviation over {places}",
-            f"{found.std_of_tracks:.1f}",
-            "within a training, their mean",
-        ),
-        ("random policy", f"{found.random.mean:.1f}", f"on the same {places}"),
-    ]
     alike = all(made.alike for made in making)
     warning = "" if alike else f"<p><b>{escape(sentence(making))}</b></p>\n"
-    table = page.table(seeds.HEAD, seeds.rows(found), range(1, len(seeds.HEAD)))
     told = "; ".join(
         f"seed {seed} {score.mean:.1f}"
         for seed, score in zip(found.seeds, found.each, strict=True)
@@ -85,11 +62,38 @@ def _scores(found: SeedScores, making: Sequence[Making]) -> str:
         f"Mean {found.game.score} of each seed: {told}; mean of all "
         f"{found.mean.mean:.1f}, interval {seeds.interval(found.mean)}.",
         f"<b>Scores by seed</b>, in {found.game.home}. Points: each training, with the "
-        f"bootstrap interval over its {places}. Line and band: their mean, with "
-        "Student's interval over the seeds.",
+        f"bootstrap interval over its {found.game.place}s. Line and band: their mean, "
+        "with Student's interval over the seeds.",
     )  # fmt: skip
+    table = page.table(seeds.HEAD, seeds.rows(found), range(1, len(seeds.HEAD)))
     text = f"<p>{escape(' '.join(seeds.legend(found)))}</p>\n"
-    return "".join([page.facts(cards), warning, picture.html(), table, text])
+    return "".join([_cards(found), warning, picture.html(), table, text])
+
+
+def _cards(found: SeedScores) -> str:
+    """Return the numbers that a reader looks for first."""
+    game, spread = found.game, found.std_of_seeds
+    over_seeds = f"Student's 95 % interval {seeds.interval(found.mean)}"
+    if spread is None:
+        over_seeds = "one seed has no interval over seeds"
+    shown = "-" if spread is None else f"{spread:.1f}"
+    within = f"{found.std_of_tracks:.1f}"
+    return page.facts(
+        [
+            (f"mean {game.score} over seeds", f"{found.mean.mean:.1f}", over_seeds),
+            ("standard deviation over seeds", shown, "of the trainings' means"),
+            (
+                f"standard deviation over {game.place}s",
+                within,
+                "within a training, their mean",
+            ),
+            (
+                "random policy",
+                f"{found.random.mean:.1f}",
+                f"on the same {game.place}s",
+            ),
+        ]
+    )
 
 
 def _learning(

@@ -136,10 +136,10 @@ def interval(mean: MeanOfSeeds) -> str:
 
 def legend(found: SeedScores) -> list[str]:
     """Return what the numbers are, a sentence or two each."""
-    game, trainings = found.game, len(found.seeds)
+    game = found.game
     lines = [
         f"Mean {game.score} in {game.home} over {len(found.tracks)} unseen "
-        f"{game.place}s, the same for all {trainings} training{'s' * (trainings > 1)}.",
+        f"{game.place}s, the same for all trainings.",
         f"Interval: of a seed, BCa bootstrap over the {game.place}s; of the mean, "
         "Student's t over the means of the seeds, of other trainings on these "
         f"{game.place}s.",
