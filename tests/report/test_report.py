@@ -96,7 +96,7 @@ def test_page_tells_everything_that_was_promised(page):
         "Training of V", "Training of M", "Reconstructions", "Samples from the prior",
         "Latent traversal", "A dream under real frames", "Fitness by generation",
         "Returns on unseen tracks", "Scores by round", "Wall time of each stage",
-        "Resolved settings", "learning_rate", "evosax",
+        "Resolved settings", "learning_rate", "evosax", "snakemake seeds",
     ):  # fmt: skip
         assert words in text, words
 

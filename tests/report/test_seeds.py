@@ -1,5 +1,6 @@
 """The page on several seeds: it stands alone and tells what the stores hold."""
 
+import base64
 import json
 import re
 from functools import partial
@@ -61,6 +62,9 @@ def test_the_page_stands_alone_and_tells_everything(made):
     for picture in pictures:
         assert picture["src"].startswith("data:image/svg+xml")
         assert len(picture["alt"]) > 30
+    learning = base64.b64decode(pictures[1]["src"].partition(",")[2]).decode()
+    # As comments beside the drawn letters.
+    assert re.findall(r"<!-- (round \d) -->", learning) == ["round 0", "round 1"]
     anchors = [a["href"][1:] for a in elements.named("a") if a["href"][0] == "#"]
     assert anchors == ["scores", "learning", "tracks", "cost", "versions"]
     assert anchors == [section["id"] for section in elements.named("section")]
