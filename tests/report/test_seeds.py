@@ -3,13 +3,11 @@
 import base64
 import json
 import re
-from functools import partial
 
 import pytest
 from support import commands, damage, synthetic
 from support.pages import Elements
 
-from worldmodels.experiment.settings import Run
 from worldmodels.stages import seeds
 from worldmodels.stores.artifact import open_artifact
 
@@ -18,21 +16,23 @@ LEVELS = {0: 100.0, 3: 140.0}  # every return of a seed
 
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory):
-    """The stores of two seeds that a comparison reads, of two rounds each."""
+    """The stores of two seeds that a comparison reads, of two rounds each.
+
+    They have all but their scores in common.
+    """
     folder, given = tmp_path_factory.mktemp("seeds"), {}
+    first, last = (synthetic.make_round(folder, number) for number in (0, 1))
+    left_out = (first.evaluation.path, last.evaluation.path)
+    kept = [
+        str(path)
+        for path in (*first.paths, *last.paths)
+        if "rollouts" not in path.parts and path not in left_out
+    ]
     for seed, level in LEVELS.items():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(synthetic, "Run", partial(Run, seed=seed))
-            first, last = (
-                synthetic.make_round(folder / str(seed), number) for number in (0, 1)
-            )
-        made = [*first.paths, *last.paths]
-        scores = last.evaluation
-        level_drives = {"agent/returns": scores.read("agent/returns") * 0 + level}
-        again = damage.remade(scores, folder / f"{seed}.zarr", level_drives)
-        left_out = (first.evaluation.path, scores.path)
-        kept = [p for p in made if "rollouts" not in p.parts and p not in left_out]
-        given[seed] = [str(path) for path in (*kept, again)]
+        scored = {"agent/returns": 0 * last.evaluation.read("agent/returns") + level}
+        place = folder / f"{seed}.zarr"
+        scores = damage.remade(last.evaluation, place, scored, config={"seed": seed})
+        given[seed] = [*kept, str(scores)]
     return given
 
 
@@ -126,7 +126,8 @@ def test_what_is_no_comparison_is_refused(trainings, tmp_path):
     assert "same seed" in refused("--seed", "0", *zero, "--seed", "0", *zero)
     assert "no evaluation among them" in refused("--seed", "0", *zero[:-1])
     assert "given as that of seed 3" in refused("--seed", "3", *three[:-1], zero[-1])
-    (memory,) = (path for path in three if path.endswith("round-1/memory.zarr"))
-    mixed = [memory if path.endswith("round-1/memory.zarr") else path for path in zero]
-    assert f"was not made with {memory}" in refused("--seed", "0", *mixed)
+    memory = next(open_artifact(path) for path in zero if "round-1/memory" in path)
+    stranger = damage.remade(memory, tmp_path / "memory.zarr", config={"seed": 5})
+    mixed = [str(stranger) if path == str(memory.path) else path for path in zero]
+    assert f"was not made with {stranger}" in refused("--seed", "0", *mixed)
     assert not (tmp_path / "new").exists()
