@@ -7,10 +7,12 @@
     snakemake vision                              up to one stage, in all rounds:
         rollouts, vision, latents, memory, controller, evaluation, report (all)
     snakemake pretrained                          the last round's agent in one store
-    snakemake ablations                           what each part of the system is worth;
-        one ablation alone: ablation_baseline, ablation_z, ... (rules/ablations.smk)
-    snakemake temperatures                        a controller for each of `temperatures`,
-        scored in the dream that it learnt in and in the game
+    snakemake seeds                               the whole once for each of `seeds`, and
+        what all these trainings score
+    snakemake ablations                           what each part of the system is worth,
+        over `seeds`; one ablation alone: ablation_z, ... (rules/ablations.smk)
+    snakemake temperatures                        a controller for each of `temperatures`
+        and `seeds`, scored in the dream that it learnt in and in the game
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -50,6 +52,7 @@ include: "rules/evaluation.smk"
 
 include: "rules/report.smk"
 include: "rules/pretrained.smk"
+include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
 

@@ -1,11 +1,16 @@
-"""Ablations: the system with one change each, beside the baseline, over several seeds.
+"""Ablations: the experiment with one change each, beside itself, over all its seeds.
 
 Each seed of an ablation is a run of its own, in ablations/<name>/seed-<seed>. What it
-would make just as the baseline does, it uses from there.
+would make just as the experiment does with that seed, it uses from there.
 """
 
 # The table of each target: its folder, and the ablations in it.
-TABLES = {"ablations": (f"{RESULTS}/ablations", list(ablations.ABLATIONS))} | {
+TABLES = {
+    "ablations": (
+        f"{RESULTS}/ablations",
+        [ablations.BASELINE, *ablations.names(CONFIG)],
+    )
+} | {
     f"ablation_{name}": (f"{RESULTS}/ablations/{name}", [name])
     for name in ablations.ABLATIONS
 }
@@ -16,7 +21,7 @@ for target, (place, names) in TABLES.items():
         name:
             target
         input:
-            [ablations.evaluations(CONFIG, name) for name in names],
+            get_ablation_scores(names),
         output:
             summary=f"{place}/table.txt",
             data=f"{place}/table.json",

@@ -25,7 +25,7 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
         f"{shlex.quote(str(PACKAGE.parent))}"
     )
 
-from worldmodels.experiment import ablations, paths, stale_stores, temperatures
+from worldmodels.experiment import ablations, paths, seeds, stale_stores, temperatures
 from worldmodels.experiment.checkout import refuse_another
 from worldmodels.experiment.compared import compared
 from worldmodels.experiment.config import load
@@ -60,10 +60,13 @@ RESULTS = paths.RUN.format(run=EXPERIMENT)
 ROUNDS = range(len(CONFIG.rounds))
 LAST = ROUNDS[-1]
 
-# The experiment itself, the ablations and the temperatures, by their folders below
-# results/: the wildcard {run}.
+# The experiment itself, its other seeds, the ablations and the temperatures, by their
+# folders below results/: the wildcard {run}.
 MAIN = main_run(CONFIG)
-RUNS = by_folder([MAIN, *ablations.runs(CONFIG), *temperatures.runs(CONFIG)])
+COMPARED = [
+    run for part in (seeds, ablations, temperatures) for run in part.runs(CONFIG)
+]
+RUNS = by_folder([MAIN, *COMPARED])
 
 # Used with `--software-deployment-method conda` only; ../envs/cuda.yaml has CUDA.
 CONDA = "../envs/cpu.yaml"
@@ -123,9 +126,8 @@ def get_vision_start(wildcards):
 
 def get_earlier_rollouts(wildcards):
     """Return the shard of an earlier round that a later round's V encodes again."""
-    return paths.ROLLOUTS.format(
-        run=wildcards.run, round=wildcards.source, shard=wildcards.shard
-    )
+    run, source = RUNS[wildcards.run], int(wildcards.source)
+    return paths.rollouts_shard(run, source, wildcards.shard)
 
 
 def get_memory_data(wildcards):
@@ -179,6 +181,30 @@ def get_report_stores(wildcards):
     scored = paths.scored_rounds(MAIN)
     scores = [path for round in scored for path in get_random_scores(MAIN, round)]
     return list(dict.fromkeys([*paths.report_stores(MAIN), *scores]))
+
+
+def get_ablation_scores(names):
+    """Return the input function of the scores of some ablations, of all seeds.
+
+    It refuses the ablation that is the experiment itself.
+    """
+
+    def scores(wildcards):
+        for name in names:
+            if name not in (ablations.BASELINE, *ablations.names(CONFIG)):
+                sys.exit(
+                    f"error: the ablation {name} is {EXPERIMENT} itself, whose "
+                    "settings it does not change; those that change them are "
+                    + ", ".join(ablations.names(CONFIG))
+                )
+        return [path for name in names for path in ablations.evaluations(CONFIG, name)]
+
+    return scores
+
+
+def get_seed_stores(wildcards):
+    """Return every store that the comparison of the seeds reads."""
+    return [path for given in seeds.stores(CONFIG).values() for path in given]
 
 
 def get_temperature_scores(wildcards):
@@ -255,8 +281,18 @@ def as_words(stores):
 def get_ablation_options(names):
     """Return the params function of the scores of some ablations, as options."""
     scores = {name: ablations.evaluations(CONFIG, name) for name in names}
+    return get_named_options("ablation", scores)
+
+
+def get_seed_options():
+    """Return the params function of all seeds' stores, as options."""
+    return get_named_options("seed", seeds.stores(CONFIG))
+
+
+def get_named_options(option, stores):
+    """Return the params function of lists of stores with a name each, as options."""
     return lambda wildcards: " ".join(
-        f"--ablation {name} {as_words(stores)}" for name, stores in scores.items()
+        f"--{option} {name} {as_words(listed)}" for name, listed in stores.items()
     )
 
 

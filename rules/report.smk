@@ -5,7 +5,7 @@ rule report:
     """The report on all rounds: report/index.html and report/summary.txt."""
     input:
         stores=get_report_stores,
-        temperatures=temperatures.evaluations(CONFIG),
+        temperatures=temperatures.of_the_report(CONFIG),
     output:
         page=paths.REPORT.format(run=EXPERIMENT),
         summary=paths.SUMMARY.format(run=EXPERIMENT),

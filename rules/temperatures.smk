@@ -1,7 +1,7 @@
 """Temperatures: one C for each, scored in the dream that it learnt in and in the game.
 
-V, M and the latents are those of the experiment's last round. So is the C of a
-temperature, if the last round's C learns in that very way.
+V, M and the latents are those of the experiment's last round, trained with each of the
+seeds. So is the C of a temperature, if the last round's C learns in that very way.
 """
 
 

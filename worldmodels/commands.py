@@ -106,6 +106,24 @@ def _add_report(files) -> None:
     files.add_argument("--log", help="file to append progress to", **ONE)
 
 
+def _add_seeds(files) -> None:
+    files.add_argument(
+        "--seed",
+        help="a seed's number and all stores of its training; give this once for each",
+        action=NamedPaths,
+        nargs="+",
+        required=True,
+        metavar=("N", "STORE"),
+    )
+    files.add_argument(
+        "--out",
+        help="index.html to write; table.txt and table.json go beside it",
+        required=True,
+        **ONE,
+    )
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
 def _add_ablations(files) -> None:
     files.add_argument(
         "--ablation",
@@ -123,7 +141,8 @@ def _add_ablations(files) -> None:
 def _add_temperatures(files) -> None:
     files.add_argument(
         "stores",
-        help="evaluations of controllers that learnt in the dream, one a temperature",
+        help="evaluations of controllers that learnt in the dream, one a temperature "
+        "and seed",
         **SEVERAL,
     )
     files.add_argument("--out", help="table.txt to write", required=True, **ONE)
@@ -347,6 +366,7 @@ TOOLS = {
 # Of the stages that have no settings.
 _OTHER_STAGES = {
     "report": _add_report,
+    "seeds": _add_seeds,
     "ablations": _add_ablations,
     "temperatures": _add_temperatures,
     "export": _add_export,

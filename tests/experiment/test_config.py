@@ -114,13 +114,22 @@ def test_what_is_not_given_is_the_default():
         ({"experiment": ""}, ["experiment", "''", "folder"]),
         ({"experiment": "a b"}, ["experiment", "'a b'", "letters"]),
         ({"experiment": "-x"}, ["experiment", "'-x'", "letters"]),
-        # The seeds of the ablations.
-        ({"ablations": {"seed": 1}}, ["ablations.seed ", "1", "seeds"]),
-        ({"ablations": {"seeds": 3}}, ["ablations.seeds is 3", "list"]),
-        ({"ablations": {"seeds": []}}, ["ablations.seeds is []", "list"]),
-        ({"ablations": {"seeds": [1, 1]}}, ["ablations.seeds", "different"]),
-        ({"ablations": {"seeds": [True]}}, ["ablations.seeds", "whole numbers"]),
-        ({"ablations": {"seeds": [65536]}}, ["ablations.seeds", "65535"]),
+        # The seeds of the trainings that are compared.
+        ({"seeds": 3}, ["seeds is 3", "list"]),
+        ({"seeds": None}, ["seeds is None", "list"]),
+        ({"seeds": []}, ["seeds is []", "list"]),
+        ({"seeds": [1, 1]}, ["seeds is [1, 1]", "different"]),
+        ({"seeds": [True]}, ["seeds is [True]", "whole numbers"]),
+        ({"seeds": [1.0]}, ["seeds is [1.0]", "whole numbers"]),
+        ({"seeds": ["1"]}, ["seeds is ['1']", "whole numbers"]),
+        ({"seeds": [0, -1]}, ["seeds is [0, -1]", "from 0"]),
+        ({"seeds": [65536]}, ["seeds", "65535"]),
+        # What held them in earlier versions.
+        (
+            {"ablations": {"seeds": [1]}},
+            ["ablations (here {'seeds': [1]})", "seeds: ["],
+        ),
+        ({"ablations": None}, ["ablations (here None)", "the setting seeds"]),
         # The temperatures of the sweep.
         ({"temperatures": 1.15}, ["temperatures is 1.15", "a list of numbers"]),
         ({"temperatures": None}, ["temperatures is None", "a list of numbers"]),

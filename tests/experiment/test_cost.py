@@ -60,7 +60,7 @@ def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
 
 
 def test_imported_rollouts_are_not_driven():
-    run = run_of(rollouts={"policy": "imported"})
+    run = run_of(rounds=1, rollouts={"policy": "imported"})
     stages = {one.stage for one in foretold(run)}
     assert "rollouts" not in stages
     assert "vision" in stages

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from worldmodels.experiment import ablations, paths, temperatures
+from worldmodels.experiment import ablations, paths, seeds, temperatures
 from worldmodels.experiment.config import load
 from worldmodels.experiment.runs import PipelineRun, by_folder, main_run
 
@@ -118,27 +118,109 @@ def test_dreams_begin_at_the_latents_that_m_learnt_from():
     assert paths.dream_starts(run, 1) == paths.memory_data(run, 1)
 
 
-def test_the_run_of_an_ablation_reads_what_the_baseline_made():
-    config = load(SMALL | DREAMS | {"ablations": {"seeds": [4]}})
+def test_the_run_of_an_ablation_reads_what_its_seeds_training_made():
+    """Until its first change; the rounds after that are its own."""
+    config = load(SMALL | DREAMS | {"seed": 4, "seeds": [4, 5]})
     runs = by_folder(ablations.runs(config))
-    names = ("baseline", "untrained_memory", "mean_z")
-    base, untrained, mean = (f"small/ablations/{name}/seed-4" for name in names)
-    run = runs[untrained]
-    assert paths.vision(run, 0) == paths.VISION.format(run=base, round=0)
-    assert paths.memory(run, 0) == paths.MEMORY.format(run=untrained, round=0)
-    assert paths.memory_data(run, 0) == paths.memory_data(runs[base], 0)
-    assert paths.dream_starts(run, 0) == paths.dream_starts(runs[base], 0) != []
-    assert paths.memory(runs[mean], 0) == paths.MEMORY.format(run=base, round=0)
-    assert short(paths.blocks(runs[mean], 0), mean) == [
-        "0/controller/block-0000",
-        "0/controller/block-0001",
+    for seed, base in ((4, "small"), (5, "small/seeds/seed-5")):
+        trained = seeds.run_of(config, seed)
+        names = ("untrained_memory", "sampled_z")
+        untrained, sampled = (f"small/ablations/{n}/seed-{seed}" for n in names)
+        run = runs[untrained]
+        assert paths.vision(run, 0) == paths.VISION.format(run=base, round=0)
+        assert paths.memory(run, 0) == paths.MEMORY.format(run=untrained, round=0)
+        assert paths.memory_data(run, 0) == paths.memory_data(trained, 0)
+        assert paths.dream_starts(run, 0) == paths.dream_starts(trained, 0) != []
+        assert paths.vision(run, 1) == paths.VISION.format(run=untrained, round=1)
+        assert short(paths.rollouts(run, 1), untrained) == [
+            "1/rollouts/shard-000",
+            "1/rollouts/shard-001",
+        ]
+        run = runs[sampled]
+        assert paths.memory(run, 0) == paths.memory(trained, 0)
+        assert short(paths.blocks(run, 0), sampled) == [
+            "0/controller/block-0000",
+            "0/controller/block-0001",
+        ]
+        assert paths.memory(run, 2) == paths.MEMORY.format(run=sampled, round=2)
+    assert ablations.evaluations(config, "sampled_z") == [
+        f"results/small/ablations/sampled_z/seed-{seed}/round-2/evaluation.zarr"
+        for seed in (4, 5)
     ]
-    assert ablations.evaluations(config, "mean_z") == [paths.evaluation(runs[mean], 0)]
+    assert ablations.evaluations(config, "baseline") == [
+        f"results/small/{place}round-2/evaluation.zarr"
+        for place in ("", "seeds/seed-5/")
+    ]
+
+
+def test_an_ablation_that_accumulates_learns_from_the_lent_rounds_too():
+    """V of round 1 is its own and sees the lent rollouts; round 2 keeps that V."""
+    stays = {"vision": {"warm_start": True, "epochs": 0}}
+    config = load(SMALL | ACCUMULATES | {"rounds": [{}, {}, stays], "seeds": [0]})
+    run = by_folder(ablations.runs(config))["small/ablations/z/seed-0"]
+    own, lent = "results/small/ablations/z/seed-0", "results/small"
+    assert paths.vision_data(run, 1) == [
+        f"{place}/rollouts/shard-00{k}.zarr"
+        for place in (f"{own}/round-1", f"{lent}/round-0")
+        for k in (0, 1)
+    ]
+    assert short(paths.memory_data(run, 2), "small/ablations/z/seed-0") == [
+        f"{name}shard-00{k}"
+        for name in ("2/latents/", "1/latents/round-0-", "1/latents/")
+        for k in (0, 1)
+    ]
+    assert paths.vision_start(run, 2) == [f"{own}/round-1/vision.zarr"]
+
+
+def test_an_ablation_of_a_v_that_stays_uses_the_lent_latents():
+    """Its V of round 1 starts from the lent one, and is that V."""
+    stays = {"vision": {"warm_start": True, "epochs": 0}}
+    config = load(SMALL | ACCUMULATES | {"rounds": [{}, stays], "seeds": [0]})
+    run = by_folder(ablations.runs(config))["small/ablations/z/seed-0"]
+    own, lent = "results/small/ablations/z/seed-0", "results/small"
+    assert paths.memory_data(run, 1) == [
+        f"{place}/latents/shard-00{k}.zarr"
+        for place in (f"{own}/round-1", f"{lent}/round-0")
+        for k in (0, 1)
+    ]
+    assert paths.vision_start(run, 1) == [f"{lent}/round-0/vision.zarr"]
+
+
+def test_an_ablation_begins_where_it_changes_something():
+    """Not in a round whose settings are those of the ablation already."""
+    rounds = [{"controller": {"inputs": "z"}}, {}]
+    config = load(SMALL | {"rounds": rounds, "seeds": [0]})
+    run = by_folder(ablations.runs(config))["small/ablations/z/seed-0"]
+    assert run.first == (1, "controller")
+    assert paths.driver(run, 1) == paths.driver(main_run(config), 1)
+
+
+def test_the_run_of_a_seed_makes_all_but_what_no_seed_decides():
+    config = load(SMALL | {"seed": 3, "seeds": [3, 1]})
+    (run,) = seeds.runs(config)
+    assert run.config.run.seed == 1
+    assert run.config.rounds == config.rounds
+    for round in run.rounds:
+        made = [*paths.rollouts(run, round), *paths.report_stores(run)]
+        assert all(path.startswith("results/small/seeds/seed-1/") for path in made)
+        assert paths.random(run, round) == paths.random(main_run(config), round)
+    assert seeds.run_of(config, 3) == main_run(config)
+    assert seeds.evaluations(config) == [
+        f"results/small/{place}round-2/evaluation.zarr"
+        for place in ("", "seeds/seed-1/")
+    ]
+    compared = seeds.stores(config)
+    assert list(compared) == [3, 1]
+    for seed, stores in compared.items():
+        trained = seeds.run_of(config, seed)
+        earlier = {paths.evaluation(trained, round) for round in (0, 1)}
+        assert {*paths.report_stores(trained)} - {*stores} == earlier
 
 
 def test_the_run_of_a_temperature_reads_the_last_round_of_the_experiment():
-    config = load(SMALL | ACCUMULATES | {"temperatures": [0.5]})
-    (run,), main = temperatures.runs(config), main_run(config)
+    more = {"temperatures": [0.5], "seeds": [0, 6]}
+    config = load(SMALL | ACCUMULATES | more)
+    (run, seeded), main = temperatures.runs(config), main_run(config)
     assert paths.vision(run, 2) == paths.vision(main, 2)
     assert paths.memory(run, 2) == paths.memory(main, 2)
     assert paths.dream_starts(run, 2) == paths.memory_data(main, 2)
@@ -146,22 +228,28 @@ def test_the_run_of_a_temperature_reads_the_last_round_of_the_experiment():
         "2/controller/block-0000",
         "2/controller/block-0001",
     ]
-    assert temperatures.evaluations(config) == [paths.evaluation(run, 2)]
+    assert temperatures.of_the_report(config) == [paths.evaluation(run, 2)]
+    trained = seeds.run_of(config, 6)
+    assert paths.memory(seeded, 2) == paths.memory(trained, 2)
+    assert seeded.folder == "small/seeds/seed-6/temperatures/0.5"
+    expected = [paths.evaluation(some, 2) for some in (run, seeded)]
+    assert temperatures.evaluations(config) == expected
 
 
 def test_the_random_policy_is_scored_once_for_all_that_ask_for_the_same():
     """Every run and every round of the same game, tracks and policy."""
-    more = {"ablations": {"seeds": [4, 5]}, "temperatures": [0.5]}
+    more = {"seeds": [4, 5], "temperatures": [0.5]}
     other = {"evaluation": {"episodes": 7}}
     rounds = [{}, {"environment": {"slots": 3}}, other]
     config = load(SMALL | more | {"rounds": rounds})
     main = main_run(config)
     first, last = (paths.RANDOM.format(run="small", round=n) for n in (0, 2))
     assert [paths.random(main, n) for n in main.rounds] == [first, first, last]
-    ablated = [*ablations.runs(config)]
-    assert {paths.random(run, 0) for run in ablated} == {first}
-    (dreaming,) = temperatures.runs(config)
-    assert paths.random(dreaming, 2) == last
+    others = [*seeds.runs(config), *ablations.runs(config)]
+    assert {paths.random(run, 0) for run in others} == {first}
+    assert {paths.random(run, 2) for run in others} == {last}
+    dreaming = temperatures.runs(config)
+    assert {paths.random(run, 2) for run in dreaming} == {last}
 
 
 def test_shards_and_blocks_past_the_usual_digits_stay_apart():

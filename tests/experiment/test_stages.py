@@ -8,7 +8,7 @@ from worldmodels.experiment import bytes_on_disk, needs, site, work
 from worldmodels.experiment.stages import CONFIGURED, STAGES
 
 # Their rules ask for a constant amount of memory and minutes.
-CONSTANT = ("ablations", "temperatures", "export")
+CONSTANT = ("seeds", "ablations", "temperatures", "export")
 # They go on from a checkpoint when they are cut off.
 RESUMABLE = ("vision", "memory", "controller")
 

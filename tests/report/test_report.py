@@ -2,11 +2,11 @@
 
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from support import synthetic
+from support.pages import Elements
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.report import controller, diagram, evaluation, replays, rollouts
@@ -61,33 +61,6 @@ def page(tmp_path_factory, rounds):
     return out
 
 
-class Elements(HTMLParser):
-    """Every start tag with its attributes; complains about unbalanced ones."""
-
-    EMPTY = ("meta", "img", "rect", "path", "br")
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.found: list[tuple[str, dict]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def named(self, *tags: str) -> list[dict]:
-        return [attributes for tag, attributes in self.found if tag in tags]
-
-
 @pytest.fixture(scope="module")
 def elements(page):
     return Elements(page.read_text())
@@ -123,7 +96,7 @@ def test_page_tells_everything_that_was_promised(page):
         "Training of V", "Training of M", "Reconstructions", "Samples from the prior",
         "Latent traversal", "A dream under real frames", "Fitness by generation",
         "Returns on unseen tracks", "Scores by round", "Wall time of each stage",
-        "Resolved settings", "learning_rate", "evosax",
+        "Resolved settings", "learning_rate", "evosax", "snakemake seeds",
     ):  # fmt: skip
         assert words in text, words
 

@@ -49,7 +49,7 @@ def test_every_list_of_stores_may_be_a_file(command, listed):
 
 
 def test_no_list_of_stores_is_left_out():
-    """What takes several words is in the table above, or is an ablation's."""
+    """What takes several words is in the table above, or begins with a name."""
     actions = {}
     (commands,) = parser()._subparsers._group_actions
     for name, command in commands.choices.items():
@@ -57,7 +57,8 @@ def test_no_list_of_stores_is_left_out():
             if action.nargs == "+" and action.type is None:  # others are numbers
                 actions[name, action.dest] = action
     table = {(command.split()[0], dest) for command, dest in SEVERAL.items()}
-    assert actions.keys() == table | {("ablations", "ablation")}
+    named = {("ablations", "ablation"), ("seeds", "seed")}
+    assert actions.keys() == table | named
 
 
 def test_an_ablations_evaluations_may_be_a_file(listed):
@@ -65,6 +66,12 @@ def test_an_ablations_evaluations_may_be_a_file(listed):
     words += ["--ablation", "z", "e.zarr", "--out=o"]
     found = parser().parse_args(words).ablation
     assert found == [["@name", "b one.zarr", "@c.zarr"], ["z", "e.zarr"]]
+
+
+def test_a_seeds_stores_may_be_a_file(listed):
+    words = ["seeds", "--seed", "3", listed, "--seed", "0", "e.zarr", "--out=o"]
+    found = parser().parse_args(words).seed
+    assert found == [["3", "b one.zarr", "@c.zarr"], ["0", "e.zarr"]]
 
 
 def bad(folder: Path, kind: str) -> Path:

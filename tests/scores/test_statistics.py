@@ -5,7 +5,12 @@ import pytest
 from scipy import stats
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.scores.statistics import over_seeds, summarise
+from worldmodels.scores.statistics import (
+    of_trainings,
+    over_seeds,
+    seeds_needed,
+    summarise,
+)
 
 
 def test_interval_is_that_of_a_normal_mean():
@@ -57,3 +62,48 @@ def test_interval_over_seeds_is_students():
 def test_interval_refuses_what_has_none(bad):
     with pytest.raises(UserError, match="at least two finite returns"):
         summarise(np.array(bad))
+
+
+def power(effect: float, count: int) -> float:
+    """Return the power of the paired t-test by scipy's noncentral distribution."""
+    bound = stats.t.ppf(0.975, count - 1)
+    return stats.nct.sf(bound, count - 1, effect * np.sqrt(count))
+
+
+@pytest.mark.parametrize("effect", [0.1, 0.25, 0.6, 1.3, 4.0, -0.6])
+def test_so_many_seeds_and_no_fewer_have_the_power(effect):
+    shape = np.array([-1.0, 0.0, 1.0])  # mean 0, standard deviation 1
+    needed = seeds_needed(50 * (effect + shape))
+    assert power(abs(effect), needed) >= 0.8 > power(abs(effect), needed - 1)
+
+
+def test_so_many_seeds_show_it_as_often_as_is_said():
+    """By trial: Student's intervals of so many normal differences, and of fewer."""
+    differences = np.array([30.0, -10.0, 70.0, 10.0])  # 25 beside a deviation of 34.2
+    mean, std = differences.mean(), differences.std(ddof=1)
+    needed, trials = seeds_needed(differences), 4000
+    shown = {}
+    for count in (needed, needed - 2):
+        drawn = np.random.default_rng(2).normal(mean, std, (trials, count))
+        half = stats.t.ppf(0.975, count - 1) * stats.sem(drawn, axis=1)
+        shown[count] = np.mean(drawn.mean(axis=1) > half)
+    # 4 standard deviations of a share of so many trials are 0.025.
+    assert 0.775 < shown[needed] < 0.85
+    assert shown[needed - 2] < 0.8
+
+
+def test_what_no_number_of_seeds_shows():
+    assert seeds_needed(np.array([1.0, -1.0])) is None
+    assert seeds_needed(np.array([0.0, 0.0])) is None
+    assert seeds_needed(np.array([10.0, -9.0])) is None  # 3,645 would
+    assert seeds_needed(np.array([3.0, 3.0])) == 2
+
+
+def test_the_score_of_several_trainings_counts_each_once():
+    returns = np.array([[10.0, 20.0], [30.0, 50.0], [0.0, 100.0]])
+    found = of_trainings(returns)
+    low, high = stats.t.interval(0.95, 2, 35, stats.sem([15, 40, 50]))
+    assert (found.count, found.mean) == (2, 35)
+    assert found.std == pytest.approx((np.sqrt(50) + np.sqrt(200) + np.sqrt(5000)) / 3)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert of_trainings(returns[:1]) == summarise(returns[0])

@@ -27,6 +27,8 @@ CONFIG = {
     "controller": {"population": 8, "warm_start": True},
     "rounds": [{"memory": {"epochs": 3}}, {}],
     "temperatures": [0, 0.5, 1.15],
+    "seed": 3,
+    "seeds": [3],
 }
 OWN = {"train_in": "dream", "temperature": 0.5}
 
@@ -35,7 +37,8 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
     config = load(CONFIG)
     runs = by_folder(temperature_runs(config))
     places = [f"small/temperatures/{t}" for t in ("0.0", "0.5", "1.15")]
-    assert [folder(config, t) for t in config.temperatures] == places == list(runs)
+    found = [folder(config, t, 3) for t in config.temperatures]
+    assert found == places == list(runs)
     for temperature, run in zip(config.temperatures, runs.values(), strict=True):
         assert run.config.run == config.run
         first, last = run.config.rounds
@@ -47,9 +50,23 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
         expected = before.changed(controller=dreaming)
         assert last == expected
         for name in ("rollouts", "vision", "latents", "memory"):
-            assert run.home(name) == "small"
+            assert run.home(name, 1) == "small"
         for name in ("controller", "evaluation"):
-            assert run.home(name) == run.config.experiment
+            assert run.home(name, 0) == "small"
+            assert run.home(name, 1) == run.config.experiment
+
+
+def test_each_seed_learns_in_the_dream_of_its_own_training():
+    """The experiment's own seed too, which is not among the seeds: its report asks."""
+    config = load(CONFIG | {"temperatures": [0.5], "seeds": [7, 1]})
+    runs = by_folder(temperature_runs(config))
+    place = "small/seeds/seed-{}/temperatures/0.5"
+    assert list(runs) == ["small/temperatures/0.5", place.format(7), place.format(1)]
+    for seed, run in zip((3, 7, 1), runs.values(), strict=True):
+        assert run.config.run.seed == seed
+        trained = "small" if seed == 3 else f"small/seeds/seed-{seed}"
+        assert run.home("memory", 1) == trained
+        assert run.home("controller", 1) == run.folder
 
 
 @pytest.mark.parametrize(
@@ -63,7 +80,8 @@ def test_each_temperature_learns_afresh_in_the_last_rounds_dream():
 )
 def test_the_experiments_own_controller_is_taken_where_it_is_the_same(change, shared):
     config = load({**CONFIG, "controller": OWN | change})
-    assert (folder(config, 0.5) == "small") == shared
+    assert (folder(config, 0.5, 3) == "small") == shared
+    assert (folder(config, 0.5, 8) == "small/seeds/seed-8") == shared
     assert len(list(temperature_runs(config))) == 3 - shared
 
 
@@ -80,10 +98,22 @@ RETURNS = {
 RANDOM = [21, 9, 12]
 
 
-def scores(path, temperature: float, memory: Artifact, first: int = 0) -> Artifact:
-    """Write an evaluation of a controller that learnt at a temperature."""
-    dreamt, played = RETURNS[temperature]
+def scores(
+    path,
+    temperature: float,
+    memory: Artifact,
+    first: int = 0,
+    seed: int = 0,
+    more: float = 0.0,
+) -> Artifact:
+    """Write an evaluation of a controller that learnt at a temperature.
+
+    Args:
+        more: is added to the returns.
+    """
+    dreamt, played = (np.array(returns) + more for returns in RETURNS[temperature])
     config = {"environment": "takecover", "temperature": temperature, "round": 0}
+    config["seed"] = seed
     seeds = np.arange(first, first + 3)
     with publication.create(
         path, "evaluation", config=config, inputs={"memory": memory}, stage_version=1
@@ -142,7 +172,7 @@ def test_the_json_holds_every_return_and_what_is_said_of_them(swept, tmp_path):
     for row in found:
         dreamt, played = map(np.array, RETURNS[row["temperature"]])
         for name, returns in (("dream", dreamt), ("game", played)):
-            assert row[name]["returns"] == returns.tolist()
+            assert row[name]["returns"] == [returns.tolist()]
             assert row[name]["mean"] == pytest.approx(returns.mean())
             assert row[name]["std"] == pytest.approx(returns.std(ddof=1))
         expected = summarise(dreamt - played)
@@ -152,14 +182,41 @@ def test_the_json_holds_every_return_and_what_is_said_of_them(swept, tmp_path):
     assert data["random"]["mean"] == pytest.approx(14)
 
 
+def test_several_seeds_count_as_one_each(swept, stores, tmp_path):
+    """Of seed 5 everything is 30 more, and M is another."""
+    given = [
+        scores(tmp_path / f"5-{t}.zarr", t, stores.vision, seed=5, more=30)
+        for t in RETURNS
+    ]
+    out = tmp_path / "table.txt"
+    stage.run(stores=[store.path for store in (*given, *swept)], out=out)
+    lines = [" ".join(line.split()) for line in out.read_text().splitlines()]
+    half = 12.7062 * 15  # Student's, of two means that are 30 apart
+    cool, warm, random = lines[1:4]
+    # 10, 20, 18 have the mean 16 and the variance 28.
+    assert cool == (
+        f"0.1 115.0 {115 - half:.1f} to {115 + half:.1f} "
+        f"31.0 {31 - half:.1f} to {31 + half:.1f} 5.3 +84.0 +84.0 to +84.0"
+    )
+    assert warm.startswith("1 65.0 ")
+    assert random.startswith("random policy 14.0 ")
+    assert "2 trainings, of the seeds 0, 5" in out.read_text()
+    data = json.loads(out.with_suffix(".json").read_text())
+    assert data["seeds"] == [0, 5]
+    assert data["temperatures"][0]["game"]["mean_of_seed"] == [16, 46]
+
+
 def test_what_cannot_be_compared_is_refused(swept, stores, tmp_path):
     m_store = stores.memory
     other = scores(tmp_path / "tracks.zarr", 0.1, m_store, first=5)
     with pytest.raises(UserError, match="scored on other tracks than"):
         read([swept[0], other])
     again = scores(tmp_path / "again.zarr", 0.1, m_store)
-    with pytest.raises(UserError, match="are of the same temperature"):
+    with pytest.raises(UserError, match="are of the same temperature and seed"):
         read([*swept, again])
+    seeded = scores(tmp_path / "seeded.zarr", 0.1, m_store, seed=1)
+    with pytest.raises(UserError, match=r"the seeds \[0\] and .* with \[0, 1\]"):
+        read([*swept, seeded])
     stranger = scores(tmp_path / "stranger.zarr", 0.1, stores.vision)
     with pytest.raises(UserError, match="was dreamt by another M than"):
         read([swept[0], stranger])
@@ -197,5 +254,5 @@ def test_controllers_of_two_temperatures_by_the_real_stages(tmp_path):
         found.append(dream_stores.evaluate(made, [block], place / "evaluation.zarr"))
     cool, warm = read(found).scores
     assert (cool.temperature, warm.temperature) == (0.2, 1.3)
-    np.testing.assert_array_equal(cool.dreamt, found[1].read("dream/returns"))
-    np.testing.assert_array_equal(warm.played, found[0].read("agent/returns"))
+    np.testing.assert_array_equal(cool.dreamt, [found[1].read("dream/returns")])
+    np.testing.assert_array_equal(warm.played, [found[0].read("agent/returns")])

@@ -1,4 +1,7 @@
-"""The V, M and latents that an ablation or a temperature takes from another run."""
+"""The V, M and latents that an ablation or a temperature takes from another run.
+
+Ablations of earlier versions took theirs from one among them, the baseline.
+"""
 
 import shutil
 from pathlib import Path
@@ -15,6 +18,10 @@ BASELINE, Z, UNTRAINED = (
     f"ablations/{name}/seed-1/round-0" for name in ("baseline", "z", "untrained_memory")
 )
 TAU = "temperatures/0.1/round-1"
+SEEDED, ABLATED, SEEDED_TAU = (
+    "seeds/seed-4/round-0", "ablations/z/seed-4/round-0",
+    "seeds/seed-4/temperatures/0.1/round-0",
+)  # fmt: skip
 # Where V and M of each controller lie.
 SHARED = {
     "round-1": ("round-1", "round-1"),
@@ -22,6 +29,10 @@ SHARED = {
     BASELINE: (BASELINE, BASELINE),
     Z: (BASELINE, BASELINE),
     UNTRAINED: (BASELINE, UNTRAINED),
+    SEEDED: (SEEDED, SEEDED),
+    ABLATED: (SEEDED, SEEDED),
+    SEEDED_TAU: (SEEDED, SEEDED),
+    "ablations/z/seed-0/round-0": ("round-0", "round-0"),
 }
 
 
@@ -36,7 +47,7 @@ def made(tmp_path_factory):
 
     v_store, latents, m_stores = {}, {}, {}
     another = "ablations/baseline/seed-2/round-0"
-    for round in ("round-0", "round-1", BASELINE, another):
+    for round in ("round-0", "round-1", BASELINE, another, SEEDED):
         v_store[round] = make(f"{round}/vision.zarr", "vision")
         given = {"vision": v_store[round]}
         latents[round] = make(f"{round}/latents/shard-000.zarr", "latents", **given)

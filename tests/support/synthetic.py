@@ -262,13 +262,18 @@ def _write_simulated(store, drives: dict, rng: np.random.Generator) -> None:
 
 
 def make_scores(path: Path, seed: int, returns: list[float], first: int = 0) -> Path:
-    """Write an evaluation of a training with `seed` on test tracks from `first` on."""
+    """Write an evaluation of a training with `seed` on test tracks from `first` on.
+
+    The random policy scores 10 less than the agent on each.
+    """
     used = sections_of("evaluation", Run(seed=seed), SETTINGS)
     config = recorded("evaluation", 0, *used) | {"round": 0}
     tracks = episode_seeds(Purpose.TEST, 0, 0, first, len(returns))
     with _create(path, "evaluation", config, {}) as store:
-        store.write("agent/returns", np.array(returns, np.float32), ("episode",))
-        store.write("agent/seed", tracks, ("episode",))
+        for name, less in (("agent", 0), ("random", 10)):
+            scored = np.array(returns, np.float32) - less
+            store.write(f"{name}/returns", scored, ("episode",))
+            store.write(f"{name}/seed", tracks, ("episode",))
     return path
 
 

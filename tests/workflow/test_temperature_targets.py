@@ -9,7 +9,7 @@ import pytest
 from worldmodels.commands import parser
 
 DREAMING = {"memory": {"death_head": True}}
-SWEEP = DREAMING | {"temperatures": [0.5, 1.15]}
+SWEEP = DREAMING | {"temperatures": [0.5, 1.15], "seeds": [0]}
 FOLDER = "results/small/temperatures"
 
 
@@ -82,8 +82,35 @@ def test_the_report_tells_of_the_sweep(jobs_to_run):
         assert not set(scores) & set(map(str, given.stores))
 
 
+def test_each_seed_has_a_sweep_of_its_own(dreaming):
+    """In the dream of its own training, which is made for it."""
+    jobs = dreaming(SWEEP | {"seeds": [0, 2], "temperatures": [0.5]})
+    trained = "results/small/seeds/seed-2"
+    paths = ("controller/block-0000", "controller/block-0001", "evaluation")
+    swept = {f"{trained}/temperatures/0.5/round-1/{path}.zarr" for path in paths}
+    rest = made(jobs) - own("0.5") - swept - {f"{FOLDER}/table.txt"}
+    assert rest
+    assert all(path.startswith(f"{trained}/round-") for path in rest)
+    # C of round 0 drives the rollouts of round 1; C of round 1 is asked for by nobody.
+    assert f"{trained}/round-0/controller/block-0001.zarr" in rest
+    assert not any("round-1/controller" in path for path in rest)
+    (table,) = (job for job in jobs if job.rule.name == "temperatures")
+    assert list(table.input) == [
+        f"{FOLDER}/0.5/round-1/evaluation.zarr",
+        f"{trained}/temperatures/0.5/round-1/evaluation.zarr",
+    ]
+
+
+def test_the_report_needs_the_experiments_own_seed_alone(jobs_to_run):
+    more = SWEEP | {"seeds": [1, 2, 3]}
+    jobs = jobs_to_run(more)
+    assert made(jobs) == made(jobs_to_run(SWEEP))
+    assert own("0.5") | own("1.15") <= made(jobs)
+    assert not any("/seeds/" in path for path in made(jobs))
+
+
 def test_the_table_is_made_and_shown(project):
-    config = project.config | {"rounds": 1, "temperatures": [0.5]}
+    config = project.config | {"rounds": 1, "temperatures": [0.5], "seeds": [0]}
     config["memory"]["death_head"] = True
     overlay = ["--configfile", project.write("small.yaml", config)]
     status, output = project.run("temperatures", *overlay)

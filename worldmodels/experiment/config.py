@@ -20,14 +20,6 @@ from worldmodels.experiment.worlds import OWN
 from worldmodels.runtime.errors import UserError
 
 
-class Ablations(Section):
-    """The same with one change each, by `snakemake ablations`."""
-
-    seeds: Seeds = setting(
-        (1, 2, 3), "one training of every ablation for each", remark="not given"
-    )
-
-
 class Named(Section):
     """What an experiment is called."""
 
@@ -62,16 +54,21 @@ class Start(Run, Named):
         unit="rounds",
         paper=1,
     )
+    seeds: Seeds = setting(
+        (0, 1, 2, 3, 4),
+        "a training for each by `snakemake seeds`, `ablations` and `temperatures`; "
+        "else that of `seed` alone",
+        remark="not given",
+    )
 
 
 class Everything(Round, Start):
     """All that config.yaml holds."""
 
-    ablations: Ablations = group(Ablations)
     temperatures: Temperatures = setting(
         (),
         "tau of dreams, at least 0, in which a controller each learns, by `snakemake "
-        "temperatures`",
+        "temperatures` with each of `seeds`",
         takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
     )
     site: Site = group(Site)
@@ -85,7 +82,7 @@ class Config:
         experiment: the folder below `results/` that holds its artifacts.
         run: what every stage shares.
         rounds: all settings of each round, resolved.
-        ablation_seeds: the seed of each training of every ablation.
+        seeds: of the trainings that are compared; `run.seed` is the experiment's own.
         temperatures: of the dreams in which a controller each learns.
         site: what a job may ask for at most.
     """
@@ -93,7 +90,7 @@ class Config:
     experiment: str
     run: Run
     rounds: tuple[Round, ...]
-    ablation_seeds: tuple[int, ...]
+    seeds: tuple[int, ...]
     temperatures: tuple[float, ...]
     site: Site
 
@@ -132,6 +129,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
     Raises:
         UserError: for an unknown key, a wrong type or an impossible value.
     """
+    _refuse_renamed(mapping)
     # Before the rounds, so that an error here is not reported as a round's.
     whole = read(Everything, mapping)
     base, shared = _part(Round, whole), _part(Run, whole)
@@ -156,10 +154,19 @@ def load(mapping: Mapping[str, Any]) -> Config:
         experiment=whole.experiment,
         run=shared,
         rounds=rounds,
-        ablation_seeds=whole.ablations.seeds,
+        seeds=whole.seeds,
         temperatures=temperatures,
         site=whole.site,
     )
+
+
+def _refuse_renamed(mapping: Mapping[str, Any]) -> None:
+    """Refuse a key of earlier versions with the name of what took its place."""
+    if "ablations" in mapping:
+        raise UserError(
+            f"ablations (here {mapping['ablations']!r}) is no key any more: ablations "
+            "are trained with the seeds of the setting seeds, such as seeds: [1, 2, 3]"
+        )
 
 
 def _part(kind: type, whole: Everything) -> Any:

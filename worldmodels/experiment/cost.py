@@ -93,7 +93,9 @@ def _jobs(
     made.update(encoded)
     yield "memory", [0]
     yield "controller", list(range(len(paths.blocks(run, round))))
-    own = paths.RANDOM.format(run=run.home("random"), round=round)
+    if round not in paths.scored_rounds(run):
+        return
+    own = paths.RANDOM.format(run=run.home("random", round), round=round)
     yield "random", [0] if paths.random(run, round) == own else []
     yield "evaluation", [0]
 

@@ -42,12 +42,12 @@ BENCHMARKS = f"{RUN}/benchmarks/round-{{round}}"
 
 def vision(run: PipelineRun, round: int) -> str:
     """Return the path of a round's V."""
-    return VISION.format(run=run.home("vision"), round=round)
+    return VISION.format(run=run.home("vision", round), round=round)
 
 
 def memory(run: PipelineRun, round: int) -> str:
     """Return the path of a round's M."""
-    return MEMORY.format(run=run.home("memory"), round=round)
+    return MEMORY.format(run=run.home("memory", round), round=round)
 
 
 def scored_rounds(run: PipelineRun) -> list[int]:
@@ -57,7 +57,7 @@ def scored_rounds(run: PipelineRun) -> list[int]:
 
 def evaluation(run: PipelineRun, round: int) -> str:
     """Return the path of the scores of a round's agent."""
-    return EVALUATION.format(run=run.home("evaluation"), round=round)
+    return EVALUATION.format(run=run.home("evaluation", round), round=round)
 
 
 def random(run: PipelineRun, round: int) -> str:
@@ -68,7 +68,7 @@ def random(run: PipelineRun, round: int) -> str:
     """
     asked = _asked_of_random(run, round)
     first = next(n for n in run.rounds if _asked_of_random(run, n) == asked)
-    return RANDOM.format(run=run.home("random"), round=first)
+    return RANDOM.format(run=run.home("random", first), round=first)
 
 
 def _asked_of_random(run: PipelineRun, round: int) -> dict[str, Any]:
@@ -78,11 +78,12 @@ def _asked_of_random(run: PipelineRun, round: int) -> dict[str, Any]:
 
 def rollouts(run: PipelineRun, round: int) -> list[str]:
     """Return the paths of the episodes that are driven in a round, a path a shard."""
-    home = run.home("rollouts")
-    return [
-        ROLLOUTS.format(run=home, round=round, shard=shard)
-        for shard in _shards(run, round)
-    ]
+    return [rollouts_shard(run, round, shard) for shard in _shards(run, round)]
+
+
+def rollouts_shard(run: PipelineRun, round: int, shard: str) -> str:
+    """Return the path of one shard of a round's episodes; `shard` as it is in paths."""
+    return ROLLOUTS.format(run=run.home("rollouts", round), round=round, shard=shard)
 
 
 def blocks(run: PipelineRun, round: int) -> list[str]:
@@ -93,7 +94,7 @@ def blocks(run: PipelineRun, round: int) -> list[str]:
 
 
 def _block(run: PipelineRun, round: int, number: int) -> str:
-    home = run.home("controller")
+    home = run.home("controller", round)
     return BLOCK.format(run=home, round=round, block=f"{number:04d}")
 
 
@@ -125,11 +126,11 @@ def memory_data(run: PipelineRun, round: int) -> list[str]:
     latents are used as they are; rollouts from before it were encoded again in the
     first round that had it.
     """
-    home, since = run.home("latents"), vision_since(run, round)
-    paths = []
+    since, paths = vision_since(run, round), []
     for source in (round, *earlier_rounds(run, round)):
         again = source < since
         pattern, encoded = (EARLIER_LATENTS, since) if again else (LATENTS, source)
+        home = run.home("latents", encoded)
         paths += [
             pattern.format(run=home, round=encoded, source=source, shard=shard)
             for shard in _shards(run, source)
@@ -205,7 +206,16 @@ def search_latents(run: PipelineRun, round: int, block: int) -> list[str]:
     return memory_data(run, round) if centred else dream_starts(run, round)
 
 
-# What the report reads
+# What is made of all rounds
+
+
+def compared_stores(run: PipelineRun) -> list[str]:
+    """Return every store that a comparison of seeds reads of one, each once.
+
+    They are those of the report but for earlier rounds' scores, which take long.
+    """
+    scores = {evaluation(run, round) for round in run.rounds[:-1]}
+    return [path for path in report_stores(run) if path not in scores]
 
 
 def report_stores(run: PipelineRun) -> list[str]:

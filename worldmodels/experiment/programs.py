@@ -33,7 +33,7 @@ _ELSEWHERE = {
     "memory": {"epochs", "warm_start", "held_out"},
     "controller": {
         "generations", "generations_per_block", "sigma", "initial_mean",
-        "initial_steps", "step_increment", "select_every", "warm_start",
+        "initial_steps", "step_increment", "select_every", "warm_start", "centred",
     },
 }  # fmt: skip
 

@@ -48,7 +48,7 @@ class Stage:
             none), an input or what is kept, and those that it has no use for.
         idle: settings that do not change its result at times.
         once: an experiment has one artifact of it, unless its rounds differ in what the
-            stage uses; the runs of ablations and temperatures use that one.
+            stage uses; the runs of seeds, ablations and temperatures use that one.
         title, caption: how the report's picture names it.
     """
 
@@ -199,16 +199,22 @@ _TABLE = (
         version=5,
     ),
     Stage(
+        name="seeds",
+        rules=("seeds",),
+        summary="compare the trainings of one experiment with several seeds",
+        version=1,
+    ),
+    Stage(
         name="ablations",
         rules=("ablations",),
         summary="compare the evaluations of ablations, over several trainings each",
-        version=1,
+        version=2,
     ),
     Stage(
         name="temperatures",
         rules=("temperatures",),
         summary="compare the evaluations of controllers of several temperatures",
-        version=1,
+        version=2,
     ),
     Stage(
         name="export",

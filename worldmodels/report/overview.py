@@ -29,6 +29,10 @@ from worldmodels.scores.temperatures import Sweep
 _CHAPTERS = (
     "evaluation", "test drives", "controller", "dream", "memory", "vision", "rollouts",
 )  # fmt: skip
+_ONE_SEED = (
+    "<p>This is one training, with one seed. What several seeds score is on the page "
+    "that <code>snakemake seeds</code> makes: seeds/index.html of the experiment.</p>\n"
+)
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
 
@@ -112,7 +116,7 @@ def _can_film(round: RoundStores) -> bool:
 
 def _overview(rounds: Sequence[RoundStores]) -> str:
     latest = rounds[-1]
-    parts = [_headline(rounds)]
+    parts = [_headline(rounds), _ONE_SEED]
     picture = diagram.pipeline(diagram.facts(latest), latest.game.place)
     caption = "The pipeline"
     if len(rounds) > 1:

@@ -11,7 +11,12 @@ import numpy as np
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores import tables
-from worldmodels.scores.statistics import MeanOfSeeds, over_seeds
+from worldmodels.scores.statistics import (
+    MOST_SEEDS,
+    MeanOfSeeds,
+    over_seeds,
+    seeds_needed,
+)
 from worldmodels.stores.artifact import Artifact
 from worldmodels.stores.lineage import check_tracks
 
@@ -25,6 +30,17 @@ class AblationScores(NamedTuple):
     means: np.ndarray  # [S], of each training
     mean: MeanOfSeeds
     difference: MeanOfSeeds | None  # from the reference, seed by seed; its own: None
+    # How many seeds would show a difference of this size and spread; None: more than
+    # `MOST_SEEDS`, or a difference that is shown, or none at all.
+    needed: int | None
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the interval of the difference is known and includes 0."""
+        if self.difference is None or self.difference.interval is None:
+            return False
+        low, high = self.difference.interval
+        return low <= 0 <= high
 
 
 class Comparison(NamedTuple):
@@ -74,18 +90,24 @@ def compare(evaluations: Evaluations) -> Comparison:
         for name, stores in evaluations.items()
     }
     reference, *_ = returns
-    means = {name: r.mean(axis=1, dtype=np.float64) for name, r in returns.items()}
-    base = means[reference]
+    base = returns[reference].mean(axis=1, dtype=np.float64)
     scores = {
-        name: AblationScores(
-            returns[name],
-            means[name],
-            over_seeds(means[name]),
-            None if name == reference else over_seeds(means[name] - base),
-        )
+        name: _scores(returns[name], None if name == reference else base)
         for name in returns
     }
     return Comparison(list(evaluations[reference]), scores)
+
+
+def _scores(returns: np.ndarray, base: np.ndarray | None) -> AblationScores:
+    """Return the scores of returns [S, N], compared with the means `base` [S]."""
+    means = returns.mean(axis=1, dtype=np.float64)
+    alone = AblationScores(returns, means, over_seeds(means), None, None)
+    if base is None:
+        return alone
+    compared = alone._replace(difference=over_seeds(means - base))
+    if not compared.unclear:
+        return compared
+    return compared._replace(needed=seeds_needed(means - base))
 
 
 def _check(evaluations: Evaluations) -> None:
@@ -120,6 +142,8 @@ def _row(seeds: Sequence[int], scores: AblationScores) -> dict[str, Any]:
     }
     if scores.difference is not None:
         row["difference"] = scores.difference._asdict()
+    if scores.unclear:
+        row["seeds_needed"] = scores.needed
     return row
 
 
@@ -128,13 +152,16 @@ def text(found: Comparison) -> str:
     rows = [
         ["ablation", "mean return", "95 % interval"]
         + [f"seed {seed}" for seed in found.seeds]
-        + [f"minus {found.reference}", "95 % interval"]
+        + [f"minus {found.reference}", "95 % interval", "seeds needed"]
     ]
     for name, scores in found.scores.items():
         means = [f"{mean:.1f}" for mean in scores.means]
-        rows.append([name, *_words(scores.mean), *means, *_words(scores.difference)])
-    if len(rows) == 2:
-        rows = [row[:-2] for row in rows]
+        row = [name, *_words(scores.mean), *means, *_words(scores.difference)]
+        rows.append([*row, _needed(scores)])
+    if len(found.scores) == 1:
+        rows = [row[:-3] for row in rows]
+    elif not any(scores.unclear for scores in found.scores.values()):
+        rows = [row[:-1] for row in rows]
     return "\n".join([*tables.aligned(rows), "", *_legend(found)]) + "\n"
 
 
@@ -144,6 +171,12 @@ def _words(mean: MeanOfSeeds | None) -> list[str]:
     interval = mean.interval
     spread = "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f}"
     return [f"{mean.mean:.1f}", spread]
+
+
+def _needed(scores: AblationScores) -> str:
+    if not scores.unclear:
+        return ""
+    return f"over {MOST_SEEDS}" if scores.needed is None else str(scores.needed)
 
 
 def _legend(found: Comparison) -> list[str]:
@@ -156,4 +189,9 @@ def _legend(found: Comparison) -> list[str]:
     ]
     if len(found.scores) > 1:
         lines.append(f"A difference from {found.reference} is taken seed by seed.")
+    if any(scores.unclear for scores in found.scores.values()):
+        lines.append(
+            "Seeds needed: where the interval includes 0, so many would exclude it "
+            "with a probability of 80 % if the difference and its spread are as found."
+        )
     return lines

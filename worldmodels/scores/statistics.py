@@ -10,6 +10,8 @@ from worldmodels.runtime.errors import UserError
 
 _CONFIDENCE = 0.95
 _RESAMPLES = 9999
+_POWER = 0.8
+MOST_SEEDS = 1000  # more are not counted
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,59 @@ def over_seeds(means: np.ndarray) -> MeanOfSeeds:
     mean, count = float(means.mean()), len(means)
     if count < 2:
         return MeanOfSeeds(mean, None)
-    error = means.std(ddof=1) / np.sqrt(count)
+    half = _quantile(count) * float(means.std(ddof=1)) / np.sqrt(count)
+    return MeanOfSeeds(mean, (mean - half, mean + half))
+
+
+def of_trainings(returns: np.ndarray) -> Summary:
+    """Return what S trainings score on N test episodes each, returns [S, N].
+
+    Of several trainings the interval is that of `over_seeds`, and `std` is the mean of
+    their standard deviations over the episodes; of one it is all as `summarise` says.
+    """
+    if len(returns) == 1:
+        return summarise(returns[0])
+    returns = np.asarray(returns, np.float64)
+    found = over_seeds(returns.mean(axis=1))
+    std = float(returns.std(axis=1, ddof=1).mean())
+    return Summary(returns.shape[1], found.mean, std, *found.interval)
+
+
+def seeds_needed(differences: np.ndarray) -> int | None:
+    """Return how many seeds it takes to show a difference of this size and spread.
+
+    They are so many that the 95 % interval of `over_seeds` excludes 0 with a
+    probability of 80 %, if the mean and the standard deviation of the differences [S]
+    are the true ones. Of so few seeds both are rough, and so is their number.
+
+    Returns:
+        The number; None: more than `MOST_SEEDS`.
+    """
+    mean, std = abs(float(differences.mean())), float(differences.std(ddof=1))
+    if std == 0:
+        return 2 if mean else None
+    counts = range(2, MOST_SEEDS + 1)
+    return next((n for n in counts if _power(mean / std, n) >= _POWER), None)
+
+
+def _power(effect: float, count: int) -> float:
+    """Return the probability that the paired t-test of `count` differences shows one.
+
+    Its statistic has Student's noncentral distribution, with noncentrality
+    effect * sqrt(n) and n - 1 degrees of freedom (Cohen, Statistical Power Analysis for
+    the Behavioral Sciences (1988), chapter 2). What shows the opposite is not counted.
+
+    Args:
+        effect: the mean of the differences in their standard deviations, above 0.
+    """
+    from scipy.special import nctdtr
+
+    shift = effect * np.sqrt(count)
+    return 1 - float(nctdtr(count - 1, shift, _quantile(count)))
+
+
+def _quantile(count: int) -> float:
+    """Return Student's quantile at the upper end of the interval of `count` values."""
     from scipy.special import stdtrit  # of several trainings alone: its import is slow
 
-    half = float(stdtrit(count - 1, (1 + _CONFIDENCE) / 2) * error)
-    return MeanOfSeeds(mean, (mean - half, mean + half))
+    return float(stdtrit(count - 1, (1 + _CONFIDENCE) / 2))

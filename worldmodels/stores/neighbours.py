@@ -68,13 +68,14 @@ def _candidates(pattern: str, home: Path) -> Iterator[Path]:
     """Yield what lies in this round, in others of its run, then of its experiment.
 
     What a training of an ablation or of a temperature does not change it shares with
-    another run, in whose folder that lies.
+    the experiment's training of the same seed, in whose folder that lies. In earlier
+    versions that of ablations was an ablation itself.
     """
     # Without "..", which has no parent among the rounds; links stay what they are.
     home = Path(os.path.abspath(home))
     yield from sorted(home.glob(pattern))
     for folder in home.parents[:_ABOVE]:
-        for rounds in ("round-*", "ablations/*/seed-*/round-*"):
+        for rounds in ("round-*", "seeds/seed-*/round-*", "ablations/*/seed-*/round-*"):
             yield from sorted(folder.glob(f"{rounds}/{pattern}"))
 
 

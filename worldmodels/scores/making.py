@@ -1,0 +1,83 @@
+"""With which versions and processors the trainings of several seeds were made.
+
+Where they differ, the spread over seeds is also one of versions and machines: a reader
+has to be told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from worldmodels.runtime.printable import printable
+from worldmodels.stores.artifact import Artifact
+
+Stores = Mapping[int, Sequence[Artifact]]  # by seed
+
+
+@dataclass(frozen=True)
+class Making:
+    """One thing that decides how numbers are computed, over all seeds."""
+
+    name: str
+    seeds: Mapping[str, list[int]]  # that have each value in some store
+    alike: bool  # whether each stage of each round had the same in all seeds
+
+    @property
+    def told(self) -> str:
+        """Which seeds had which value."""
+        everywhere = {tuple(seeds) for seeds in self.seeds.values()}
+        if len(everywhere) == 1:  # not in the same stages
+            return f"{self.name} {' and '.join(self.seeds)}, each in other stages"
+        return f"{self.name} " + ", ".join(
+            f"{value} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})"
+            for value, seeds in self.seeds.items()
+        )
+
+
+def sentence(making: Sequence[Making]) -> str:
+    """Return plainly whether all trainings were made alike, and else what differs."""
+    unlike = [made.told for made in making if not made.alike]
+    if not unlike:
+        return (
+            "All trainings were made with the same versions, on as many processors of "
+            "one kind."
+        )
+    return (
+        "The trainings were NOT all made alike, so that they differ by more than their "
+        f"seeds: {'; '.join(unlike)}."
+    )
+
+
+def of_seeds(stores: Stores) -> list[Making]:
+    """Return what the stores of several seeds were made with."""
+    facts = {
+        seed: [(_place(store), _facts(store)) for store in made]
+        for seed, made in stores.items()
+    }
+    names = dict.fromkeys(n for made in facts.values() for _, f in made for n in f)
+    return [_making(name, facts) for name in names]
+
+
+def _making(name: str, facts: Mapping[int, Sequence[tuple]]) -> Making:
+    seeds: dict[str, list[int]] = {}
+    places = []
+    for seed, made in facts.items():
+        had = {(place, found[name]) for place, found in made if name in found}
+        places.append(had)
+        for value in dict.fromkeys(value for _, value in sorted(had)):
+            seeds.setdefault(value, []).append(seed)
+    return Making(name, seeds, all(had == places[0] for had in places))
+
+
+def _place(store: Artifact) -> tuple[int, str]:
+    return store.config["round"], store.kind
+
+
+def _facts(store: Artifact) -> dict[str, str]:
+    attributes = store.attributes
+    commit = attributes["commit"][:10]
+    facts = {
+        "worldmodels": attributes["version"] + (f" ({commit})" if commit else ""),
+        "computed on": attributes["compute"],
+        **attributes["libraries"],
+    }
+    return {printable(name): printable(value) for name, value in facts.items()}
