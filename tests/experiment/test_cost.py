@@ -53,7 +53,7 @@ def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
     assert sum(n for (_, stage), n in jobs.items() if stage == "latents") == len(
         encoded
     )
-    scored = {paths.random(run, n) for n in run.rounds}
+    scored = {paths.random(run, n) for n in paths.scored_rounds(run)}
     assert sum(stage == "random" for _, stage in jobs) == len(scored)
     assert found[-1].stage == "report"
     assert all(one.seconds > 1 and one.memory > 1e8 for one in found)

@@ -101,7 +101,8 @@ def test_the_default_is_what_the_settings_are_without_it():
 
 
 def test_every_key_says_what_it_is_and_what_the_paper_has():
-    lines = [line for line in TEXT.splitlines() if re.match(r" *\w+:", line)]
+    # Four spaces: of the entry of a round, whose keys are told of in their sections.
+    lines = [line for line in TEXT.splitlines() if re.match(r"(  )?\w+:", line)]
     assert len(lines) > 40
     for line in lines:
         value, _, comment = line.partition("#")
@@ -259,10 +260,14 @@ def test_config_yaml_beside_the_snakefile_is_the_base_from_anywhere(project, els
     """With a preset by any path, an overlay of one's own and a value on top."""
     Path("my own.yaml").write_text("vision:\nmemory: {epochs: 7}\n")
     preset = Path(os.path.relpath(project.folder / "presets/smoke.yaml"))
-    here = planned(project.folder, workdir=elsewhere)
+    here = planned(project.folder, {"rounds": 1}, workdir=elsewhere)
     assert len(here.jobs) == 11
+    # The rounds of config.yaml: two, of four blocks in all, and one score.
+    assert len(planned(project.folder, workdir=elsewhere).jobs) == 16
     own = [Path("my own.yaml")]
-    changed = planned(project.folder, {"seed": 3}, files=own, workdir=elsewhere)
+    changed = planned(
+        project.folder, {"seed": 3, "rounds": 1}, files=own, workdir=elsewhere
+    )
     assert len(changed.jobs) == 11
     vision = settings_of(here, "train_vision")
     assert settings_of(changed, "train_vision") == vision | {"seed": 3}
@@ -274,7 +279,7 @@ def test_config_yaml_beside_the_snakefile_is_the_base_from_anywhere(project, els
 
 def test_values_on_the_command_line_are_read_as_yaml(project, monkeypatch):
     monkeypatch.chdir(project.folder)
-    words = ["vision={epochs: 1, warm_start: true}", "experiment='2024'"]
+    words = ["vision={epochs: 1, warm_start: true}", "experiment='2024'", "rounds=1"]
     dag = planned(project.folder, words)
     assert settings_of(dag, "train_vision")["vision"]["epochs"] == 1
     assert any("results/2024/" in job.output[0] for job in dag.jobs if job.output)

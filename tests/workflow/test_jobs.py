@@ -61,7 +61,8 @@ def test_all_cores_drive_and_dream_where_nothing_has_slots(jobs_to_run):
 def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
     """Each round's own, to learn and be scored; who learns in the game needs none."""
     for where in ("dream", "environment"):
-        change = {"controller": {"train_in": where, "sigma": 0.2}}
+        learning = {"train_in": where, "sigma": 0.2, "centred": False}
+        change = {"controller": learning}
         for job in jobs_to_run(change | {"memory": {"death_head": True}}):
             if job.rule.name not in ("evolve_block", "evaluate"):
                 continue
@@ -70,6 +71,20 @@ def test_dreams_begin_at_the_latents_that_m_learnt_from(jobs_to_run):
             expected = shards if where == "dream" else []
             assert list(job.input.get("latents", [])) == expected
             assert (f"--latents {' '.join(shards)}" in job.shellcmd) == bool(expected)
+
+
+def test_a_centred_search_begins_at_what_m_learnt_from(jobs_to_run):
+    change = {"controller": {"centred": True, "sigma": 0.2}}
+    given = {
+        (job.wildcards.round, int(job.wildcards.block)): [*job.input.get("latents", [])]
+        for job in jobs_to_run(change)
+        if job.rule.name == "evolve_block"
+    }
+    assert {block for _, block in given} == {0, 1}
+    for (round, block), latents in given.items():
+        home = f"results/small/round-{round}/latents"
+        shards = [f"{home}/shard-00{k}.zarr" for k in (0, 1)]
+        assert latents == ([] if block else shards)
 
 
 def test_accumulated_rollouts_teach_v_and_m_and_begin_dreams(jobs_to_run):
