@@ -53,6 +53,7 @@ def made(tmp_path_factory):
         *LEARNT,
         "--set=controller.inputs=z_c_h",
         "--set=controller.bias=false",
+        "--set=controller.centred=false",
         "--set=controller.sample_z=true",
         "--set=controller.initial_steps=12",
     ]
@@ -197,7 +198,7 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(tmp_path):
     )
     files = ["--vision", v_store.path, "--memory", m_store.path]  # of the other game
     files += ["--checkpoint", tmp_path / "c.ckpt", "--workers=2"]
-    files += ["--set=controller.initial_steps=0"]
+    files += ["--set=controller.initial_steps=0", "--set=controller.centred=false"]
     sentence = commands.call_refused("controller", *GAME, *LEARNT, *files, *out)
     assert "is of carracing" in sentence
     assert "the settings ask for takecover" in sentence
