@@ -1,4 +1,4 @@
-"""What a run is foretold to take, against a finished run and counts by hand."""
+"""What a run is predicted to take, against a finished run and counts by hand."""
 
 import pytest
 import yaml
@@ -19,7 +19,7 @@ def run_of(preset: str = "", **changes):
     return main_run(load(merged(REPOSITORY / "config.yaml", files, entries)))
 
 
-def foretold(run) -> list[cost.StageCost]:
+def predicted(run) -> list[cost.StageCost]:
     return cost.of(cost.plan(run, cores=2), rates.built_in())
 
 
@@ -31,8 +31,8 @@ TAKEN = {
 }  # fmt: skip
 
 
-def test_the_default_run_is_foretold_within_a_factor():
-    found = {one.stage: one for one in foretold(run_of(**RECIPE))}
+def test_the_default_run_is_predicted_within_a_factor():
+    found = {one.stage: one for one in predicted(run_of(**RECIPE))}
     assert found.keys() == TAKEN.keys()
     for stage, (seconds, megabytes) in TAKEN.items():
         told = found[stage]
@@ -44,7 +44,7 @@ def test_the_default_run_is_foretold_within_a_factor():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
     run = run_of(preset)
-    found = foretold(run)
+    found = predicted(run)
     jobs = {(one.round, one.stage): one.jobs for one in found}
     for round in run.rounds:
         assert jobs[round, "rollouts"] == len(paths.rollouts(run, round))
@@ -61,7 +61,7 @@ def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
 
 def test_imported_rollouts_are_not_driven():
     run = run_of(rounds=1, rollouts={"policy": "imported"})
-    stages = {one.stage for one in foretold(run)}
+    stages = {one.stage for one in predicted(run)}
     assert "rollouts" not in stages
     assert "vision" in stages
 

@@ -72,7 +72,7 @@ def test_a_finished_run_is_planned_again_as_it_was(tmp_path):
         assert one.bytes == jobs * 1000
 
 
-def test_the_same_run_is_foretold_to_take_what_it_took(tmp_path):
+def test_the_same_run_is_predicted_to_take_what_it_took(tmp_path):
     run = make_run(tmp_path / "default")
     correct = finished.corrections(finished.took(tmp_path, 2), RATES)
     start = rates.BUILT_IN["start"]
@@ -95,7 +95,7 @@ def test_the_latest_of_alike_runs_counts_and_others_do_not(tmp_path):
     took = finished.took(tmp_path, 2)
     correct = finished.corrections(took, RATES)
 
-    def foretold(**changes):
+    def predicted(**changes):
         plans = cost.plan(main_run(load(ASKED | changes)), 2)
         return next(
             one
@@ -103,13 +103,13 @@ def test_the_latest_of_alike_runs_counts_and_others_do_not(tmp_path):
             if (one.round, one.stage) == (0, "vision")
         )
 
-    same = foretold()
+    same = predicted()
     assert (same.seconds, same.source) == (pytest.approx(401.6), "a run of 2026-02-01")
-    twice = foretold(vision={"epochs": 6})
+    twice = predicted(vision={"epochs": 6})
     assert 1.5 * same.seconds < twice.seconds < 2 * same.seconds
     # Five times what round 1 learns from; round 0 learns from half as much.
-    assert foretold(vision={"epochs": 30}).source == "built-in"
-    assert foretold(vision={"channels": (256, 256, 256, 256)}).source == "built-in"
+    assert predicted(vision={"epochs": 30}).source == "built-in"
+    assert predicted(vision={"channels": (256, 256, 256, 256)}).source == "built-in"
     # Other cores drive, so C's run on them is none like it.
     four = finished.corrections(finished.took(tmp_path, 4), RATES)
     controller = next(p for p in cost.plan(main_run(load(ASKED)), 4) if p.cores == 4)
