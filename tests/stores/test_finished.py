@@ -6,7 +6,7 @@ import pytest
 from support import synthetic
 
 import worldmodels
-from worldmodels.experiment import cost, rates
+from worldmodels.experiment import cost, paths, rates
 from worldmodels.experiment.config import load
 from worldmodels.experiment.runs import main_run
 from worldmodels.experiment.stages import STAGES, recorded, sections_of
@@ -50,7 +50,9 @@ def make_run(folder, asked=ASKED, **changes):
         }
         if round:
             names["latents"] += [f"latents/round-0-shard-00{k}" for k in (0, 1)]
-        stages = [s for s in SECONDS if s != "random" or not round]
+        scored = paths.scored_rounds(run)
+        stages = [s for s in SECONDS if s != "random" or round == scored[0]]
+        stages = [s for s in stages if s != "evaluation" or round in scored]
         for stage in stages:
             config = recorded(
                 stage, round, *sections_of(stage, run.config.run, settings)
@@ -61,8 +63,12 @@ def make_run(folder, asked=ASKED, **changes):
     return run
 
 
-def test_a_finished_run_is_planned_again_as_it_was(tmp_path):
-    run = make_run(tmp_path / "default")
+UNSCORED = [{"evaluation": {"episodes": 0}}, *ASKED["rounds"][1:]]
+
+
+@pytest.mark.parametrize("rounds", [ASKED["rounds"], UNSCORED])
+def test_a_finished_run_is_planned_again_as_it_was(tmp_path, rounds):
+    run = make_run(tmp_path / "default", ASKED | {"rounds": rounds})
     found = finished.took(tmp_path, cores=2)
     plans = [one for one in cost.plan(run, 2) if one.stage != "report"]
     assert [one.planned for one in found] == plans

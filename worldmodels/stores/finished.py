@@ -102,6 +102,8 @@ def _recorded(kind: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
 def _count(values: dict, stores: Mapping[str, Sequence[Described]]) -> None:
     """Add the settings that only the number of stores tells."""
+    # A round without a score has no store that records how many episodes: none.
+    values.setdefault("evaluation", {"episodes": 0})
     shards, rollouts = len(stores["rollouts"]), values["rollouts"]
     rollouts["episodes"] = shards * rollouts["episodes_per_shard"]
     if "memory" in stores:
