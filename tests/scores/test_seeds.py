@@ -140,6 +140,10 @@ def test_what_was_made_unlike_is_said(tmp_path):
         "NOT all made alike, so that they differ by more than their seeds: "
         f"computed on {before} (seeds 0, 5, 6), gpu x 1 (seed 5)."
     ) in making.sentence(found)
+    elsewhere = [made("i", 0), made("j", 1, machine="another processor, 2 cores")]
+    found = making.of_seeds({0: one, 5: elsewhere})
+    assert [m.name for m in found if not m.alike] == ["machine"]
+    assert "another processor, 2 cores (seed 5)." in making.sentence(found)
     crossed = [made("g", 0, compute="gpu x 1"), made("h", 1)]
     found = making.of_seeds({1: crossed, 5: moved})
     assert f"gpu x 1 and {before}, each in other stages." in making.sentence(found)

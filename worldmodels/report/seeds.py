@@ -218,9 +218,9 @@ def _minutes(trainings: Trainings, stage: str) -> np.ndarray:
 def _versions(making: Sequence[Making]) -> str:
     """Say whether all trainings were made with the same, and with what."""
     text = (
-        f"{sentence(making)} Of a machine the stores record the kind and the number of "
-        "its devices; how one processor rounds otherwise than another of its kind, "
-        "they do not."
+        f"{sentence(making)} A machine is its processor and the cores that a job could "
+        "use; other processors, and more cores, round otherwise. Stores of earlier "
+        "versions do not record it."
     )
     rows = [
         (made.name, value, "all" if made.alike else ", ".join(map(str, numbers)))
