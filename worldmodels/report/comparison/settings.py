@@ -53,7 +53,8 @@ def _of_run(run: RunFolder) -> dict[str, list[_Found]]:
     """Return all that the stores of a run say of each setting."""
     seeds = ", ".join(str(seed.seed) for seed in run.seeds if seed.seed is not None)
     found: dict[str, list[_Found]] = {
-        "rounds": [_Found(0, "", str(len(run.rounds)))],
+        # An ablation or a temperature may have its first rounds from another run.
+        "rounds": [_Found(0, "", str(run.rounds[-1] + 1))],
         "seed": [_Found(0, "", seeds or _NOT_YET)],
     }
     for seed in run.seeds:
