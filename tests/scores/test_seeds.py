@@ -83,6 +83,7 @@ def block(folder, round: int, number: int, values: np.ndarray, tests: list[int])
     config = {"round": round, "block": number}
     with create(path, "made", config=config, inputs={}, stage_version=1) as store:
         store.write("fitness", values[:, None, None] + spread)
+        store.write("mean", values[:, None])
         store.write("selection/generation", np.array(tests, np.int32))
         returns = values[-1] + 100 * np.array(tests)[:, None] + np.array([[-5, 5]])
         store.write("selection/returns", returns)
