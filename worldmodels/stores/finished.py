@@ -15,18 +15,11 @@ from worldmodels.experiment.cost import Factor, StagePlan
 from worldmodels.experiment.rates import Rates
 from worldmodels.experiment.runs import PipelineRun, main_run
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.experiment.stages import (
-    CONFIGURED,
-    STAGES,
-    policy_of,
-    recorded_keys,
-    section_name,
-)
+from worldmodels.experiment.stages import CONFIGURED, STAGES, before, by_name
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import attributes
 
 _ALIKE = 4.0  # times as much of each unit of work, at most
-_POLICIES = ("policy", "random_policy")
 
 Described = Mapping[str, Any]  # what a store records of itself
 
@@ -66,7 +59,9 @@ def plans_of(
 
 
 def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
-    """Return the run that stores record, with defaults for what they do not.
+    """Return the run that stores record.
+
+    What they do not record is as it was before there was a choice, or the default.
 
     Args:
         rounds: the stores of each round, by kind.
@@ -79,25 +74,15 @@ def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
     for stores in rounds:
         values: dict[str, dict[str, Any]] = {}
         for kind, some in stores.items():
-            for section, given in _recorded(kind, some[0]["config"]).items():
-                values.setdefault(section, {}).update(given)
+            recorded = {**before(kind), **some[0]["config"]}
+            for name, value in by_name(kind, recorded).items():
+                section, _, key = name.rpartition(".")
+                values.setdefault(section, {})[key] = value
         shared |= values.pop("", {})
         _count(values, stores)
         found.append(Round().changed(**values))
     run = Run().changed(**shared)
     return main_run(load({}).changed(run=run, rounds=tuple(found)))
-
-
-def _recorded(kind: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the settings that a store of a kind records, by section."""
-    values: dict[str, dict[str, Any]] = {}
-    for section, keys in recorded_keys(kind).items():
-        values[section_name(section)] = {
-            key: policy_of(config[name]) if key in _POLICIES else config[name]
-            for name, key in keys.items()
-            if name in config
-        }
-    return values
 
 
 def _count(values: dict, stores: Mapping[str, Sequence[Described]]) -> None:
