@@ -10,6 +10,7 @@ from worldmodels.experiment import cost, paths, rates
 from worldmodels.experiment.config import load
 from worldmodels.experiment.runs import main_run
 from worldmodels.experiment.stages import STAGES, recorded, sections_of
+from worldmodels.runtime import devices
 from worldmodels.stores import finished
 
 ASKED = {
@@ -94,8 +95,13 @@ def test_the_same_run_is_predicted_to_take_what_it_took(tmp_path):
 
 def test_the_latest_of_alike_runs_counts_and_others_do_not(tmp_path):
     make_run(tmp_path / "old", wall_seconds=1.0, created="2026-01-01T00:00:00Z")
-    make_run(tmp_path / "new", wall_seconds=400.0, created="2026-02-01T00:00:00Z")
-    foreign = {"version": "0.0.1"}, {"stage_version": 0}, {"complete": False}
+    here = f"a processor ({devices.processor()}), 2 cores"
+    latest = {"created": "2026-02-01T00:00:00Z", "machine": here}
+    make_run(tmp_path / "new", wall_seconds=400.0, **latest)
+    foreign = (
+        {"version": "0.0.1"}, {"stage_version": 0}, {"complete": False},
+        {"machine": "another processor (arm64-00000000), 2 cores"},
+    )  # fmt: skip
     for number, changes in enumerate(foreign):
         make_run(tmp_path / f"foreign-{number}", created="2027-01-01", **changes)
     took = finished.took(tmp_path, 2)

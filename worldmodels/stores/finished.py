@@ -16,6 +16,7 @@ from worldmodels.experiment.rates import Rates
 from worldmodels.experiment.runs import PipelineRun, main_run
 from worldmodels.experiment.settings import Round, Run
 from worldmodels.experiment.stages import CONFIGURED, STAGES, before, by_name
+from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import attributes
 
@@ -101,7 +102,10 @@ def _count(values: dict, stores: Mapping[str, Sequence[Described]]) -> None:
 
 
 def took(results: Path, cores: int) -> list[Took]:
-    """Return what the stages of all runs below a folder took, those of this version."""
+    """Return what the stages of all runs below a folder took.
+
+    Of those alone that this version made, on this kind of processor.
+    """
     found = []
     for folder in sorted(path for path in results.glob("*") if path.is_dir()):
         found += _took_in(folder, cores)
@@ -114,10 +118,18 @@ def _took_in(folder: Path, cores: int) -> list[Took]:
         rounds.append(stores)
     plans = plans_of(rounds, cores)
     return [
-        _beside(planned, rounds[planned.round][planned.stage])
+        _beside(planned, made)
         for planned in (plans.stages if plans else ())
-        if len(rounds[planned.round].get(planned.stage, ())) == len(planned.works)
+        if len(made := rounds[planned.round].get(planned.stage, ()))
+        == len(planned.works)
+        and all(map(_made_here, made))
     ]
+
+
+def _made_here(store: Described) -> bool:
+    """Tell whether a store is of this kind of processor, as far as it says."""
+    machine = store.get("machine")
+    return machine is None or f"({devices.processor()})" in str(machine)
 
 
 def _beside(planned: StagePlan, stores: Sequence[Described]) -> Took:
@@ -170,7 +182,7 @@ def corrections(
 
 
 def alike(one: Took, planned: StagePlan, rates: Rates) -> bool:
-    """Tell whether what was done is of the same kind, amount and machine as a plan."""
+    """Tell whether what was done is of the same kind, amount and devices as a plan."""
     before = one.planned
     if before.stage != planned.stage or before.cores != planned.cores:
         return False
