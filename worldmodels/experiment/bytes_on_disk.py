@@ -10,7 +10,7 @@ from worldmodels.environments.games import GYMNASIUM
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.experiment.work import Steps
+from worldmodels.experiment.work import FILMS, Steps
 from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.search.names import FULL_MATRIX
 
@@ -24,7 +24,7 @@ _EXCERPTS = 16  # frames of the rollouts that V's store keeps, of each round
 _METRICS = 6  # curves of a training
 _MATRICES = 2  # D x D of a search's state
 _PAGE, _FILM = 0.5e6, 2000.0  # of a round of the report, and of each step that it films
-_FILMS = 8e6  # at most
+_MOST_FILMED = 8e6
 _DESCRIBED = 20e3  # of what a store says of itself
 
 
@@ -88,7 +88,8 @@ def _drives(settings: Round, steps: float) -> float:
 
 
 def _report(settings: Round, data: Data, steps: Steps, numbers: int) -> float:
-    return _PAGE + min(_FILM * 3 * steps.agent, _FILMS)
+    films = FILMS if settings.evaluation.episodes else 0
+    return _PAGE + min(_FILM * films * steps.agent, _MOST_FILMED)
 
 
 STAGES: dict[str, Callable[[Round, Data, Steps, int], float]] = {

@@ -42,7 +42,7 @@ SHARD = "store read for the report"
 # Which take the same time on any number of cores.
 ALONE = (START, COMPILED, WORKERS, SHARD)
 
-_FILMS = 3  # drives that a round of the report shows
+FILMS = 3  # drives that a round of the report shows, if it was scored
 # Of an episode in which C learns: it grows after about as many generations as improve.
 _IMPROVING = 0.75
 
@@ -189,7 +189,8 @@ def _evaluation(settings: Round, data: Data, steps: Steps) -> Work:
 def _report(settings: Round, data: Data, steps: Steps) -> Work:
     """Count one round of the report."""
     shards = data.episodes / settings.rollouts.episodes_per_shard
-    return {FILMED: _FILMS * steps.agent, SHARD: 2 * shards}
+    films = FILMS if settings.evaluation.episodes else 0
+    return {FILMED: films * steps.agent, SHARD: 2 * shards}
 
 
 def _played(settings: Round, episodes: float, steps: float) -> Work:
