@@ -32,6 +32,7 @@ SEVERAL = {
     "report": "stores",
     "report s --temperatures": "temperatures",
     "temperatures": "stores",
+    "compare --out=o": "runs",
     "export --controller": "controller",
     "export --controller=x --latents": "latents",
     "drive --controller": "controller",
@@ -54,7 +55,8 @@ def test_no_list_of_stores_is_left_out():
     (commands,) = parser()._subparsers._group_actions
     for name, command in commands.choices.items():
         for action in command._actions:
-            if action.nargs == "+" and action.type is None:  # others are numbers
+            # Others are numbers, or KEY=VALUE.
+            if action.nargs == "+" and action.type is None and action.dest != "config":
                 actions[name, action.dest] = action
     table = {(command.split()[0], dest) for command, dest in SEVERAL.items()}
     named = {("ablations", "ablation"), ("seeds", "seed")}

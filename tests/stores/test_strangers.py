@@ -131,6 +131,7 @@ def test_a_search_starts_from_one_search_of_its_size(stores, others, refused):
     files = ["--vision", stores.vision.path, "--memory", stores.memory.path, *RUN]
     files += [
         "--set=controller.generations_per_block=2",
+        "--set=controller.centred=false",
         "--set=environment.max_steps=12",
     ]
     mixed = [stores.controller[0], others.controller[1]]
@@ -154,6 +155,7 @@ def test_m_s_latents_are_v_s_wherever_that_can_be_seen(stores, others, refused):
     files = ["--vision", others.vision.path, "--memory", stores.memory.path, *RUN]
     options = [
         "--set=controller.generations_per_block=2",
+        "--set=controller.centred=false",
         "--set=environment.max_steps=12",
     ]
     refused("controller", stores.memory, others.vision, *files, *options)

@@ -139,6 +139,7 @@ def networks(
 def block(out: Path, made: SimpleNamespace, *options: object, run: Run = run) -> Path:
     """Evolve C for three generations, or as many as `options` say."""
     files = ["--vision", made.vision, "--memory", made.memory, "--out", out]
+    files += ["--latents", *made.latents]
     saved = ["--checkpoint", out.with_suffix(".ckpt")]
     run("controller", *CONTROLLER, *ENVIRONMENT, *saved, *files, *options)
     return out

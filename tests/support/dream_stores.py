@@ -18,6 +18,7 @@ DEATH_WEIGHT = 5.0
 WORLD = Environment(max_steps=STEPS, slots=2)
 SETTINGS = Controller(
     inputs="z_c_h",
+    centred=False,
     population=4,
     rollouts=3,
     train_in="dream",

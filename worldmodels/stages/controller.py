@@ -73,7 +73,13 @@ def run(
     """
     inputs = _inputs(block, vision, memory, previous, start)
     _check_inputs(inputs, block, settings)
-    if settings.train_in == "dream" or (settings.centred and block == 0):
+    begins_centred = settings.centred and block == 0
+    if begins_centred and not latents:
+        raise ArtifactError(
+            "a centred search needs --latents in block 0, the stores that M learnt "
+            "from: it begins at the mean of what C reads over them"
+        )
+    if settings.train_in == "dream" or begins_centred:
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     config = recorded(STAGE, round, shared, environment, settings)
     config |= {"round": round, "block": block, **_sizes(inputs["memory"])}
@@ -83,6 +89,8 @@ def run(
         check_goes_on(inputs["previous"], *made, config)
     else:
         check_vision_of_memory(*made)
+    if begins_centred:
+        check_all_inputs(inputs["memory"], "latents", inputs["latents"])
     game = check_settings(environment, *made)
     agent, weights = networks.load_agent(*made, config, game)
     size = agent.controller.parameter_count
@@ -220,20 +228,10 @@ def _begin(task: Task, agent: Agent, weights: Weights, inputs: Inputs) -> Standi
         mean = _first_mean(inputs["start"], dimension)
     else:
         mean = np.full(dimension, settings.initial_mean, task.shared.dtype)
-    centred = settings.centred
-    return task.begin(mean, _origin(agent, weights, inputs) if centred else None)
-
-
-def _origin(agent: Agent, weights: Weights, inputs: Inputs) -> np.ndarray:
-    """Return what C's inputs are measured from in a centred search, [F]."""
-    latents = inputs["latents"]
-    if not latents:
-        raise ArtifactError(
-            "a centred search needs --latents in block 0, the stores that M learnt "
-            "from: it begins at the mean of what C reads over them"
-        )
-    check_all_inputs(inputs["memory"], "latents", latents)
-    return mean_inputs(agent, weights.memory, latents)
+    origin = None
+    if settings.centred:
+        origin = mean_inputs(agent, weights.memory, inputs["latents"])
+    return task.begin(mean, origin)
 
 
 def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:
