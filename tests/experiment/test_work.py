@@ -72,10 +72,10 @@ def test_the_game_is_counted_in_its_own_frames_and_its_mean_length():
     assert whole[work.PLAYED["takecover"]] == 32 * 2100
 
 
-def test_a_round_without_a_score_has_no_films():
+def test_a_round_without_a_score_has_no_test_drives_to_film():
     assert of("report")[work.FILMED] == 3 * 1000
     unscored = DEFAULT.changed(evaluation={"episodes": 0})
-    assert of("report", unscored)[work.FILMED] == 0
+    assert of("report", unscored)[work.FILMED] == 1.5 * 1000
 
 
 def test_works_add_up():
