@@ -1,5 +1,6 @@
 """A folder in which the pages' blocks run: a run of random stores, and the agents."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,16 @@ from support.once import once
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Path:
-    """A folder with `results/default`, of random values, and the shipped agents."""
+    """A folder with `results/default`, of random values, and the shipped agents.
+
+    It has the default's two rounds, of which the first has no score.
+    """
 
     def make(folder: Path) -> Path:
-        synthetic.make_round(folder / "results" / "default")
+        for number in (0, 1):
+            made = synthetic.make_round(folder / "results" / "default", number)
+            if number == 0:
+                shutil.rmtree(made.evaluation.path)
         for name in ("pretrained", "examples"):
             (folder / name).symlink_to(REPOSITORY / name)
         return folder

@@ -1,9 +1,9 @@
-"""What a run is foretold to take, against a finished run and counts by hand."""
+"""What a run is predicted to take, against a finished run and counts by hand."""
 
 import pytest
 import yaml
 from support.commands import REPOSITORY
-from support.measured_run import RECIPE
+from support.measured_run import RECIPE, TWO_ROUNDS
 
 from worldmodels.experiment import cost, paths, programs, rates
 from worldmodels.experiment.config import load
@@ -19,7 +19,7 @@ def run_of(preset: str = "", **changes):
     return main_run(load(merged(REPOSITORY / "config.yaml", files, entries)))
 
 
-def foretold(run) -> list[cost.StageCost]:
+def predicted(run) -> list[cost.StageCost]:
     return cost.of(cost.plan(run, cores=2), rates.built_in())
 
 
@@ -31,8 +31,8 @@ TAKEN = {
 }  # fmt: skip
 
 
-def test_the_default_run_is_foretold_within_a_factor():
-    found = {one.stage: one for one in foretold(run_of(**RECIPE))}
+def test_the_default_run_is_predicted_within_a_factor():
+    found = {one.stage: one for one in predicted(run_of(**RECIPE))}
     assert found.keys() == TAKEN.keys()
     for stage, (seconds, megabytes) in TAKEN.items():
         told = found[stage]
@@ -41,10 +41,31 @@ def test_the_default_run_is_foretold_within_a_factor():
     assert found["controller"].jobs == 3
 
 
+# The same of the default of two rounds, by round.
+TAKEN_IN_TWO = {
+    (0, "rollouts"): (20.6, 15.8), (0, "vision"): (109.2, 6.9),
+    (0, "latents"): (5.0, 2.3), (0, "memory"): (15.0, 0.218),
+    (0, "controller"): (84.8, 1.4), (1, "rollouts"): (20.6, 42.9),
+    (1, "vision"): (139.4, 7.1), (1, "latents"): (5.0, 4.8),
+    (1, "memory"): (31.1, 0.219), (1, "controller"): (358.7, 4.1),
+    (1, "random"): (60.3, 0.29), (1, "evaluation"): (74.5, 0.53),
+    (1, "report"): (30.3, 9.56),
+}  # fmt: skip
+
+
+def test_the_default_of_two_rounds_is_predicted_within_a_factor():
+    found = {(one.round, one.stage): one for one in predicted(run_of(**TWO_ROUNDS))}
+    assert found.keys() == TAKEN_IN_TWO.keys()
+    for place, (seconds, megabytes) in TAKEN_IN_TWO.items():
+        told = found[place]
+        assert 1 / 1.5 < told.seconds / seconds < 1.5, place
+        assert 1 / 1.5 < told.disk / 1e6 / megabytes < 1.5, place
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
     run = run_of(preset)
-    found = foretold(run)
+    found = predicted(run)
     jobs = {(one.round, one.stage): one.jobs for one in found}
     for round in run.rounds:
         assert jobs[round, "rollouts"] == len(paths.rollouts(run, round))
@@ -61,7 +82,7 @@ def test_every_preset_has_the_jobs_that_its_rounds_ask_for(preset):
 
 def test_imported_rollouts_are_not_driven():
     run = run_of(rounds=1, rollouts={"policy": "imported"})
-    stages = {one.stage for one in foretold(run)}
+    stages = {one.stage for one in predicted(run)}
     assert "rollouts" not in stages
     assert "vision" in stages
 
@@ -78,6 +99,9 @@ def test_a_later_round_of_the_same_shapes_finds_its_programs():
     )
     wider = run_of(rounds=[{}, {"vision": {"channels": [8, 16, 32, 128]}}])
     assert programs.seconds("vision", wider, 1) == programs.seconds("vision", wider, 0)
+    further = run_of(rounds=[{}, {"rollouts": {"steps": 500}}])
+    whole, later = (programs.seconds("memory", further, n) for n in (0, 1))
+    assert later == whole
     longer = run_of(rounds=[{}, {"vision": {"epochs": 9}}])
     assert programs.seconds("vision", longer, 1) < programs.seconds("vision", longer, 0)
 

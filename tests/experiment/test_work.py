@@ -72,6 +72,12 @@ def test_the_game_is_counted_in_its_own_frames_and_its_mean_length():
     assert whole[work.PLAYED["takecover"]] == 32 * 2100
 
 
+def test_a_round_without_a_score_has_no_test_drives_to_film():
+    assert of("report")[work.FILMED] == 3 * 1000
+    unscored = DEFAULT.changed(evaluation={"episodes": 0})
+    assert of("report", unscored)[work.FILMED] == 1.5 * 1000
+
+
 def test_works_add_up():
     one, other = {"a": 1.0, "b": 2.0}, {"b": 3.0, "c": 4.0}
     assert work.together(one, other) == {"a": 1, "b": 5, "c": 4}

@@ -69,6 +69,11 @@ def test_settings_that_differ_are_told_by_round(base, changed):
     }
 
 
+def test_rounds_that_a_run_has_from_another_are_counted(changed, tmp_path):
+    last = make_run(tmp_path / "last", BETTER, round=1, blocks=2, settings=CHANGED)
+    assert "rounds" not in rows_of(changed, last)
+
+
 def test_a_setting_that_older_stores_do_not_record_is_what_was_done_then(
     base, tmp_path
 ):

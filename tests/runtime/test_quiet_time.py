@@ -1,4 +1,4 @@
-"""Seconds of a quiet machine, told on one that is not."""
+"""Seconds of a quiet machine, measured on a busy one."""
 
 import os
 import sys

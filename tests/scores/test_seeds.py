@@ -83,6 +83,7 @@ def block(folder, round: int, number: int, values: np.ndarray, tests: list[int])
     config = {"round": round, "block": number}
     with create(path, "made", config=config, inputs={}, stage_version=1) as store:
         store.write("fitness", values[:, None, None] + spread)
+        store.write("mean", values[:, None])
         store.write("selection/generation", np.array(tests, np.int32))
         returns = values[-1] + 100 * np.array(tests)[:, None] + np.array([[-5, 5]])
         store.write("selection/returns", returns)
@@ -140,6 +141,10 @@ def test_what_was_made_unlike_is_said(tmp_path):
         "NOT all made alike, so that they differ by more than their seeds: "
         f"computed on {before} (seeds 0, 5, 6), gpu x 1 (seed 5)."
     ) in making.sentence(found)
+    elsewhere = [made("i", 0), made("j", 1, machine="another processor, 2 cores")]
+    found = making.of_seeds({0: one, 5: elsewhere})
+    assert [m.name for m in found if not m.alike] == ["machine"]
+    assert "another processor, 2 cores (seed 5)." in making.sentence(found)
     crossed = [made("g", 0, compute="gpu x 1"), made("h", 1)]
     found = making.of_seeds({1: crossed, 5: moved})
     assert f"gpu x 1 and {before}, each in other stages." in making.sentence(found)

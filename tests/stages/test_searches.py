@@ -77,6 +77,32 @@ def test_blocks_leave_a_centred_search_as_it_was(stores, tmp_path):
     assert_same_search([whole], [first, second])
 
 
+def test_a_centred_search_goes_on_from_the_origin_that_it_began_at(
+    stores, tmp_path, monkeypatch
+):
+    """Another machine finds another one, in its last digits."""
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    settings = SETTINGS.changed(centred=True)
+    whole = evolve(stores, tmp_path / "whole", settings=settings)
+    save = Checkpoint.save
+
+    def stopped(self, state):
+        save(self, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            evolve(stores, tmp_path / "stopped", settings=settings)
+    found = controller.mean_inputs
+    monkeypatch.setattr(
+        controller, "mean_inputs", lambda *given: found(*given) * np.float32(1.001)
+    )
+    again = evolve(stores, tmp_path / "stopped", settings=settings)
+    assert_same_search([whole], [again])
+
+
 def test_a_centred_search_needs_what_m_learnt_from(stores, tmp_path):
     with pytest.raises(UserError, match=r"a centred search needs --latents"):
         evolve(

@@ -6,10 +6,11 @@ import pytest
 from support import synthetic
 
 import worldmodels
-from worldmodels.experiment import cost, rates
+from worldmodels.experiment import cost, paths, rates
 from worldmodels.experiment.config import load
 from worldmodels.experiment.runs import main_run
 from worldmodels.experiment.stages import STAGES, recorded, sections_of
+from worldmodels.runtime import devices
 from worldmodels.stores import finished
 
 ASKED = {
@@ -50,7 +51,9 @@ def make_run(folder, asked=ASKED, **changes):
         }
         if round:
             names["latents"] += [f"latents/round-0-shard-00{k}" for k in (0, 1)]
-        stages = [s for s in SECONDS if s != "random" or not round]
+        scored = paths.scored_rounds(run)
+        stages = [s for s in SECONDS if s != "random" or round == scored[0]]
+        stages = [s for s in stages if s != "evaluation" or round in scored]
         for stage in stages:
             config = recorded(
                 stage, round, *sections_of(stage, run.config.run, settings)
@@ -61,8 +64,12 @@ def make_run(folder, asked=ASKED, **changes):
     return run
 
 
-def test_a_finished_run_is_planned_again_as_it_was(tmp_path):
-    run = make_run(tmp_path / "default")
+UNSCORED = [{"evaluation": {"episodes": 0}}, *ASKED["rounds"][1:]]
+
+
+@pytest.mark.parametrize("rounds", [ASKED["rounds"], UNSCORED])
+def test_a_finished_run_is_planned_again_as_it_was(tmp_path, rounds):
+    run = make_run(tmp_path / "default", ASKED | {"rounds": rounds})
     found = finished.took(tmp_path, cores=2)
     plans = [one for one in cost.plan(run, 2) if one.stage != "report"]
     assert [one.planned for one in found] == plans
@@ -72,7 +79,7 @@ def test_a_finished_run_is_planned_again_as_it_was(tmp_path):
         assert one.bytes == jobs * 1000
 
 
-def test_the_same_run_is_foretold_to_take_what_it_took(tmp_path):
+def test_the_same_run_is_predicted_to_take_what_it_took(tmp_path):
     run = make_run(tmp_path / "default")
     correct = finished.corrections(finished.took(tmp_path, 2), RATES)
     start = rates.BUILT_IN["start"]
@@ -88,14 +95,19 @@ def test_the_same_run_is_foretold_to_take_what_it_took(tmp_path):
 
 def test_the_latest_of_alike_runs_counts_and_others_do_not(tmp_path):
     make_run(tmp_path / "old", wall_seconds=1.0, created="2026-01-01T00:00:00Z")
-    make_run(tmp_path / "new", wall_seconds=400.0, created="2026-02-01T00:00:00Z")
-    foreign = {"version": "0.0.1"}, {"stage_version": 0}, {"complete": False}
+    here = f"a processor ({devices.processor()}), 2 cores"
+    latest = {"created": "2026-02-01T00:00:00Z", "machine": here}
+    make_run(tmp_path / "new", wall_seconds=400.0, **latest)
+    foreign = (
+        {"version": "0.0.1"}, {"stage_version": 0}, {"complete": False},
+        {"machine": "another processor (arm64-00000000), 2 cores"},
+    )  # fmt: skip
     for number, changes in enumerate(foreign):
         make_run(tmp_path / f"foreign-{number}", created="2027-01-01", **changes)
     took = finished.took(tmp_path, 2)
     correct = finished.corrections(took, RATES)
 
-    def foretold(**changes):
+    def predicted(**changes):
         plans = cost.plan(main_run(load(ASKED | changes)), 2)
         return next(
             one
@@ -103,13 +115,13 @@ def test_the_latest_of_alike_runs_counts_and_others_do_not(tmp_path):
             if (one.round, one.stage) == (0, "vision")
         )
 
-    same = foretold()
+    same = predicted()
     assert (same.seconds, same.source) == (pytest.approx(401.6), "a run of 2026-02-01")
-    twice = foretold(vision={"epochs": 6})
+    twice = predicted(vision={"epochs": 6})
     assert 1.5 * same.seconds < twice.seconds < 2 * same.seconds
     # Five times what round 1 learns from; round 0 learns from half as much.
-    assert foretold(vision={"epochs": 30}).source == "built-in"
-    assert foretold(vision={"channels": (256, 256, 256, 256)}).source == "built-in"
+    assert predicted(vision={"epochs": 30}).source == "built-in"
+    assert predicted(vision={"channels": (256, 256, 256, 256)}).source == "built-in"
     # Other cores drive, so C's run on them is none like it.
     four = finished.corrections(finished.took(tmp_path, 4), RATES)
     controller = next(p for p in cost.plan(main_run(load(ASKED)), 4) if p.cores == 4)

@@ -7,7 +7,7 @@ import pytest
 from support.compared_runs import SETTINGS, make_run
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.stores.artifact import ArtifactError
+from worldmodels.stores.artifact import ArtifactError, open_artifact
 from worldmodels.stores.run_folders import labels, open_run_folder
 
 SCORES = [1.0, 2.0, 3.0]
@@ -101,6 +101,15 @@ def test_generations_that_were_not_chosen_from_are_left_out(run, tmp_path):
     shutil.copytree(other / first, run / first)
     (seed,) = open_run_folder(run).seeds
     assert [s.path for s in seed.stores("controller")] == [run / first]
+
+
+def test_generations_of_a_round_without_a_score_are_those_that_it_handed_on(tmp_path):
+    kinds = ("vision", "memory", "controller")
+    run = make_run(tmp_path / "run", kinds=kinds, blocks=2)
+    first = open_artifact(run / "round-0/controller/block-0000.zarr")
+    make_run(run, SCORES, round=1, start=[first])
+    (seed,) = open_run_folder(run).seeds
+    assert [s.path for s in seed.rounds[0]["controller"]] == [first.path]
 
 
 @pytest.mark.parametrize("lost", ["vision.zarr", "controller/block-0000.zarr"])

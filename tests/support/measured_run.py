@@ -1,4 +1,4 @@
-"""The settings of the run whose cost was measured: the default at that time."""
+"""The settings of the runs whose cost was measured: the defaults at those times."""
 
 RECIPE = {
     "rounds": 1,
@@ -20,3 +20,20 @@ RECIPE = {
     },
     "evaluation": {"episodes": 32},
 }  # fmt: skip
+
+# The first default of two rounds.
+TWO_ROUNDS = RECIPE | {
+    "rollouts": RECIPE["rollouts"] | {"steps": 600},
+    "vision": RECIPE["vision"] | {"epochs": 2},
+    "controller": RECIPE["controller"]
+    | {"initial_steps": 600, "selection_episodes": 64},
+    "rounds": [
+        {
+            "rollouts": {"steps": 300, "start": "anywhere"},
+            "vision": {"epochs": 3},
+            "controller": {"generations": 10, "initial_steps": 200},
+            "evaluation": {"episodes": 0},
+        },
+        {name: {"warm_start": True} for name in ("vision", "memory", "controller")},
+    ],
+}

@@ -39,7 +39,7 @@ def kept(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_is_foretold_at_the_kept_rates(kept):
+def test_a_run_is_predicted_at_the_kept_rates(kept):
     answer = run(kept, *SMOKE, "--set=vision.epochs=3", "--out", "cost.json")
     assert answer.returncode == 0, answer.stderr
     assert "measuring" not in answer.stderr
@@ -78,7 +78,7 @@ def test_a_run_is_foretold_at_the_kept_rates(kept):
         (["--out", "/proc/1/cost.json"], "/proc/1/cost.json"),
     ],
 )
-def test_what_cannot_be_foretold_is_one_sentence(words, sentence):
+def test_what_cannot_be_predicted_is_one_sentence(words, sentence):
     assert sentence in commands.call_refused("cost", *words)
 
 

@@ -101,7 +101,7 @@ def test_the_default_is_what_the_settings_are_without_it():
 
 
 def test_every_key_says_what_it_is_and_what_the_paper_has():
-    # Four spaces: of the entry of a round, whose keys are told of in their sections.
+    # Four spaces: of the entry of a round, whose keys are explained in their sections.
     lines = [line for line in TEXT.splitlines() if re.match(r"(  )?\w+:", line)]
     assert len(lines) > 40
     for line in lines:

@@ -39,7 +39,7 @@ class StagePlan(NamedTuple):
 
 
 class StageCost(NamedTuple):
-    """What a stage takes in a round, as foretold."""
+    """What a stage takes in a round, as predicted."""
 
     round: int
     stage: str

@@ -4,6 +4,7 @@ Compiled programs are kept (`runtime.devices`). A later job of the same shapes l
 them, which takes a part of the time. No JAX is imported here: the Snakefile reads it.
 """
 
+from worldmodels.experiment import jobs
 from worldmodels.experiment.runs import PipelineRun
 from worldmodels.experiment.settings import Round
 from worldmodels.experiment.worlds import uses_simulator
@@ -45,22 +46,24 @@ def seconds(stage: str, run: PipelineRun, round: int, job: int = 0) -> float:
         job: its number among those of the stage in the round; the first compiles.
     """
     whole = _compiling(stage, run.settings(round), round)
-    known = any(
-        _deciding(stage, run.settings(earlier), earlier)
-        == _deciding(stage, run.settings(round), round)
-        for earlier in range(round)
-    )
+    own = _deciding(stage, run, round)
+    known = any(_deciding(stage, run, earlier) == own for earlier in range(round))
     return whole * LOADED if job or known else whole
 
 
-def _deciding(stage: str, settings: Round, round: int) -> list[dict]:
+def _deciding(stage: str, run: PipelineRun, round: int) -> list[dict]:
     """Return what decides the programs of a stage."""
+    settings = run.settings(round)
     found: list[dict] = [
         getattr(settings, name).model_dump(exclude=_ELSEWHERE.get(name))
         for name in _DECIDED_BY[stage]
     ]
-    # In round 0 another policy drives.
-    return [*found, {"first": round == 0}] if stage == "rollouts" else found
+    if stage == "rollouts":  # in round 0 another policy drives
+        found.append({"first": round == 0})
+    if stage == "memory":  # whose rows are windows, or whole episodes
+        length = settings.memory.window or jobs.data(stage, run, round).longest
+        found.append({"length": length})
+    return found
 
 
 def _compiling(stage: str, settings: Round, round: int) -> float:

@@ -308,6 +308,18 @@ def recorded_keys(kind: str) -> dict[type[Section], dict[str, str]]:
     }
 
 
+def by_name(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a store of a stage records, by name."""
+    values = {}
+    for section, keys in recorded_keys(stage).items():
+        for recorded, key in keys.items():
+            if recorded in config:
+                value = config[recorded]
+                policy = recorded in ("policy", "random_policy")
+                values[_name(section, key)] = policy_of(value) if policy else value
+    return values
+
+
 def before(stage: str) -> dict[str, Any]:
     """Return what stores of a stage did that are older than some of its settings."""
     return {

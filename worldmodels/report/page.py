@@ -62,6 +62,25 @@ footer { margin: 3rem 0 2rem; padding-top: 1rem; color: var(--soft);
 @media print { nav { display: none; } details { break-inside: avoid; } }
 """
 
+# More, of a page whose pictures are all charts: by night, and on a phone.
+OF_CHARTS = """
+.wide { overflow-x: auto; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e8ec; --soft: #a3abb8; --line: #363c47; --blue: #8db4f0; }
+  body { background: #16181d; }
+  nav { background: #16181df2; }
+  figure img { filter: invert(.91) hue-rotate(180deg); }
+}
+@media (max-width: 40rem) {
+  main, nav > div, header { padding-left: 1rem; padding-right: 1rem; }
+  h1 { font-size: 1.7rem; }
+  figure { overflow-x: auto; }
+  figure img { min-width: 36rem; }
+  .wide table { width: max-content; min-width: 100%; }
+  .wide td, .wide th { overflow-wrap: normal; max-width: 16rem; }
+}
+"""
+
 
 def escape(text: str) -> str:
     """Return `text`, which may come from a store, as HTML that shows it as it is."""
@@ -138,6 +157,13 @@ def table(
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     header = f"<thead><tr>{cells('th', head)}</tr></thead>" if head else ""
     return f"<table>{header}<tbody>{body}</tbody></table>\n"
+
+
+def wide_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()
+) -> str:
+    """Return a table that is moved sideways where it is wider than the screen."""
+    return f'<div class="wide">{table(head, rows, numbers)}</div>\n'
 
 
 def _class(number: bool) -> str:

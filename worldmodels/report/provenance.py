@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from worldmodels.experiment.stages import CONFIGURED
-from worldmodels.report import foretold, page
+from worldmodels.report import page, predicted
 from worldmodels.report.rounds import RoundStores, StageCost
 from worldmodels.runtime.wording import duration, size
 
@@ -17,7 +17,7 @@ def section(rounds: Sequence[RoundStores]) -> str:
     rows = [_cost_row(*found) for found in costs(rounds)]
     head = ("round", "stage", "stores", "wall time", "on disk", "seed", "computed on")
     parts = ["<h3>Wall time of each stage</h3>\n", page.table(head, rows, (2, 3, 4))]
-    parts.append(foretold.section(rounds))
+    parts.append(predicted.section(rounds))
     parts.append("<h3>Versions</h3>\n")
     parts.append(page.table(("library", "version", "stages"), _versions(rounds)))
     parts.append("<h3>Resolved settings</h3>\n")

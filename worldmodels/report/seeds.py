@@ -47,7 +47,8 @@ def html(
     title = (
         f"World Models on {found.game.title}, over {count(len(found.seeds), 'seed')}"
     )
-    return page.document(title, lead, sections, f"Made by worldmodels {version}.")
+    footer = f"Made by worldmodels {version}."
+    return page.document(title, lead, sections, footer, page.OF_CHARTS)
 
 
 def _scores(found: SeedScores, making: Sequence[Making]) -> str:
@@ -65,7 +66,7 @@ def _scores(found: SeedScores, making: Sequence[Making]) -> str:
         f"bootstrap interval over its {found.game.place}s. Line and band: their mean, "
         "with Student's interval over the seeds.",
     )  # fmt: skip
-    table = page.table(seeds.HEAD, seeds.rows(found), range(1, len(seeds.HEAD)))
+    table = page.wide_table(seeds.HEAD, seeds.rows(found), range(1, len(seeds.HEAD)))
     text = f"<p>{escape(' '.join(seeds.legend(found)))}</p>\n"
     return "".join([_cards(found), warning, picture.html(), table, text])
 
@@ -142,7 +143,7 @@ def _ends(curves: Curves, numbers: Sequence[int]) -> str:
         rows.append((f"{round}", str(end - start), f"{best.mean():.1f}", *each))
     head = ("round", "generations", "best tested mean, over seeds")
     head = (*head, *(f"seed {n}" for n in numbers))
-    return page.table(head, rows, range(1, len(head)))
+    return page.wide_table(head, rows, range(1, len(head)))
 
 
 def _tracks(found: SeedScores) -> str:
@@ -169,7 +170,7 @@ def _tracks(found: SeedScores) -> str:
         f"The {game.place}s with the lowest mean, numbered from 0. One that is low in "
         "all seeds is hard; one that is low in one seed was that training's accident."
     )
-    table = page.table(head, rows, range(1, len(head)))
+    table = page.wide_table(head, rows, range(1, len(head)))
     return f"{picture.html()}<p>{escape(text)}</p>\n{table}"
 
 
@@ -203,7 +204,7 @@ def _cost(trainings: Trainings) -> str:
         "evaluations the last round's is counted. What all seeds share is left out: "
         "the random policy is scored once."
     )
-    table = page.table(head, rows, range(1, len(head)))
+    table = page.wide_table(head, rows, range(1, len(head)))
     return f"<p>{escape(text)}</p>\n{table}"
 
 
@@ -218,13 +219,15 @@ def _minutes(trainings: Trainings, stage: str) -> np.ndarray:
 def _versions(making: Sequence[Making]) -> str:
     """Say whether all trainings were made with the same, and with what."""
     text = (
-        f"{sentence(making)} Of a machine the stores record the kind and the number of "
-        "its devices; how one processor rounds otherwise than another of its kind, "
-        "they do not."
+        f"{sentence(making)} A machine is its processor and the cores that a job could "
+        "use; other processors, and more cores, round otherwise. Stores of earlier "
+        "versions do not record it."
     )
     rows = [
         (made.name, value, "all" if made.alike else ", ".join(map(str, numbers)))
         for made in making
         for value, numbers in made.seeds.items()
     ]
-    return f"<p>{escape(text)}</p>\n" + page.table(("what", "which", "seeds"), rows)
+    return f"<p>{escape(text)}</p>\n" + page.wide_table(
+        ("what", "which", "seeds"), rows
+    )

@@ -1,4 +1,4 @@
-"""The time that work would take on a quiet machine, told on one that is not.
+"""The time that work would take on a quiet machine, measured on a busy one.
 
 A thread that is ready to run waits where other programs have the processor. Linux
 counts how long. What a process waited is taken out of the time that its work took.

@@ -107,7 +107,8 @@ def _scores(returns: np.ndarray, base: np.ndarray | None) -> AblationScores:
     compared = alone._replace(difference=over_seeds(means - base))
     if not compared.unclear:
         return compared
-    return compared._replace(needed=seeds_needed(means - base))
+    difference, spread = compared.difference.mean, (means - base).std(ddof=1)
+    return compared._replace(needed=seeds_needed(difference, float(spread)))
 
 
 def _check(evaluations: Evaluations) -> None:

@@ -1,6 +1,7 @@
 """How C learnt over the generations of all rounds, in several trainings."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,14 @@ class Curves(NamedTuple):
     fitness: np.ndarray  # [S, G], the population's mean in each generation
     tested_at: np.ndarray  # int [T], generations done when a mean was tested
     tested: np.ndarray  # [S, T], its mean over the selection tracks
+
+
+class TestedMeans(NamedTuple):
+    """The tests of the search's means in one round of a training."""
+
+    start: int  # generations before the round
+    at: np.ndarray  # int [T], generations of all rounds done when each was tested
+    returns: np.ndarray  # float64 [T], its mean over the selection tracks
 
 
 def through_rounds(blocks: Mapping[int, Sequence[Artifact]]) -> Curves:
@@ -45,22 +54,43 @@ def through_rounds(blocks: Mapping[int, Sequence[Artifact]]) -> Curves:
     )
 
 
+def tested_means(blocks: Sequence[Artifact]) -> list[TestedMeans]:
+    """Return the tests of the means of one training, round by round.
+
+    Args:
+        blocks: of all rounds, in any order.
+    """
+    rounds, done = [], 0
+    for _, found in groupby(sorted(blocks, key=_place), _round):
+        made = [*found]
+        at = [block.read("selection/generation") for block in made]
+        returns = [
+            block.read("selection/returns").mean(axis=1, dtype=np.float64)
+            for block in made
+        ]
+        tests = done + np.concatenate(at), np.concatenate(returns)
+        rounds.append(TestedMeans(done, *tests))
+        done += sum(block.array("mean").shape[0] for block in made)
+    return rounds
+
+
 def _of_training(blocks: Sequence[Artifact]) -> Curves:
     """Return the curves of one training, S is 1."""
-    starts, fitness, tested_at, tested = [], [], [], []
-    round, done = None, 0
-    for block in sorted(blocks, key=_place):
-        if block.config["round"] != round:
-            round = block.config["round"]
-            starts.append(done)
-        driven = block.read("fitness")
-        fitness.append(driven.mean(axis=(1, 2), dtype=np.float64))
-        tested_at.append(starts[-1] + block.read("selection/generation"))
-        tested.append(block.read("selection/returns").mean(axis=1, dtype=np.float64))
-        done += len(driven)
-    joined = (np.concatenate(part) for part in (fitness, tested_at, tested))
-    fitness, tested_at, tested = joined
-    return Curves(np.array(starts), fitness[None], tested_at, tested[None])
+    starts, at, returns = zip(*tested_means(blocks), strict=True)
+    fitness = [
+        block.read("fitness").mean(axis=(1, 2), dtype=np.float64)
+        for block in sorted(blocks, key=_place)
+    ]
+    return Curves(
+        np.array(starts),
+        np.concatenate(fitness)[None],
+        np.concatenate(at),
+        np.concatenate(returns)[None],
+    )
+
+
+def _round(block: Artifact) -> int:
+    return block.config["round"]
 
 
 def _place(block: Artifact) -> tuple[int, int]:

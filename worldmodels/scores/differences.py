@@ -6,18 +6,22 @@ compared training by training.
 """
 
 import math
-from collections.abc import Callable
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from worldmodels.runtime.wording import count, every
-from worldmodels.scores.statistics import over_seeds, summarise
+from worldmodels.scores.statistics import (
+    CONFIDENCE,
+    POWER,
+    over_seeds,
+    seeds_needed,
+    student,
+    summarise,
+)
 
-_TAIL = 0.975  # of a 95 % interval
-_POWER = 0.8
-_MOST_TRACKS, _MOST_SEEDS = 100_000, 1000  # more are not counted
+_MOST_TRACKS = 100_000  # more are not counted
 
 
 class Difference(NamedTuple):
@@ -72,7 +76,7 @@ def by_seed(first: np.ndarray, other: np.ndarray) -> Difference:
     difference = Difference(mean, interval, std, len(gaps), "seed", True)
     if difference.told_apart:
         return difference
-    return difference._replace(needed=_seeds_needed(mean, std, lambda n: n - 1))
+    return difference._replace(needed=seeds_needed(mean, std))
 
 
 def unpaired(first: np.ndarray, other: np.ndarray) -> Difference:
@@ -94,50 +98,22 @@ def unpaired(first: np.ndarray, other: np.ndarray) -> Difference:
         parts = [e**2 / (len(g) - 1) for e, g in zip(errors, groups, strict=True)]
         freedom = sum(errors) ** 2 / sum(parts)
     mean = float(groups[1].mean() - groups[0].mean())
-    half = _student(freedom) * math.sqrt(sum(errors))
+    half = student(freedom) * math.sqrt(sum(errors))
     counted, std = sum(map(len, groups)), math.sqrt(sum(spreads))
     interval = mean - half, mean + half
     difference = Difference(mean, interval, std, counted, "seed", False)
     if difference.told_apart:
         return difference
-    return difference._replace(needed=_seeds_needed(mean, std, lambda n: 2 * n - 2))
-
-
-def _student(freedom: float) -> float:
-    from scipy.special import stdtrit  # of several trainings alone: its import is slow
-
-    return float(stdtrit(freedom, _TAIL))
+    return difference._replace(needed=seeds_needed(mean, std, lambda n: 2 * n - 2))
 
 
 def _tracks_needed(mean: float, std: float) -> int | None:
     """Return how many tracks it takes to show a difference, by the normal interval."""
-    quantiles = NormalDist().inv_cdf(_TAIL) + NormalDist().inv_cdf(_POWER)
+    ends = (1 + CONFIDENCE) / 2, POWER
+    quantiles = sum(map(NormalDist().inv_cdf, ends))
     if abs(mean) * math.sqrt(_MOST_TRACKS) <= quantiles * std:
         return None
     return math.ceil((quantiles * std / mean) ** 2)
-
-
-def _seeds_needed(
-    mean: float, std: float, freedom: Callable[[int], float]
-) -> int | None:
-    """Return how many seeds a side it takes to show a difference.
-
-    Student's statistic has the noncentral distribution, with mean / std * sqrt(n) as
-    noncentrality (Cohen, Statistical Power Analysis for the Behavioral Sciences (1988),
-    chapter 2).
-
-    Args:
-        freedom: degrees of freedom of the interval of n seeds a side.
-    """
-    from scipy.special import nctdtr
-
-    if mean == 0 or std == 0:
-        return None
-    for n in range(2, _MOST_SEEDS + 1):
-        shift = abs(mean) / std * math.sqrt(n)
-        if 1 - nctdtr(freedom(n), shift, _student(freedom(n))) >= _POWER:
-            return n
-    return None
 
 
 def verdict(first: str, other: str, found: Difference, place: str) -> str:

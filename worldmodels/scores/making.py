@@ -1,7 +1,7 @@
 """With which versions and processors the trainings of several seeds were made.
 
-Where they differ, the spread over seeds is also one of versions and machines: a reader
-has to be told.
+Where they differ, the spread over seeds is also one of versions and machines, which
+the page and the table state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ class Making:
     alike: bool  # whether each stage of each round had the same in all seeds
 
     @property
-    def told(self) -> str:
-        """Which seeds had which value."""
+    def difference(self) -> str:
+        """Which seeds had which value, in words."""
         everywhere = {tuple(seeds) for seeds in self.seeds.values()}
         if len(everywhere) == 1:  # not in the same stages
             return f"{self.name} {' and '.join(self.seeds)}, each in other stages"
@@ -35,11 +35,11 @@ class Making:
 
 def sentence(making: Sequence[Making]) -> str:
     """Return plainly whether all trainings were made alike, and else what differs."""
-    unlike = [made.told for made in making if not made.alike]
+    unlike = [made.difference for made in making if not made.alike]
     if not unlike:
         return (
-            "All trainings were made with the same versions, on as many processors of "
-            "one kind."
+            "All trainings were made with the same versions, on as many devices of one "
+            "kind of machine."
         )
     return (
         "The trainings were NOT all made alike, so that they differ by more than their "
@@ -78,6 +78,7 @@ def _facts(store: Artifact) -> dict[str, str]:
     facts = {
         "worldmodels": attributes["version"] + (f" ({commit})" if commit else ""),
         "computed on": attributes["compute"],
+        "machine": attributes.get("machine", "not recorded"),  # by earlier versions
         **attributes["libraries"],
     }
     return {printable(name): printable(value) for name, value in facts.items()}

@@ -1,5 +1,6 @@
 """Statistics of returns: the mean, the spread and the interval of the mean."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
@@ -8,9 +9,9 @@ import numpy as np
 
 from worldmodels.runtime.errors import UserError
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 _RESAMPLES = 9999
-_POWER = 0.8
+POWER = 0.8
 MOST_SEEDS = 1000  # more are not counted
 
 
@@ -62,7 +63,7 @@ def _interval(returns: np.ndarray, rng: np.random.Generator) -> tuple[float, flo
     # Of the mean, leaving one return out moves it by this over N - 1.
     moved = returns - mean
     acceleration = np.sum(moved**3) / (6 * np.sum(moved**2) ** 1.5)  # Eq. (14.15)
-    tail = (1 - _CONFIDENCE) / 2
+    tail = (1 - CONFIDENCE) / 2
     ends = [bias + normal.inv_cdf(p) for p in (tail, 1 - tail)]
     shares = [
         normal.cdf(bias + end / (1 - acceleration * end)) for end in ends
@@ -87,7 +88,7 @@ def over_seeds(means: np.ndarray) -> MeanOfSeeds:
     mean, count = float(means.mean()), len(means)
     if count < 2:
         return MeanOfSeeds(mean, None)
-    half = _quantile(count) * float(means.std(ddof=1)) / np.sqrt(count)
+    half = student(count - 1) * float(means.std(ddof=1)) / np.sqrt(count)
     return MeanOfSeeds(mean, (mean - half, mean + half))
 
 
@@ -105,41 +106,49 @@ def of_trainings(returns: np.ndarray) -> Summary:
     return Summary(returns.shape[1], found.mean, std, *found.interval)
 
 
-def seeds_needed(differences: np.ndarray) -> int | None:
-    """Return how many seeds it takes to show a difference of this size and spread.
+def seeds_needed(
+    mean: float, std: float, freedom: Callable[[int], float] = lambda count: count - 1
+) -> int | None:
+    """Return how many seeds a side it takes to show a difference of this size.
 
-    They are so many that the 95 % interval of `over_seeds` excludes 0 with a
-    probability of 80 %, if the mean and the standard deviation of the differences [S]
-    are the true ones. Of so few seeds both are rough, and so is their number.
+    They are so many that Student's 95 % interval excludes 0 with a probability of
+    80 %, if mean and standard deviation are the true ones. Of a few seeds both are
+    rough, and so is their number.
+
+    Args:
+        mean: of the differences, in reward.
+        std: of one seed's difference.
+        freedom: degrees of freedom of the interval of so many seeds a side; by default
+            of differences that are paired seed by seed.
 
     Returns:
         The number; None: more than `MOST_SEEDS`.
     """
-    mean, std = abs(float(differences.mean())), float(differences.std(ddof=1))
     if std == 0:
         return 2 if mean else None
     counts = range(2, MOST_SEEDS + 1)
-    return next((n for n in counts if _power(mean / std, n) >= _POWER), None)
+    shown = (n for n in counts if _power(abs(mean) / std, n, freedom(n)) >= POWER)
+    return next(shown, None)
 
 
-def _power(effect: float, count: int) -> float:
-    """Return the probability that the paired t-test of `count` differences shows one.
+def _power(effect: float, count: int, freedom: float) -> float:
+    """Return the probability that Student's test of `count` seeds shows a difference.
 
-    Its statistic has Student's noncentral distribution, with noncentrality
-    effect * sqrt(n) and n - 1 degrees of freedom (Cohen, Statistical Power Analysis for
-    the Behavioral Sciences (1988), chapter 2). What shows the opposite is not counted.
+    Its statistic has the noncentral distribution, with noncentrality effect * sqrt(n)
+    (Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2).
+    What shows the opposite is not counted.
 
     Args:
-        effect: the mean of the differences in their standard deviations, above 0.
+        effect: the difference in standard deviations, at least 0.
     """
     from scipy.special import nctdtr
 
     shift = effect * np.sqrt(count)
-    return 1 - float(nctdtr(count - 1, shift, _quantile(count)))
+    return 1 - float(nctdtr(freedom, shift, student(freedom)))
 
 
-def _quantile(count: int) -> float:
-    """Return Student's quantile at the upper end of the interval of `count` values."""
+def student(freedom: float) -> float:
+    """Return Student's quantile at the upper end of a 95 % interval."""
     from scipy.special import stdtrit  # of several trainings alone: its import is slow
 
-    return float(stdtrit(count - 1, (1 + _CONFIDENCE) / 2))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -111,13 +111,13 @@ def run(
             optimiser,
             arena,
             agent.controller,
-            _origin(agent, weights, settings, inputs),
             shared,
             settings,
             environment.max_steps,
             round,
         )
-        standing, history = evolve(task, _begin(task, inputs), block, saved, log)
+        begun = _begin(task, agent, weights, inputs)
+        standing, history = evolve(task, begun, block, saved, log)
         store.seconds_before = saved.seconds_before
         write(store, standing, history, task)
 
@@ -219,19 +219,8 @@ def _scored(
     return nullcontext(Arena(score, score))
 
 
-def _origin(
-    agent: Agent, weights: Weights, settings: Controller, inputs: Inputs
-) -> np.ndarray | None:
-    """Return what C's inputs are measured from in the search [F]; None: zero."""
-    if not settings.centred:
-        return None
-    if "previous" in inputs:
-        return inputs["previous"].read("state/origin")
-    latents = inputs["latents"]
-    return mean_inputs(agent, weights.memory, latents)
-
-
-def _begin(task: Task, inputs: Inputs) -> Standing:
+def _begin(task: Task, agent: Agent, weights: Weights, inputs: Inputs) -> Standing:
+    """Return where the search stands before the block's first generation."""
     settings, dimension = task.settings, task.optimiser.dimension
     if "previous" in inputs:
         return task.from_arrays(inputs["previous"].tree("state"))
@@ -239,8 +228,10 @@ def _begin(task: Task, inputs: Inputs) -> Standing:
         mean = _first_mean(inputs["start"], dimension)
     else:
         mean = np.full(dimension, settings.initial_mean, task.shared.dtype)
-    steps = settings.initial_steps or task.max_steps
-    return Standing(task.initial(mean), steps, -np.inf)
+    origin = None
+    if settings.centred:
+        origin = mean_inputs(agent, weights.memory, inputs["latents"])
+    return task.begin(mean, origin)
 
 
 def _first_mean(start: Sequence[Artifact], dimension: int) -> np.ndarray:

@@ -39,49 +39,46 @@ History = dict[str, list[np.ndarray]]  # a row a generation, or a test
 
 
 class Standing(NamedTuple):
-    """Where the search stands: all that the next generation depends on."""
-
-    search: Any  # the optimiser's state
-    steps: int  # in an episode, at this point of the curriculum
-    best: float  # the best mean fitness of a generation so far
-
-
-class Task(NamedTuple):
-    """What every generation of a block is done with.
+    """Where the search stands: all that the next generation depends on.
 
     The optimiser's candidates act on what C reads less `origin`; elsewhere, in stores
     too, parameters are those of C itself.
     """
 
+    search: Any  # the optimiser's state
+    steps: int  # in an episode, at this point of the curriculum
+    best: float  # the best mean fitness of a generation so far
+    origin: np.ndarray | None  # [F]; None: zero
+
+
+class Task(NamedTuple):
+    """What every generation of a block is done with."""
+
     optimiser: Optimiser
     arena: Arena
     shape: Shape
-    origin: np.ndarray | None  # [F]; None: zero
     shared: Run
     settings: Controller
     max_steps: int
     round: int
 
-    def ask(self, key: jax.Array, search: Any) -> tuple[Any, np.ndarray, Any]:
-        """Return candidates [P, D] as `tell` takes them, as C's, and the search."""
-        drawn, search = self.optimiser.ask(key, search)
-        return drawn, self._of_c(drawn), search
+    def begin(self, mean: np.ndarray, origin: np.ndarray | None) -> Standing:
+        """Return where a search stands that begins with parameters of C [D]."""
+        if origin is not None:
+            mean = np.asarray(_read_from(self.shape, mean[None], -origin))[0]
+        steps = self.settings.initial_steps or self.max_steps
+        return Standing(self.optimiser.initial(mean), steps, -np.inf, origin)
 
-    def mean(self, search: Any) -> np.ndarray:
-        """Return the mean of the distribution [D], as C's parameters."""
-        return self._of_c(np.asarray(self.optimiser.mean(search))[None])[0]
+    def of_c(self, drawn: Any, standing: Standing) -> np.ndarray:
+        """Return the optimiser's candidates [P, D] as parameters of C."""
+        if standing.origin is not None:
+            drawn = _read_from(self.shape, drawn, standing.origin)
+        return np.asarray(drawn)
 
-    def initial(self, mean: np.ndarray) -> Any:
-        """Return the search before its first generation, from parameters of C [D]."""
-        if self.origin is not None:
-            mean = _read_from(self.shape, mean[None], -self.origin)[0]
-        return self.optimiser.initial(mean)
-
-    def _of_c(self, drawn: Any) -> np.ndarray:
-        moved = self.origin is not None
-        return np.asarray(
-            _read_from(self.shape, drawn, self.origin) if moved else drawn
-        )
+    def mean(self, standing: Standing) -> np.ndarray:
+        """Return the mean of the distribution [D], as parameters of C."""
+        mean = np.asarray(self.optimiser.mean(standing.search))
+        return self.of_c(mean[None], standing)[0]
 
     def to_arrays(self, standing: Standing) -> dict[str, Any]:
         """Return a standing as nested arrays, for a store or a checkpoint."""
@@ -90,13 +87,14 @@ class Task(NamedTuple):
             "steps": np.array(standing.steps),
             "best": np.array(standing.best),
         }
-        origin = {} if self.origin is None else {"origin": self.origin}
+        origin = {} if standing.origin is None else {"origin": standing.origin}
         return {self.optimiser.group: search} | origin | curriculum
 
     def from_arrays(self, arrays: dict[str, Any]) -> Standing:
         """Return the standing that `to_arrays` took apart."""
         search = self.optimiser.from_arrays(arrays.get(self.optimiser.group, {}))
-        return Standing(search, int(arrays["steps"]), float(arrays["best"]))
+        curriculum = int(arrays["steps"]), float(arrays["best"])
+        return Standing(search, *curriculum, arrays.get("origin"))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -136,21 +134,22 @@ def _generation(
 ) -> Standing:
     optimiser = task.optimiser
     key = key_for(task.shared.seed, task.round, "controller population", generation)
-    drawn, population, search = task.ask(key, standing.search)
+    drawn, search = optimiser.ask(key, standing.search)
+    population = task.of_c(drawn, standing)
     seeds = _training_seeds(task, generation)
     scores = task.arena.learning(population, seeds, standing.steps)
     fitness = scores.mean(axis=1)
     check_fitness(fitness, f"generation {generation}")
-    search = optimiser.tell(search, drawn, fitness)
-    sigma = optimiser.sigma(search)
+    standing = standing._replace(search=optimiser.tell(search, drawn, fitness))
+    sigma = optimiser.sigma(standing.search)
     history["population"].append(population)
     history["fitness"].append(scores)
     history["track_seed"].append(seeds)
     history["steps"].append(np.int32(standing.steps))
-    history["mean"].append(task.mean(search))
+    history["mean"].append(task.mean(standing))
     if sigma is not None:
         history["sigma"].append(np.asarray(sigma))
-    return _grow(standing._replace(search=search), float(fitness.mean()), task)
+    return _grow(standing, float(fitness.mean()), task)
 
 
 def _training_seeds(task: Task, generation: int) -> np.ndarray:
@@ -174,7 +173,7 @@ def _grow(standing: Standing, mean: float, task: Task) -> Standing:
 
 def _select(task: Task, standing: Standing, generation: int, history: History) -> None:
     """Test the mean of the distribution on whole episodes of the selection tracks."""
-    mean = task.mean(standing.search)
+    mean = task.mean(standing)
     scores = task.arena.testing(mean[None], _selection_seeds(task), task.max_steps)
     history["selection/generation"].append(np.int32(generation))
     history["selection/returns"].append(scores[0])

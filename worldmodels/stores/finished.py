@@ -15,18 +15,12 @@ from worldmodels.experiment.cost import Factor, StagePlan
 from worldmodels.experiment.rates import Rates
 from worldmodels.experiment.runs import PipelineRun, main_run
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.experiment.stages import (
-    CONFIGURED,
-    STAGES,
-    policy_of,
-    recorded_keys,
-    section_name,
-)
+from worldmodels.experiment.stages import CONFIGURED, STAGES, before, by_name
+from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import attributes
 
 _ALIKE = 4.0  # times as much of each unit of work, at most
-_POLICIES = ("policy", "random_policy")
 
 Described = Mapping[str, Any]  # what a store records of itself
 
@@ -66,7 +60,9 @@ def plans_of(
 
 
 def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
-    """Return the run that stores record, with defaults for what they do not.
+    """Return the run that stores record.
+
+    What they do not record is as it was before there was a choice, or the default.
 
     Args:
         rounds: the stores of each round, by kind.
@@ -79,8 +75,10 @@ def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
     for stores in rounds:
         values: dict[str, dict[str, Any]] = {}
         for kind, some in stores.items():
-            for section, given in _recorded(kind, some[0]["config"]).items():
-                values.setdefault(section, {}).update(given)
+            recorded = {**before(kind), **some[0]["config"]}
+            for name, value in by_name(kind, recorded).items():
+                section, _, key = name.rpartition(".")
+                values.setdefault(section, {})[key] = value
         shared |= values.pop("", {})
         _count(values, stores)
         found.append(Round().changed(**values))
@@ -88,20 +86,10 @@ def run_of(rounds: Sequence[Mapping[str, Sequence[Described]]]) -> PipelineRun:
     return main_run(load({}).changed(run=run, rounds=tuple(found)))
 
 
-def _recorded(kind: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the settings that a store of a kind records, by section."""
-    values: dict[str, dict[str, Any]] = {}
-    for section, keys in recorded_keys(kind).items():
-        values[section_name(section)] = {
-            key: policy_of(config[name]) if key in _POLICIES else config[name]
-            for name, key in keys.items()
-            if name in config
-        }
-    return values
-
-
 def _count(values: dict, stores: Mapping[str, Sequence[Described]]) -> None:
     """Add the settings that only the number of stores tells."""
+    # A round without a score has no store that records how many episodes: none.
+    values.setdefault("evaluation", {"episodes": 0})
     shards, rollouts = len(stores["rollouts"]), values["rollouts"]
     rollouts["episodes"] = shards * rollouts["episodes_per_shard"]
     if "memory" in stores:
@@ -114,7 +102,10 @@ def _count(values: dict, stores: Mapping[str, Sequence[Described]]) -> None:
 
 
 def took(results: Path, cores: int) -> list[Took]:
-    """Return what the stages of all runs below a folder took, those of this version."""
+    """Return what the stages of all runs below a folder took.
+
+    Of those alone that this version made, on this kind of processor.
+    """
     found = []
     for folder in sorted(path for path in results.glob("*") if path.is_dir()):
         found += _took_in(folder, cores)
@@ -127,10 +118,18 @@ def _took_in(folder: Path, cores: int) -> list[Took]:
         rounds.append(stores)
     plans = plans_of(rounds, cores)
     return [
-        _beside(planned, rounds[planned.round][planned.stage])
+        _beside(planned, made)
         for planned in (plans.stages if plans else ())
-        if len(rounds[planned.round].get(planned.stage, ())) == len(planned.works)
+        if len(made := rounds[planned.round].get(planned.stage, ()))
+        == len(planned.works)
+        and all(map(_made_here, made))
     ]
+
+
+def _made_here(store: Described) -> bool:
+    """Tell whether a store is of this kind of processor, as far as it says."""
+    machine = store.get("machine")
+    return machine is None or f"({devices.processor()})" in str(machine)
 
 
 def _beside(planned: StagePlan, stores: Sequence[Described]) -> Took:
@@ -183,7 +182,7 @@ def corrections(
 
 
 def alike(one: Took, planned: StagePlan, rates: Rates) -> bool:
-    """Tell whether what was done is of the same kind, amount and machine as a plan."""
+    """Tell whether what was done is of the same kind, amount and devices as a plan."""
     before = one.planned
     if before.stage != planned.stage or before.cores != planned.cores:
         return False

@@ -151,10 +151,13 @@ def _seed_folders(folder: Path) -> list[Path]:
 
 
 def _open_seed(folder: Path) -> SeedStores:
-    rounds, lent = {}, set()
-    for number, place in _rounds(folder).items():
-        stores = {kind: found for kind in CONFIGURED if (found := _opened(place, kind))}
-        stores = _of_one_search(stores)
+    rounds, lent, places = {}, set(), _rounds(folder)
+    opened = {
+        number: {kind: made for kind in CONFIGURED if (made := _opened(place, kind))}
+        for number, place in places.items()
+    }
+    for number, place in places.items():
+        stores = _of_one_search(opened[number], opened.get(number + 1, {}))
         for kind in _LENT:
             if kind not in stores and (borrowed := _borrowed(stores, kind, place)):
                 stores[kind] = [borrowed]
@@ -170,26 +173,47 @@ def _opened(place: Path, kind: str) -> list[Artifact]:
     return [open_artifact(path, kind) for path in sorted(place.glob(pattern))]
 
 
-def _of_one_search(stores: dict[str, list[Artifact]]) -> dict[str, list[Artifact]]:
+def _of_one_search(
+    stores: dict[str, list[Artifact]], later: Stores
+) -> dict[str, list[Artifact]]:
     """Leave out blocks of generations that are of no use any more.
 
     They were made for more generations than are asked for now, or for an earlier search
     that is being made anew.
+
+    Args:
+        later: stores of the next round, which a round without a score is known by.
     """
     blocks, scored = stores.get("controller"), stores.get("evaluation")
     if not blocks:
         return stores
     if not scored:
-        chosen = blocks[:1]
-        for block in blocks[1:]:
-            if not had_input(block, "previous", chosen[-1]):
-                break
-            chosen.append(block)
+        chosen = _made_with(later, blocks) or _in_a_row(blocks)
         return stores | {"controller": chosen}
     chosen = [block for block in blocks if had_input(scored[0], "controller", block)]
     if len(chosen) < len(scored[0].attributes["inputs"].get("controller", ())):
         raise _unfinished(scored[0], "other generations than lie beside it")
     return stores | {"controller": chosen}
+
+
+def _made_with(later: Stores, blocks: Sequence[Artifact]) -> list[Artifact]:
+    """Return the blocks that a round was made with; none where it does not say."""
+    for kind, role in (("rollouts", "controller"), ("controller", "start")):
+        for store in later.get(kind, ())[:1]:
+            chosen = [block for block in blocks if had_input(store, role, block)]
+            if len(chosen) == len(store.attributes["inputs"].get(role, ())):
+                return chosen
+    return []
+
+
+def _in_a_row(blocks: Sequence[Artifact]) -> list[Artifact]:
+    """Return the blocks from the first on, as far as each goes on from the last."""
+    chosen = [*blocks[:1]]
+    for block in blocks[1:]:
+        if not had_input(block, "previous", chosen[-1]):
+            break
+        chosen.append(block)
+    return chosen
 
 
 def _borrowed(stores: Stores, kind: str, place: Path) -> Artifact | None:

@@ -153,8 +153,8 @@ def _remarks(
     """Return what a table rests on, a sentence a line."""
     compiling = sum(one.compiling for one in costs)
     lines = [
-        f"Jobs run one after the other; {duration(compiling)} of them compile programs "
-        "that a later run finds in the cache."
+        f"Jobs run one after the other. {duration(compiling)} of the time is for "
+        "compiling programs, which a later run finds in the cache."
     ]
     if disk.peak > disk.kept:
         lines.append(

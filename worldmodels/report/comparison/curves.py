@@ -9,6 +9,7 @@ from worldmodels.report.comparison import figures
 from worldmodels.report.comparison.figures import Curve
 from worldmodels.report.comparison.runs import Compared
 from worldmodels.report.page import Picture, escape
+from worldmodels.scores.curves import tested_means
 from worldmodels.stores.run_folders import SeedStores
 
 Segments = list[tuple[np.ndarray, np.ndarray]]  # places and values, one a round
@@ -36,15 +37,8 @@ def _curves(
 
 def tested(seed: SeedStores) -> Segments:
     """Return generations [S] of all rounds so far and the tested means' scores [S]."""
-    segments, before = [], 0
-    for stores in seed.rounds.values():
-        blocks = stores.get("controller", ())
-        at = [block.read("selection/generation") for block in blocks]
-        scores = [block.read("selection/returns").mean(axis=1) for block in blocks]
-        if sum(map(len, at)):
-            segments.append((before + np.concatenate(at), np.concatenate(scores)))
-        before += sum(block.array("mean").shape[0] for block in blocks)
-    return segments
+    rounds = tested_means([*seed.stores("controller")])
+    return [(found.at, found.returns) for found in rounds if len(found.at)]
 
 
 def _tested(compared: Compared) -> Picture | None:

@@ -17,23 +17,8 @@ from worldmodels.scores import tables
 TITLE = "Runs compared"  # what a page of this command begins with
 
 _STYLE = """
-section > .wide { overflow-x: auto; }
 .verdict { font-size: 1.15rem; max-width: 50rem; padding: .8rem 1.1rem; margin: 1rem 0;
   border-left: 4px solid var(--blue); }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e8ec; --soft: #a3abb8; --line: #363c47; --blue: #8db4f0; }
-  body { background: #16181d; }
-  nav { background: #16181df2; }
-  figure img { filter: invert(.91) hue-rotate(180deg); }
-}
-@media (max-width: 40rem) {
-  main, nav > div, header { padding-left: 1rem; padding-right: 1rem; }
-  h1 { font-size: 1.7rem; }
-  figure { overflow-x: auto; }
-  figure img { min-width: 36rem; }
-  .wide table { width: max-content; min-width: 100%; }
-  .wide td, .wide th { overflow-wrap: normal; max-width: 16rem; }
-}
 """
 
 
@@ -88,17 +73,11 @@ def html(compared: Compared, found: Scores) -> str:
     lead = f"What differs between {len(names)} runs{of}, and whether it helped. The "
     lead += f"others are compared with <b>{escape(names[0])}</b>."
     footer = f"Made by worldmodels {worldmodels.__version__}."
-    return page.document(title, lead, sections, footer, _STYLE)
+    return page.document(title, lead, sections, footer, page.OF_CHARTS + _STYLE)
 
 
 def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>\n"
-
-
-def _table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()
-) -> str:
-    return f'<div class="wide">{page.table(head, rows, numbers)}</div>\n'
 
 
 def _verdict(compared: Compared, found: Scores) -> str:
@@ -121,7 +100,7 @@ def _settings(compared: Compared) -> str:
     rows = settings.differing(compared)
     if not rows:
         return _paragraph("No setting that a store records differs.")
-    return _table(_settings_head(compared), rows)
+    return page.wide_table(_settings_head(compared), rows)
 
 
 def _scores(compared: Compared, found: Scores) -> str:
@@ -135,14 +114,17 @@ def _scores(compared: Compared, found: Scores) -> str:
         f"standard deviation between {place}s, the mean over seeds."
     )
     numbers = range(3, len(head))
-    parts = [_paragraph(text), _table(head, scores.rows(found.last, found), numbers)]
+    parts = [
+        _paragraph(text),
+        page.wide_table(head, scores.rows(found.last, found), numbers),
+    ]
     if (picture := _gaps(compared, found)) is not None:
         parts.append(picture.html())
     if found.earlier:
         earlier = scores.rows(found.earlier, found)
         told = "Each is compared with the first run's round of the same number."
         parts += ["<h3>After earlier rounds</h3>\n", _paragraph(told)]
-        parts.append(_table(head, earlier, numbers))
+        parts.append(page.wide_table(head, earlier, numbers))
     return "".join(parts)
 
 
@@ -181,7 +163,7 @@ def _cost(compared: Compared) -> str:
         "of machines that differ, or that did other things beside, say little."
     )
     head, *rows = costs.table(compared)
-    return _paragraph(text) + _table(head, rows, range(1, len(head)))
+    return _paragraph(text) + page.wide_table(head, rows, range(1, len(head)))
 
 
 def _versions(compared: Compared) -> str:
@@ -190,6 +172,6 @@ def _versions(compared: Compared) -> str:
     told = "These differ." if differ else "All are the same."
     return (
         _paragraph(told)
-        + (_table(head, differ) if differ else "")
-        + (page.details("The same in all", _table(head, same)) if same else "")
+        + (page.wide_table(head, differ) if differ else "")
+        + (page.details("The same in all", page.wide_table(head, same)) if same else "")
     )

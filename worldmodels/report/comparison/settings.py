@@ -10,9 +10,8 @@ from worldmodels.experiment.stages import (
     PRECISION_USED,
     STAGES,
     before,
-    policy_of,
-    recorded_keys,
-    section_name,
+    by_name,
+    settings_of,
 )
 from worldmodels.report.comparison.runs import Compared
 from worldmodels.stores.artifact import Artifact
@@ -21,7 +20,6 @@ from worldmodels.training import excerpts
 
 _UNUSED = "not used"
 _NOT_YET = "not there yet"
-_POLICIES = ("policy", "random_policy")
 
 
 class _Found(NamedTuple):
@@ -53,7 +51,8 @@ def _of_run(run: RunFolder) -> dict[str, list[_Found]]:
     """Return all that the stores of a run say of each setting."""
     seeds = ", ".join(str(seed.seed) for seed in run.seeds if seed.seed is not None)
     found: dict[str, list[_Found]] = {
-        "rounds": [_Found(0, "", str(len(run.rounds)))],
+        # An ablation or a temperature may have its first rounds from another run.
+        "rounds": [_Found(0, "", str(run.rounds[-1] + 1))],
         "seed": [_Found(0, "", seeds or _NOT_YET)],
     }
     for seed in run.seeds:
@@ -98,7 +97,7 @@ def _of_round(
         config = _config(stage, stores)
         if config is None:
             continue
-        values = _by_name(stage, config)
+        values = _values(stage, config)
         idle = _idle(stage, values, number)
         for name, value in values.items():
             if name != "seed":
@@ -127,16 +126,10 @@ def _rollout_facts(stores: Stores) -> excerpts.RolloutFacts | None:
     return None
 
 
-def _by_name(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return recorded settings by their names in a configuration."""
-    known = {**before(stage), **config}
-    values = {}
-    for section, keys in recorded_keys(stage).items():
-        for recorded, key in keys.items():
-            name = f"{section_name(section)}.{key}".removeprefix(".")
-            value = known.get(recorded, _UNUSED)
-            values[name] = policy_of(value) if recorded in _POLICIES else value
-    return values
+def _values(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings of a stage by name, of a store that records `config`."""
+    unused = dict.fromkeys(settings_of(stage), _UNUSED)
+    return unused | by_name(stage, {**before(stage), **config})
 
 
 def _idle(stage: str, values: Mapping[str, Any], number: int) -> set[str]:

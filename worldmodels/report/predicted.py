@@ -1,4 +1,4 @@
-"""What each stage was foretold to take, beside what it took.
+"""What each stage was predicted to take, beside what it took.
 
 The run is planned again from the settings that its stores record, at the rates that are
 kept for this machine, or at the built-in ones.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from worldmodels.experiment import cost, work
-from worldmodels.experiment.cost import StageCost as Foretold
+from worldmodels.experiment.cost import StageCost as PredictedCost
 from worldmodels.experiment.rates import Rates, built_in
 from worldmodels.report import page
 from worldmodels.report.rounds import RoundStores, StageCost
@@ -18,13 +18,13 @@ from worldmodels.stores import finished, kept_rates
 from worldmodels.stores.finished import Described
 
 _HEAD = (
-    "round", "stage", "foretold", "taken", "taken / foretold", "on disk, foretold",
+    "round", "stage", "predicted", "taken", "taken / predicted", "on disk, predicted",
     "on disk",
 )  # fmt: skip
 
 
 def section(rounds: Sequence[RoundStores]) -> str:
-    """Show what was foretold; nothing where the stores do not say what was asked."""
+    """Show what was predicted; nothing where the stores do not say what was asked."""
     cores = _cores(rounds)
     plans = finished.plans_of([described(round) for round in rounds], cores)
     if not plans or [round.number for round in rounds] != list(range(len(rounds))):
@@ -39,13 +39,13 @@ def section(rounds: Sequence[RoundStores]) -> str:
     ]
     source = (
         f"Rates: {rates.source}, on {count(rates.cores, 'core')}. `worldmodels cost` "
-        "foretells a run before it runs."
+        "predicts a run before it runs."
     )
-    heading = page.chapter("Foretold and taken", source)
+    heading = page.chapter("Predicted and taken", source)
     return heading + page.table(_HEAD, rows, (2, 3, 4, 5, 6))
 
 
-def _row(told: Foretold, took: StageCost) -> tuple[str, ...]:
+def _row(told: PredictedCost, took: StageCost) -> tuple[str, ...]:
     return (
         str(told.round), told.stage, duration(told.seconds),
         duration(took.wall_seconds), f"{took.wall_seconds / told.seconds:.2f}",

@@ -1,4 +1,4 @@
-"""The report's table of what was foretold beside what was taken."""
+"""The report's table of what was predicted beside what was taken."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ import pytest
 from support import synthetic
 
 from worldmodels.experiment import cost, rates, work
-from worldmodels.report import foretold, provenance
+from worldmodels.report import predicted, provenance
 from worldmodels.report.rounds import group
 from worldmodels.runtime.wording import duration, size
 from worldmodels.stores import finished, kept_rates
@@ -45,18 +45,18 @@ class Cells(HTMLParser):
             self.rows[-1].append(data)
 
 
-def test_every_stage_has_what_was_foretold_beside_what_it_took(rounds, stores):
-    text = foretold.section(rounds)
+def test_every_stage_has_what_was_predicted_beside_what_it_took(rounds, stores):
+    text = predicted.section(rounds)
     assert "Rates: built-in, on 2 cores." in text
     head, *rows = Cells(text).rows
-    assert head[:5] == ["round", "stage", "foretold", "taken", "taken / foretold"]
+    assert head[:5] == ["round", "stage", "predicted", "taken", "taken / predicted"]
     assert [row[:2] for row in rows] == [
         ["0", stage]
         for stage in (
             "rollouts", "vision", "latents", "memory", "controller", "evaluation"
         )
     ]  # fmt: skip
-    plans = finished.plans_of([foretold.described(rounds[0])], 2)
+    plans = finished.plans_of([predicted.described(rounds[0])], 2)
     told = {one.stage: one for one in cost.of(plans.stages, rates.built_in())}
     for _, stage, before, after, ratio, disk, bytes_taken in rows:
         # The stores' clocks leave out the start of their processes.
@@ -77,9 +77,9 @@ def test_the_kept_rates_of_this_machine_count_first(rounds, monkeypatch):
             {unit: 3 * s for unit, s in rates.BUILT_IN.items()}, cores=2
         )
 
-    before = Cells(foretold.section(rounds)).rows[2][2]
+    before = Cells(predicted.section(rounds)).rows[2][2]
     monkeypatch.setattr(kept_rates, "find", find)
-    text = foretold.section(rounds)
+    text = predicted.section(rounds)
     assert "Rates: measured here, on 2 cores." in text
     seconds = [
         float(told.removesuffix(" s"))
@@ -97,6 +97,6 @@ def test_the_kept_rates_of_this_machine_count_first(rounds, monkeypatch):
 def test_stores_that_do_not_say_what_was_asked_have_no_table(rounds, stores):
     """The rest of the chapter is there."""
     some = group([stores.memory, *stores.latents])
-    assert foretold.section(some) == ""
-    assert "Foretold and taken" not in provenance.section(some)
-    assert "Foretold and taken" in provenance.section(rounds)
+    assert predicted.section(some) == ""
+    assert "Predicted and taken" not in provenance.section(some)
+    assert "Predicted and taken" in provenance.section(rounds)
