@@ -55,6 +55,7 @@ def test_a_run_is_predicted_at_the_kept_rates(kept):
     found = json.loads((kept / "cost.json").read_text())
     assert (found["experiment"], found["cores"]) == ("smoke", 1)
     assert found["rates"]["source"] == "measured here"
+    assert run(kept, *SMOKE, "--out", "cost.json").returncode == 0, "not again"
     vision = next(s for s in found["stages"] if s["stage"] == "vision")
     frames = 4 * 30 * 3
     built_in = frames * rates.BUILT_IN[work.V_FRAME] + 1.6 + 18
@@ -80,6 +81,15 @@ def test_a_run_is_predicted_at_the_kept_rates(kept):
 )
 def test_what_cannot_be_predicted_is_one_sentence(words, sentence):
     assert sentence in commands.call_refused("cost", *words)
+
+
+@pytest.mark.parametrize("theirs", ["mine", "[1]", '{"experiment": "mine"}'])
+def test_a_file_of_the_users_is_not_replaced(tmp_path, theirs):
+    mine = tmp_path / "mine.json"
+    mine.write_text(theirs)
+    said = commands.call_refused("cost", "--out", str(mine))
+    assert f"{mine} is a file that this command did not make" in said
+    assert mine.read_text() == theirs
 
 
 def test_the_same_settings_are_merged_as_snakemake_merges_them(tmp_path):

@@ -50,7 +50,8 @@ class Start(Run, Named):
 
     rounds: Rounds = setting(
         _ROUNDS,
-        "in turn, or a list with one mapping of overrides a round",
+        "in turn, or a list with one mapping of overrides a round, which win over the "
+        "sections",
         unit="rounds",
         paper=1,
     )

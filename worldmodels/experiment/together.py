@@ -119,9 +119,9 @@ def _starts(section: str) -> Check:
         ):
             raise UserError(
                 f"{section}.start is anywhere, which the simulator of carracing alone "
-                f"can do, and {name} is played in gymnasium: leave it line; the rounds "
-                "of config.yaml are for the simulator, so give your own, such as "
-                "rounds: 1"
+                f"can do, and {name} is played in gymnasium: leave it line; where it "
+                "comes from the rounds of config.yaml, which are for the simulator, "
+                "give your own, such as rounds: 1"
             )
 
     return Check((*_of("environment", "name", "backend"), f"{section}.start"), refuse)

@@ -21,7 +21,8 @@ from worldmodels.experiment.runs import main_run
 from worldmodels.experiment.settings import AUTO, Environment
 from worldmodels.experiment.stage_settings import nested
 from worldmodels.experiment.yaml_files import parse
-from worldmodels.runtime import devices
+from worldmodels.runtime import devices, json_files
+from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.streams import tell
 from worldmodels.runtime.wording import count, duration, size
 from worldmodels.scores.tables import aligned
@@ -29,6 +30,7 @@ from worldmodels.stores import finished, kept_rates, places
 from worldmodels.stores.publication import publish_text
 
 _RESULTS = Path("results")  # of the working folder
+_MADE = {"experiment", "cores", "stages", "total", "rates"}  # what --out holds
 _HEAD = ("round and stage", "jobs", "time", "memory", "disk", "by")
 
 
@@ -54,7 +56,7 @@ def run(
             written.
     """
     if out is not None:
-        places.check_file(out)
+        _check_out(out)
     asked = load(merged(configfile, config, settings))
     given = cores or devices.cores()
     rates = _rates(asked, given, calibrate)
@@ -66,6 +68,25 @@ def run(
         found = as_json(asked.experiment, given, costs, disk, rates)
         publish_text(out, json.dumps(found, indent=2) + "\n")
     print(table(asked, given, costs, disk, rates), end="")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse, before the work, a place that this command may not write.
+
+    A file in its place is replaced when this command made it.
+    """
+    places.check_file(out)
+    if not out.exists() or not out.stat().st_size:
+        return
+    try:
+        found = json_files.read(out)
+    except json_files.Malformed:
+        found = None
+    if not (isinstance(found, dict) and found.keys() >= _MADE):
+        raise UserError(
+            f"{out} is a file that this command did not make; move it elsewhere or "
+            "give another path"
+        )
 
 
 def merged(
