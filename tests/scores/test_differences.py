@@ -1,4 +1,4 @@
-"""Differences of scores against scipy, and what is said of them."""
+"""Differences of scores against scipy, and the sentences about them."""
 
 import numpy as np
 import pytest

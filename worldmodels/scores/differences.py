@@ -34,7 +34,7 @@ class Difference(NamedTuple):
     over: str  # what the interval is over: "track" or "seed"
     paired: bool
     # Tracks, or seeds a side, with which the interval leaves out 0 in four of five
-    # tries, if mean and deviation are the true ones. None: the two are told apart, or
+    # tries, if mean and deviation are the true ones. None: 0 is left out already, or
     # it would take more than anybody has.
     needed: int | None = None
 
