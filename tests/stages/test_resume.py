@@ -138,7 +138,7 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path, inputs, number):
 
 
 @pytest.mark.slow
-def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
+def test_a_killed_controller_does_no_generation_again(tmp_path, inputs, learnt):
     # Enough of them that the simulator is not done before it is killed.
     sizes = [
         *commands.CONTROLLER,
@@ -146,6 +146,7 @@ def test_a_killed_controller_does_no_generation_again(tmp_path, inputs):
         *commands.ENVIRONMENT,
     ]
     words = [*sizes, "--vision", inputs["vision"], "--memory", inputs["memory"]]
+    words += ["--latents", *learnt.latents]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"
     first = ["--checkpoint", tmp_path / "a.ckpt", "--out", whole]

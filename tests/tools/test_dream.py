@@ -111,12 +111,10 @@ def test_carracing_is_learnt_in_its_dream_by_the_real_commands(learnt, tmp_path)
         m_store,
     ]
     commands.run("memory", "--latents", *learnt.latents, *run)
-    made = SimpleNamespace(vision=learnt.vision, memory=m_store)
+    made = SimpleNamespace(vision=learnt.vision, memory=m_store, latents=learnt.latents)
     dreams = [
         "--set=controller.train_in=dream",
         "--set=controller.temperature=1",
-        "--latents",
-        *learnt.latents,
     ]
     block = open_artifact(commands.block(tmp_path / "block.zarr", made, *dreams))
     fitness = block.read("fitness")

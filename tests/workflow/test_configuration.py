@@ -307,7 +307,7 @@ def test_jobs_of_a_cluster_are_given_the_settings_of_the_driver(project, tmp_pat
     words = [*CLUSTER_OPTIONS, "--directory", str(elsewhere), "--configfile", overlay]
     one = "rollouts={episodes: 16, episodes_per_shard: 16}"
     status, output = project.run(
-        "vision", *words, "--config", one, "seed=5", CLUSTER=str(cluster)
+        "vision", *words, "--config", one, "seed=5", "rounds=1", CLUSTER=str(cluster)
     )
     assert status == 0, output
     logs = elsewhere / "results/default/logs/round-0"
