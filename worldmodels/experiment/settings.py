@@ -211,6 +211,14 @@ class Vision(Section):
     warm_start: bool = setting(False, "start from the V of the round before")
 
 
+class DNC(Section):
+    """The memory of a `dnc`."""
+
+    slots: int = setting(16, "of its memory", unit="slots", **WIDTH)
+    word_size: int = setting(16, "in a slot", unit="numbers", **WIDTH)
+    read_heads: int = setting(4, "that read it", unit="heads", **WIDTH)
+
+
 class Memory(Section):
     """M, the mixture-density recurrent network."""
 
@@ -220,6 +228,7 @@ class Memory(Section):
     hidden_size: int = setting(
         64, "of the cell, N", unit="units", paper=256, takecover=512, **WIDTH
     )
+    dnc: DNC = group(DNC, before={})
     mixtures: int = setting(
         5, "K", unit="Gaussians per latent dimension", paper=5, **WIDTH
     )

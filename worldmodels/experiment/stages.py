@@ -136,6 +136,7 @@ _TABLE = (
                 ("memory.death_weight",),
                 lambda values, round: not values["memory.death_head"],
             ),
+            Idle(("memory.dnc",), lambda values, round: values["memory.cell"] != "dnc"),
         ),
         title="memory M",
         caption="predict next z",

@@ -39,7 +39,7 @@ class LSTM:
         gates = 4 * self.units
         return {
             "lstm_kernel": Parameter(glorot, (self.inputs + self.units, gates)),
-            "lstm_bias": Parameter(_forget_one, (gates,)),
+            "lstm_bias": Parameter(forget_one, (gates,)),
         }
 
     def initial(self, batch: int, dtype: Any) -> LSTMState:
@@ -66,7 +66,7 @@ class LSTM:
         return {"h": state.h, "c": state.c}
 
 
-def _forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+def forget_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Return a gate bias [4N] of 1 at the forget gate: memories last from the start."""
     return jnp.zeros((4, shape[0] // 4), dtype).at[1].set(1).ravel()
 

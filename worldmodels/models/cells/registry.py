@@ -68,10 +68,31 @@ def _gru(inputs: int, units: int) -> CellSize:
     )
 
 
+def _dnc(
+    inputs: int, units: int, slots: int = 16, word_size: int = 16, read_heads: int = 4
+) -> CellSize:
+    reads = read_heads * word_size
+    interface = reads + 3 * word_size + 5 * read_heads + 3
+    lstm = (inputs + reads + units) * 4 * units
+    state = 2 * units + reads + slots * (word_size + read_heads + slots + 3)
+    addressing = slots * (2 * word_size * (2 + read_heads) + 2 * word_size)
+    addressing += slots * slots * (2 * read_heads + 4)
+    return CellSize(
+        output=units + reads,
+        features=(("h", units), ("c", units), ("r", reads)),
+        state=state,
+        gates=4 * units + interface + slots * slots,
+        kept=state + 8 * (inputs + 1),
+        parameters=lstm + 4 * units + (units + 1) * interface,
+        multiplies=lstm + units * interface + addressing,
+    )
+
+
 _HERE = __package__
 CELLS = {
     "lstm": Kind(f"{_HERE}.lstm", "LSTM", ("z", "z_h", "z_c_h"), _lstm),
     "gru": Kind(f"{_HERE}.gru", "GRU", ("z", "z_h"), _gru),
+    "dnc": Kind(f"{_HERE}.dnc", "DNC", ("z", "z_h", "z_c_h", "z_c_h_r"), _dnc),
 }
 LSTM = "lstm"  # the paper's, and that of stores which name no cell
 INPUTS = tuple(dict.fromkeys(name for kind in CELLS.values() for name in kind.inputs))
