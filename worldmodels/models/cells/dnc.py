@@ -115,9 +115,10 @@ class DNC:
         kept: jax.Array,
         offsets: Sequence[jax.Array | None] = (None, None),
     ) -> tuple[jax.Array, DNCState]:
-        """Do what `step` does from a state whose links are kept [...]: 1, or 0 for none.
+        """Do what `step` does.
 
         Args:
+            kept: [...] 1, or 0 where the links of the state are to be forgotten.
             offsets: to the LSTM's gates [..., 4H] and to the interface's numbers.
         """
         seen = jnp.concatenate([x, _flat(state.r), state.h], axis=-1)
