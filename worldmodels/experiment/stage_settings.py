@@ -14,7 +14,7 @@ from worldmodels.experiment import together
 from worldmodels.experiment.config_file import explained, written
 from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import Section, is_group, read
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.settings import Memory, Round, Run
 from worldmodels.experiment.stages import (
     STAGES,
     section_name,
@@ -54,6 +54,9 @@ def from_words(
     _refuse_unused(stage, values)
     sections = [_section(kind, values) for kind in STAGES[stage].sections]
     together.check(used(stage, round, *sections))
+    for section in sections:
+        if isinstance(section, Memory):
+            together.check_cell(section)
     return sections
 
 
