@@ -62,20 +62,20 @@ def from_words(
 
 def listed(stage: str) -> str:
     """Return the settings of a stage with their defaults, one a line, for its help."""
-    leaves = (leaf for one in settings_of(stage).items() for leaf in _leaves(*one))
+    found = (leaf for one in settings_of(stage).items() for leaf in leaves(*one))
     return "\n".join(
         f"  {name}={written(field.get_default())}  {explained(field)}"
-        for name, field in leaves
+        for name, field in found
     )
 
 
-def _leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
+def leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
     """Yield a setting, or those of the group that it is."""
     if not is_group(field):
         yield name, field
         return
     for key, inner in field.annotation.model_fields.items():
-        yield from _leaves(f"{name}.{key}", inner)
+        yield from leaves(f"{name}.{key}", inner)
 
 
 def _parsed(given: str) -> dict[str, Any]:
