@@ -1,0 +1,67 @@
+"""The settings of the study. No JAX is imported here: the Snakefile reads it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from worldmodels.experiment.bounds import BATCH, MAX_WIDTH, PASSES, RATE, WIDTH
+from worldmodels.experiment.section import Section, group, setting
+from worldmodels.experiment.settings import DNC
+from worldmodels.experiment.values import Number, Seeds, list_of
+from worldmodels.studies.study import StudySettings
+
+TASKS = ("repeat", "addition", "sort")
+MODELS = ("dnc", "lstm", "lstm_larger")  # the last has as many parameters as the DNC
+
+_MOST_ROWS = 1000
+_Longest = Annotated[int, Field(ge=1, le=_MOST_ROWS)]
+_Times = Annotated[int, Field(ge=1, le=100)]
+_Slots = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+
+
+class Curriculum(Section):
+    """What is learnt of one task."""
+
+    shortest: int = setting(1, "length that is drawn", unit="rows", low=1, high=100)
+    longest: list_of(_Longest) = setting(
+        (6,),
+        "longest lengths that are drawn, one after another, each in an equal share of "
+        "the updates; they rise",
+        unit="rows",
+    )
+    updates: int = setting(4000, "of the weights", unit="updates", **PASSES)
+
+
+def _curriculum(**values: Any) -> Any:
+    """Return a field with another task's defaults."""
+    return Field(default_factory=lambda: Curriculum(**values))
+
+
+class DNCTasks(StudySettings):
+    """Three tasks, learnt by a DNC and by LSTMs."""
+
+    seeds: Seeds = setting(
+        (0, 1, 2), "of the trainings of each model on each task", unit="seeds"
+    )
+    hidden_size: int = setting(
+        64, "H of the DNC and of one LSTM", unit="units", **WIDTH
+    )
+    dnc: DNC = group(DNC)
+    batch_size: int = setting(32, "in an update", unit="sequences", **BATCH)
+    learning_rate: Number = setting(1e-3, "of Adam", **RATE)
+    gradient_clip: Number = setting(10.0, "largest norm of the gradient", **RATE)
+    loss: Literal["answer", "all_steps"] = setting(
+        "answer",
+        "what is minimised: at the answer the cross-entropy of bits and the squared "
+        "error of sums, or the squared error over all steps",
+    )
+    repeat: Curriculum = _curriculum()
+    addition: Curriculum = _curriculum(shortest=2, longest=(12,), updates=3000)
+    sort: Curriculum = _curriculum(longest=(5,), updates=6000)
+    times: list_of(_Times) = setting(
+        (1, 2, 5, 10), "the longest trained length that are tested, too"
+    )
+    test_slots: list_of(_Slots) = setting(
+        (64,), "N that a DNC is tested with besides that of its training", unit="slots"
+    )
+    test_sequences: int = setting(256, "of each length", unit="sequences", **BATCH)
