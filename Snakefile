@@ -13,6 +13,8 @@
         over `seeds`; one ablation alone: ablation_z, ... (rules/ablations.smk)
     snakemake temperatures                        a controller for each of `temperatures`
         and `seeds`, scored in the dream that it learnt in and in the game
+    snakemake studies                             the studies beside World Models; one of
+        them alone: study_<name> (docs/studies)
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -55,6 +57,19 @@ include: "rules/pretrained.smk"
 include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+
+
+##### studies: systems beside World Models, each a module with rules of its own #####
+
+
+rule studies:
+    """All studies, each with its own page, below results/studies/."""
+    input:
+        [
+            path
+            for name in registry.STUDIES
+            for path in getattr(rules, f"study_{name}").input
+        ],
 
 
 ##### refusal of results that other settings made #####

@@ -24,6 +24,7 @@ from worldmodels import open_run
 from worldmodels.commands import parser
 from worldmodels.experiment.config import load
 from worldmodels.experiment.overlays import merged
+from worldmodels.studies import registry
 
 # Their blocks compile what drives and dreams.
 DEAR = ("README.md", "docs/python.md", "docs/simulator.md", "docs/tutorial.md")
@@ -98,7 +99,8 @@ def check_snakemake(words: list[str], where: str) -> None:
 def rule_names() -> set[str]:
     rules = [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]
     named = {n for p in rules for n in re.findall(r"^rule (\w+):", p.read_text(), re.M)}
-    return named | {"ablations", "temperatures", "pretrained"}
+    studies = {f"study_{name}" for name in registry.STUDIES}
+    return named | studies | {"ablations", "temperatures", "pretrained"}
 
 
 @pytest.mark.parametrize("page", with_blocks("yaml"))

@@ -15,7 +15,7 @@ from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import Section, group, read, setting
 from worldmodels.experiment.settings import Round, Run
 from worldmodels.experiment.site import Site
-from worldmodels.experiment.values import Folder, Rounds, Seeds, Temperatures
+from worldmodels.experiment.values import Folder, Rounds, Seeds, Studies, Temperatures
 from worldmodels.experiment.worlds import OWN
 from worldmodels.runtime.errors import UserError
 
@@ -72,6 +72,11 @@ class Everything(Round, Start):
         "temperatures` with each of `seeds`",
         takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
     )
+    studies: Studies = Field(
+        {},
+        description="settings of the studies, a mapping for each by its name, such as "
+        "{ dsprites: { variant: seed } }: see docs/studies",
+    )
     site: Site = group(Site)
 
 
@@ -85,6 +90,7 @@ class Config:
         rounds: all settings of each round, resolved.
         seeds: of the trainings that are compared; `run.seed` is the experiment's own.
         temperatures: of the dreams in which a controller each learns.
+        studies: the settings of each study that is not as it is by default, unread.
         site: what a job may ask for at most.
     """
 
@@ -93,6 +99,7 @@ class Config:
     rounds: tuple[Round, ...]
     seeds: tuple[int, ...]
     temperatures: tuple[float, ...]
+    studies: Mapping[str, Any]
     site: Site
 
     def changed(self, **values: Any) -> Self:
@@ -157,6 +164,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         rounds=rounds,
         seeds=whole.seeds,
         temperatures=temperatures,
+        studies=whole.studies,
         site=whole.site,
     )
 

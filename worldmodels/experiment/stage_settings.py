@@ -48,7 +48,7 @@ def from_words(
         UserError: when one is not used by the stage, of the wrong type or impossible,
             alone or together with another.
     """
-    values = {} if given is None else _parsed(given)
+    values = {} if given is None else parsed(given)
     for entry in entries:
         values = laid_over(values, nested(entry))
     _refuse_unused(stage, values)
@@ -75,7 +75,12 @@ def _leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
         yield from _leaves(f"{name}.{key}", inner)
 
 
-def _parsed(given: str) -> dict[str, Any]:
+def parsed(given: str) -> dict[str, Any]:
+    """Return the mapping that `--settings` gives as JSON.
+
+    Raises:
+        UserError: when it is no JSON object.
+    """
     try:
         values = json.loads(given)
     except (ValueError, RecursionError):
