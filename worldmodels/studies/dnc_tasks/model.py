@@ -71,7 +71,19 @@ def outputs(params: Params, model: Model, inputs: jax.Array) -> jax.Array:
     first = jnp.zeros(inputs.shape[:2], bool).at[0].set(True)
     state = cell.initial(inputs.shape[1], inputs.dtype)
     read, _ = cell.unfold(params, inputs, first, state)
+    return readout(params, read)
+
+
+def readout(params: Params, read: jax.Array) -> jax.Array:
+    """Return the output [..., Y] of what the cell gives, [..., F]."""
     return read @ params["readout_kernel"] + params["readout_bias"]
+
+
+def answers(found: jax.Array, model: Model) -> jax.Array:
+    """Return outputs as numbers that targets are compared with."""
+    if model.asked.bits and not model.squared:
+        return jax.nn.sigmoid(found)
+    return found
 
 
 def loss(params: Params, batch: Sequences, key: jax.Array, model: Model):
@@ -116,9 +128,7 @@ def _metrics(value, found, batch, model) -> dict[str, jax.Array]:
 
 def errors(found: jax.Array, batch: Sequences, model: Model) -> Errors:
     """Return how wrong outputs [T, B, Y] are where an answer is asked for."""
-    if model.asked.bits and not model.squared:
-        found = jax.nn.sigmoid(found)
-    missed = jnp.abs(found - batch.targets)
+    missed = jnp.abs(answers(found, model) - batch.targets)
     asked = jnp.broadcast_to(batch.answer[..., None], missed.shape)
     # A bit is read as the nearer of 0 and 1, a sum as the nearest whole number.
     wrong, squared = missed > 0.5, missed**2

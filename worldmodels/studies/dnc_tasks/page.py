@@ -13,9 +13,9 @@ from worldmodels.studies.dnc_tasks.findings import Found
 _LEAD = (
     "A differentiable neural computer (DNC) is an LSTM with a memory beside it. Three "
     "tasks ask what the memory is worth: to repeat rows of bits, to add digits, to "
-    "sort rows by priority. The same tasks are learnt by an LSTM of as many units and by an "
-    "LSTM of as many weights, and all are tested on sequences up to ten times as long "
-    "as those that they learnt."
+    "sort rows by priority. The same tasks are learnt by an LSTM of as many units and "
+    "by an LSTM of as many weights, and all are tested on sequences up to ten times as "
+    "long as those that they learnt."
 )
 _ASKED = {
     "repeat": "Rows of 5 bits, a row that ends them, then the same rows again.",

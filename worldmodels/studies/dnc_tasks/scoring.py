@@ -20,27 +20,42 @@ def lengths(shortest: int, longest: int, times: Sequence[int]) -> list[int]:
 
 
 def by_length(
-    params: Params, model: Model, key: jax.Array, lengths: Sequence[int], count: int
+    params: Params,
+    model: Model,
+    key: jax.Array,
+    lengths: Sequence[int],
+    longest: int,
+    count: int,
 ) -> Iterator[Errors]:
-    """Yield the errors [count] of each length; the key is folded with the length."""
+    """Yield the errors [count] of each length; the key is folded with the length.
+
+    Args:
+        longest: up to it lengths are padded to it, which spares programs.
+    """
     for length in lengths:
-        steps = model.asked.steps(length)
-        rows = max(1, min(count, _STEPS // steps))
+        padded = max(length, longest)
+        rows = max(1, min(count, _STEPS // model.asked.steps(padded)))
         found = _answered(
-            params, model, jax.random.fold_in(key, length), length, -(-count // rows),
-            rows,
+            params, model, jax.random.fold_in(key, length), length, padded,
+            -(-count // rows), rows,
         )  # fmt: skip
         yield Errors(*(np.asarray(values).reshape(-1)[:count] for values in found))
 
 
-@partial(jax.jit, static_argnames=("model", "length", "parts", "rows"))
+@partial(jax.jit, static_argnames=("model", "padded", "parts", "rows"))
 def _answered(
-    params: Params, model: Model, key: jax.Array, length: int, parts: int, rows: int
+    params: Params,
+    model: Model,
+    key: jax.Array,
+    length: jax.Array,
+    padded: int,
+    parts: int,
+    rows: int,
 ) -> Errors:
     """Return the errors [parts, rows] of as many sequences, a part at a time."""
 
     def part(key: jax.Array) -> Errors:
-        batch = draw_batch(model.asked, key, jnp.full(rows, length), length)
+        batch = draw_batch(model.asked, key, jnp.full(rows, length), padded)
         return errors(outputs(params, model, batch.inputs), batch, model)
 
     return jax.lax.map(part, jax.random.split(key, parts))

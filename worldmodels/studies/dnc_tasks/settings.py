@@ -1,5 +1,6 @@
 """The settings of the study. No JAX is imported here: the Snakefile reads it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -65,3 +66,13 @@ class DNCTasks(StudySettings):
         (64,), "N that a DNC is tested with besides that of its training", unit="slots"
     )
     test_sequences: int = setting(256, "of each length", unit="sequences", **BATCH)
+
+
+def of_training(values: Mapping[str, Any], task: str, model: str) -> dict[str, Any]:
+    """Return those settings, of all by name, that change a training of a model."""
+    idle = {name for name in TASKS if name != task}
+    if model != "dnc":
+        idle |= {"test_slots"}
+    if model == "lstm":
+        idle |= {"dnc"}
+    return {name: value for name, value in values.items() if name not in idle}

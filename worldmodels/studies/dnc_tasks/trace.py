@@ -1,5 +1,6 @@
 """Step trace: what a trained DNC does with its memory in one sequence, step by step."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from worldmodels.models.cells.dnc import DNCState, Interface
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import ArtifactError, open_artifact
 from worldmodels.studies.dnc_tasks import train
-from worldmodels.studies.dnc_tasks.model import Model, Params, outputs
+from worldmodels.studies.dnc_tasks.model import Model, Params, answers, readout
 from worldmodels.studies.dnc_tasks.settings import DNCTasks
 from worldmodels.studies.dnc_tasks.steps import STUDY
 from worldmodels.studies.dnc_tasks.tasks import Sequences, draw_batch
@@ -58,19 +59,25 @@ def follow(params: Params, model: Model, length: int) -> Trace:
     """Return what a DNC does with the first tested sequence of a length."""
     key = jax.random.fold_in(train.test_key(), length)
     batch = draw_batch(model.asked, key, jnp.array([length]), length)
-    found = outputs(params, model, batch.inputs)
-    if model.asked.bits and not model.squared:
-        found = jax.nn.sigmoid(found)
+    trace = _followed(params, model, batch)
+    return jax.tree.map(lambda x: x[:, 0], trace)
+
+
+@partial(jax.jit, static_argnames="model")
+def _followed(params: Params, model: Model, batch: Sequences) -> Trace:
+    """Return the trace [T, B, ...] of sequences."""
     cell = model.recurrent
 
     def step(state: DNCState, x: jax.Array):
-        _, state = cell.step(params, state, x)
-        return state, state
+        read, state = cell.step(params, state, x)
+        return state, (read, state)
 
-    _, states = jax.lax.scan(step, cell.initial(1, found.dtype), batch.inputs)
+    start = cell.initial(batch.inputs.shape[1], batch.inputs.dtype)
+    _, (read, states) = jax.lax.scan(step, start, batch.inputs)
     xi = states.h @ params["dnc_interface_kernel"] + params["dnc_interface_bias"]
-    interface = cell._interface(xi)
-    return jax.tree.map(lambda x: x[:, 0], Trace(batch, found, states, interface))
+    return Trace(
+        batch, answers(readout(params, read), model), states, cell._interface(xi)
+    )
 
 
 def _arrays(trace: Trace) -> dict[str, tuple[Any, ...]]:

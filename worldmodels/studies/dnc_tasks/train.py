@@ -19,7 +19,7 @@ from worldmodels.stores.provenance import fingerprint
 from worldmodels.studies.dnc_tasks import model as models
 from worldmodels.studies.dnc_tasks import scoring
 from worldmodels.studies.dnc_tasks.model import Errors, Model, Params
-from worldmodels.studies.dnc_tasks.settings import DNCTasks
+from worldmodels.studies.dnc_tasks.settings import DNCTasks, of_training
 from worldmodels.studies.dnc_tasks.steps import STUDY
 from worldmodels.studies.dnc_tasks.stream import Stream
 from worldmodels.training import loop
@@ -86,19 +86,19 @@ def run(
 
 def recorded(settings: DNCTasks, task: str, model: str, seed: int) -> dict[str, Any]:
     """Return the settings of one training, which its store records."""
-    values = settings.model_dump(mode="json")
     known = _model(settings, task, model)
-    shared = ("batch_size", "learning_rate", "gradient_clip", "loss")
-    tested = ("times", "test_slots", "test_sequences")
+    used = of_training(STUDY.used(STEP, settings), task, model)
+    curriculum = used.pop(task)
+    used.pop("dnc", None)
     return {
+        **used,
+        **curriculum,
         "task": task,
         "model": model,
         "seed": seed,
         "cell": known.cell,
         "hidden_size": known.units,
         "options": dict(known.options),
-        **{name: values[name] for name in (*shared, *tested)},
-        **values[task],
     }
 
 
@@ -167,16 +167,15 @@ def _tests(
     slots = [0]  # an LSTM has none
     if "slots" in config["options"]:
         slots = list(dict.fromkeys([config["options"]["slots"], *config["test_slots"]]))
-    lengths = scoring.lengths(
-        config["shortest"], config["longest"][-1], config["times"]
-    )
+    longest = config["longest"][-1]
+    lengths = scoring.lengths(config["shortest"], longest, config["times"])
     found: list[Errors] = []
     title = f"studies.dnc_tasks {config['task']} {config['model']}, tests"
     with Progress(title, len(slots) * len(lengths), log) as progress:
         for number in slots:
             tested = model_of(config, number or None)
             for errors in scoring.by_length(
-                params, tested, test_key(), lengths, config["test_sequences"]
+                params, tested, test_key(), lengths, longest, config["test_sequences"]
             ):
                 found.append(errors)
                 progress.update(1, wrong=float(errors.wrong.mean()))
