@@ -8,7 +8,7 @@ from worldmodels.studies.dnc_tasks.steps import STUDY
 
 SETTINGS = STUDY.load(config)
 RESULTS = STUDY.results(SETTINGS)
-TRAINING = f"{RESULTS}/{{task}}/{{model}}-{{seed}}"
+TRAINING = f"{RESULTS}/{{task}}/{{model}}-{{seed}}.zarr"
 TRACE = f"{RESULTS}/{{task}}/trace.zarr"
 CONDA = "../../envs/cpu.yaml"
 PAGE = {
@@ -42,7 +42,7 @@ def get_minutes(wildcards, attempt):
 
 rule train:
     output:
-        directory(f"{TRAINING}.zarr"),
+        directory(TRAINING),
     log:
         f"{RESULTS}/logs/{{task}}-{{model}}-{{seed}}.log",
     benchmark:
@@ -67,9 +67,7 @@ rule train:
 rule trace:
     """What the memory of the first seed's DNC does."""
     input:
-        expand(
-            TRAINING + ".zarr", model="dnc", seed=SETTINGS.seeds[0], allow_missing=True
-        ),
+        expand(TRAINING, model="dnc", seed=SETTINGS.seeds[0], allow_missing=True),
     output:
         directory(TRACE),
     log:
@@ -90,9 +88,7 @@ rule trace:
 rule compare:
     """The page and the tables of all trainings."""
     input:
-        trainings=expand(
-            TRAINING + ".zarr", task=TASKS, model=MODELS, seed=SETTINGS.seeds
-        ),
+        trainings=expand(TRAINING, task=TASKS, model=MODELS, seed=SETTINGS.seeds),
         traces=expand(TRACE, task=TASKS),
     output:
         **PAGE,

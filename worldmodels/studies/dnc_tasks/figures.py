@@ -64,27 +64,28 @@ def _errors(axes: Axes, found: Sequence[Found], measure: str) -> None:
 class _Panels:
     """Rows of pictures that share the axis of time."""
 
-    def __init__(self, figure: Figure, heights: Sequence[float], steps: int):
+    def __init__(
+        self, figure: Figure, heights: Sequence[float], steps: int, end: float
+    ):
         self._rows = iter(
             figure.subplots(
                 len(heights), 1, sharex=True, height_ratios=heights, squeeze=False
             )[:, 0]
         )
-        self._steps = steps
+        self._steps, self._end = steps, end
 
-    def image(self, values: np.ndarray, name: str, colour: str, top: float = 1) -> Axes:
-        """Draw values [T, rows], at least 0, darker where they are greater."""
+    def image(self, values: np.ndarray, name: str, colour: str, top: float = 1) -> None:
+        """Draw values [T, rows] in [-top, top]: white is 0, orange is below it."""
         axes = next(self._rows)
-        shades = LinearSegmentedColormap.from_list(name, ["#ffffff", colour])
+        shades = LinearSegmentedColormap.from_list(name, [_WRITE, "#ffffff", colour])
         axes.pcolormesh(
             np.arange(self._steps + 1) - 0.5, np.arange(values.shape[1] + 1) - 0.5,
-            values.T, cmap=shades, vmin=0, vmax=top, edgecolor="#f1f3f6",
-            linewidth=0.3, rasterized=False,
+            values.T, cmap=shades, vmin=-top, vmax=top, edgecolor="#f1f3f6",
+            linewidth=0.3,
         )  # fmt: skip
         axes.invert_yaxis()
         axes.set_yticks([])
         self._name(axes, name)
-        return axes
 
     def lines(self, values: Mapping[str, tuple[np.ndarray, str, str]]) -> Axes:
         """Draw values [T] in [0, 1]: each with its colour and its style."""
@@ -99,6 +100,7 @@ class _Panels:
 
     def _name(self, axes: Axes, name: str) -> None:
         axes.grid(visible=False)
+        axes.axvline(self._end, color=_INK, lw=0.8, ls=":")
         axes.tick_params(length=0)
         axes.set_ylabel(
             name, rotation=0, ha="right", va="center", labelpad=8, color=_INK
@@ -117,31 +119,34 @@ def memory(trace: Mapping[str, np.ndarray]) -> bytes:
     heights = [0.55, *[0.4] * 2, *[tall] * (2 + heads), 0.9]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 0.6 + 1.05 * sum(heights)), layout="constrained")
-        panels = _Panels(figure, heights, steps)
-        panels.image(np.abs(trace["input"]), "input", _INK)
+        end = np.argmax(trace["input"][:, -1]) + 0.5  # of the question
+        panels = _Panels(figure, heights, steps, end)
+        panels.image(trace["input"], "input", _INK)
         top = max(1.0, float(trace["target"].max()))
         panels.image(trace["target"], "asked for", _INK, top)
         answered = np.where(trace["answer"][:, None], trace["output"], 0)
         panels.image(answered.clip(0, top), "answered", _INK, top)
         panels.image(trace["write"][:, slots], "write", _WRITE)
         for head in range(heads):
-            name = "read" if heads == 1 else f"read {head + 1}"
-            panels.image(trace["read"][:, head, slots], name, _READ)
+            read = trace["read"][:, head, slots]
+            panels.image(read, f"read {head + 1}", _READ)
         panels.image(trace["usage"][:, slots], "usage", _USAGE)
-        lines = {
-            "write": (trace["gate"], _WRITE, "-"),
-            "allocate": (trace["allocate"], ORIGINAL, "--"),
-        }
-        for head in range(heads):
-            name = "free" if heads == 1 else f"free {head + 1}"
-            lines[name] = (
-                trace["free"][:, head],
-                ACCENT,
-                ("-", ":", "--", "-.")[head % 4],
-            )
-        axes = panels.lines(lines)
+        axes = panels.lines(_gates(trace))
         axes.set(xlabel="step", xlim=(-0.5, steps - 0.5))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         return svg(figure)
+
+
+def _gates(trace: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, str, str]]:
+    """Return the gates [T] by name, each with its colour and its style."""
+    lines = {
+        "write": (trace["gate"], _WRITE, "-"),
+        "allocate": (trace["allocate"], ORIGINAL, "--"),
+    }
+    for head, free in enumerate(trace["free"].T):
+        style = ("-", ":", "--", "-.")[head % 4]
+        lines[f"free {head + 1}"] = free, ACCENT, style
+    return lines
 
 
 def touched(trace: Mapping[str, np.ndarray]) -> np.ndarray:

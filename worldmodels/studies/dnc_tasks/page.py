@@ -95,7 +95,7 @@ def _memory(store: Artifact) -> str:
         f"{trace['write'].shape[1]} slots that it touches; darker is more, up to 1. "
         "Write and read: the weightings. Usage: how much a slot is taken. Allocate: "
         "the share of a write that goes to unused slots; free: whether what a head "
-        "read is given up.",
+        "read is given up. The question ends at the dotted line.",
     )  # fmt: skip
     return picture.html()
 

@@ -20,22 +20,46 @@ _Times = Annotated[int, Field(ge=1, le=100)]
 _Slots = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 
 
-class Curriculum(Section):
-    """What is learnt of one task."""
-
-    shortest: int = setting(1, "length that is drawn", unit="rows", low=1, high=100)
-    longest: list_of(_Longest) = setting(
-        (6,),
+def _longest(*lengths: int) -> Any:
+    return setting(
+        lengths,
         "longest lengths that are drawn, one after another, each in an equal share of "
         "the updates; they rise",
         unit="rows",
     )
-    updates: int = setting(4000, "of the weights", unit="updates", **PASSES)
 
 
-def _curriculum(**values: Any) -> Any:
-    """Return a field with another task's defaults."""
-    return Field(default_factory=lambda: Curriculum(**values))
+def _updates(count: int) -> Any:
+    return setting(count, "of the weights", unit="updates", **PASSES)
+
+
+class Curriculum(Section):
+    """What is learnt of one task."""
+
+    shortest: int = setting(1, "length that is drawn", unit="rows", low=1, high=100)
+    longest: list_of(_Longest) = _longest(6)
+    updates: int = _updates(4000)
+
+
+class Addition(Curriculum):
+    """What is learnt of addition."""
+
+    shortest: int = setting(2, "length that is drawn", unit="rows", low=1, high=100)
+    longest: list_of(_Longest) = _longest(12)
+    updates: int = _updates(3000)
+
+
+class Sort(Curriculum):
+    """What is learnt of sorting."""
+
+    longest: list_of(_Longest) = _longest(5)
+    updates: int = _updates(20_000)
+
+
+class Slots(DNC):
+    """The memory of the study's DNC."""
+
+    read_heads: int = setting(2, "that read it", unit="heads", **WIDTH)
 
 
 class DNCTasks(StudySettings):
@@ -47,7 +71,7 @@ class DNCTasks(StudySettings):
     hidden_size: int = setting(
         64, "H of the DNC and of one LSTM", unit="units", **WIDTH
     )
-    dnc: DNC = group(DNC)
+    dnc: Slots = group(Slots)
     batch_size: int = setting(32, "in an update", unit="sequences", **BATCH)
     learning_rate: Number = setting(1e-3, "of Adam", **RATE)
     gradient_clip: Number = setting(10.0, "largest norm of the gradient", **RATE)
@@ -56,14 +80,14 @@ class DNCTasks(StudySettings):
         "what is minimised: at the answer the cross-entropy of bits and the squared "
         "error of sums, or the squared error over all steps",
     )
-    repeat: Curriculum = _curriculum()
-    addition: Curriculum = _curriculum(shortest=2, longest=(12,), updates=3000)
-    sort: Curriculum = _curriculum(longest=(5,), updates=6000)
+    repeat: Curriculum = group(Curriculum)
+    addition: Addition = group(Addition)
+    sort: Sort = group(Sort)
     times: list_of(_Times) = setting(
         (1, 2, 5, 10), "the longest trained length that are tested, too"
     )
     test_slots: list_of(_Slots) = setting(
-        (64,), "N that a DNC is tested with besides that of its training", unit="slots"
+        (128,), "N that a DNC is tested with besides that of its training", unit="slots"
     )
     test_sequences: int = setting(256, "of each length", unit="sequences", **BATCH)
 
