@@ -11,6 +11,10 @@ from worldmodels.studies.dnc_tasks.findings import guessed
 from worldmodels.studies.dnc_tasks.model import Model
 from worldmodels.studies.dnc_tasks.tasks import TASKS, draw_batch
 
+draw = jax.jit(draw_batch, static_argnums=(0, 3))
+outputs = jax.jit(models.outputs, static_argnums=1)
+errors_of = jax.jit(models.errors, static_argnums=2)
+
 OPTIONS = (("slots", 5), ("word_size", 3), ("read_heads", 1))
 MODELS = {
     "lstm": Model("repeat", "lstm", 4),
@@ -25,22 +29,23 @@ def known(request) -> Model:
 
 
 def batch(model: Model, longest: int = 3):
-    return draw_batch(TASKS[model.task], jax.random.key(1), LENGTHS, longest)
+    return draw(TASKS[model.task], jax.random.key(1), LENGTHS, longest)
 
 
 def test_the_losses_and_errors_are_numpys(key):
     known = MODELS["lstm"]
     given, params = batch(known), models.initial(key, known)
-    found = np.asarray(models.outputs(params, known, given.inputs), np.float64)
+    found = np.asarray(outputs(params, known, given.inputs), np.float64)
     target, answer, inside = map(np.asarray, given[1:])
     probability = 1 / (1 + np.exp(-found))
     right = np.where(target == 1, probability, 1 - probability)
-    value, metrics = models.loss(params, given, key, known)
+    value, metrics = jax.jit(models.loss, static_argnums=3)(params, given, key, known)
     np.testing.assert_allclose(value, -np.log(right)[answer].mean(), rtol=1e-5)
-    squared, _ = models.squared_loss(params, given, key, known)
+    of_seeds = jax.jit(models.squared_loss, static_argnums=3)
+    squared, _ = of_seeds(params, given, key, known)
     expected = ((found - target) ** 2)[inside].mean()
     np.testing.assert_allclose(squared, expected, rtol=1e-5)
-    errors = models.errors(found, given, known)
+    errors = errors_of(found, given, known)
     for n in range(3):
         at = answer[:, n]
         missed = np.abs(probability - target)[at, n]
@@ -53,7 +58,7 @@ def test_a_sum_is_wrong_when_another_whole_number_is_nearer():
     known = Model("addition", "lstm", 4)
     given = batch(known)
     off = jnp.array([0.4, -0.6, 3.0])
-    errors = models.errors(given.targets + off[:, None], given, known)
+    errors = errors_of(given.targets + off[:, None], given, known)
     assert errors.wrong.tolist() == [0, 1, 1]
     np.testing.assert_allclose(errors.squared, off**2, rtol=1e-4)
 
@@ -78,7 +83,6 @@ def test_what_stands_in_the_padding_changes_nothing(known, key):
 def test_each_sequence_of_a_batch_begins_with_an_empty_memory(key):
     known = MODELS["dnc"]
     params, given = models.initial(key, known), batch(known)
-    outputs = jax.jit(models.outputs, static_argnums=1)
     together = outputs(params, known, given.inputs)
     alone = outputs(params, known, given.inputs[:, 1:2])
     np.testing.assert_allclose(together[:, 1:2], alone, atol=1e-5)
@@ -121,10 +125,10 @@ def test_errors_by_length_are_those_of_their_sequences(key, monkeypatch):
         keys = jax.random.split(jax.random.fold_in(key, length), -(-5 // rows))
         wrong = []
         for part in keys:
-            given = draw_batch(known.asked, part, jnp.full(rows, length), padded)
+            given = draw(known.asked, part, jnp.full(rows, length), padded)
             assert given.answer.sum(0).tolist() == [length] * rows
-            outputs = models.outputs(params, known, given.inputs)
-            wrong.extend(models.errors(outputs, given, known).wrong)
+            answered = outputs(params, known, given.inputs)
+            wrong.extend(errors_of(answered, given, known).wrong)
         np.testing.assert_allclose(errors.wrong, wrong[:5], rtol=1e-5)
 
 

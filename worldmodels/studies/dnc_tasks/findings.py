@@ -19,7 +19,8 @@ NAMES = {
 }
 MEASURES = ("wrong", "squared")
 _ALIKE = (
-    "hidden_size", "options", "batch_size", "learning_rate", "gradient_clip", "loss",
+    "hidden_size", "options", "batch_size", "learning_rate",
+    "final_learning_rate", "gradient_clip", "loss",
     "shortest", "longest", "updates", "times", "test_slots", "test_sequences",
 )  # fmt: skip
 

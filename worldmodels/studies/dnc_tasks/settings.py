@@ -73,7 +73,10 @@ class DNCTasks(StudySettings):
     )
     dnc: Slots = group(Slots)
     batch_size: int = setting(32, "in an update", unit="sequences", **BATCH)
-    learning_rate: Number = setting(1e-3, "of Adam", **RATE)
+    learning_rate: Number = setting(3e-3, "of Adam at the first update", **RATE)
+    final_learning_rate: Number = setting(
+        1e-4, "of Adam at the last update; a cosine leads to it", **RATE
+    )
     gradient_clip: Number = setting(10.0, "largest norm of the gradient", **RATE)
     loss: Literal["answer", "all_steps"] = setting(
         "answer",

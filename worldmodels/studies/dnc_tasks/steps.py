@@ -18,7 +18,7 @@ STUDY = Study(
             version=1,
             uses=(
                 *("hidden_size", "dnc", "batch_size", "learning_rate"),
-                *("gradient_clip", "loss", *TASKS),
+                *("final_learning_rate", "gradient_clip", "loss", *TASKS),
                 *("times", "test_slots", "test_sequences"),
             ),
             arguments={

@@ -55,10 +55,7 @@ def run(
     identity = fingerprint([config, version, loop.TrainState._fields])
     stream = _stream(config)
     stream.check(f"studies.dnc_tasks.{task}")
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(config["gradient_clip"]),
-        optax.adam(config["learning_rate"]),
-    )
+    optimizer = _optimizer(config)
     with (
         publication.create(
             out, STUDY.kind(STEP), config=config, inputs={}, stage_version=version
@@ -138,6 +135,13 @@ def weights(store: Artifact) -> Params:
 
 def _loss(config: dict[str, Any], known: Model) -> loop.Loss:
     return loop.separate(partial(_LOSSES[config["loss"]], model=known))
+
+
+def _optimizer(config: dict[str, Any]) -> optax.GradientTransformation:
+    first, last = config["learning_rate"], config["final_learning_rate"]
+    rate = optax.cosine_decay_schedule(first, max(config["updates"], 1), last / first)
+    clip = optax.clip_by_global_norm(config["gradient_clip"])
+    return optax.chain(clip, optax.adam(rate))
 
 
 def _stream(config: dict[str, Any]) -> Stream:
