@@ -1,10 +1,8 @@
 """Study dnc_tasks: a DNC and LSTMs learn to copy, to add and to sort."""
 
-import json
-
 from worldmodels.experiment.site import growing
-from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, of_training
-from worldmodels.studies.dnc_tasks.steps import STUDY
+from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS
+from worldmodels.studies.dnc_tasks.steps import STUDY, training_settings
 
 SETTINGS = STUDY.load(config)
 RESULTS = STUDY.results(SETTINGS)
@@ -24,22 +22,6 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def get_settings(wildcards):
-    """Return the settings that a training uses, as JSON."""
-    used = STUDY.used("train", SETTINGS)
-    return json.dumps(of_training(used, wildcards.task, wildcards.model))
-
-
-def get_megabytes(wildcards, attempt):
-    """Return the memory that a job asks for, more at each try."""
-    return growing(2000, 0, attempt)
-
-
-def get_minutes(wildcards, attempt):
-    """Return the time that a job asks for, more at each try."""
-    return growing(240, 0, attempt)
-
-
 rule train:
     output:
         directory(TRAINING),
@@ -51,11 +33,13 @@ rule train:
         CONDA
     threads: 1
     resources:
-        mem_mb=get_megabytes,
-        runtime=get_minutes,
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(240, 0, attempt),
     params:
         checkpoint=f"{RESULTS}/checkpoints/{{task}}-{{model}}-{{seed}}.ckpt",
-        settings=get_settings,
+        settings=lambda wildcards: training_settings(
+            SETTINGS, wildcards.task, wildcards.model
+        ),
         version=STUDY.steps["train"].version,
     shell:
         "worldmodels study dnc_tasks train --task {wildcards.task}"
@@ -76,8 +60,8 @@ rule trace:
         CONDA
     threads: 1
     resources:
-        mem_mb=get_megabytes,
-        runtime=get_minutes,
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(240, 0, attempt),
     params:
         version=STUDY.steps["trace"].version,
     shell:
@@ -98,8 +82,8 @@ rule compare:
         CONDA
     threads: 1
     resources:
-        mem_mb=get_megabytes,
-        runtime=get_minutes,
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(240, 0, attempt),
     params:
         version=STUDY.steps["compare"].version,
     shell:

@@ -23,11 +23,6 @@ MODELS = {
 LENGTHS = jnp.array([1, 3, 2])
 
 
-@pytest.fixture(params=MODELS)
-def known(request) -> Model:
-    return MODELS[request.param]
-
-
 def batch(model: Model, longest: int = 3):
     return draw(TASKS[model.task], jax.random.key(1), LENGTHS, longest)
 
@@ -63,7 +58,9 @@ def test_a_sum_is_wrong_when_another_whole_number_is_nearer():
     np.testing.assert_allclose(errors.squared, off**2, rtol=1e-4)
 
 
-def test_what_stands_in_the_padding_changes_nothing(known, key):
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("dnc", marks=pytest.mark.slow)])
+def test_what_stands_in_the_padding_changes_nothing(cell, key):
+    known = MODELS[cell]
     params = models.initial(key, known)
     given = batch(known)
     filled = given._replace(

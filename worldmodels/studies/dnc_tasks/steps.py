@@ -1,9 +1,10 @@
 """The study and its steps. No JAX is imported here: the Snakefile reads it."""
 
+import json
 from pathlib import Path
 
 from worldmodels.runtime.path_lists import Paths
-from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks
+from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks, of_training
 from worldmodels.studies.study import Step, Study
 
 _STORES = {"nargs": "+", "action": Paths, "required": True}
@@ -62,3 +63,8 @@ STUDY = Study(
         ),
     },
 )
+
+
+def training_settings(settings: DNCTasks, task: str, model: str) -> str:
+    """Return the settings that change one training, as its rule passes them."""
+    return json.dumps(of_training(STUDY.used("train", settings), task, model))
