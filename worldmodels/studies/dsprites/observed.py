@@ -1,7 +1,7 @@
 """What is probed: the vectors of models, and the two controls, over whole rollouts."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,7 +19,6 @@ from worldmodels.studies.dsprites.sprites import PIXELS
 
 WIDEST = 4096  # numbers of a vector that is probed: of A's memory there are 16,384
 _NOISE = 256  # numbers of the random control
-_KEPT = 2**30  # bytes of vectors that are not made again for the next pass
 
 Vectors = dict[str, np.ndarray]
 # places int [R, T + 1] of rollouts -> vectors [R, T, F] at each step
@@ -106,16 +105,6 @@ def vectors_of(
     """Return the vectors [T, B, F] of a model that begins with nothing."""
     state = model.initial_state(steps.first.shape[1])
     return models.observe(model, params, steps, state, names)[1]
-
-
-def remembering(observe: Observer, sizes: dict[str, int], rows: int) -> Observer:
-    """Return an observer of the shards by number, which keeps them where they fit.
-
-    Args:
-        rows: of all vectors together.
-    """
-    fits = 4 * rows * sum(sizes.values()) <= _KEPT
-    return lru_cache(maxsize=None)(observe) if fits else observe
 
 
 def predicted(model: Model, params: Any, steps: Steps) -> np.ndarray:

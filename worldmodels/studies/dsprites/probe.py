@@ -7,7 +7,9 @@ from, which is what the seed reports, and those of both probes on other rollouts
 rollout.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from worldmodels.stores import publication
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.checkpoint import open_checkpoint
 from worldmodels.studies.dsprites import archive, observed, probes, provenance, rollouts
-from worldmodels.studies.dsprites.observed import Observer
+from worldmodels.studies.dsprites.observed import Observer, Vectors
 from worldmodels.studies.dsprites.probes import LAGS, SCORES, Probe
 from worldmodels.studies.dsprites.resumable import accumulate
 from worldmodels.studies.dsprites.settings import Settings
@@ -27,6 +29,7 @@ from worldmodels.training import running_statistics
 
 STEP = "probe"
 _CHECKED = 5  # of so many rollouts one compares the strengths of ridge
+_KEPT = 2**29  # bytes of vectors that are not made again for each pass
 _START = max(LAGS)  # the first step that all lags have
 
 State = dict[str, dict[str, Any]]  # by the names of vectors
@@ -53,7 +56,7 @@ def run(
     config = provenance.recorded(STEP, settings, model, pictures)
     source = archive.source(pictures)
     sizes, observe = observed.observer(model, settings, store, source)
-    job = Job(settings, sizes, observe)
+    job = Job(settings, sizes, _observed(settings, sizes, observe))
     with (
         publication.create(
             out,
@@ -87,7 +90,7 @@ class Job:
 
     settings: Settings
     sizes: dict[str, int]  # of the vectors
-    observe: Observer
+    vectors: Callable[[int, bool], Vectors]  # by shard, and whether it is held out
 
     @property
     def learnt(self) -> int:
@@ -129,12 +132,11 @@ class Job:
         """Return the state after a piece."""
         passed, shard = divmod(number, self.learnt)
         epochs = self.settings.probes.epochs
-        if (
-            passed > epochs + 1
-        ):  # held-out rollouts may have more shards than the others
+        if passed > epochs + 1:  # held out: there may be more of these shards
             passed, shard = epochs + 2, number - self.learnt * (epochs + 2)
-        places = self._places(shard, held_out=passed > epochs + 1)
-        wanted, vectors = probes.targets(places[:, :-1]), self.observe(places)
+        held_out = passed > epochs + 1
+        vectors = self.vectors(shard, held_out)
+        wanted = probes.targets(_places(self.settings, shard, held_out)[:, :-1])
         work = self._measured if passed == 0 else self._fitted
         if passed > epochs:
             work = self._scored
@@ -142,17 +144,6 @@ class Job:
             vector: work(found, np.asarray(vectors[vector]), wanted, passed, shard)
             for vector, found in state.items()
         }
-
-    def _places(self, shard: int, held_out: bool) -> np.ndarray:
-        """Return the sprites of a shard's rollouts, [R, T + 1]."""
-        sizes, seed = self.settings.probes, self.settings.seed
-        use, count = ("probing", sizes.rollouts)
-        if held_out:
-            use, count = ("probed", sizes.held_out)
-        numbers = range(shard * sizes.shard, min((shard + 1) * sizes.shard, count))
-        return np.stack(
-            [rollouts.sprites_of(seed, use, n, sizes.steps + 1) for n in numbers]
-        )
 
     def _measured(self, found, x, wanted, passed, shard):
         some = running_statistics.of(x)
@@ -196,6 +187,31 @@ class Job:
             every[first : first + len(errors)] = errors
             found = found | {name: every}
         return found
+
+
+def _observed(
+    settings: Settings, sizes: dict[str, int], observe: Observer
+) -> Callable[[int, bool], Vectors]:
+    """Return what makes the vectors of a shard, and keeps them where all fit."""
+
+    def vectors(shard: int, held_out: bool) -> Vectors:
+        return observe(_places(settings, shard, held_out))
+
+    numbers = settings.probes
+    rows = (numbers.rollouts + numbers.held_out) * numbers.steps
+    return cache(vectors) if 4 * rows * sum(sizes.values()) <= _KEPT else vectors
+
+
+def _places(settings: Settings, shard: int, held_out: bool) -> np.ndarray:
+    """Return the sprites of a shard's rollouts, [R, T + 1]."""
+    sizes = settings.probes
+    use, count = ("probing", sizes.rollouts)
+    if held_out:
+        use, count = ("probed", sizes.held_out)
+    numbers = range(shard * sizes.shard, min((shard + 1) * sizes.shard, count))
+    return np.stack(
+        [rollouts.sprites_of(settings.seed, use, n, sizes.steps + 1) for n in numbers]
+    )
 
 
 def _normalised(found: dict[str, Any], x: np.ndarray) -> np.ndarray:
