@@ -62,6 +62,19 @@ include: "rules/temperatures.smk"
 ##### studies: systems beside World Models, each a module with rules of its own #####
 
 
+module dsprites:
+    snakefile:
+        "rules/studies/dsprites.smk"
+    config:
+        CONFIG.studies.get("dsprites") or {}
+
+
+use rule * from dsprites exclude study as dsprites_*
+
+
+use rule study from dsprites as study_dsprites
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

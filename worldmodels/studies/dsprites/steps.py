@@ -46,7 +46,6 @@ STUDY = Study(
                 "train": {"help": "stores of the step train", **MANY},
                 "probe": {"help": "stores of the step probe", **MANY},
                 "information": {"help": "stores of the step information", **MANY},
-                "pictures": _PICTURES,
             },
         ),
     },
