@@ -45,11 +45,12 @@ def accumulate(
     ):
         for number in range(done, pieces):
             state = add(state, number)
-            if stop() or time.monotonic() - last > interval or number + 1 == pieces:
+            ends = stop() or number + 1 == pieces
+            if ends or time.monotonic() - last > interval:
                 _save(checkpoint, state, number + 1)
                 last = time.monotonic()
             progress.update(1)
-            if stop():
+            if ends:
                 break
     return state
 
