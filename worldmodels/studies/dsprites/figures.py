@@ -24,10 +24,10 @@ from worldmodels.studies.dsprites.settings import CONTROLS, UNTRAINED
 HEADINGS = {
     "shape": "shape",
     "scale": "scale",
-    "orientation": "orientation, angle",
+    "orientation": "orientation,\nangle",
     "x": "x",
     "y": "y",
-    "turned": "orientation, as shown",
+    "turned": "orientation,\nas shown",
 }
 _COLOURS = (AGENT, ACCENT, ORIGINAL)
 _SCALE, _COLUMNS = 2, 14  # of the sprites
@@ -127,5 +127,6 @@ def information(informed: Sequence[Informed]) -> bytes:
                 min(0, best.min()), max(best.max(), found.verdict.limit) * 1.2
             )
         panels[-1].set_xlabel("slot")
+        panels[-1].xaxis.get_major_locator().set_params(integer=True)
         panels[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return svg(figure)
