@@ -3,10 +3,9 @@
 A module: it sees its own settings, `studies: {dsprites: ...}`, as `config`.
 """
 
-import shlex
 from pathlib import Path
 
-from worldmodels.experiment.site import growing
+from worldmodels.studies.dsprites.jobs import more, options
 from worldmodels.studies.dsprites.settings import (
     UNTRAINED,
     probed,
@@ -19,55 +18,18 @@ SETTINGS = STUDY.load(config)
 FOLDER = STUDY.results(SETTINGS)
 PAGE = {
     "page": f"{FOLDER}/index.html",
-    "table": f"{FOLDER}/table.txt",
+    "summary": f"{FOLDER}/table.txt",  # printed at the end
     "data": f"{FOLDER}/table.json",
 }
 BITS = f"{FOLDER}/pictures.npy"  # of the user's archive, where one is given
+PICTURES = [BITS] if SETTINGS.pictures else []
+TRAINED = {name: f"{FOLDER}/train/{name}.zarr" for name in trained(SETTINGS)}
+CONDA = "../../envs/cpu.yaml"
 
 
 wildcard_constraints:
     model="[a-z]+",
     probed=f"[a-z]+({UNTRAINED})?",
-
-
-def get_settings(step):
-    """Return the settings that a step uses, as JSON."""
-    return STUDY.as_json(step, SETTINGS)
-
-
-def get_version(step):
-    """Return the version of a step's result: a new one makes it again."""
-    return STUDY.steps[step].version
-
-
-def get_pictures(wildcards):
-    """Return the pictures as bits where the user has them; without, they are drawn."""
-    return [BITS] if SETTINGS.pictures else []
-
-
-def get_trained(wildcards):
-    """Return the store of the model that is looked at, of one that has learnt."""
-    name = wildcards.probed
-    return [f"{FOLDER}/train/{name}.zarr"] if name in trained(SETTINGS) else []
-
-
-def get_options(*names):
-    """Return the function of a job's options for the inputs of these names."""
-
-    def options(wildcards, input):
-        given = {name: list(input.get(name, [])) for name in names}
-        return " ".join(
-            f"--{name} {' '.join(map(shlex.quote, paths))}"
-            for name, paths in given.items()
-            if paths
-        )
-
-    return options
-
-
-def get_more(amount):
-    """Return the resource function of an amount, more at each try."""
-    return lambda wildcards, attempt: growing(amount, 0, attempt)
 
 
 if SETTINGS.pictures:
@@ -81,13 +43,13 @@ if SETTINGS.pictures:
         log:
             f"{FOLDER}/logs/pack.log",
         conda:
-            "../../envs/cpu.yaml"
+            CONDA
         threads: 1
         resources:
-            mem_mb=get_more(1000),
-            runtime=get_more(60),
+            mem_mb=more(1000),
+            runtime=more(60),
         params:
-            version=get_version("pack"),
+            version=STUDY.steps["pack"].version,
         shell:
             "worldmodels study dsprites pack --archive {input:q} --out {output:q}"
             " --log {log:q}"
@@ -96,7 +58,7 @@ if SETTINGS.pictures:
 rule train:
     """One model, which learns to predict the next picture."""
     input:
-        pictures=get_pictures,
+        pictures=PICTURES,
     output:
         directory(f"{FOLDER}/train/{{model}}.zarr"),
     log:
@@ -104,17 +66,17 @@ rule train:
     benchmark:
         f"{FOLDER}/benchmarks/train-{{model}}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        CONDA
     threads: 1
     resources:
-        mem_mb=get_more(3000),
-        runtime=get_more(720),
+        mem_mb=more(3000),
+        runtime=more(720),
         gpu=0,
     params:
-        given=get_options("pictures"),
+        given=options("pictures"),
         checkpoint=f"{FOLDER}/checkpoints/train-{{model}}.ckpt",
-        settings=get_settings("train"),
-        version=get_version("train"),
+        settings=STUDY.as_json("train", SETTINGS),
+        version=STUDY.steps["train"].version,
     shell:
         "worldmodels study dsprites train --model {wildcards.model} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q} --log {log:q}"
@@ -124,8 +86,8 @@ rule train:
 rule probe:
     """What linear probes read of one model, or of a control."""
     input:
-        train=get_trained,
-        pictures=get_pictures,
+        train=lambda wildcards: TRAINED.get(wildcards.probed, []),
+        pictures=PICTURES,
     output:
         directory(f"{FOLDER}/probe/{{probed}}.zarr"),
     log:
@@ -133,17 +95,17 @@ rule probe:
     benchmark:
         f"{FOLDER}/benchmarks/probe-{{probed}}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        CONDA
     threads: 1
     resources:
-        mem_mb=get_more(4000),
-        runtime=get_more(240),
+        mem_mb=more(4000),
+        runtime=more(240),
         gpu=0,
     params:
-        given=get_options("train", "pictures"),
+        given=options("train", "pictures"),
         checkpoint=f"{FOLDER}/checkpoints/probe-{{probed}}.ckpt",
-        settings=get_settings("probe"),
-        version=get_version("probe"),
+        settings=STUDY.as_json("probe", SETTINGS),
+        version=STUDY.steps["probe"].version,
     shell:
         "worldmodels study dsprites probe --model {wildcards.probed} {params.given}"
         " --checkpoint {params.checkpoint:q} --out {output:q} --log {log:q}"
@@ -153,8 +115,8 @@ rule probe:
 rule information:
     """What each number of one model's memory shares with a sprite's position."""
     input:
-        train=get_trained,
-        pictures=get_pictures,
+        train=lambda wildcards: TRAINED.get(wildcards.probed, []),
+        pictures=PICTURES,
     output:
         directory(f"{FOLDER}/information/{{probed}}.zarr"),
     log:
@@ -162,17 +124,17 @@ rule information:
     benchmark:
         f"{FOLDER}/benchmarks/information-{{probed}}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        CONDA
     threads: 1
     resources:
-        mem_mb=get_more(4000),
-        runtime=get_more(240),
+        mem_mb=more(4000),
+        runtime=more(240),
         gpu=0,
     params:
-        given=get_options("train", "pictures"),
+        given=options("train", "pictures"),
         checkpoint=f"{FOLDER}/checkpoints/information-{{probed}}.ckpt",
-        settings=get_settings("information"),
-        version=get_version("information"),
+        settings=STUDY.as_json("information", SETTINGS),
+        version=STUDY.steps["information"].version,
     shell:
         "worldmodels study dsprites information --model {wildcards.probed}"
         " {params.given} --checkpoint {params.checkpoint:q} --out {output:q}"
@@ -182,7 +144,7 @@ rule information:
 rule page:
     """The page and the tables of the study."""
     input:
-        train=[f"{FOLDER}/train/{name}.zarr" for name in trained(SETTINGS)],
+        train=list(TRAINED.values()),
         probe=[f"{FOLDER}/probe/{name}.zarr" for name in probed(SETTINGS)],
         information=[
             f"{FOLDER}/information/{name}.zarr" for name in with_memory(SETTINGS)
@@ -192,14 +154,14 @@ rule page:
     log:
         f"{FOLDER}/logs/page.log",
     conda:
-        "../../envs/cpu.yaml"
+        CONDA
     threads: 1
     resources:
-        mem_mb=get_more(2000),
-        runtime=get_more(20),
+        mem_mb=more(2000),
+        runtime=more(20),
     params:
-        given=get_options("train", "probe", "information"),
-        version=get_version("page"),
+        given=options("train", "probe", "information"),
+        version=STUDY.steps["page"].version,
     shell:
         "worldmodels study dsprites page {params.given} --out {output.page:q}"
         " --log {log:q}"

@@ -1,13 +1,29 @@
 """The steps of the study dsprites. No JAX is imported here: the Snakefile reads it."""
 
-from worldmodels.arguments import CHECKPOINT, MANY, ONE, PAUSE
+from pathlib import Path
+
+from worldmodels.runtime.path_lists import Paths
 from worldmodels.studies.dsprites.settings import Settings
 from worldmodels.studies.study import Step, Study
 
-_PICTURES = {"help": "of the user's archive, as bits (default: drawn here)", **ONE}
+_ONE = {"type": Path}
+_MANY = {"nargs": "+", "action": Paths, "default": []}
+_PICTURES = {"help": "of the user's archive, as bits (default: drawn here)", **_ONE}
 _MODEL = {"help": "name of the model", "required": True, "metavar": "NAME"}
-_TRAINED = {"help": "store of the step train (of a model that has learnt)", **ONE}
-_RESUMED = {"checkpoint": CHECKPOINT, "checkpoint-seconds": PAUSE}
+_TRAINED = {"help": "store of the step train (of a model that has learnt)", **_ONE}
+_RESUMED = {
+    "checkpoint": {
+        "help": "file to go on from after a kill; not needed once the store is there",
+        "required": True,
+        **_ONE,
+    },
+    "checkpoint-seconds": {
+        "help": "seconds between checkpoints (default: %(default)s)",
+        "type": float,
+        "metavar": "X",
+        "default": 30.0,
+    },
+}
 
 STUDY = Study(
     name="dsprites",
@@ -18,7 +34,7 @@ STUDY = Study(
             "check the user's archive of dSprites and keep its pictures as bits",
             1,
             (),
-            {"archive": {"help": "the npz", "required": True, **ONE}},
+            {"archive": {"help": "the npz", "required": True, **_ONE}},
         ),
         "train": Step(
             "train a model to predict the next picture",
@@ -43,9 +59,9 @@ STUDY = Study(
             1,
             (),
             {
-                "train": {"help": "stores of the step train", **MANY},
-                "probe": {"help": "stores of the step probe", **MANY},
-                "information": {"help": "stores of the step information", **MANY},
+                "train": {"help": "stores of the step train", **_MANY},
+                "probe": {"help": "stores of the step probe", **_MANY},
+                "information": {"help": "stores of the step information", **_MANY},
             },
         ),
     },
