@@ -75,6 +75,19 @@ use rule * from dnc_tasks exclude study as dnc_tasks_*
 use rule study from dnc_tasks as study_dnc_tasks
 
 
+module dsprites:
+    snakefile:
+        "rules/studies/dsprites.smk"
+    config:
+        CONFIG.studies.get("dsprites") or {}
+
+
+use rule * from dsprites exclude study as dsprites_*
+
+
+use rule study from dsprites as study_dsprites
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:
