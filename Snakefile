@@ -13,6 +13,8 @@
         over `seeds`; one ablation alone: ablation_z, ... (rules/ablations.smk)
     snakemake temperatures                        a controller for each of `temperatures`
         and `seeds`, scored in the dream that it learnt in and in the game
+    snakemake cells                               LSTM, a larger LSTM and DNC as M's cell,
+        over `seeds`, on the same data
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -55,6 +57,7 @@ include: "rules/pretrained.smk"
 include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+include: "rules/cells.smk"
 
 
 ##### refusal of results that other settings made #####
