@@ -62,45 +62,28 @@ def test_each_cell_makes_its_m_c_scores_and_forecast(comparing):
     )
 
 
-def test_all_cells_read_the_same_latents(comparing):
-    jobs = comparing()
-    for seed in SEEDS:
-        latents = {
-            tuple(job.input.latents)
-            for job in jobs
-            if job.rule.name in ("train_memory", "forecast")
-            and f"seed-{seed}/" in job.output[0]
-            and "round-0" not in job.output[0]
-        }
-        shards = tuple(
-            f"{TRAINED[seed]}/round-1/latents/shard-00{n}.zarr" for n in (0, 1)
-        )
-        assert latents == {shards}
-
-
-def test_each_job_has_the_settings_of_its_cell(comparing):
+def test_each_job_has_its_cell_and_the_latents_of_its_seed(comparing):
+    latents, forecasts = {seed: set() for seed in SEEDS}, {}
     for job in comparing():
-        if job.rule.name != "train_memory" or "/cells/" not in job.output[0]:
+        if job.rule.name == "forecast":
+            forecasts[job.output[0]] = job.input.memory
+        elif job.rule.name != "train_memory" or "/cells/" not in job.output[0]:
             continue
-        settings = json.loads(job.params.settings)
-        cell = Path(job.output[0]).parts[3]
-        assert (settings["memory"]["cell"] == "dnc") == (cell == DNC)
-        assert ("dnc" in settings["memory"]) == (cell == DNC)
-        assert settings["memory"]["epochs"] == 60
-        assert not job.input.get("start")
-
-
-def test_a_forecast_reads_the_m_of_its_cell(comparing):
-    found = {
-        job.output[0]: job.input.memory
-        for job in comparing()
-        if job.rule.name == "forecast"
-    }
-    for cell in CELLS:
-        for seed, trained in TRAINED.items():
-            place = f"{FOLDER}/{cell}/seed-{seed}"
-            home = trained if cell == LSTM else place
-            assert found[f"{place}/forecast.zarr"] == f"{home}/round-1/memory.zarr"
+        else:
+            memory = json.loads(job.params.settings)["memory"]
+            is_dnc = Path(job.output[0]).parts[3] == DNC
+            assert (memory["cell"] == "dnc") == ("dnc" in memory) == is_dnc
+            assert memory["epochs"] == 60
+            assert not job.input.get("start")
+        (seed,) = (seed for seed in SEEDS if f"seed-{seed}/" in job.output[0])
+        latents[seed].add(tuple(job.input.latents))
+    for seed, trained in TRAINED.items():
+        place = f"{trained}/round-1/latents"
+        assert latents[seed] == {(f"{place}/shard-000.zarr", f"{place}/shard-001.zarr")}
+        for cell in CELLS:
+            own = f"{FOLDER}/{cell}/seed-{seed}"
+            home = trained if cell == LSTM else own
+            assert forecasts[f"{own}/forecast.zarr"] == f"{home}/round-1/memory.zarr"
 
 
 def test_nothing_of_it_is_made_by_default(jobs_to_run):
@@ -125,6 +108,7 @@ def test_without_held_out_episodes_one_sentence_says_what_to_set(project):
     assert not (project.folder / "results").exists()
 
 
+@pytest.mark.slow
 def test_the_page_is_made_and_the_table_shown(project):
     config = project.config | {"rounds": 1, "seeds": [0]}
     config["memory"]["held_out"] = 0.5
