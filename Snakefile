@@ -15,6 +15,8 @@
         and `seeds`, scored in the dream that it learnt in and in the game
     snakemake cells                               LSTM, a larger LSTM and DNC as M's cell,
         over `seeds`, on the same data
+    snakemake studies                             the studies beside World Models; one of
+        them alone: study_<name> (docs/studies)
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -58,6 +60,19 @@ include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
 include: "rules/cells.smk"
+
+
+##### studies: systems beside World Models, each a module with rules of its own #####
+
+
+rule studies:
+    """All studies, each with its own page, below results/studies/."""
+    input:
+        [
+            path
+            for name in registry.STUDIES
+            for path in getattr(rules, f"study_{name}").input
+        ],
 
 
 ##### refusal of results that other settings made #####

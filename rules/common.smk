@@ -42,6 +42,7 @@ from worldmodels.experiment.stage_settings import as_json
 from worldmodels.experiment.stages import CONFIGURED, STAGES
 from worldmodels.runtime import path_lists
 from worldmodels.runtime.errors import UserError
+from worldmodels.studies import registry
 
 ##### the configuration #####
 
@@ -59,6 +60,7 @@ try:
         workflow.config_settings.config_args,
     )
     CONFIG = load(config)
+    registry.check(CONFIG.studies)
 except UserError as error:
     sys.exit(f"error: {error}")
 

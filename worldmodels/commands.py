@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import worldmodels
+from worldmodels import study_commands
 from worldmodels.arguments import (
     FILES,
     FOUND,
@@ -12,6 +13,7 @@ from worldmodels.arguments import (
     ONE,
     PRETRAINED,
     SEED,
+    SETTINGS,
     SEVERAL,
     SHIPPED,
     STEPS,
@@ -65,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
             TOOLS[name].add(files)
         else:
             _OTHER_STAGES[name](files)
+    about = study_commands.SUMMARY
+    study_commands.add(
+        commands.add_parser("study", help=about, description=_sentence(about))
+    )
     return whole
 
 
@@ -82,16 +88,8 @@ def _add_stage(command, files, stage: str) -> None:
     )
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     given = command.add_argument_group("Settings", _SETTINGS + listed(stage))
-    given.add_argument(
-        "--set",
-        help="a setting and its value, in YAML; give this once for each",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-    )
-    given.add_argument(
-        "--settings", help="all at once, as rules pass them", metavar="JSON"
-    )
+    for name, options in SETTINGS.items():
+        given.add_argument(f"--{name}", **options)
 
 
 def _add_report(files) -> None:

@@ -23,7 +23,7 @@ class CellSize(NamedTuple):
     gates: int  # numbers that a step makes at once
     kept: int  # numbers that the gradients need of a step
     parameters: int
-    multiplies: int  # multiply-adds
+    multiplies: int  # multiply-adds of products
 
 
 class Kind(NamedTuple):
@@ -75,8 +75,10 @@ def _dnc(
     interface = reads + 3 * word_size + 5 * read_heads + 3
     lstm = (inputs + reads + units) * 4 * units
     state = 2 * units + reads + slots * (word_size + read_heads + slots + 3)
-    addressing = slots * (2 * word_size * (2 + read_heads) + 2 * word_size)
-    addressing += slots * slots * (2 * read_heads + 4)
+    # Keys with slots, links with read weightings both ways, and these with slots.
+    looked_up = slots * word_size * (1 + read_heads)
+    linked = 2 * read_heads * slots * slots
+    addressing = looked_up + linked + slots * reads
     return CellSize(
         output=units + reads,
         features=(("h", units), ("c", units), ("r", reads)),
