@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from worldmodels.experiment.cells import AS_LARGE, CELLS, DNC, LSTM
-from worldmodels.report.figures import ACCENT, AGENT, ORIGINAL, STYLE, smoothed, svg
+from worldmodels.report.figures import (
+    ACCENT,
+    AGENT,
+    ORIGINAL,
+    RANDOM,
+    STYLE,
+    smoothed,
+    svg,
+)
 from worldmodels.report.seed_figures import band
 from worldmodels.scores.cells import Gap, Measure, mean
 
@@ -82,11 +90,15 @@ def _gaps(axes: Axes, steps: Sequence[int], found: Sequence[Gap], cell: str) -> 
     )  # fmt: skip
 
 
-def scores(panels: Mapping[str, Measure]) -> bytes:
+def scores(
+    panels: Mapping[str, Measure], score: str, solved: float | None = None
+) -> bytes:
     """Draw each cell's scores, its seeds' and their mean with its interval, as SVG.
 
     Args:
-        panels: a measure by the title of its panel.
+        panels: a measure by the title of its panel, that in the game last.
+        score: what they are.
+        solved: from where on the game counts as solved.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 2.3), layout="constrained")
@@ -94,10 +106,12 @@ def scores(panels: Mapping[str, Measure]) -> bytes:
         for axes, (title, measure) in zip(places, panels.items(), strict=True):
             for row, cell in enumerate(CELLS):
                 _scores(axes, row, measure, cell)
-            axes.set(title=title, xlabel=f"mean {measure.name.partition(' in ')[0]}")
+            axes.set(title=title, xlabel=f"mean {score}")
             axes.set_yticks(range(len(CELLS)), list(CELLS.values()))
             axes.margins(y=0.25)
         places[0].invert_yaxis()
+        if solved is not None:
+            places[-1].axvline(solved, color=RANDOM, lw=1.2, ls="--", zorder=0)
         return svg(figure)
 
 

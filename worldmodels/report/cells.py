@@ -100,12 +100,14 @@ def _scores(found: CellComparison) -> str:
         + ", ".join(f"{CELLS[c]} {mean(measure, c).mean:.1f}" for c in CELLS)
         for title, measure in panels.items()
     )
+    solved = cell_tables.solved(found)
+    line = "" if solved is None else f" Broken line: {solved:.0f}, where it is solved."
     picture = Picture(
-        cell_figures.scores(panels), "image/svg+xml",
+        cell_figures.scores(panels, found.game.score, solved), "image/svg+xml",
         f"Mean {found.game.score} of each cell, {told}.",
         f"<b>Scores of C</b>, over the same {found.tests} {found.game.place}s. "
         "Diamonds: the mean of the seeds with its 95 % interval; dots above: the "
-        "seeds.",
+        f"seeds.{line}",
     )  # fmt: skip
     return picture.html()
 

@@ -10,7 +10,7 @@ from worldmodels.scores import differences, tables
 from worldmodels.scores.cells import PAIRS, CellComparison, Gap, Measure, gap, mean
 from worldmodels.scores.statistics import MeanOfSeeds
 
-SOLVED = 750.0  # tics over 100 episodes: from there on TakeCover counts as solved
+_SOLVED = 750.0  # tics over 100 episodes: from there on TakeCover counts as solved
 CLAIM = (
     "the DNC solves TakeCover's dream (750 over 100 episodes, clearly above the LSTM)"
 )
@@ -72,24 +72,33 @@ def _interval(ends: tuple[float, float] | None, digits: int, signs: str = "") ->
     return f"{low} to {high}"
 
 
+def solved(found: CellComparison) -> float | None:
+    """Return the mean score from which on the game counts as solved, or None."""
+    return _SOLVED if found.game.name == TAKECOVER.name else None
+
+
 def answer(found: CellComparison) -> str:
     """Return in one sentence whether the DNC is better, on TakeCover as was claimed."""
     played = found.measure("played")
     lead = gap(played, DNC, LSTM)
-    if found.game.name != TAKECOVER.name:
+    if (bound := solved(found)) is None:
         said = differences.verdict("the LSTM", "the DNC", lead.found, found.game.place)
         return f"{said[0].upper()}{said[1:]}."
     score = mean(played, DNC)
-    solved, above = score.mean >= SOLVED, bool(lead.found.told_apart and lead.mean > 0)
-    holds = ("does not hold", "holds in one of its two parts", "holds")[solved + above]
-    reached = "which is no less than" if solved else "which is less than"
+    enough, above = score.mean >= bound, bool(lead.found.told_apart and lead.mean > 0)
+    holds = ("does not hold", "holds in one of its two parts", "holds")[enough + above]
+    reached = "which is no less than" if enough else "which is less than"
     more = "more" if lead.mean >= 0 else "less"
     zero = "leaves out" if lead.found.told_apart else "includes"
+    dreamt = ""
+    if found.cells[DNC].dreamt is not None:
+        dreamt = f" (and {mean(found.measure('dreamt'), DNC).mean:.1f} in its dream)"
     return (
-        f"The claim that {CLAIM} {holds} here: the DNC survives {score.mean:.1f} tics "
-        f"in the game (95 % interval {_interval(score.interval, 1)}), {reached} "
-        f"{SOLVED:.0f}, and {abs(lead.mean):.1f} {more} than the LSTM (95 % interval "
-        f"of the difference {_interval(lead.interval, 1, '+z')}, which {zero} 0)."
+        f"The claim that {CLAIM} {holds} here: over {found.tests} episodes of the game "
+        f"the DNC survives {score.mean:.1f} tics{dreamt}, 95 % interval "
+        f"{_interval(score.interval, 1)}, {reached} {bound:.0f}, and "
+        f"{abs(lead.mean):.1f} {more} than the LSTM, 95 % interval of the difference "
+        f"{_interval(lead.interval, 1, '+z')}, which {zero} 0."
     )
 
 
@@ -102,7 +111,8 @@ def legend(found: CellComparison) -> list[str]:
         f"began anew in the last round. The {CELLS[AS_LARGE]} has the units that bring "
         "its M nearest to the DNC's number of parameters.",
         f"NLL: nats a latent dimension, of {episodes:.0f} held-out episodes "
-        f"({steps:,.0f} steps) of each seed. Open loop: M dreams the steps between.",
+        f"({steps:,.0f} steps) of each seed. Open loop: from every 50th step M dreams "
+        "on under the recorded actions.",
     ]
     if found.death_base is not None:
         lines.append(
@@ -114,10 +124,16 @@ def legend(found: CellComparison) -> list[str]:
         f"trainings; the random policy scores {found.random.mean:.1f} in {game.home}."
     )
     if len(found.seeds) == 1:
-        over = f"of scores over the {game.place}s of these trainings, of seed {seeds}"
-    else:
-        over = f"Student's over the trainings of the seeds {seeds}"
-    return [*lines, f"Interval: {over}; a difference is taken pair by pair."]
+        return [
+            *lines,
+            f"Interval: of scores over the {game.place}s of these trainings, of seed "
+            f"{seeds}; a difference is taken {game.place} by {game.place}.",
+        ]
+    return [
+        *lines,
+        f"Interval: Student's over the trainings of the seeds {seeds}; a difference is "
+        "taken seed by seed.",
+    ]
 
 
 def text(found: CellComparison) -> str:
