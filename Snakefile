@@ -13,6 +13,10 @@
         over `seeds`; one ablation alone: ablation_z, ... (rules/ablations.smk)
     snakemake temperatures                        a controller for each of `temperatures`
         and `seeds`, scored in the dream that it learnt in and in the game
+    snakemake cells                               LSTM, a larger LSTM and DNC as M's cell,
+        over `seeds`, on the same data
+    snakemake studies                             the studies beside World Models; one of
+        them alone: study_<name> (docs/studies)
 
 Each round: rollouts -> vision -> latents -> memory -> controller -> evaluation; round
 N's rollouts are driven by round N-1's controller. The report reads every round.
@@ -55,6 +59,46 @@ include: "rules/pretrained.smk"
 include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+include: "rules/cells.smk"
+
+
+##### studies: systems beside World Models, each a module with rules of its own #####
+
+
+module dnc_tasks:
+    snakefile:
+        "rules/studies/dnc_tasks.smk"
+    config:
+        CONFIG.studies.get("dnc_tasks") or {}
+
+
+use rule * from dnc_tasks exclude study as dnc_tasks_*
+
+
+use rule study from dnc_tasks as study_dnc_tasks
+
+
+module dsprites:
+    snakefile:
+        "rules/studies/dsprites.smk"
+    config:
+        CONFIG.studies.get("dsprites") or {}
+
+
+use rule * from dsprites exclude study as dsprites_*
+
+
+use rule study from dsprites as study_dsprites
+
+
+rule studies:
+    """All studies, each with its own page, below results/studies/."""
+    input:
+        [
+            path
+            for name in registry.STUDIES
+            for path in getattr(rules, f"study_{name}").input
+        ],
 
 
 ##### refusal of results that other settings made #####

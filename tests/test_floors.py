@@ -20,7 +20,7 @@ FLOORS = (
     ("training", "scores", "pictures"),
     ("report", "play"),
     ("stages", "tools", "studies"),
-    ("cli", "commands", "parsing", "arguments", "api"),
+    ("cli", "commands", "parsing", "arguments", "study_commands", "api"),
 )
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 

@@ -27,12 +27,12 @@ WORKERS = {
     **numbers(1, 4096),
 }
 FOUND = {"help": "default: found in the rounds of the experiment", **ONE}
-_CHECKPOINT = {
+CHECKPOINT = {
     "help": "file to go on from after a kill; to be deleted once the store is there",
     "required": True,
     **ONE,
 }
-_PAUSE = {
+PAUSE = {
     "help": "seconds between checkpoints (default: %(default)s)",
     "type": at_least_0,
     "metavar": "X",
@@ -52,6 +52,17 @@ PRETRAINED = {
     **ONE,
 }
 
+# How settings are given.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "set": {
+        "help": "a setting and its value, in YAML; give this once for each",
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+    },
+    "settings": {"help": "all at once, as rules pass them", "metavar": "JSON"},
+}
+
 # What each command reads and writes, beside its settings.
 FILES: dict[str, dict[str, dict[str, Any]]] = {
     "rollouts": {
@@ -64,8 +75,8 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
     "vision": {
         "rollouts": {"help": "rollout stores", **MANY, "required": True},
         "start": {"help": "vision store whose weights to start from", **ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
+        "checkpoint": CHECKPOINT,
+        "checkpoint-seconds": PAUSE,
     },
     "latents": {
         "vision": {"help": "vision store", **ONE, "required": True},
@@ -74,8 +85,8 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
     "memory": {
         "latents": {"help": "latents stores", **MANY, "required": True},
         "start": {"help": "memory store whose weights to start from", **ONE},
-        "checkpoint": _CHECKPOINT,
-        "checkpoint-seconds": _PAUSE,
+        "checkpoint": CHECKPOINT,
+        "checkpoint-seconds": PAUSE,
     },
     "controller": {
         "block": {"help": "number of this block", "default": 0, **_PLACE},
@@ -89,7 +100,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "previous": {"help": "the block before (from block 1 on)", **ONE},
         "start": {"help": "blocks whose best mean to start from (block 0)", **MANY},
         "workers": WORKERS,
-        "checkpoint": _CHECKPOINT,
+        "checkpoint": CHECKPOINT,
     },
     "random": {"workers": WORKERS},
     "evaluation": {

@@ -70,14 +70,20 @@ def _run(arguments: Sequence[str] | None, parsed: argparse.Namespace) -> None:
         whole.parse_args(arguments, parsed)
         _refuse_gone()
         options = _options(parsed)  # sets up JAX, which importing evosax would start
-        package = "tools" if parsed.command in TOOLS else "stages"
-        module = parsed.command.replace("-", "_")
-        command = importlib.import_module(f"worldmodels.{package}.{module}")
+        command = importlib.import_module(_module(parsed.command))
         if arguments is None:
             _collect_rarely()
         command.run(**options)
     finally:
         _flush()
+
+
+def _module(command: str) -> str:
+    """Return the name of the module whose `run` a command is."""
+    if command == "study":
+        return "worldmodels.study_commands"
+    package = "tools" if command in TOOLS else "stages"
+    return f"worldmodels.{package}.{command.replace('-', '_')}"
 
 
 def _collect_rarely() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import worldmodels
+from worldmodels import study_commands
 from worldmodels.arguments import (
     FILES,
     FOUND,
@@ -12,6 +13,7 @@ from worldmodels.arguments import (
     ONE,
     PRETRAINED,
     SEED,
+    SETTINGS,
     SEVERAL,
     SHIPPED,
     STEPS,
@@ -65,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
             TOOLS[name].add(files)
         else:
             _OTHER_STAGES[name](files)
+    about = study_commands.SUMMARY
+    study_commands.add(
+        commands.add_parser("study", help=about, description=_sentence(about))
+    )
     return whole
 
 
@@ -82,16 +88,8 @@ def _add_stage(command, files, stage: str) -> None:
     )
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     given = command.add_argument_group("Settings", _SETTINGS + listed(stage))
-    given.add_argument(
-        "--set",
-        help="a setting and its value, in YAML; give this once for each",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-    )
-    given.add_argument(
-        "--settings", help="all at once, as rules pass them", metavar="JSON"
-    )
+    for name, options in SETTINGS.items():
+        given.add_argument(f"--{name}", **options)
 
 
 def _add_report(files) -> None:
@@ -146,6 +144,34 @@ def _add_temperatures(files) -> None:
         **SEVERAL,
     )
     files.add_argument("--out", help="table.txt to write", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
+def _add_forecast(files) -> None:
+    files.add_argument("--memory", help="memory store", required=True, **ONE)
+    files.add_argument(
+        "--latents", help="all that M learnt from", required=True, **MANY
+    )
+    files.add_argument("--out", help="the store to make", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
+def _add_cells(files) -> None:
+    files.add_argument(
+        "--cell",
+        help="a cell's name and the stores of all its seeds: memory, controller, "
+        "evaluation and forecast; give this once for each cell",
+        action=NamedPaths,
+        nargs="+",
+        required=True,
+        metavar=("NAME", "STORE"),
+    )
+    files.add_argument(
+        "--out",
+        help="index.html to write; table.txt and table.json go beside it",
+        required=True,
+        **ONE,
+    )
     files.add_argument("--log", help="file to append progress to", **ONE)
 
 
@@ -369,5 +395,7 @@ _OTHER_STAGES = {
     "seeds": _add_seeds,
     "ablations": _add_ablations,
     "temperatures": _add_temperatures,
+    "forecast": _add_forecast,
+    "cells": _add_cells,
     "export": _add_export,
 }

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from worldmodels import open_run
 from worldmodels.commands import parser
 from worldmodels.experiment.config import load
 from worldmodels.experiment.overlays import merged
+from worldmodels.studies import registry
 
 # Their blocks compile what drives and dreams.
 DEAR = ("README.md", "docs/python.md", "docs/simulator.md", "docs/tutorial.md")
@@ -98,7 +100,8 @@ def check_snakemake(words: list[str], where: str) -> None:
 def rule_names() -> set[str]:
     rules = [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]
     named = {n for p in rules for n in re.findall(r"^rule (\w+):", p.read_text(), re.M)}
-    return named | {"ablations", "temperatures", "pretrained"}
+    studies = {f"study_{name}" for name in registry.STUDIES}
+    return named | studies | {"ablations", "temperatures", "pretrained"}
 
 
 @pytest.mark.parametrize("page", with_blocks("yaml"))
@@ -173,13 +176,24 @@ def test_the_reference_has_every_setting(monkeypatch):
 
     page = settings_reference.text()
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-    for section, values in config.items():
-        if isinstance(values, dict):
-            for name, value in values.items():
-                (row,) = re.findall(rf"^\| `{section}\.{name}` .*$", page, re.M)
-                shown = row.split("|")[2].strip().strip("`")
-                assert yaml.safe_load(shown) == value
+    for name, value in settings_in(config):
+        (row,) = re.findall(rf"^\| `{re.escape(name)}` .*$", page, re.M)
+        shown = row.split("|")[2].strip().strip("`")
+        assert yaml.safe_load(shown) == value
     assert "| `seed` | `0` |" in page
+
+
+def settings_in(config: dict, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the names of settings with their sections and groups, and their values."""
+    found = []
+    for name, value in config.items():
+        inside = isinstance(value, dict) and value
+        found += (
+            settings_in(value, f"{prefix}{name}.")
+            if inside
+            else [(prefix + name, value)]
+        )
+    return found
 
 
 def test_the_departures_that_the_code_marks_are_on_their_page():

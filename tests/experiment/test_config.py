@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from worldmodels.experiment.config import load
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.settings import DNC, Round, Run
 from worldmodels.runtime.errors import UserError
 
 
@@ -101,6 +101,12 @@ def test_what_is_not_given_is_the_default():
         ({"memory": {"window": -1}}, ["memory.window", "-1", "at least 0"]),
         ({"memory": {"held_out": 0.6}}, ["memory.held_out", "0.6", "at most 0.5"]),
         ({"memory": {"death_weight": 0}}, ["memory.death_weight", "above 0.0"]),
+        ({"memory": {"dnc": {"slots": 0}}}, ["memory.dnc.slots", "0", "at least 1"]),
+        ({"memory": {"dnc": 16}}, ["memory.dnc is 16", "mapping"]),
+        (
+            {"memory": {"dnc": {"heads": 2}}},
+            ["memory.dnc.heads", "not a known key", "read_heads"],
+        ),
         (
             {"controller": {"inputs": "h"}},
             ["controller.inputs", "'h'", "z, z_h, z_c_h"],
@@ -185,6 +191,10 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
         (
             {"memory": {"cell": "gru"}, "controller": {"inputs": "z_c_h"}},
             ["controller.inputs is z_c_h; with memory.cell gru", "one of z, z_h"],
+        ),
+        (
+            {"controller": {"inputs": "z_c_h_r"}},
+            ["controller.inputs is z_c_h_r; with memory.cell lstm", "one of z, z_h"],
         ),
         *(
             (
@@ -395,3 +405,40 @@ def test_warm_start_needs_equal_sizes(stage, name, value):
     assert f"{name} is" in sentence
     # Round 0 has no round before it, and round 2 starts from round 1.
     load({"rounds": [both, both, both]})
+
+
+@pytest.mark.parametrize("key", DNC.model_fields)
+def test_a_warm_start_of_a_dnc_needs_an_equal_memory(key):
+    value = getattr(DNC(), key)
+    changed = {"dnc": {key: not value if isinstance(value, bool) else 2 * value}}
+    warm = {"memory": {"cell": "dnc", "warm_start": True}}
+    load({**warm, "rounds": [{}, {"memory": changed | {"warm_start": False}}]})
+    sentence = message({**warm, "rounds": [{}, {"memory": changed}]})
+    assert sentence.startswith("round 1: memory.warm_start needs the sizes of")
+    assert f"memory.dnc.{key} is " in sentence
+
+
+@pytest.mark.parametrize(
+    ("inputs", "change", "refused"),
+    [
+        ("z_c_h_r", {"read_heads": 2}, True),
+        ("z_c_h_r", {"word_size": 8}, True),
+        ("z_c_h_r", {"slots": 8}, False),
+        ("z_c_h", {"read_heads": 2}, False),
+    ],
+)
+def test_a_warm_start_of_c_needs_equal_reads_where_it_reads_them(
+    inputs, change, refused
+):
+    settings = {
+        "memory": {"cell": "dnc"},
+        "controller": {"inputs": inputs, "warm_start": True},
+        "rounds": [{}, {"memory": {"dnc": change}}],
+    }
+    if not refused:
+        assert len(load(settings).rounds) == 2
+        return
+    ((key, value),) = change.items()
+    sentence = message(settings)
+    assert sentence.startswith("round 1: controller.warm_start needs")
+    assert f"but memory.dnc.{key} is {value} and was " in sentence

@@ -12,9 +12,11 @@ from worldmodels.environments.games import View
 from worldmodels.experiment import needs, sizes
 from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
+from worldmodels.experiment.settings import DNC as Slots
 from worldmodels.experiment.settings import Round, Run
 from worldmodels.rollout import in_dream, in_simulator
 from worldmodels.stages import latents, memory, vision
+from worldmodels.training import assessment
 
 DEFAULT = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).rounds[0]
 PLAYED = PAPER.changed(
@@ -115,7 +117,7 @@ def configured(preset: str):
 
 LAPTOP = (
     "", "smoke", "pretrained", "takecover_laptop", "takecover_longer",
-    "carracing_dream",
+    "carracing_dream", "dnc",
 )  # fmt: skip
 LARGE = ("paper", "gpu", "five_agents", "takecover")
 
@@ -140,6 +142,8 @@ def test_every_stage_of_a_preset_fits(preset, cores, gb):
             assert needs.total(need) < gb * 1e9, (number, stage, need)
 
 
+DNC = {"cell": "dnc", "dnc": Slots(slots=4096)}
+WIDE = {"cell": "dnc", "dnc": Slots(word_size=4096, read_heads=4096), "batch_size": 1}
 # What is made a thousand times as large, and what it is named by.
 GIANT = [
     ("vision", "vision", {"batch_size": 100_000}, "vision.batch_size"),
@@ -155,6 +159,9 @@ GIANT = [
     ("controller", "controller", {"selection_episodes": 10**5}, "selection_episodes"),
     ("controller", "controller", {"population": 10**7}, "controller.population"),
     ("controller", "memory", {"hidden_size": 10**5}, "memory.hidden_size"),
+    ("memory", "memory", DNC | {"epochs": 0}, "memory.dnc.slots"),
+    ("controller", "memory", DNC, "memory.dnc.slots"),
+    ("memory", "memory", WIDE, "memory.dnc.word_size"),
     ("random", "evaluation", {"episodes": 10**7}, "evaluation.episodes"),
     ("evaluation", "evaluation", {"episodes": 10**5}, "evaluation.episodes"),
     ("evaluation", "environment", {"slots": 10**7}, "environment.slots"),
@@ -197,6 +204,7 @@ def test_what_is_counted_is_what_the_stages_do():
     assert needs._TOGETHER["environment"] == in_simulator.CARS_A_CORE
     assert needs._TOGETHER["dream"] == in_dream.DREAMERS_A_CORE
     assert needs._RECORDED == in_simulator._CARS_RECORDED
+    assert needs._SCORED == assessment._TOGETHER * assessment.DREAMS
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
     assert sizes.frame_bytes(Round()) == math.prod(View().shape)

@@ -6,8 +6,9 @@ import pytest
 from support.presets import PAPER
 
 from worldmodels.commands import parser
+from worldmodels.experiment.config import load
 from worldmodels.experiment.section import Section, groups_of
-from worldmodels.experiment.settings import Environment, Evaluation, Round, Run
+from worldmodels.experiment.settings import DNC, Environment, Evaluation, Round, Run
 from worldmodels.experiment.stage_settings import as_json, from_words, listed
 from worldmodels.experiment.stages import (
     CONFIGURED,
@@ -72,6 +73,7 @@ USERS = {
     "controller.generations": set(),
     "controller.temperature": set(),  # the dream's alone
     "controller.death": set(),
+    "memory.dnc": set(),  # of another cell than ROUND's
 } | {f"environment.{name}": DRIVING for name in Environment.model_fields}
 # Scores are gymnasium's.
 USERS["environment.backend"] = DRIVING - {"random", "evaluation"}
@@ -97,6 +99,9 @@ def other(section: Section, key: str, name: str):
     value = getattr(section, key)
     if name in OTHERS:
         return OTHERS[name]
+    if isinstance(value, Section):
+        first = next(iter(type(value).model_fields))
+        return value.changed(**{first: other(value, first, f"{name}.{first}")})
     if isinstance(value, bool):
         return not value
     if isinstance(value, tuple):
@@ -145,6 +150,34 @@ def test_a_setting_changes_what_exactly_its_stages_are_given(section, round_numb
         if name in (NOT_LATER if round_number else NOT_IN_ROUND_0):
             expected -= {"rollouts"}
         assert differ == expected, name
+
+
+@pytest.mark.parametrize("key", DNC.model_fields)
+def test_a_setting_of_the_dnc_is_ms_where_m_is_one(key):
+    here = ROUND.changed(memory={"cell": "dnc"})
+    more = here.changed(memory={"dnc": {key: other(DNC(), key, f"memory.dnc.{key}")}})
+    differ = {
+        stage
+        for stage in CONFIGURED
+        if given(stage, RUN, here, 0) != given(stage, RUN, more, 0)
+    }
+    assert differ == {"memory"}
+
+
+def test_a_setting_of_a_cell_that_m_has_not_is_refused():
+    """M would be what nobody asked for."""
+    sentence = (
+        "memory.dnc.slots is 64, which is for memory.cell dnc alone; memory.cell is "
+        "lstm: set it to dnc, or leave memory.dnc.slots 16"
+    )
+    with pytest.raises(UserError) as refusal:
+        from_words("memory", 0, None, ["memory.dnc.slots=64"])
+    assert str(refusal.value) == sentence
+    with pytest.raises(UserError) as refusal:
+        load({"rounds": [{}, {"memory": {"dnc": {"slots": 64}}}]})
+    assert str(refusal.value) == f"round 1: {sentence}"
+    _, memory = from_words("memory", 0, '{"memory": {"cell": "dnc"}}', [])
+    assert memory.dnc == DNC()
 
 
 @pytest.mark.parametrize("round_number", [0, 1])
@@ -247,7 +280,11 @@ def test_a_dream_needs_no_place_to_drive():
 @pytest.mark.parametrize("stage", CONFIGURED)
 def test_the_help_of_a_stage_lists_its_settings(stage, capsys):
     lines = listed(stage).splitlines()
-    assert [line.split("=")[0].strip() for line in lines] == list(settings_of(stage))
+    names = [line.split("=")[0].strip() for line in lines]
+    inside = {f"memory.dnc.{key}": "memory.dnc" for key in DNC.model_fields}
+    assert set(names) >= (inside.keys() if stage == "memory" else set())
+    whole = dict.fromkeys(inside.get(name, name) for name in names)
+    assert list(whole) == list(settings_of(stage))
     with pytest.raises(SystemExit):
         parser().parse_args([stage, "--help"])
     told = capsys.readouterr().out

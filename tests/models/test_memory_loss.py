@@ -12,6 +12,9 @@ from worldmodels.models.memory import Memory
 
 SMALL = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=3)
 HEADS = SMALL.clone(death_head=True, reward_head=True)
+SLOTS = HEADS.clone(
+    cell="dnc", cell_options=(("slots", 3), ("word_size", 2), ("read_heads", 2))
+)
 SCALE = memory_loss.Scale(death_weight=7.0, reward_variance=2.5)
 LENGTHS = np.array([8, 3, 1, 7, 2])
 
@@ -244,10 +247,10 @@ def total_costs(model: Memory, params: dict, windows: list[dict]) -> dict:
     return totals
 
 
-@pytest.mark.parametrize("windows", [1, 4])
-def test_rows_cost_what_whole_episodes_cost(windows):
+@pytest.mark.parametrize(("model", "windows"), [(HEADS, 1), (HEADS, 4), (SLOTS, 4)])
+def test_rows_cost_what_whole_episodes_cost(model, windows):
     """However they are cut: the state goes on, and begins anew with each episode."""
-    model = HEADS.clone(dtype=jnp.float64)
+    model = model.clone(dtype=jnp.float64)
     with jax.enable_x64(True):
         params = parameters(model)
         whole = total_costs(model, params, [padded(dtype="f8")])
@@ -255,8 +258,9 @@ def test_rows_cost_what_whole_episodes_cost(windows):
         close(packed, whole)
 
 
-def test_gradients_of_rows_are_those_of_whole_episodes():
-    model = HEADS.clone(dtype=jnp.float64)
+@pytest.mark.parametrize("model", [HEADS, pytest.param(SLOTS, marks=pytest.mark.slow)])
+def test_gradients_of_rows_are_those_of_whole_episodes(model):
+    model = model.clone(dtype=jnp.float64)
     with jax.enable_x64(True):
         params, key = parameters(model), jax.random.key(0)
         whole, packed = (
@@ -268,9 +272,10 @@ def test_gradients_of_rows_are_those_of_whole_episodes():
         assert min(np.abs(leaf).max() for leaf in jax.tree.leaves(whole[1])) > 1e-6
 
 
-def test_no_state_leaks_from_one_episode_into_the_next():
+@pytest.mark.parametrize("model", [HEADS, SLOTS])
+def test_no_state_leaks_from_one_episode_into_the_next(model):
     """Another episode before it, or another state: what follows costs the same."""
-    model = HEADS.clone(dtype=jnp.float64)
+    model = model.clone(dtype=jnp.float64)
     five, other = episodes(), episodes(seed=9)
     with jax.enable_x64(True):
         params = parameters(model)

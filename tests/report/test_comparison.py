@@ -59,6 +59,22 @@ def rows_of(*folders: Path) -> dict[str, tuple[str, ...]]:
     return {name: values for name, *values in differing(open_runs(folders))}
 
 
+def test_settings_of_a_cell_are_told_one_by_one(base, tmp_path):
+    cells = [
+        SETTINGS.changed(memory={"cell": "dnc", "dnc": {"slots": slots}})
+        for slots in (8, 9)
+    ]
+    few, many = (
+        make_run(tmp_path / f"dnc-{n}", BASE, settings=settings)
+        for n, settings in enumerate(cells)
+    )
+    assert rows_of(few, many) == {"memory.dnc.slots": ["8", "9"]}
+    rows = rows_of(base, few)
+    assert rows["memory.dnc.slots"] == ["not used", "8"]
+    assert rows["memory.dnc.read_heads"] == ["not used", "4"]
+    assert rows["memory.cell"] == ["lstm", "dnc"]
+
+
 def test_settings_that_differ_are_told_by_round(base, changed):
     assert rows_of(base, changed) == {
         "rounds": ["1", "2"],

@@ -13,7 +13,10 @@ def test_lint_is_clean(project):
 
 def test_format_is_clean(project):
     command = Path(sys.executable).with_name("snakefmt")
-    files = ["Snakefile", *sorted(str(p) for p in project.folder.glob("rules/*.smk"))]
+    files = [
+        "Snakefile",
+        *sorted(str(p) for p in project.folder.glob("rules/**/*.smk")),
+    ]
     check = subprocess.run(
         [command, "--check", *files], cwd=project.folder, capture_output=True, text=True
     )

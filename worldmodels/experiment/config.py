@@ -6,16 +6,17 @@ imported here: the Snakefile reads it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Self
 
 from pydantic import Field
 
-from worldmodels.experiment import together
+from worldmodels.experiment import sizes, together
 from worldmodels.experiment.overlays import laid_over
-from worldmodels.experiment.section import Section, group, read, setting
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.section import Section, group, groups_of, read, setting
+from worldmodels.experiment.settings import Memory, Round, Run
 from worldmodels.experiment.site import Site
-from worldmodels.experiment.values import Folder, Rounds, Seeds, Temperatures
+from worldmodels.experiment.values import Folder, Rounds, Seeds, Studies, Temperatures
 from worldmodels.experiment.worlds import OWN
 from worldmodels.runtime.errors import UserError
 
@@ -72,6 +73,11 @@ class Everything(Round, Start):
         "temperatures` with each of `seeds`",
         takecover=(0.1, 0.5, 1.0, 1.15, 1.3),
     )
+    studies: Studies = Field(
+        {},
+        description="settings of the studies, a mapping for each by its name, such as "
+        "{ dsprites: { variant: seed } }: see docs/studies",
+    )
     site: Site = group(Site)
 
 
@@ -85,6 +91,7 @@ class Config:
         rounds: all settings of each round, resolved.
         seeds: of the trainings that are compared; `run.seed` is the experiment's own.
         temperatures: of the dreams in which a controller each learns.
+        studies: the settings of each study that is not as it is by default, unread.
         site: what a job may ask for at most.
     """
 
@@ -93,6 +100,7 @@ class Config:
     rounds: tuple[Round, ...]
     seeds: tuple[int, ...]
     temperatures: tuple[float, ...]
+    studies: Mapping[str, Any]
     site: Site
 
     def changed(self, **values: Any) -> Self:
@@ -157,6 +165,7 @@ def load(mapping: Mapping[str, Any]) -> Config:
         rounds=rounds,
         seeds=whole.seeds,
         temperatures=temperatures,
+        studies=whole.studies,
         site=whole.site,
     )
 
@@ -187,6 +196,7 @@ def _check_round(number: int, rounds: tuple[Round, ...]) -> None:
     settings, where = rounds[number], f"round {number}: "
     try:
         together.check(together.values_of(settings))
+        together.check_cell(settings.memory)
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     if number:
@@ -204,8 +214,7 @@ def _check_scored(rounds: tuple[Round, ...]) -> None:
 
 
 def _value(settings: Round, name: str) -> Any:
-    section, key = name.split(".")
-    return getattr(getattr(settings, section), key)
+    return reduce(getattr, name.split("."), settings)
 
 
 def _check_game(now: Round, first: Round, where: str) -> None:
@@ -232,10 +241,22 @@ def _check_warm_start(now: Round, before: Round, where: str) -> None:
     for stage, names in _SHAPES.items():
         if not getattr(now, stage).warm_start:
             continue
-        for name in names:
+        for name in (*names, *_of_cell(stage, now, before)):
             new, old = _value(now, name), _value(before, name)
             if new != old:
                 raise UserError(
                     f"{where}{stage}.warm_start needs the sizes of the round before, "
                     f"but {name} is {new} and was {old}"
                 )
+
+
+def _of_cell(stage: str, now: Round, before: Round) -> list[str]:
+    """Return the settings of M's recurrent cell alone that decide a network's shapes.
+
+    C's depend on them where they change the length of what C reads.
+    """
+    cell, network = now.memory.cell, stage == "memory"
+    if stage == "controller":
+        network = sizes.controller(now) != sizes.controller(before)
+    group = groups_of(Memory).get(cell) if network else None
+    return [] if group is None else [f"memory.{cell}.{k}" for k in group.model_fields]

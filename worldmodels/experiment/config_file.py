@@ -61,12 +61,21 @@ def schema() -> str:
 
 
 def explained(field: FieldInfo) -> str:
-    """Return what a setting is: its choices, its unit and help, the paper's value."""
+    """Return what a setting is, as `described`, and the paper's value."""
+    words = described(field)
+    # What only this project has, such as the experiment's name, carries no facts.
+    return (
+        words
+        if field.json_schema_extra is None
+        else f"{words} ({_paper(facts(field))})"
+    )
+
+
+def described(field: FieldInfo) -> str:
+    """Return what a setting is: its choices, its unit and help."""
     about = facts(field)
     words = " ".join(part for part in (about.get("unit"), field.description) if part)
-    words = f"{_choices(field.annotation)}{words}"
-    # What only this project has, such as the experiment's name, carries no facts.
-    return words if field.json_schema_extra is None else f"{words} ({_paper(about)})"
+    return f"{_choices(field.annotation)}{words}"
 
 
 def written(value: Any) -> str:
@@ -78,7 +87,7 @@ def written(value: Any) -> str:
         return format(Decimal(repr(value)), "f")
     if isinstance(value, dict):
         pairs = ", ".join(f"{key}: {written(entry)}" for key, entry in value.items())
-        return f"{{ {pairs} }}"
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, str) and not re.fullmatch(r"[A-Za-z][\w./-]*", value):

@@ -39,7 +39,12 @@ _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoi
 _METRICS = 6  # numbers that an update leaves in the history
 _ORDERED = 8  # bytes that an episode takes in the order of an epoch,
 _PLACED = 80  # and in the plan of M's rows
+_SCORED = 16 * 32  # dreams of held-out episodes side by side
 _REPORTED = 40  # episodes whose frames a round of the report holds
+# What decides how much M carries and the width of its weights, and what besides with a
+# cell that has settings of its own.
+_UNITS = "memory.hidden_size"
+_CARRIED, _WIDER = {"dnc": "memory.dnc.slots"}, {"dnc": "memory.dnc.word_size"}
 # Mean steps of an episode that can end early: of a random policy that walks from wall
 # to wall, and of an agent as good as the paper's.
 MEAN_STEPS = {"takecover": (600, 1100)}
@@ -96,7 +101,8 @@ def _rollouts(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         count = min(_RECORDED, settings.rollouts.episodes_per_shard)
         frames = 2 * count * steps * settings.environment.size**2 * _PACKED
         tracks = _tracks(count, count, cores)
-        need = {"": _STARTED_SIMULATOR + tracks, "rollouts.steps": frames}
+        drivers = count * 2 * _own(settings) * numbers
+        need = {"": _STARTED_SIMULATOR + tracks + drivers, "rollouts.steps": frames}
     else:
         # A finished episode is copied, and then copied again to its full length.
         frames = (settings.environment.slots + 2) * data.mean * frame_bytes(settings)
@@ -151,12 +157,15 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         planned = _ORDERED * memory.epochs * data.episodes
     batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
     row = memory.batch_size * steps * size.activations * numbers
-    widest = "memory.batch_size, memory.window or memory.hidden_size"
+    carried = _CARRIED.get(memory.cell, _UNITS)
+    widest = _one_of("memory.batch_size", "memory.window", carried)
+    scored = _SCORED * _dreamer(settings) * numbers if memory.held_out else 0.0
     return {
         "": _STARTED + _history(updates),
         "memory.buffer_episodes": held * step,
         widest: row + batches,
-        "memory.hidden_size or memory.mixtures": _TRAINED * size.parameters * numbers,
+        _one_of("memory.held_out", carried): scored,
+        _weights(settings): _TRAINED * size.parameters * numbers,
         "memory.epochs": planned,
     }
 
@@ -174,7 +183,8 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         "controller.generations_per_block or controller.population": kept * numbers,
     }
     if controller.train_in == "dream":
-        return _joined(need, _dreamers(settings, cars, cores, numbers))
+        dreamers = max(cars, controller.selection_episodes)
+        return _joined(need, _dreamers(settings, dreamers, cores, numbers))
     need = _joined(need, _agent(settings, numbers))
     if not uses_simulator(settings.environment):
         return _joined(need, _pool(settings, cores))
@@ -201,6 +211,8 @@ def _evaluation(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     if is_simulated(settings.environment.name):
         need[""] += _STARTED_SIMULATOR - _STARTED
         kept += _tracks(count, count, cores)
+    # One after another it drives all episodes in the simulator and in the dream.
+    kept += count * _dreamer(settings) * numbers
     return _joined(need, {"evaluation.episodes": kept})
 
 
@@ -268,23 +280,44 @@ def _simulator(settings: Round, cars: int, cores: int, numbers: int) -> Need:
     """Return the need of driving cars in the simulator, without their tracks."""
     one = 2 * _own(settings) * numbers + _CAR
     seen = _encoding(settings, min(cars, _TOGETHER["environment"] * cores), numbers)
-    many = {"controller.population or controller.rollouts": cars * one}
+    many = {_many(settings): cars * one}
     return _joined({"": _STARTED_SIMULATOR}, many, seen)
 
 
-def _dreamers(settings: Round, cars: int, cores: int, numbers: int) -> Need:
+def _dreamers(settings: Round, dreamers: int, cores: int, numbers: int) -> Need:
     """Return the need of dreaming on all cores."""
     mixtures = settings.memory.mixtures * settings.vision.latent_size
     gates = sizes.cell(settings).gates + 6 * mixtures
-    together = min(cars, _TOGETHER["dream"] * cores) * gates
-    one = 3 * _own(settings) + 8
-    dreamers = max(cars, settings.controller.selection_episodes)
+    together = min(dreamers, _TOGETHER["dream"] * cores) * gates
     weights = 3 * sizes.memory(settings).parameters
     return {
         "": _STARTED,
-        "controller.population or controller.rollouts": dreamers * one * numbers,
-        "memory.hidden_size or memory.mixtures": (weights + together) * numbers,
+        _many(settings): dreamers * _dreamer(settings) * numbers,
+        _weights(settings): (weights + together) * numbers,
     }
+
+
+def _dreamer(settings: Round) -> int:
+    """Return how many numbers a dreamer takes: those of its own before and after."""
+    return 3 * _own(settings) + 8
+
+
+def _many(settings: Round) -> str:
+    """Return what decides the need of a population, as words."""
+    population = "controller.population", "controller.rollouts"
+    carried = _CARRIED.get(settings.memory.cell)
+    return _one_of(*([carried] if carried else []), *population)
+
+
+def _weights(settings: Round) -> str:
+    """Return what decides the number of M's weights, as words."""
+    wider = _WIDER.get(settings.memory.cell)
+    return _one_of(_UNITS, *([wider] if wider else []), "memory.mixtures")
+
+
+def _one_of(*names: str) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}"
 
 
 STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {

@@ -33,8 +33,10 @@ BUILT_IN = {
     # the paper's.
     work.M_STEP: 92e-6,
     work.M_MULTIPLY: 40e-12,
+    work.M_SLOT: 10e-9,
     work.DREAMT: 1.5e-6,
     work.DREAM_MULTIPLY: 14e-12,
+    work.DREAM_SLOT: 1.0e-9,
     work.CAR: 11e-6,
     work.RECORDED: 270e-6,
     work.TRACK: 10.7e-3,

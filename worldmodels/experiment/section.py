@@ -23,6 +23,7 @@ _WORDS = {
     bool: "true or false",
     str: "text",
 }
+_MAPPING = "a mapping of keys to values"
 _NO_KEY = "extra_forbidden"
 
 
@@ -208,7 +209,7 @@ def _allowed_at(kind: type[Section], place: tuple[str | int, ...]) -> str:
                 return _allowed(get_args(field.annotation)[0], [])
             return _allowed(field.annotation, field.metadata)
         kind = groups_of(kind)[part]
-    return "a mapping of keys to values"
+    return _MAPPING
 
 
 def _allowed(kind: Any, limits: list[Any]) -> str:
@@ -219,6 +220,8 @@ def _allowed(kind: Any, limits: list[Any]) -> str:
         return f"{_allowed(known, limits)}, or null"
     if origin is Literal:
         return "one of " + ", ".join(map(str, get_args(kind)))
+    if origin is dict:
+        return _MAPPING
     if origin is tuple:
         counts = [str(limit.min_length) for limit in limits if type(limit) is MinLen]
         return " ".join(["a list of", *counts, "numbers"])

@@ -228,7 +228,7 @@ class Memory(Section):
     hidden_size: int = setting(
         64, "of the cell, N", unit="units", paper=256, takecover=512, **WIDTH
     )
-    dnc: DNC = group(DNC, before={})
+    dnc: DNC = group(DNC)
     mixtures: int = setting(
         5, "K", unit="Gaussians per latent dimension", paper=5, **WIDTH
     )
@@ -301,7 +301,10 @@ class Controller(Section):
     """C, and the search for its parameters."""
 
     inputs: Literal[registry.INPUTS] = setting(
-        "z_h", "what C sees; a gru has no c", paper="z_h", takecover="z_c_h"
+        "z_h",
+        "what C sees; a gru has no c, and r, what it read, is a dnc's alone",
+        paper="z_h",
+        takecover="z_c_h",
     )
     sample_z: bool = setting(False, "sample z, or take its mean", paper=True)
     hidden_size: int = setting(

@@ -89,6 +89,16 @@ def cell(settings: Round) -> CellSize:
     return registry.size(memory.cell, inputs, memory.hidden_size, **own)
 
 
+def addressed(settings: Round) -> int:
+    """Return how many numbers M's cell carries that C cannot read.
+
+    They are a memory with its addresses, which each step reads and writes; an LSTM has
+    none.
+    """
+    size = cell(settings)
+    return size.state - sum(length for _, length in size.features)
+
+
 def controller(settings: Round) -> Size:
     """Return the size of C.
 

@@ -14,7 +14,7 @@ from worldmodels.experiment import together
 from worldmodels.experiment.config_file import explained, written
 from worldmodels.experiment.overlays import laid_over
 from worldmodels.experiment.section import Section, is_group, read
-from worldmodels.experiment.settings import Round, Run
+from worldmodels.experiment.settings import Memory, Round, Run
 from worldmodels.experiment.stages import (
     STAGES,
     section_name,
@@ -48,34 +48,42 @@ def from_words(
         UserError: when one is not used by the stage, of the wrong type or impossible,
             alone or together with another.
     """
-    values = {} if given is None else _parsed(given)
+    values = {} if given is None else parsed(given)
     for entry in entries:
         values = laid_over(values, nested(entry))
     _refuse_unused(stage, values)
     sections = [_section(kind, values) for kind in STAGES[stage].sections]
     together.check(used(stage, round, *sections))
+    for section in sections:
+        if isinstance(section, Memory):
+            together.check_cell(section)
     return sections
 
 
 def listed(stage: str) -> str:
     """Return the settings of a stage with their defaults, one a line, for its help."""
-    leaves = (leaf for one in settings_of(stage).items() for leaf in _leaves(*one))
+    found = (leaf for one in settings_of(stage).items() for leaf in leaves(*one))
     return "\n".join(
         f"  {name}={written(field.get_default())}  {explained(field)}"
-        for name, field in leaves
+        for name, field in found
     )
 
 
-def _leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
+def leaves(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
     """Yield a setting, or those of the group that it is."""
     if not is_group(field):
         yield name, field
         return
     for key, inner in field.annotation.model_fields.items():
-        yield from _leaves(f"{name}.{key}", inner)
+        yield from leaves(f"{name}.{key}", inner)
 
 
-def _parsed(given: str) -> dict[str, Any]:
+def parsed(given: str) -> dict[str, Any]:
+    """Return the mapping that `--settings` gives as JSON.
+
+    Raises:
+        UserError: when it is no JSON object.
+    """
     try:
         values = json.loads(given)
     except (ValueError, RecursionError):

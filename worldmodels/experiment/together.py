@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from worldmodels.experiment import worlds
-from worldmodels.experiment.settings import Environment, Round
+from worldmodels.experiment.section import groups_of
+from worldmodels.experiment.settings import Environment, Memory, Round
 from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
@@ -72,6 +73,23 @@ def check_pays(death_head: bool, reward_head: bool, reason: str) -> None:
             f"{reason}; M must then predict what a step is worth: set "
             "memory.death_head or memory.reward_head to true"
         )
+
+
+def check_cell(memory: Memory) -> None:
+    """Refuse settings of a recurrent cell that M does not have.
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    for cell, kind in groups_of(Memory).items():
+        for name, unused in kind() if cell != memory.cell else ():
+            value = getattr(getattr(memory, cell), name)
+            if value != unused:
+                raise UserError(
+                    f"memory.{cell}.{name} is {value!r}, which is for memory.cell "
+                    f"{cell} alone; memory.cell is {memory.cell}: set it to {cell}, or "
+                    f"leave memory.{cell}.{name} {unused!r}"
+                )
 
 
 def check_scored(episodes: int) -> None:

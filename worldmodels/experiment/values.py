@@ -110,3 +110,19 @@ Rounds = Annotated[
         "of overrides for each round",
     ),
 ]
+
+
+def _are_studies(studies: Any) -> bool:
+    return isinstance(studies, dict) and all(
+        isinstance(name, str) and isinstance(values, (dict, type(None)))
+        for name, values in studies.items()
+    )
+
+
+Studies = Annotated[
+    dict[str, Any],
+    _checked(
+        _are_studies,
+        "it must be a mapping of studies' names to mappings of their settings",
+    ),
+]

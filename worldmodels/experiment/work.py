@@ -25,8 +25,10 @@ ENCODED = "frame encoded"  # what does not grow with the encoder
 ENCODER_MULTIPLY = "multiply-add of the encoder"
 M_STEP = "time step of M, learning"  # of a batch of any size
 M_MULTIPLY = "multiply-add of M, learning"  # of the forward pass
+M_SLOT = "number in a slot of M, learning"  # see `sizes.addressed`
 DREAMT = "step of M"  # in a dream or a drive; what does not grow with M
 DREAM_MULTIPLY = "multiply-add of M"
+DREAM_SLOT = "number in a slot of M"
 CAR = "step of a simulated car"  # without its agent
 RECORDED = "step of a recorded car"  # with its frame on disk
 TRACK = "track painted"
@@ -132,10 +134,12 @@ def _memory(settings: Round, data: Data, steps: Steps) -> Work:
     length = data.mean if memory.window else data.longest
     learnt = data.episodes * length * memory.epochs
     held_out = 40 * memory.held_out * data.episodes * data.mean
-    return {
+    steps = learnt + held_out
+    work = {
         M_STEP: learnt / memory.batch_size,
-        M_MULTIPLY: (learnt + held_out) * sizes.memory(settings).multiplies,
+        M_MULTIPLY: steps * sizes.memory(settings).multiplies,
     }
+    return together(work, times(steps, _addressed(settings, M_SLOT)))
 
 
 def _controller(settings: Round, data: Data, steps: Steps) -> Work:
@@ -212,7 +216,14 @@ def _encoder(settings: Round) -> Work:
 
 
 def _dreamt(settings: Round) -> Work:
-    return {DREAMT: 1, DREAM_MULTIPLY: sizes.memory(settings).multiplies}
+    work = {DREAMT: 1, DREAM_MULTIPLY: sizes.memory(settings).multiplies}
+    return work | _addressed(settings, DREAM_SLOT)
+
+
+def _addressed(settings: Round, unit: str) -> Work:
+    """Return one step of the memory that M's cell has, if it has one."""
+    numbers = sizes.addressed(settings)
+    return {unit: numbers} if numbers else {}
 
 
 def _agent(settings: Round) -> Work:

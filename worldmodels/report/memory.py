@@ -1,10 +1,14 @@
 """The chapter on M: its loss, and its dreams below real frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
+from worldmodels.experiment.section import facts, groups_of
+from worldmodels.experiment.settings import Memory
+from worldmodels.models.cells import registry
 from worldmodels.pictures import imagery
 from worldmodels.report import page, strips, training
 from worldmodels.report.page import Picture, escape
@@ -26,6 +30,7 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
         f"M, the mixture-density {store.config.get('cell', 'lstm').upper()}: "
         f"{training.parameters(store):,} parameters, "
         f"{count(store.config['hidden_size'], 'unit')}, "
+        f"{_of_cell(store.config)}"
         f"{count(store.config['mixtures'], 'Gaussian')} a latent dimension, "
         f"{training.updates(store)}. It ended at "
         f"{training.last(history['nll']):.3f} nats per dimension, which no M brings "
@@ -37,6 +42,19 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
         found = [_dream_strip(round, key, clip) for clip in clips]
         parts += [strip.html() for strip in found if strip is not None]
     return "".join(parts)
+
+
+def _of_cell(config: Mapping[str, Any]) -> str:
+    """Return in words the settings that M's recurrent cell alone has."""
+    words = []
+    for name, value in registry.options(config).items():
+        field = groups_of(Memory)[config["cell"]].model_fields[name]
+        if value is True:
+            words.append(field.description)
+        elif value is not False:
+            thing = facts(field)["unit"].removesuffix("s")
+            words.append(f"{count(value, thing)} {field.description}")
+    return "".join(f"{part}, " for part in words)
 
 
 def _dream_strip(round: RoundStores, key: jax.Array, clip: Clip) -> Picture | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from worldmodels.environments.games import GAMES, GYMNASIUM
 from worldmodels.experiment import needs
 from worldmodels.experiment.needs import Data
-from worldmodels.experiment.section import read
+from worldmodels.experiment.section import groups_of, read
 from worldmodels.experiment.settings import Environment, Memory, Round, Run, Vision
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
@@ -25,7 +25,14 @@ _SIZES = {
     "vision": (Vision, ("latent_size", "channels", "decoder_channels")),
     "memory": (
         Memory,
-        ("cell", "hidden_size", "mixtures", "death_head", "reward_head"),
+        (
+            "cell",
+            *groups_of(Memory),
+            "hidden_size",
+            "mixtures",
+            "death_head",
+            "reward_head",
+        ),
     ),
 }
 

@@ -113,14 +113,22 @@ def params_of(
     """Return the weights of a store to start from, which `load` opens.
 
     Raises:
-        ArtifactError: when one of its `sizes` differs from this training's.
+        ArtifactError: when one of its `sizes`, or a setting of M's cell alone, differs
+            from this training's.
     """
     for name in sizes:
         # Stores of earlier versions name no cell, which is an LSTM, and no heads.
         given = start.config.get(name, registry.LSTM if name == "cell" else False)
-        if given != config[name]:
-            raise ArtifactError(
-                f"{start.path} has {name} {given} and this training has "
-                f"{config[name]}; give both the same or start afresh"
-            )
+        _check_equal(start, name, given, config[name])
+    own = registry.options(start.config)
+    for name, value in registry.options(config).items():
+        _check_equal(start, f"{config['cell']}.{name}", own.get(name), value)
     return load(start)[1]
+
+
+def _check_equal(start: Artifact, name: str, given: Any, wanted: Any) -> None:
+    if given != wanted:
+        raise ArtifactError(
+            f"{start.path} has {name} {given} and this training has {wanted}; give "
+            "both the same or start afresh"
+        )

@@ -3,8 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
+from worldmodels.experiment.stage_settings import leaves
 from worldmodels.experiment.stages import (
     CONFIGURED,
     PRECISION_USED,
@@ -99,7 +101,7 @@ def _of_round(
             continue
         values = _values(stage, config)
         idle = _idle(stage, values, number)
-        for name, value in values.items():
+        for name, value in _single(stage, values).items():
             if name != "seed":
                 yield name, stage, _UNUSED if name in idle else _text(value)
         if PRECISION_USED in config:
@@ -135,12 +137,29 @@ def _values(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def _idle(stage: str, values: Mapping[str, Any], number: int) -> set[str]:
     """Return the settings that change nothing beside the others."""
     known = defaultdict(lambda: None, values)
+    fields = settings_of(stage)
     return {
-        name
+        single
         for some in STAGES[stage].idle
         if some.when(known, number)
         for name in some.names
+        if name in fields
+        for single, _ in leaves(name, fields[name])
     }
+
+
+def _single(stage: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings one by one, those of groups too."""
+    found = {}
+    for name, field in settings_of(stage).items():
+        for single, _ in leaves(name, field):
+            keys = single.removeprefix(name).split(".")[1:]
+            found[single] = reduce(_of_group, keys, values[name])
+    return found
+
+
+def _of_group(value: Any, key: str) -> Any:
+    return value.get(key, _UNUSED) if isinstance(value, Mapping) else _UNUSED
 
 
 def _counted(number: int, stores: Stores, last: bool) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,178 @@
+"""The steps of the study, one after the other, at small sizes; and after a kill."""
+
+import json
+
+import numpy as np
+import pytest
+
+from worldmodels.runtime import stopping
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.studies.dsprites import (
+    factors,
+    information,
+    page,
+    probe,
+    probes,
+    train,
+)
+from worldmodels.studies.dsprites.settings import Settings, probed, trained, with_memory
+from worldmodels.studies.dsprites.steps import STUDY
+
+SETTINGS = Settings(
+    hidden_size=8,
+    learning={"rollouts": 8, "shortest": 8, "longest": 12, "epochs": 1,
+              "batch_size": 2, "window": 3},
+    probes={"rollouts": 5, "held_out": 3, "steps": 16, "shard": 3, "epochs": 1,
+            "batch_size": 8},
+    information={"sequences": 2, "shortest": 64, "longest": 70, "permutations": 19},
+)  # fmt: skip
+
+
+def run(step, name, folder, out="out", train=None, **more):
+    given = {} if step.STEP == "train" else {"train": train}
+    step.run(
+        settings=more.get("settings", SETTINGS),
+        model=name,
+        pictures=None,
+        checkpoint=folder / f"{out}.ckpt",
+        checkpoint_seconds=more.get("seconds", 1e9),
+        out=folder / f"{out}.zarr",
+        log=None,
+        **given,
+    )
+    return open_artifact(folder / f"{out}.zarr", STUDY.kind(step.STEP))
+
+
+@pytest.mark.slow  # of 4,096 numbers
+def test_a_probe_of_the_picture_finds_its_position(tmp_path):
+    sizes = {"rollouts": 60, "held_out": 10, "steps": 20, "shard": 40, "epochs": 1}
+    store = run(probe, "input", tmp_path, settings=SETTINGS.changed(probes=sizes))
+    gained = probes.gained(store.read("pixels/ridge").mean(axis=0))
+    now, before = gained[0], gained[1]
+    assert min(now[3:5]) > 0.7  # x and y at t
+    assert np.abs(before).max() < 0.4  # the picture knows nothing of those before
+
+
+def test_random_numbers_are_at_chance(tmp_path):
+    sizes = {"rollouts": 90, "held_out": 20, "steps": 30, "shard": 30, "epochs": 1}
+    store = run(probe, "random", tmp_path, settings=SETTINGS.changed(probes=sizes))
+    gained = probes.gained(store.read("noise/ridge").mean(axis=0))
+    np.testing.assert_allclose(gained, 0, atol=0.15)
+    # On what it learnt from a probe seems better than it is.
+    assert store.read("noise/adam_learnt").shape == (3, 6)
+
+
+def test_a_killed_probe_goes_on(tmp_path, monkeypatch):
+    whole = run(probe, "random", tmp_path, "whole")
+    pieces = []
+
+    def dying(self, state, number):
+        pieces.append(number)
+        if len(pieces) == 4:
+            raise KeyboardInterrupt
+        return add(self, state, number)
+
+    add = probe.Job.add
+    monkeypatch.setattr(probe.Job, "add", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(probe, "random", tmp_path, seconds=0)
+    again = run(probe, "random", tmp_path, seconds=0)
+    assert pieces[4:] == list(range(3, 7))
+    for name in ("noise/adam", "noise/ridge", "noise/adam_learnt"):
+        np.testing.assert_array_equal(again.read(name), whole.read(name))
+
+
+def test_a_signal_ends_a_probe_after_a_piece(tmp_path, monkeypatch):
+    """What was done until then is saved, whatever the interval."""
+    asked = []
+
+    def stop():
+        asked.append(0)
+        return len(asked) > 1
+
+    class Held:
+        def __enter__(self):
+            return stop
+
+        def __exit__(self, *error):
+            if error[0] is None:
+                raise SystemExit(143)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stopping, "held_back", Held)
+        with pytest.raises(SystemExit):
+            run(probe, "random", tmp_path)
+    assert (tmp_path / "out.ckpt").exists()
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_models_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"'q' is no model; those are a, b, lstm"):
+        run(train, "q", tmp_path)
+    with pytest.raises(UserError, match="lstm has learnt; give its store with --train"):
+        run(probe, "lstm", tmp_path)
+    with pytest.raises(UserError, match="'lstm' has no memory"):
+        run(information, "lstm", tmp_path)
+    assert not list(tmp_path.glob("*.zarr"))
+
+
+def test_settings_name_what_is_probed():
+    assert probed(Settings(models="b")) == ["input", "random", "b-untrained", "b"]
+    assert with_memory(Settings(models="lstm b")) == ["b-untrained", "b"]
+    with pytest.raises(UserError, match=r"learning .* its shortest must not be longer"):
+        STUDY.load({"learning": {"shortest": 200}})
+
+
+@pytest.mark.slow
+def test_the_whole_study(tmp_path, monkeypatch):
+    settings = SETTINGS.changed(models="lstm b")
+    stores = {step.STEP: {} for step in (train, probe, information)}
+    for name in trained(settings):
+        stores["train"][name] = run(train, name, tmp_path, f"train-{name}").path
+    for step, names in ((probe, probed), (information, with_memory)):
+        for name in names(settings):
+            given = stores["train"].get(name)
+            out = f"{step.STEP}-{name}"
+            stores[step.STEP][name] = run(step, name, tmp_path, out, given).path
+    page.run(
+        settings=settings,
+        out=tmp_path / "index.html",
+        log=None,
+        **{step: list(made.values()) for step, made in stores.items()},
+    )
+    shown = (tmp_path / "index.html").read_text()
+    assert "explain 70 % of x and 86 % of y" in shown
+    data = json.loads((tmp_path / "table.json").read_text())
+    planted = data["information"][0]
+    np.testing.assert_allclose(planted["planted_plain"], planted["entropy"])
+    assert data["chance"]["x"] == factors.VALUES[3].var()
+    assert "chance, exactly" in (tmp_path / "table.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lstm", "b"])
+def test_a_killed_training_goes_on(tmp_path, monkeypatch, name):
+    from worldmodels.training import loop
+
+    whole = run(train, name, tmp_path, "whole")
+    calls, save = [], loop._save
+
+    def dying(*given):
+        save(*given)
+        calls.append(0)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_save", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(train, name, tmp_path, seconds=0)
+    again = run(train, name, tmp_path, seconds=0)
+    np.testing.assert_array_equal(
+        again.read("history/loss"), whole.read("history/loss")
+    )
+    for one, other in zip(
+        again.tree("params").items(), whole.tree("params").items(), strict=True
+    ):
+        np.testing.assert_array_equal(one[1], other[1])

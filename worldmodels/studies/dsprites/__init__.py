@@ -1,0 +1,1 @@
+"""dSprites: what a DNC's memory holds of the pictures that it learnt to predict."""
