@@ -156,7 +156,8 @@ class DNC:
         self, params: Params, x: jax.Array, first: jax.Array, state: DNCState
     ) -> tuple[jax.Array, DNCState]:
         """Return [h, r] [T, B, H + R W] after each of x [T, B, I], and the state."""
-        return dnc_segments.unfold(self, params, x, first, state)
+        own = {name: params[name] for name in self.parameters()}
+        return dnc_segments.unfold(self, own, x, first, state)
 
     def features(self, state: DNCState) -> dict[str, jax.Array]:
         """Return h, c and r [..., R W], which C may read."""
