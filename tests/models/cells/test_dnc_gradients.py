@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import dnc_cases, numpy_dnc
-from support.dnc_cases import CELL, OPTIONS, as_row, inputs, sizes, weights
+from support.dnc_cases import CELL, OPTIONS, H, N, R, W, as_row, inputs, sizes, weights
 
+from worldmodels.models import memory
 from worldmodels.models.cells import addressing, dnc_segments, links
 from worldmodels.models.cells.dnc import DNC
+from worldmodels.models.memory import Memory
 
 T = 6
 FIRST = np.zeros((T, 1), bool)
@@ -170,3 +172,25 @@ def test_a_long_sequence_keeps_the_states_at_the_starts_of_segments():
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
     weights_size = sum(4 * p.size for p in params.values())
     assert size - weights_size < 40e3 * time * batch
+
+
+def test_m_learns_with_it_by_the_parameters_of_its_module():
+    """flax gives a module's parameters in a mapping of its own, with the heads' too."""
+    model = Memory(
+        latent_size=2,
+        action_size=1,
+        hidden_size=H,
+        mixtures=2,
+        cell="dnc",
+        cell_options=(("slots", N), ("word_size", W), ("read_heads", R)),
+    )
+    params = memory.initial(jax.random.key(0), model)
+    z, a = jnp.ones((3, 2, 2)), jnp.ones((3, 2, 1))
+
+    def loss(params):
+        state = memory.initial_state(model, 2)
+        return memory.observe(params, model, state, z, a)[1].mixture.mean.sum()
+
+    grads = jax.jit(jax.grad(loss))(params)
+    for name in CELL.parameters():
+        assert np.abs(grads[name]).max() > 0, name

@@ -30,7 +30,7 @@ def unfold(
     if steps == time:
         return segment(cell, params, x, first, state)
 
-    @partial(jax.checkpoint, prevent_cse=False)
+    @partial(jax.checkpoint, prevent_cse=False, policy=KEPT)
     def step(state, at):
         y, state = segment(cell, params, *at, state)
         return state, y

@@ -44,10 +44,18 @@ def _share(kept: jax.Array, lost: jax.Array) -> jax.Array:
     return (kept[..., None] - lost)[..., :, None] - lost[..., None, :]
 
 
-def _off(link: jax.Array) -> jax.Array:
-    """Return [..., N, N] with a diagonal of 0."""
-    slots = jnp.arange(link.shape[-1])
-    return jnp.where(slots[:, None] == slots, 0, link)
+def _off(slots: jax.Array) -> jax.Array:
+    """Return 1, and 0 on the diagonal, [..., N, N], of the numbers of slots [..., N].
+
+    These are `made`: XLA would keep an N x N array of constants for each sequence.
+    """
+    differ = slots[..., :, None] != slots[..., None, :]
+    return differ.astype(slots.dtype)
+
+
+def _numbers(like: jax.Array) -> jax.Array:
+    """Return the numbers of slots [..., N]."""
+    return jnp.broadcast_to(jnp.arange(like.shape[-1], dtype=like.dtype), like.shape)
 
 
 def _turned(x: jax.Array) -> jax.Array:
@@ -57,9 +65,11 @@ def _turned(x: jax.Array) -> jax.Array:
 
 def _forward(link, kept, precedence, write, read):
     before = link
-    share, write_, precedence_ = made(kept[..., None] * write, write, precedence)
-    link = _share(kept, share) * link + write_[..., None] * precedence_[..., None, :]
-    link = alone(_off(link))
+    lost, w, p, slots = made(
+        kept[..., None] * write, write, precedence, _numbers(write)
+    )
+    link = _share(kept, lost) * link + w[..., :, None] * p[..., None, :]
+    link = alone(link * _off(slots))
     backward, forward = read @ link, _turned(link @ _turned(read))
     return (link, backward, forward), (before, kept, precedence, write, read)
 
@@ -99,8 +109,8 @@ def _backward(saved, gradients):
 
     # With what was summed over dlink, which is then changed where it is.
     heads = [jnp.moveaxis(x, -2, 0) for x in (read, db, df)]
-    lost, dwrite, by_w, *rows = made(
-        kept[..., None] * w, dwrite, by_w, *heads[0], *heads[1], *heads[2]
+    lost, slots, dwrite, by_w, *rows = made(
+        kept[..., None] * w, _numbers(w), dwrite, by_w, *heads[0], *heads[1], *heads[2]
     )
     count = read.shape[-2]
     for read, db, df in zip(
@@ -108,7 +118,7 @@ def _backward(saved, gradients):
     ):
         dlink += read[..., :, None] * db[..., None, :]
         dlink += df[..., :, None] * read[..., None, :]
-    return _off(_share(kept, lost) * dlink), None, by_w, dwrite, dread
+    return _share(kept, lost) * dlink * _off(slots), None, by_w, dwrite, dread
 
 
 follow.defvjp(_forward, _backward)
