@@ -62,6 +62,19 @@ include: "rules/temperatures.smk"
 ##### studies: systems beside World Models, each a module with rules of its own #####
 
 
+module dnc_tasks:
+    snakefile:
+        "rules/studies/dnc_tasks.smk"
+    config:
+        CONFIG.studies.get("dnc_tasks") or {}
+
+
+use rule * from dnc_tasks exclude study as dnc_tasks_*
+
+
+use rule study from dnc_tasks as study_dnc_tasks
+
+
 module dsprites:
     snakefile:
         "rules/studies/dsprites.smk"

@@ -54,6 +54,22 @@ def test_settings_are_written_as_finished_runs_have_them(stage, round):
     assert found == KEPT[stage, round]
 
 
+def test_the_settings_of_a_cell_are_compared_where_m_has_it():
+    config = preset("smoke")
+    given = [
+        compared("memory", config.run, config.rounds[0].changed(memory=memory), 0)
+        for memory in (
+            {"cell": "dnc"},
+            {"cell": "dnc", "dnc": {"slots": 17}},
+            {"dnc": {"slots": 17}},
+            {},
+        )
+    ]
+    assert "--cell=dnc" in given[0]
+    assert given[0] != given[1]
+    assert given[2] == given[3]
+
+
 def test_every_stage_with_settings_is_compared():
     assert {stage for stage, _ in KEPT} == set(CONFIGURED)
 

@@ -117,7 +117,7 @@ def configured(preset: str):
 
 LAPTOP = (
     "", "smoke", "pretrained", "takecover_laptop", "takecover_longer",
-    "carracing_dream",
+    "carracing_dream", "dnc",
 )  # fmt: skip
 LARGE = ("paper", "gpu", "five_agents", "takecover")
 
@@ -143,6 +143,7 @@ def test_every_stage_of_a_preset_fits(preset, cores, gb):
 
 
 DNC = {"cell": "dnc", "dnc": Slots(slots=4096)}
+WIDE = {"cell": "dnc", "dnc": Slots(word_size=4096, read_heads=4096), "batch_size": 1}
 # What is made a thousand times as large, and what it is named by.
 GIANT = [
     ("vision", "vision", {"batch_size": 100_000}, "vision.batch_size"),
@@ -160,6 +161,7 @@ GIANT = [
     ("controller", "memory", {"hidden_size": 10**5}, "memory.hidden_size"),
     ("memory", "memory", DNC | {"epochs": 0}, "memory.dnc.slots"),
     ("controller", "memory", DNC, "memory.dnc.slots"),
+    ("memory", "memory", WIDE, "memory.dnc.word_size"),
     ("random", "evaluation", {"episodes": 10**7}, "evaluation.episodes"),
     ("evaluation", "evaluation", {"episodes": 10**5}, "evaluation.episodes"),
     ("evaluation", "environment", {"slots": 10**7}, "environment.slots"),

@@ -8,6 +8,7 @@ from support.presets import PAPER
 from worldmodels.environments.games import game_of
 from worldmodels.experiment import sizes
 from worldmodels.models import memory, vision
+from worldmodels.models.cells import registry
 from worldmodels.models.controller import Controller
 
 TAKECOVER = PAPER.changed(
@@ -28,10 +29,14 @@ def parameters(make) -> int:
 
 
 GRU = PAPER.changed(memory={"cell": "gru"})
+DNC = PAPER.changed(
+    memory={"cell": "dnc", "dnc": {"slots": 7, "word_size": 5, "read_heads": 3}},
+    controller={"inputs": "z_c_h_r"},
+)
 
 
 @pytest.mark.parametrize(
-    "settings", [PAPER, TAKECOVER, GRU], ids=["paper", "another", "gru"]
+    "settings", [PAPER, TAKECOVER, GRU, DNC], ids=["paper", "another", "gru", "dnc"]
 )
 def test_parameters_are_those_of_the_networks(settings):
     model = vision.VAE(
@@ -47,6 +52,7 @@ def test_parameters_are_those_of_the_networks(settings):
         latent_size=settings.vision.latent_size,
         action_size=sizes.action_size(settings),
         cell=settings.memory.cell,
+        cell_options=tuple(registry.options(settings.memory.model_dump()).items()),
         hidden_size=settings.memory.hidden_size,
         mixtures=settings.memory.mixtures,
         death_head=settings.memory.death_head,
@@ -71,6 +77,24 @@ def test_the_papers_are_known():
     assert v == 4_348_547
     assert sizes.memory(PAPER).parameters == 422_368
     assert sizes.controller(PAPER).parameters == 867
+
+
+@pytest.mark.parametrize(
+    ("sizes_of_memory", "parameters", "state"),
+    [
+        ({"slots": 256, "word_size": 64, "read_heads": 4}, 928_439, 337_920),
+        ({"slots": 16, "word_size": 16, "read_heads": 4}, 553_319, 4_800),
+    ],
+)
+def test_the_dncs_of_the_seeds_are_known(sizes_of_memory, parameters, state):
+    """State by hand: 2 x 256 + R W + N (W + R + 3) + N^2 numbers, 4 bytes each."""
+    settings = PAPER.changed(memory={"cell": "dnc", "dnc": sizes_of_memory})
+    assert sizes.memory(settings).parameters == parameters
+    assert 4 * sizes.cell(settings).state == state
+    slots, word, reads = sizes_of_memory.values()
+    in_slots = slots * (word + reads + 3) + slots**2
+    assert sizes.addressed(settings) == in_slots
+    assert sizes.addressed(PAPER) == sizes.addressed(GRU) == 0
 
 
 def test_multiplies_of_the_first_layer_by_hand():

@@ -11,6 +11,9 @@ from jax.sharding import AxisType
 from support import small_dream
 from support.small_dream import CONTROLLER
 
+from worldmodels.environments.games import CARRACING
+from worldmodels.models import memory
+from worldmodels.models.controller import Controller
 from worldmodels.models.dream import Dream
 from worldmodels.models.memory import Memory
 from worldmodels.rollout import in_dream, in_simulator
@@ -68,14 +71,15 @@ act = jax.jit(CONTROLLER.act)
 ACTOR = Controlled(CONTROLLER, small_dream.MODEL)
 
 
-def loop(world: Dream, controller: np.ndarray, seed: int, steps: int):
+def loop(world: Dream, controller: np.ndarray, seed: int, steps: int, act=act):
     """Dream one dream step by step; return its rewards, actions and z."""
     words = seed_words(np.array([seed]))
     state = world.reset(episode_keys(words, "dream")[0])
     rewards, actions, seen = [], [], []
     for t in range(steps):
         # C reads z and what M remembers before it; M reads z and that very action.
-        actions.append(act(controller, state.z, state.memory._asdict()))
+        remembered = memory.features(world.model, state.memory)
+        actions.append(act(controller, state.z, remembered))
         seen.append(state.z)
         _, key = jax.random.split(step_keys(words, jnp.array([t]))[0])
         state, reward, died = dream_step(world, state, actions[-1], key)
@@ -95,6 +99,24 @@ def test_a_population_dreams_as_a_loop_over_its_dreams(scores, world, population
     assert scores.min() < 6
     assert scores.max() == STEPS
     assert len(np.unique(scores)) > 3
+
+
+@pytest.mark.slow
+def test_dreamers_with_a_dnc_have_a_memory_each(mesh):
+    slots = (("slots", 3), ("word_size", 2), ("read_heads", 2))
+    model = small_dream.MODEL.clone(cell="dnc", cell_options=slots)
+    world = replace(small_dream.mortal(), model=model, params=small_dream.lethal(model))
+    linear = Controller(4, model.size.features, CARRACING, inputs="z_c_h_r")
+    rng = np.random.default_rng(0)
+    some = rng.normal(size=(2, linear.parameter_count)).astype(np.float32)
+    play = partial(in_dream.play, mesh, world, linear)
+    found = returns(play, some, SEEDS, STEPS, seed_by_seed=True)
+    expected = [
+        [sum(loop(world, one, seed, STEPS, jax.jit(linear.act))[0]) for seed in SEEDS]
+        for one in some
+    ]
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found)) > 2
 
 
 def test_a_dream_is_the_same_beside_other_dreams(mesh, world, population, scores):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support import commands
+from support import cells, commands
 
 from worldmodels.models.cells.gru import GRU
 from worldmodels.stages import export
@@ -22,27 +22,7 @@ UNITS, LATENT, ACTION = 8, 4, 3  # see commands.MEMORY
 @pytest.fixture(scope="module")
 def made(learnt, tmp_path_factory) -> SimpleNamespace:
     """An M with a GRU, a C that learns in the game and one that dreams, a score."""
-    folder = tmp_path_factory.mktemp("gru")
-    m_store = folder / "memory.zarr"
-    files = ["--latents", *learnt.latents, "--checkpoint", folder / "m.ckpt"]
-    options = [
-        *CELL,
-        "--set=memory.reward_head=true",
-        "--set=memory.held_out=0.3",
-        "--set=memory.epochs=2",
-    ]
-    commands.run("memory", *commands.MEMORY, *options, *files, "--out", m_store)
-    networks = SimpleNamespace(**vars(learnt) | {"folder": folder, "memory": m_store})
-    (folder / "controller").mkdir()
-    block = folder / "controller/block-0000.zarr"
-    commands.block(block, networks, run=commands.call)
-    dreams = ["--set=controller.train_in=dream", "--latents", *learnt.latents]
-    dreamt = folder / "dreamt.zarr"
-    commands.block(dreamt, networks, *dreams, run=commands.call)
-    out = folder / "evaluation.zarr"
-    scores = commands.evaluation(out, networks, [block], commands.call)
-    files = vars(networks) | {"block": block, "dreamt": dreamt, "evaluation": scores}
-    return SimpleNamespace(**files)
+    return cells.make_round(learnt, tmp_path_factory.mktemp("gru"), CELL)
 
 
 def test_m_is_a_gru_that_learnt(made):

@@ -8,12 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support import commands
+from support.resumed import assert_same_arrays, read_checkpoint, steps_saved
 
 from worldmodels.stores.artifact import open_artifact
-from worldmodels.stores.checkpoint import Checkpoint
 
 
 @pytest.fixture
@@ -45,43 +44,30 @@ def resumed_at(log: Path) -> int:
     return int(re.search(r" (\d+)/\d+", first)[1])
 
 
-def assert_same_arrays(one: Path, other: Path) -> None:
-    """Compare every array of two stores bit for bit."""
-    one, other = open_artifact(one), open_artifact(other)
-    assert one.names() == other.names()
-    for name in one.names():
-        np.testing.assert_array_equal(one.read(name), other.read(name), err_msg=name)
-    assert one.provenance == other.provenance
-
-
-def steps_saved(path: Path) -> int:
-    """Return the updates in a training's checkpoint."""
-    content = read_checkpoint(path)
-    return 0 if content is None else int(content["train_state"]["step"])
-
-
-def read_checkpoint(path: Path):
-    """Return what a checkpoint holds, whatever stage it belongs to."""
-
-    class Any(str):
-        __hash__ = None
-
-        def __eq__(self, other):
-            return True
-
-        def __ne__(self, other):
-            return False
-
-    return Checkpoint(path, Any()).load()
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["vision", "memory"])
-def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path, inputs, stage):
-    sizes, source = {
-        "vision": ([*commands.VISION, "--set=vision.epochs=40"], "rollouts"),
-        "memory": ([*commands.MEMORY, "--set=memory.epochs=200"], "latents"),
-    }[stage]
+@pytest.mark.parametrize(
+    ("stage", "sizes", "source"),
+    [
+        ("vision", [*commands.VISION, "--set=vision.epochs=40"], "rollouts"),
+        ("memory", [*commands.MEMORY, "--set=memory.epochs=200"], "latents"),
+        # The whole memory of a DNC goes from window to window.
+        (
+            "memory",
+            [
+                *commands.MEMORY,
+                "--set=memory.epochs=100",
+                "--set=memory.window=6",
+                "--set=memory.cell=dnc",
+                "--set=memory.dnc={slots: 5, word_size: 3, read_heads: 2}",
+            ],
+            "latents",
+        ),
+    ],
+    ids=["vision", "memory", "dnc"],
+)
+def test_a_killed_training_goes_on_from_its_checkpoint(
+    tmp_path, inputs, stage, sizes, source
+):
     words = [*sizes, f"--{source}", inputs[source], "--checkpoint-seconds=0"]
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     checkpoint = tmp_path / "killed.ckpt"

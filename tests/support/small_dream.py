@@ -31,9 +31,14 @@ def starts(count: int = 3) -> Starts:
 
 def mortal(temperature: float = 1.15) -> Dream:
     """Return a dream in which some die early and some late."""
-    params = weights()
+    return Dream(MODEL, lethal(), starts(), temperature)
+
+
+def lethal(model: Memory = MODEL) -> memory.Params:
+    """Return weights of M in whose dream some die early and some late."""
+    params = weights(model)
     params["death_kernel"], params["death_bias"] = 16 * params["death_kernel"], LETHAL
-    return Dream(MODEL, params, starts(), temperature)
+    return params
 
 
 LETHAL = np.array([-12], np.float32)  # how ready to die, found by trial

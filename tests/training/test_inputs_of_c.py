@@ -20,9 +20,14 @@ def stores(tmp_path_factory):
     return dream_stores.make(tmp_path_factory.mktemp("experiment"))
 
 
-def test_it_is_the_mean_over_the_steps_inside_all_episodes(stores):
+@pytest.mark.parametrize("inputs", ["z_c_h", "z_c_h_r"])
+def test_it_is_the_mean_over_the_steps_inside_all_episodes(stores, inputs):
     model, params = networks.load_memory(stores.memory)
-    controller = Controller(LATENT, model.size.features, CARRACING, inputs="z_c_h")
+    if inputs == "z_c_h_r":
+        slots = (("slots", 3), ("word_size", 2), ("read_heads", 2))
+        model = model.clone(cell="dnc", cell_options=slots)
+        params = memory.initial(jax.random.key(0), model)
+    controller = Controller(LATENT, model.size.features, CARRACING, inputs=inputs)
     agent = Agent(VAE(latent_size=LATENT), model, controller)
     read, remember = [], jax.jit(memory.remember, static_argnums=1)
     for store in stores.latents:
@@ -31,7 +36,8 @@ def test_it_is_the_mean_over_the_steps_inside_all_episodes(stores):
             for step in range(length):
                 z = store.read("mu")[episode, step].astype(np.float32)
                 features = memory.features(model, state)
-                read.append([*z, *features["c"][0], *features["h"][0]])
+                names = inputs.split("_")[1:]
+                read.append(np.concatenate([z, *(features[k][0] for k in names)]))
                 action = store.read("actions")[episode, step]
                 state = remember(params, model, state, z[None], action[None])
     found = mean_inputs(agent, params, stores.latents)

@@ -50,6 +50,10 @@ CHANGES = {
         {"memory": {"epochs": 21}},
         from_memory(0) | whole_round(1) | REPORT,
     ),
+    "memory.cell": (
+        {"memory": {"cell": "dnc"}},
+        from_memory(0) | whole_round(1) | REPORT,
+    ),
     "controller.sigma": (
         {"controller": {"sigma": 0.2}},
         from_controller(0) | whole_round(1) | REPORT,

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.resumed import assert_same_arrays, steps_saved
+
+from worldmodels.stores.artifact import open_artifact
 
 SMOKE = ["--cores", "2", "--configfile", "presets/smoke.yaml", "one_round.yaml"]
 
@@ -54,3 +57,48 @@ def test_a_killed_run_goes_on_and_makes_nothing_again(real_project, point):
     status, output = real_project.run(*SMOKE)
     assert status == 0, output
     assert "Nothing to be done" in output
+
+
+DNC = {
+    "memory": {
+        "cell": "dnc",
+        "dnc": {"slots": 5, "word_size": 3, "read_heads": 2},
+        "epochs": 40,
+    },
+    "controller": {"inputs": "z_c_h_r", "generations": 1},
+}
+
+
+@pytest.mark.slow
+def test_a_dnc_killed_in_its_training_ends_as_an_uninterrupted_one(real_project):
+    """Of two rounds, in the second, whose M starts from the first one's."""
+    rule = real_project.folder / "rules/memory.smk"
+    saves = "worldmodels memory --checkpoint-seconds 0"
+    rule.write_text(rule.read_text().replace("worldmodels memory", saves))
+    options = ["memory", "--cores", "2", "--configfile", "presets/smoke.yaml"]
+    options.append(real_project.write("dnc.yaml", DNC))
+    status, output = real_project.run(*options)
+    assert status == 0, output
+    results = real_project.folder / "results/smoke"
+    made, whole = results / "round-1/memory.zarr", real_project.folder / "whole.zarr"
+    checkpoint = results / "checkpoints/round-1/memory.ckpt"
+    made.rename(whole)
+    checkpoint.unlink()
+
+    process = real_project.snakemake(*options)
+    deadline = time.monotonic() + 600
+    while steps_saved(checkpoint) < 8:
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if "memory" in child.cmdline()[2:3]:
+            child.kill()
+    process.communicate()
+    assert process.returncode
+    assert not made.exists()
+    assert steps_saved(checkpoint) < len(open_artifact(whole).read("history/loss"))
+
+    status, output = real_project.run(*options)
+    assert status == 0, output
+    assert_same_arrays(whole, made)

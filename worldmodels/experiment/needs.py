@@ -41,8 +41,10 @@ _ORDERED = 8  # bytes that an episode takes in the order of an epoch,
 _PLACED = 80  # and in the plan of M's rows
 _SCORED = 16 * 32  # dreams of held-out episodes side by side
 _REPORTED = 40  # episodes whose frames a round of the report holds
-# What decides how much M carries, and with which cell another setting does.
-_UNITS, _CARRIED = "memory.hidden_size", {"dnc": "memory.dnc.slots"}
+# What decides how much M carries and the width of its weights, and what besides with a
+# cell that has settings of its own.
+_UNITS = "memory.hidden_size"
+_CARRIED, _WIDER = {"dnc": "memory.dnc.slots"}, {"dnc": "memory.dnc.word_size"}
 # Mean steps of an episode that can end early: of a random policy that walks from wall
 # to wall, and of an agent as good as the paper's.
 MEAN_STEPS = {"takecover": (600, 1100)}
@@ -155,14 +157,15 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         planned = _ORDERED * memory.epochs * data.episodes
     batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
     row = memory.batch_size * steps * size.activations * numbers
-    widest = f"memory.batch_size, memory.window or {_width(settings)}"
+    carried = _CARRIED.get(memory.cell, _UNITS)
+    widest = _one_of("memory.batch_size", "memory.window", carried)
     scored = _SCORED * _dreamer(settings) * numbers if memory.held_out else 0.0
     return {
         "": _STARTED + _history(updates),
         "memory.buffer_episodes": held * step,
         widest: row + batches,
-        f"memory.held_out or {_width(settings)}": scored,
-        "memory.hidden_size or memory.mixtures": _TRAINED * size.parameters * numbers,
+        _one_of("memory.held_out", carried): scored,
+        _weights(settings): _TRAINED * size.parameters * numbers,
         "memory.epochs": planned,
     }
 
@@ -290,7 +293,7 @@ def _dreamers(settings: Round, dreamers: int, cores: int, numbers: int) -> Need:
     return {
         "": _STARTED,
         _many(settings): dreamers * _dreamer(settings) * numbers,
-        "memory.hidden_size or memory.mixtures": (weights + together) * numbers,
+        _weights(settings): (weights + together) * numbers,
     }
 
 
@@ -301,16 +304,20 @@ def _dreamer(settings: Round) -> int:
 
 def _many(settings: Round) -> str:
     """Return what decides the need of a population, as words."""
-    names = ["controller.population", "controller.rollouts"]
-    if (width := _width(settings)) != _UNITS:
-        names.insert(1, width)
+    population = "controller.population", "controller.rollouts"
+    carried = _CARRIED.get(settings.memory.cell)
+    return _one_of(*([carried] if carried else []), *population)
+
+
+def _weights(settings: Round) -> str:
+    """Return what decides the number of M's weights, as words."""
+    wider = _WIDER.get(settings.memory.cell)
+    return _one_of(_UNITS, *([wider] if wider else []), "memory.mixtures")
+
+
+def _one_of(*names: str) -> str:
     *most, last = names
     return f"{', '.join(most)} or {last}"
-
-
-def _width(settings: Round) -> str:
-    """Return the setting that decides how much M's cell carries."""
-    return _CARRIED.get(settings.memory.cell, _UNITS)
 
 
 STAGES: dict[str, Callable[[Round, Data, int, int], Need]] = {

@@ -12,7 +12,7 @@ from typing import Any
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies.study import Study
 
-STUDIES: tuple[str, ...] = ("dsprites",)
+STUDIES: tuple[str, ...] = ("dnc_tasks", "dsprites")
 
 
 def study(name: str) -> Study:

@@ -1,0 +1,38 @@
+"""What a killed run left behind, and whether it ended as an uninterrupted one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.checkpoint import Checkpoint
+
+
+def assert_same_arrays(one: Path, other: Path) -> None:
+    """Compare every array of two stores bit for bit."""
+    one, other = open_artifact(one), open_artifact(other)
+    assert one.names() == other.names()
+    for name in one.names():
+        np.testing.assert_array_equal(one.read(name), other.read(name), err_msg=name)
+    assert one.provenance == other.provenance
+
+
+def steps_saved(path: Path) -> int:
+    """Return the updates in a training's checkpoint."""
+    content = read_checkpoint(path)
+    return 0 if content is None else int(content["train_state"]["step"])
+
+
+def read_checkpoint(path: Path):
+    """Return what a checkpoint holds, whatever stage it belongs to."""
+
+    class Any(str):
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+        def __ne__(self, other):
+            return False
+
+    return Checkpoint(path, Any()).load()

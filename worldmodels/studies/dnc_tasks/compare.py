@@ -1,0 +1,32 @@
+"""Step compare: the page and the tables of all trainings."""
+
+from pathlib import Path
+
+from worldmodels.scores import tables
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.publication import publish_text
+from worldmodels.studies.dnc_tasks import findings, page, table
+from worldmodels.studies.dnc_tasks.settings import DNCTasks
+from worldmodels.studies.dnc_tasks.steps import STUDY
+
+
+def run(
+    *,
+    settings: DNCTasks,
+    trainings: list[Path],
+    traces: list[Path],
+    out: Path,
+    log: Path | None,
+) -> None:
+    """Write the page to `out`, and table.txt and table.json beside it.
+
+    Raises:
+        UserError: for stores that cannot be compared, or a full disk.
+    """
+    del settings, log  # it takes a second
+    beside = out.with_name("table.txt")
+    tables.prepare(beside)
+    found = findings.read([open_artifact(p, STUDY.kind("train")) for p in trainings])
+    followed = [open_artifact(path, STUDY.kind("trace")) for path in traces]
+    publish_text(out, page.html(found, followed))
+    tables.publish(beside, table.text(found), table.data(found))

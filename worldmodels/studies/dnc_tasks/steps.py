@@ -1,0 +1,70 @@
+"""The study and its steps. No JAX is imported here: the Snakefile reads it."""
+
+import json
+from pathlib import Path
+
+from worldmodels.runtime.path_lists import Paths
+from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks, of_training
+from worldmodels.studies.study import Step, Study
+
+_STORES = {"nargs": "+", "action": Paths, "required": True}
+
+STUDY = Study(
+    name="dnc_tasks",
+    summary="does a DNC learn to copy, add and sort, and at which lengths?",
+    settings=DNCTasks,
+    steps={
+        "train": Step(
+            summary="train a model on a task, and test it at all lengths",
+            version=1,
+            uses=(
+                *("hidden_size", "dnc", "batch_size", "learning_rate"),
+                *("final_learning_rate", "gradient_clip", "loss", *TASKS),
+                *("times", "test_slots", "test_sequences"),
+            ),
+            arguments={
+                "task": {"help": "to learn", "choices": TASKS, "required": True},
+                "model": {"help": "that learns", "choices": MODELS, "required": True},
+                "seed": {"help": "of the training", "type": int, "required": True},
+                "checkpoint": {
+                    "help": "file to go on from after a kill; to be deleted once the "
+                    "store is there",
+                    "type": Path,
+                    "required": True,
+                },
+                "checkpoint-seconds": {
+                    "help": "seconds between checkpoints (default: %(default)s)",
+                    "type": float,
+                    "metavar": "X",
+                    "default": 30.0,
+                },
+            },
+        ),
+        "trace": Step(
+            summary="follow the memory of a trained DNC through one sequence",
+            version=1,
+            uses=(),
+            arguments={
+                "training": {
+                    "help": "store of a DNC's training",
+                    "type": Path,
+                    "required": True,
+                },
+            },
+        ),
+        "compare": Step(
+            summary="the errors of all trainings: page and table",
+            version=1,
+            uses=(),
+            arguments={
+                "trainings": {"help": "stores of all trainings", **_STORES},
+                "traces": {"help": "stores of traces", **_STORES},
+            },
+        ),
+    },
+)
+
+
+def training_settings(settings: DNCTasks, task: str, model: str) -> str:
+    """Return the settings that change one training, as its rule passes them."""
+    return json.dumps(of_training(STUDY.used("train", settings), task, model))
