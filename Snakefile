@@ -13,6 +13,8 @@
         over `seeds`; one ablation alone: ablation_z, ... (rules/ablations.smk)
     snakemake temperatures                        a controller for each of `temperatures`
         and `seeds`, scored in the dream that it learnt in and in the game
+    snakemake cells                               LSTM, a larger LSTM and DNC as M's cell,
+        over `seeds`, on the same data
     snakemake studies                             the studies beside World Models; one of
         them alone: study_<name> (docs/studies)
 
@@ -57,6 +59,7 @@ include: "rules/pretrained.smk"
 include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"
+include: "rules/cells.smk"
 
 
 ##### studies: systems beside World Models, each a module with rules of its own #####

@@ -25,7 +25,14 @@ if PACKAGE.exists() and Path(worldmodels.__file__).resolve().parent != PACKAGE:
         f"{shlex.quote(str(PACKAGE.parent))}"
     )
 
-from worldmodels.experiment import ablations, paths, seeds, stale_stores, temperatures
+from worldmodels.experiment import (
+    ablations,
+    cells,
+    paths,
+    seeds,
+    stale_stores,
+    temperatures,
+)
 from worldmodels.experiment.checkout import refuse_another
 from worldmodels.experiment.compared import compared
 from worldmodels.experiment.config import load
@@ -62,13 +69,14 @@ RESULTS = paths.RUN.format(run=EXPERIMENT)
 ROUNDS = range(len(CONFIG.rounds))
 LAST = ROUNDS[-1]
 
-# The experiment itself, its other seeds, the ablations and the temperatures, by their
-# folders below results/: the wildcard {run}.
+# The experiment itself, its other seeds, the ablations, the temperatures and the cells,
+# by their folders below results/: the wildcard {run}.
 MAIN = main_run(CONFIG)
 COMPARED = [
     run for part in (seeds, ablations, temperatures) for run in part.runs(CONFIG)
 ]
-RUNS = by_folder([MAIN, *COMPARED])
+CELL_RUNS = list(cells.runs(CONFIG))
+RUNS = by_folder([MAIN, *COMPARED, *CELL_RUNS])
 
 # Used with `--software-deployment-method conda` only; ../envs/cuda.yaml has CUDA.
 CONDA = "../envs/cpu.yaml"
@@ -83,6 +91,8 @@ wildcard_constraints:
     source=r"\d+",
     shard=r"\d+",
     block=r"\d+",
+    cell="|".join(cells.CELLS),
+    seed=r"\d+",
 
 
 ##### input functions #####
@@ -209,6 +219,34 @@ def get_seed_stores(wildcards):
     return [path for given in seeds.stores(CONFIG).values() for path in given]
 
 
+def get_cell(wildcards):
+    """Return the run that is the training of a cell and a seed."""
+    return cells.run_of(CONFIG, wildcards.cell, int(wildcards.seed))
+
+
+def get_cell_memory(wildcards):
+    """Return the M of a cell and a seed."""
+    return paths.memory(get_cell(wildcards), LAST)
+
+
+def get_cell_latents(wildcards):
+    """Return the latents that the M of a cell and a seed learnt from."""
+    return paths.memory_data(get_cell(wildcards), LAST)
+
+
+def get_cell_stores(wildcards):
+    """Return every store that the comparison of cells reads.
+
+    It refuses an experiment without held-out episodes, and jobs that cannot end.
+    """
+    try:
+        cells.check(CONFIG)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    refuse_impossible_jobs(CELL_RUNS)
+    return [path for given in cells.stores(CONFIG).values() for path in given]
+
+
 def get_temperature_scores(wildcards):
     """Return the scores of all temperatures, if the configuration names any."""
     scores = temperatures.evaluations(CONFIG)
@@ -289,6 +327,11 @@ def get_ablation_options(names):
 def get_seed_options():
     """Return the params function of all seeds' stores, as options."""
     return get_named_options("seed", seeds.stores(CONFIG))
+
+
+def get_cell_options():
+    """Return the params function of all cells' stores, as options."""
+    return get_named_options("cell", cells.stores(CONFIG))
 
 
 def get_named_options(option, stores):

@@ -53,6 +53,18 @@ def get_minutes(stage):
     return minutes
 
 
+def get_cell_megabytes(wildcards, threads, attempt):
+    """Return the MB of memory of a cell's forecast: as its M's training has."""
+    place = get_cell(wildcards), LAST
+    return jobs.megabytes("memory", *place, threads, CONFIG.site, attempt)
+
+
+def get_cell_minutes(wildcards, threads, attempt):
+    """Return the minutes of a cell's forecast: as its M's training has."""
+    place = get_cell(wildcards), LAST
+    return jobs.minutes("memory", *place, threads, CONFIG.site, attempt)
+
+
 def growing(amount, most):
     """Return the resource function of one amount for every job, more at each try."""
     return lambda wildcards, attempt: site.growing(amount, most, attempt)
@@ -69,9 +81,9 @@ def get_given_cores(stage, run, round):
     return number if isinstance(number, int) else count_cores(stage, run, round)
 
 
-def refuse_impossible_jobs():
+def refuse_impossible_jobs(runs):
     """End with one sentence where a stage cannot end within the site's limits."""
-    for run in RUNS.values():
+    for run in runs:
         for round in run.rounds:
             cores = {stage: get_given_cores(stage, run, round) for stage in jobs.STAGES}
             try:
@@ -81,4 +93,5 @@ def refuse_impossible_jobs():
 
 
 if workflow.is_main_process:  # a job's own Snakemake has other cores
-    refuse_impossible_jobs()
+    # The cells' are checked when they are asked for: a DNC takes twice an LSTM's time.
+    refuse_impossible_jobs([MAIN, *COMPARED])

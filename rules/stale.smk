@@ -11,7 +11,9 @@ from worldmodels.experiment.stages import before, recorded, sections_of
 
 # The stage of each rule that makes a store.
 STAGE_OF = {
-    name: stage for stage in (*CONFIGURED, "export") for name in STAGES[stage].rules
+    name: stage
+    for stage in (*CONFIGURED, "export", "forecast")
+    for name in STAGES[stage].rules
 }
 
 

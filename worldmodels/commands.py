@@ -147,6 +147,34 @@ def _add_temperatures(files) -> None:
     files.add_argument("--log", help="file to append progress to", **ONE)
 
 
+def _add_forecast(files) -> None:
+    files.add_argument("--memory", help="memory store", required=True, **ONE)
+    files.add_argument(
+        "--latents", help="all that M learnt from", required=True, **MANY
+    )
+    files.add_argument("--out", help="the store to make", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
+def _add_cells(files) -> None:
+    files.add_argument(
+        "--cell",
+        help="a cell's name and the stores of all its seeds: memory, controller, "
+        "evaluation and forecast; give this once for each cell",
+        action=NamedPaths,
+        nargs="+",
+        required=True,
+        metavar=("NAME", "STORE"),
+    )
+    files.add_argument(
+        "--out",
+        help="index.html to write; table.txt and table.json go beside it",
+        required=True,
+        **ONE,
+    )
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
 def _add_inspect(files) -> None:
     files.add_argument("store", help="a store of any kind", **ONE)
     files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **ONE)
@@ -367,5 +395,7 @@ _OTHER_STAGES = {
     "seeds": _add_seeds,
     "ablations": _add_ablations,
     "temperatures": _add_temperatures,
+    "forecast": _add_forecast,
+    "cells": _add_cells,
     "export": _add_export,
 }

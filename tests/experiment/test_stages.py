@@ -8,7 +8,8 @@ from worldmodels.experiment import bytes_on_disk, needs, site, work
 from worldmodels.experiment.stages import CONFIGURED, STAGES
 
 # Their rules ask for a constant amount of memory and minutes.
-CONSTANT = ("seeds", "ablations", "temperatures", "export")
+# A forecast's asks for what M's training does.
+CONSTANT = ("seeds", "ablations", "temperatures", "forecast", "cells", "export")
 # They go on from a checkpoint when they are cut off.
 RESUMABLE = ("vision", "memory", "controller")
 

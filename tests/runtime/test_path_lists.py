@@ -33,6 +33,7 @@ SEVERAL = {
     "report s --temperatures": "temperatures",
     "temperatures": "stores",
     "compare --out=o": "runs",
+    "forecast --memory=m --latents": "latents",
     "export --controller": "controller",
     "export --controller=x --latents": "latents",
     "drive --controller": "controller",
@@ -59,7 +60,7 @@ def test_no_list_of_stores_is_left_out():
             if action.nargs == "+" and action.type is None and action.dest != "config":
                 actions[name, action.dest] = action
     table = {(command.split()[0], dest) for command, dest in SEVERAL.items()}
-    named = {("ablations", "ablation"), ("seeds", "seed")}
+    named = {("ablations", "ablation"), ("seeds", "seed"), ("cells", "cell")}
     assert actions.keys() == table | named
 
 

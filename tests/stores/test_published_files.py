@@ -69,7 +69,13 @@ def test_a_page_is_not_overwritten_by_what_is_written_beside_it(tmp_path):
 @pytest.mark.parametrize("place", [".", "/", ""])
 @pytest.mark.parametrize(
     "command",
-    ["report", "seeds --seed 1", "ablations --ablation a", "temperatures"],
+    [
+        "report",
+        "seeds --seed 1",
+        "ablations --ablation a",
+        "temperatures",
+        "cells --cell lstm",
+    ],
 )
 def test_a_folder_in_the_place_of_a_page_or_table(tmp_path, capsys, command, place):
     assert cli.main([*command.split(), str(tmp_path / "store"), "--out", place]) == 1

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from worldmodels.models import memory
 from worldmodels.models.memory import Memory
-from worldmodels.training import assessment
+from worldmodels.training import assessment, forecasts
 
 MODEL = Memory(
     latent_size=3,
@@ -195,3 +195,41 @@ def test_figures_do_not_depend_on_who_is_watched_together(monkeypatch, figures):
     for name, (values, axes) in again.items():
         np.testing.assert_allclose(values, figures[name], rtol=1e-4, err_msg=name)
         assert np.ndim(values) == len(axes)
+
+
+@pytest.fixture(scope="module")
+def foreseen():
+    found = forecasts.forecast(
+        parameters(), MODEL, load, LENGTHS, jax.random.key(3), lambda steps: None
+    )
+    return {name: np.asarray(values) for name, (values, _) in found.items()}
+
+
+def test_a_forecast_is_the_assessment_at_more_horizons(figures, foreseen):
+    """On the same noise: what one M stored may stand beside what another foresees."""
+    assert foreseen["horizon"].tolist() == [1, 2, 5, 10, 20, 50]
+    shared = np.isin(foreseen["horizon"], figures["horizon"])
+    assert shared.sum() == len(figures["horizon"])
+    for name in ("horizon_nll", "horizon_starts"):
+        np.testing.assert_allclose(foreseen[name][shared], figures[name], rtol=1e-6)
+    others = foreseen.keys() - {"death/nll", "death/base", "death/steps"}
+    for name in others - {"death/deaths", "horizon", "horizon_nll", "horizon_starts"}:
+        np.testing.assert_allclose(foreseen[name], figures[name], rtol=1e-6)
+    assert (foreseen["horizon_starts"] > 0).all()
+
+
+def test_the_death_loss_is_the_mean_cross_entropy(foreseen, watched):
+    """Of all steps but the last of an episode that ran out of time."""
+    costs, died = [], []
+    for n, (_, death, *_) in enumerate(watched):
+        known = death[:-1] + (death[-1:] if DIED[n] else [])
+        came = [False] * (len(death) - 1) + [True] * bool(DIED[n])
+        p = special.expit(np.array(known, float))
+        costs += np.where(came, -np.log(p), -np.log1p(-p)).tolist()
+        died += came
+    assert foreseen["death/steps"] == len(costs)
+    assert foreseen["death/deaths"] == DIED.sum()
+    assert foreseen["death/nll"] == pytest.approx(np.mean(costs), rel=1e-4)
+    assert foreseen["death/base"] == pytest.approx(
+        stats.bernoulli(np.mean(died)).entropy()
+    )

@@ -2,10 +2,10 @@
 
 The patterns are Snakemake's: the rules name their outputs by them. {run} is a folder
 below `results/`, as of `PipelineRun`; {round}, {shard} and {block} are numbers from 0;
-{source} is the round whose rollouts a later round encodes again. The functions fill in
-the patterns: each takes a run and a round and returns the paths that a job of that
-round reads. Paths are relative to the working folder. No JAX is imported here: the
-Snakefile reads it.
+{source} is the round whose rollouts a later round encodes again; {cell} and {seed} are
+those of a comparison of cells. The functions fill in the patterns: each takes a run and
+a round and returns the paths that a job of that round reads. Paths are relative to the
+working folder. No JAX is imported here: the Snakefile reads it.
 """
 
 from typing import Any
@@ -30,6 +30,7 @@ EVALUATION = f"{_ROUND}/evaluation.zarr"
 REPORT = f"{RUN}/report/index.html"
 SUMMARY = f"{RUN}/report/summary.txt"
 PRETRAINED = f"{RUN}/pretrained.zarr"
+FORECAST = f"{RUN}/cells/{{cell}}/seed-{{seed}}/forecast.zarr"
 
 # Folders of a round that hold no artifacts.
 CHECKPOINTS = f"{RUN}/checkpoints/round-{{round}}"
@@ -206,7 +207,12 @@ def search_latents(run: PipelineRun, round: int, block: int) -> list[str]:
     return memory_data(run, round) if centred else dream_starts(run, round)
 
 
-# What is made of all rounds
+# What is made of all rounds, or of one
+
+
+def agent_stores(run: PipelineRun, round: int) -> list[str]:
+    """Return a round's M, every block of its C and their scores."""
+    return [memory(run, round), *blocks(run, round), evaluation(run, round)]
 
 
 def compared_stores(run: PipelineRun) -> list[str]:

@@ -218,6 +218,18 @@ _TABLE = (
         version=2,
     ),
     Stage(
+        name="forecast",
+        rules=("forecast",),
+        summary="score what M foresees of episodes that it never learnt from",
+        version=1,
+    ),
+    Stage(
+        name="cells",
+        rules=("cells",),
+        summary="compare recurrent cells of M on the same data",
+        version=1,
+    ),
+    Stage(
         name="export",
         rules=("pretrained",),
         summary="put one round's agent into a single small store, to be shipped",

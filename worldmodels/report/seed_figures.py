@@ -46,9 +46,9 @@ def curves(found: Curves, game: Game) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 3.6), layout="constrained")
         axes = figure.subplots()
-        _band(axes, generations, found.fitness, AGENT, "population, mean", "-")
+        band(axes, generations, found.fitness, AGENT, "population, mean", "-")
         name = f"tested mean, selection {game.place}s"
-        _band(axes, found.tested_at, found.tested, ACCENT, name, "o-")
+        band(axes, found.tested_at, found.tested, ACCENT, name, "o-")
         for round, start in enumerate(found.starts):
             if len(found.starts) > 1:
                 axes.axvline(start + 0.5, color="#b8bec8", lw=1, ls="--", zorder=0)
@@ -64,10 +64,15 @@ def curves(found: Curves, game: Game) -> bytes:
         return svg(figure)
 
 
-def _band(
+def band(
     axes: Axes, at: np.ndarray, values: np.ndarray, colour: str, name: str, style: str
 ) -> None:
-    """Draw the mean over seeds of values [S, N], and from the lowest to the highest."""
+    """Draw the mean over seeds of values [S, N], and from the lowest to the highest.
+
+    Args:
+        at: [N] places along the horizontal axis.
+        style: of the line, as matplotlib's `plot` takes it.
+    """
     if len(values) > 1:
         axes.fill_between(
             at, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.16, lw=0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from worldmodels.runtime.printable import printable
 from worldmodels.stores.artifact import Artifact
 
-Stores = Mapping[int, Sequence[Artifact]]  # by seed
+Training = int | str  # its seed, and what else tells it from others
+Stores = Mapping[Training, Sequence[Artifact]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Making:
     """One thing that decides how numbers are computed, over all seeds."""
 
     name: str
-    seeds: Mapping[str, list[int]]  # that have each value in some store
+    seeds: Mapping[str, list[Training]]  # that have each value in some store
     alike: bool  # whether each stage of each round had the same in all seeds
 
     @property
@@ -57,8 +58,8 @@ def of_seeds(stores: Stores) -> list[Making]:
     return [_making(name, facts) for name in names]
 
 
-def _making(name: str, facts: Mapping[int, Sequence[tuple]]) -> Making:
-    seeds: dict[str, list[int]] = {}
+def _making(name: str, facts: Mapping[Training, Sequence[tuple]]) -> Making:
+    seeds: dict[str, list[Training]] = {}
     places = []
     for seed, made in facts.items():
         had = {(place, found[name]) for place, found in made if name in found}

@@ -45,7 +45,7 @@ class Seen(NamedTuple):
     nll: np.ndarray  # [B, S, Z] of the next z, in nats
     death: np.ndarray | None  # [B, S] log-odds
     expected: np.ndarray | None  # [B, S] reward
-    ahead: np.ndarray | None  # [B, H, Z] of z after HORIZONS in nats; None: at first
+    ahead: np.ndarray | None  # [B, H, Z] of z after H horizons in nats; None: at first
 
 
 def assess(
@@ -73,16 +73,28 @@ def assess(
         reward/unexplained: mean squared error by the rewards' variance, with a reward
             head.
     """
-    sums = _Sums(len(length), model)
-    for seen in _windows(params, model, load, length, key):
+    sums = Sums(len(length), model)
+    for seen in windows(params, model, load, length, key):
         sums.add(seen)
         progress(int(seen.inside.sum()))
     return sums.measures()
 
 
-def _windows(
-    params: Params, model: Memory, load: Callable, length: np.ndarray, key: jax.Array
+def windows(
+    params: Params,
+    model: Memory,
+    load: Callable[[np.ndarray, int], Items],
+    length: np.ndarray,
+    key: jax.Array,
+    horizons: Sequence[int] = HORIZONS,
 ) -> Iterator[Seen]:
+    """Yield what M expected of episodes, REACH steps of a few of them at a time.
+
+    Args:
+        load, length: as of `assess`.
+        horizons: open-loop steps, at most REACH each.
+    """
+    dreamt = partial(_ahead, horizons=tuple(horizons))
     # Longest first: those side by side end at about the same time.
     order = np.argsort(-length, kind="stable")
     for at in range(0, len(order), _TOGETHER):
@@ -96,7 +108,7 @@ def _windows(
             shown = part["mu"], part["logvar"], part["actions"]
             at_window = jax.vmap(partial(jax.random.fold_in, data=number))(keys)
             observed = _observe(params, model, state, *shown, at_window)
-            ahead = _ahead(params, model, state, *shown, at_window) if number else None
+            ahead = dreamt(params, model, state, *shown, at_window) if number else None
             state = observed[0]
             yield _seen(episodes, part, observed[1:], ahead)
 
@@ -143,9 +155,9 @@ def _observe(params, model, state, mu, logvar, actions, keys):
     return state, *expected
 
 
-@partial(jax.jit, static_argnames="model")
-def _ahead(params, model, state, mu, logvar, actions, keys):
-    """Return the NLL [B, H, Z] of the latents that came, HORIZONS steps on."""
+@partial(jax.jit, static_argnames=("model", "horizons"))
+def _ahead(params, model, state, mu, logvar, actions, keys, horizons):
+    """Return the NLL [B, H, Z] of the latents that came, so many steps on."""
 
     def past(state, z, actions, key):
         """Return the log-densities [H, Z] after one dreamt past."""
@@ -157,7 +169,7 @@ def _ahead(params, model, state, mu, logvar, actions, keys):
 
         inputs = actions, z[1:], jax.random.split(key, REACH)
         logdensities = jax.lax.scan(step, DreamState(z[0], state), inputs)[1]
-        return logdensities[np.array(HORIZONS) - 1]
+        return logdensities[np.array(horizons) - 1]
 
     def pasts(state: State, mu, logvar, actions, key):
         z = vision.sample(key, mu, logvar)  # as in `_observe`
@@ -169,26 +181,30 @@ def _ahead(params, model, state, mu, logvar, actions, keys):
     return jax.vmap(pasts)(state, mu, logvar, actions, keys)
 
 
-class _Sums:
+class Sums:
     """The measures while they are summed up, in double precision."""
 
-    def __init__(self, episodes: int, model: Memory):
+    def __init__(
+        self, episodes: int, model: Memory, horizons: Sequence[int] = HORIZONS
+    ):
         self.model = model
+        self.horizons = np.array(horizons)
         self.latents = np.zeros((episodes, model.latent_size))
         self.steps = np.zeros(episodes, np.int64)
-        self.ahead = np.zeros(len(HORIZONS))
-        self.starts = np.zeros(len(HORIZONS), np.int64)
+        self.ahead = np.zeros(len(horizons))
+        self.starts = np.zeros(len(horizons), np.int64)
         self.death = np.zeros((2, len(LOGIT_EDGES) - 1), np.int64)  # survived, died
         self.likelihood = np.zeros(len(LOGIT_EDGES) - 1)  # of death, summed
         self.alarms = np.zeros(2, np.int64)
         self.rewards = np.zeros(4)  # how many, their sum, of squares, of errors squared
 
     def add(self, seen: Seen) -> None:
+        """Add what M expected of one window of some episodes."""
         known = seen.known[..., None]
         self.latents[seen.episode] += np.where(known, seen.nll, 0).sum(1, np.float64)
         self.steps[seen.episode] += seen.known.sum(axis=1)
         if seen.ahead is not None:
-            reached = seen.known[:, np.array(HORIZONS) - 1]
+            reached = seen.known[:, self.horizons - 1]
             nll = seen.ahead.mean(axis=-1, dtype=np.float64)
             self.ahead += np.where(reached, nll, 0).sum(axis=0)
             self.starts += reached.sum(axis=0)
@@ -210,6 +226,7 @@ class _Sums:
             self.alarms[int(died)] += (logit > 0).sum()
 
     def measures(self) -> Measures:
+        """Return the measures, as `assess` does."""
         with np.errstate(invalid="ignore", divide="ignore"):  # NaN: nothing to score
             latent = self.latents.sum(axis=0) / self.steps.sum()
             measures = {
@@ -217,7 +234,7 @@ class _Sums:
                 "latent_nll": (latent, ["latent"]),
                 "episode_nll": (self.latents.mean(axis=1) / self.steps, ["episode"]),
                 "episode_steps": (self.steps, ["episode"]),
-                "horizon": (np.array(HORIZONS), ["horizon"]),
+                "horizon": (self.horizons, ["horizon"]),
                 "horizon_nll": (self.ahead / self.starts, ["horizon"]),
                 "horizon_starts": (self.starts, ["horizon"]),
             }
