@@ -37,6 +37,16 @@ def content(memory: jax.Array, keys: jax.Array, strengths: jax.Array) -> jax.Arr
     return jax.nn.softmax(strengths[..., None] * cosine(memory, keys), axis=-1)
 
 
+def made(*vectors: jax.Array) -> jax.Array:
+    """Return vectors [..., N] as one array [K, ..., N] that is there before its use.
+
+    XLA on a CPU would else make a vector anew for each of the N x N numbers that it
+    goes into. It joins no product with what reads it, so here is one, with ones.
+    """
+    ones = jnp.eye(len(vectors), dtype=vectors[0].dtype)
+    return jnp.tensordot(ones, jnp.stack(vectors), 1, precision="highest")
+
+
 def retention(free: jax.Array, read: jax.Array) -> jax.Array:
     """Return psi [..., N], the share of each slot that the free gates do not give up.
 
@@ -66,36 +76,43 @@ def allocation(usage: jax.Array) -> jax.Array:
     """Return the allocation weighting [..., N]: most where usage [..., N] is least.
 
     With slots in order of usage, a_i = (1 - u_i) times the product of u_j over the
-    slots before i. The sum of logarithms over all slots before needs no sort.
+    slots before i. The order is a constant of the gradient.
     """
-    usage = EPSILON + (1 - EPSILON) * usage
-    logs = jnp.sum(jnp.where(before(usage), jnp.log(usage)[..., None, :], 0), axis=-1)
-    return (1 - usage) * jnp.exp(logs)
+    return _allocated(EPSILON + (1 - EPSILON) * usage)
+
+
+@jax.custom_vjp
+def _allocated(usage: jax.Array) -> jax.Array:
+    return _allocated_forward(usage)[0]
+
+
+def _allocated_forward(usage):
+    # The sum of logarithms over all slots before needs no sort.
+    known, logs = made(usage, jnp.log(usage))
+    logs = jnp.where(before(known), logs[..., :, None], 0)
+    left = jnp.exp(jnp.sum(logs, axis=-2))
+    return (1 - usage) * left, (usage, left)
+
+
+def _allocated_backward(saved, gradient):
+    usage, left = saved
+    # da_i / du_j = a_i / u_j where j is before i, and da_i / du_i = -left_i.
+    known, later = made(usage, (1 - usage) * left * gradient)
+    later = jnp.sum(jnp.where(before(known), later[..., None, :], 0), axis=-1)
+    return (later / usage - left * gradient,)
+
+
+_allocated.defvjp(_allocated_forward, _allocated_backward)
 
 
 def before(usage: jax.Array) -> jax.Array:
-    """Return whether slot j is before slot i by usage [..., N]: [..., N (i), N (j)].
+    """Return whether slot j is before slot i by usage [..., N]: [..., N (j), N (i)].
 
     Of two with the same usage that with the lower number is before.
     """
-    u_i, u_j = usage[..., :, None], usage[..., None, :]
+    u_j, u_i = usage[..., :, None], usage[..., None, :]
     slots = jnp.arange(usage.shape[-1])
-    return (u_j < u_i) | ((u_j == u_i) & (slots[None, :] < slots[:, None]))
-
-
-def linked(link: jax.Array, precedence: jax.Array, write: jax.Array) -> jax.Array:
-    """Return the temporal links [..., N, N] after a write.
-
-    L[i, j] is how much slot i was written right after slot j.
-
-    Args:
-        link: [..., N, N] before it.
-        precedence: [..., N] before it.
-        write: [..., N] the weighting.
-    """
-    w_i, w_j = write[..., :, None], write[..., None, :]
-    link = (1 - w_i - w_j) * link + w_i * precedence[..., None, :]
-    return jnp.where(jnp.eye(write.shape[-1], dtype=bool), 0, link)
+    return (u_j < u_i) | ((u_j == u_i) & (slots[:, None] < slots[None, :]))
 
 
 def preceding(precedence: jax.Array, write: jax.Array) -> jax.Array:

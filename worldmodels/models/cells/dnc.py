@@ -6,7 +6,7 @@ before; its h says what is written, where, and what is read. The heads of M read
 The seeds' author put it in the place of M's LSTM; the paper has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from worldmodels.models.cells import addressing, lstm
-from worldmodels.models.cells.cell import Parameter, Params, unfold_by_steps
+from worldmodels.models.cells import addressing, dnc_segments, links, lstm
+from worldmodels.models.cells.cell import Parameter, Params
 from worldmodels.models.cells.lstm import LSTMState
 from worldmodels.models.precision import FLOAT32, Precision, product
 
@@ -104,20 +104,37 @@ class DNC:
         self, params: Params, state: DNCState, x: jax.Array
     ) -> tuple[jax.Array, DNCState]:
         """Return [h, r] [..., H + R W] and the state after x [..., I]."""
-        seen = jnp.concatenate([x, _flat(state.r)], axis=-1)
-        kernel, bias = params["dnc_kernel"], params["dnc_bias"]
-        before = LSTMState(state.h, state.c)
-        h, c = lstm.step(kernel, bias, before, seen, self.precision)
+        kept = jnp.ones(x.shape[:-1], x.dtype)
+        return self.advance(params, state, x, kept)
+
+    def advance(
+        self,
+        params: Params,
+        state: DNCState,
+        x: jax.Array,
+        kept: jax.Array,
+        offsets: Sequence[jax.Array | None] = (None, None),
+    ) -> tuple[jax.Array, DNCState]:
+        """Do what `step` does.
+
+        Args:
+            kept: [...] 1, or 0 where the links of the state are to be forgotten.
+            offsets: to the LSTM's gates [..., 4H] and to the interface's numbers.
+        """
+        seen = jnp.concatenate([x, _flat(state.r), state.h], axis=-1)
+        gates = product(seen, params["dnc_kernel"], self.precision)
+        gates += _moved(params["dnc_bias"], offsets[0])
+        h, c = lstm.activate(LSTMState(state.h, state.c), gates)[0]
         xi = product(h, params["dnc_interface_kernel"], self.precision)
-        interface = self._interface(xi + params["dnc_interface_bias"])
-        state = access(state._replace(h=h, c=c), interface)
+        xi += _moved(params["dnc_interface_bias"], offsets[1])
+        state = access(state._replace(h=h, c=c), self._interface(xi), kept)
         return jnp.concatenate([h, _flat(state.r)], axis=-1), state
 
     def unfold(
         self, params: Params, x: jax.Array, first: jax.Array, state: DNCState
     ) -> tuple[jax.Array, DNCState]:
         """Return [h, r] [T, B, H + R W] after each of x [T, B, I], and the state."""
-        return unfold_by_steps(self, params, x, first, state)
+        return dnc_segments.unfold(self, params, x, first, state)
 
     def features(self, state: DNCState) -> dict[str, jax.Array]:
         """Return h, c and r [..., R W], which C may read."""
@@ -146,15 +163,19 @@ class DNC:
         )
 
 
-def access(state: DNCState, interface: Interface) -> DNCState:
-    """Return the state after one write and one read of the memory, h and c as given."""
+def access(state: DNCState, interface: Interface, kept: jax.Array) -> DNCState:
+    """Return the state after one write and one read of the memory, h and c as given.
+
+    Args:
+        kept: [...] 1, or 0 where the links of the state are to be forgotten.
+    """
     retained = addressing.retention(interface.free, state.read)
     usage = addressing.used(state.usage, state.write, retained)
     write = write_weighting(state.memory, usage, interface)
     memory = written(state.memory, write, interface)
-    link = addressing.linked(state.link, state.precedence, write)
+    link, *both = links.follow(state.link, kept, state.precedence, write, state.read)
     precedence = addressing.preceding(state.precedence, write)
-    read = read_weightings(memory, link, state.read, interface)
+    read = read_weightings(memory, both, interface)
     r = jnp.einsum("...rn,...nw->...rw", read, memory)
     return DNCState(state.h, state.c, r, memory, usage, write, read, link, precedence)
 
@@ -178,17 +199,15 @@ def written(memory: jax.Array, write: jax.Array, interface: Interface) -> jax.Ar
 
 
 def read_weightings(
-    memory: jax.Array, link: jax.Array, read: jax.Array, interface: Interface
+    memory: jax.Array, directions: Sequence[jax.Array], interface: Interface
 ) -> jax.Array:
     """Return where each head reads, [..., R, N].
 
     Args:
         memory: [..., N, W] after the write.
-        link: [..., N, N] after the write.
-        read: [..., R, N] the weightings of the step before.
+        directions: where links lead from the reads of before, backward and forward.
     """
-    backward = jnp.einsum("...ij,...ri->...rj", link, read)
-    forward = jnp.einsum("...ij,...rj->...ri", link, read)
+    backward, forward = directions
     found = addressing.content(memory, interface.read_keys, interface.read_strengths)
     modes = interface.modes[..., None]
     return (
@@ -201,3 +220,7 @@ def read_weightings(
 def _flat(r: jax.Array) -> jax.Array:
     """Return read vectors [..., R, W] as one vector [..., R W]."""
     return r.reshape(*r.shape[:-2], -1)
+
+
+def _moved(bias: jax.Array, offset: jax.Array | None) -> jax.Array:
+    return bias if offset is None else bias + offset

@@ -78,7 +78,8 @@ def _dnc(
     # Keys with slots, links with read weightings both ways, and these with slots.
     looked_up = slots * word_size * (1 + read_heads)
     linked = 2 * read_heads * slots * slots
-    addressing = looked_up + linked + slots * reads
+    once = (2 * 2 + 3 * 3) * slots  # see `addressing.made`
+    addressing = looked_up + linked + slots * reads + once
     return CellSize(
         output=units + reads,
         features=(("h", units), ("c", units), ("r", reads)),
