@@ -11,6 +11,7 @@ from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.dsprites import (
     factors,
     information,
+    observed,
     page,
     probe,
     probes,
