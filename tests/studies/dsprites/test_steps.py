@@ -11,6 +11,7 @@ from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.dsprites import (
     factors,
     information,
+    observed,
     page,
     probe,
     probes,
@@ -61,6 +62,18 @@ def test_random_numbers_are_at_chance(tmp_path):
     np.testing.assert_allclose(gained, 0, atol=0.15)
     # On what it learnt from a probe seems better than it is.
     assert store.read("noise/adam_learnt").shape == (3, 6)
+
+
+def test_one_rollout_in_five_compares_strengths_whatever_the_shards():
+    sizes, observe = observed.observer("random", SETTINGS, None, None)
+    job = probe.Job(SETTINGS, sizes, probe._observed(SETTINGS, sizes, observe))
+    state = job.initial()
+    for number in range(2 * job.learnt):  # the statistics, and the first epoch
+        state = job.add(state, number)
+    rows = SETTINGS.probes.steps - 10
+    found = [int(state["noise"][name].count) for name in ("fit", "check")]
+    assert found == [4 * rows, rows]
+    assert state["noise"]["statistics"].count == 5
 
 
 def test_a_killed_probe_goes_on(tmp_path, monkeypatch):
