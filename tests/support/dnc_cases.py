@@ -1,5 +1,7 @@
 """DNCs of a test's size, with weights, inputs and a state that is not zero."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 
@@ -8,12 +10,13 @@ from worldmodels.models.cells.dnc import DNC, DNCState
 
 I, H, N, W, R = 3, 5, 6, 4, 2  # noqa: E741
 CELL = DNC(I, H, slots=N, word_size=W, read_heads=R)
+OPTIONS = replace(CELL, masked_content=True, erase_freed=True, sharpen_links=True)
 step, unfold = jax.jit(CELL.step), jax.jit(CELL.unfold)
 
 
 def sizes(cell: DNC) -> numpy_dnc.Sizes:
     names = numpy_dnc.Sizes.__dataclass_fields__
-    return numpy_dnc.Sizes(**{n: getattr(cell, n) for n in names if hasattr(cell, n)})
+    return numpy_dnc.Sizes(**{name: getattr(cell, name) for name in names})
 
 
 def weights(cell: DNC, seed: int = 0, scale: float = 1.5) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from worldmodels.experiment.worlds import uses_simulator
 _RECORDING, _DRIVING, _TESTING, _DREAMING = 14.5, 14.0, 8.0, 4.0
 _POOL = 1.0  # for the policy beside the workers
 _VISION, _LATENTS, _MEMORY, _PAGE = 9.0, 0.8, 3.5, 5.0
-_ADDRESSED = 3.0  # times as long, where M's cell has a memory of slots
+_ADDRESSED = 3.0  # times as long as M's training, where its cell has a memory of slots
 LOADED = 0.15  # of the time to compile: tracing, and reading the cache
 
 _IN_GAMES = ("environment", "vision", "memory", "controller")
@@ -71,17 +71,17 @@ def _compiling(stage: str, settings: Round, round: int) -> float:
     """Return the seconds in which a stage compiles everything."""
     simulated = uses_simulator(settings.environment)
     dreams = settings.controller.train_in == "dream"
-    cell = _ADDRESSED if sizes.addressed(settings) else 1.0
     if stage == "rollouts":
         return _RECORDING if simulated else _POOL
     if stage == "vision":
         return 2 * _VISION  # also for the batches that are left over at the end
     if stage == "memory":
+        cell = _ADDRESSED if sizes.addressed(settings) else 1.0
         return _MEMORY * cell * (2 if settings.memory.window else 1)
     if stage == "controller":
         if dreams:
-            return 2 * _DREAMING * cell
+            return 2 * _DREAMING
         return _DRIVING + _TESTING if simulated else 2 * _POOL
     if stage == "evaluation":
-        return _POOL + _TESTING * simulated + _DREAMING * cell * dreams
+        return _POOL + _TESTING * simulated + _DREAMING * dreams
     return {"latents": _LATENTS, "random": _POOL, "report": _PAGE}[stage]

@@ -38,7 +38,8 @@ BUILT_IN = {
     work.M_SLOT: 6e-9,
     work.DREAMT: 1.5e-6,
     work.DREAM_MULTIPLY: 14e-12,
-    work.DREAM_SLOT: 1.0e-9,
+    # Among 4 us a step with 16 slots of 16 numbers beside 64 units, 200 with 256 of 64.
+    work.DREAM_SLOT: 2.0e-9,
     work.CAR: 11e-6,
     work.RECORDED: 270e-6,
     work.TRACK: 10.7e-3,

@@ -217,6 +217,11 @@ class DNC(Section):
     slots: int = setting(16, "of its memory", unit="slots", **WIDTH)
     word_size: int = setting(16, "in a slot", unit="numbers", **WIDTH)
     read_heads: int = setting(4, "that read it", unit="heads", **WIDTH)
+    masked_content: bool = setting(
+        False, "a key says which of a slot's numbers it looks for"
+    )
+    erase_freed: bool = setting(False, "what free gates give up is erased")
+    sharpen_links: bool = setting(False, "links are read with a power of each head")
 
 
 class Memory(Section):

@@ -1,5 +1,7 @@
 """The DNC against its equations in numpy, and what must hold of every state."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,7 +170,7 @@ def test_two_windows_are_the_whole(float64):
 
 def test_mixed_precision_rounds_the_factors_and_stays_near():
     (params, x), _ = given(np.float32)
-    mixed = CELL.__class__(**{**vars(CELL), "precision": "mixed"})
+    mixed = replace(CELL, precision="mixed")
     first, state = np.zeros((8, B), bool), CELL.initial(B, jnp.float32)
 
     def loss(cell, params):
@@ -187,3 +189,28 @@ def test_mixed_precision_rounds_the_factors_and_stays_near():
         assert other[name].dtype == jnp.float32
         scale = np.abs(grad).max()
         assert np.abs(other[name] - grad).max() < 0.2 * scale, name
+
+
+@pytest.mark.parametrize("option", ["masked_content", "erase_freed", "sharpen_links"])
+def test_each_option_equals_its_equation_in_numpy(float64, option):
+    cell = replace(CELL, **{option: True})
+    params, x, state = weights(cell), inputs(cell, 12, 1), dnc_cases.state(cell, 1)
+    first = FIRST[38:50, :1]
+    y, states = numpy_dnc.unfold(
+        params, sizes(cell), x[:, 0], first[:, 0], as_row(state, 0)
+    )
+    ours, after = jax.jit(cell.unfold)(params, x, first, state)
+    assert_near(ours[:, 0], y)
+    assert_near(after, dnc_cases.stacked([states[-1]]))
+    # And it is another cell than that without it.
+    plain, _ = numpy_dnc.unfold(
+        {
+            name: params[name][..., : p.shape[-1]]
+            for name, p in CELL.parameters().items()
+        },
+        sizes(CELL),
+        x[:, 0],
+        first[:, 0],
+        as_row(state, 0),
+    )
+    assert np.abs(plain - y).max() > 1e-4

@@ -13,13 +13,24 @@ import jax.numpy as jnp
 EPSILON = 1e-6
 
 
-def cosine(memory: jax.Array, keys: jax.Array) -> jax.Array:
+def cosine(
+    memory: jax.Array, keys: jax.Array, masks: jax.Array | None = None
+) -> jax.Array:
     """Return the cosine [..., K, N] of keys [..., K, W] with memory [..., N, W].
 
-    Both lengths are sqrt(|x|^2 + EPSILON).
+    Both lengths are sqrt(|x|^2 + EPSILON). With masks m [..., K, W] it is the cosine of
+    m k with m M_i: a key says which of a slot's numbers it looks for (Csordas &
+    Schmidhuber 2019, section 3.1).
     """
-    products = jnp.einsum("...kw,...nw->...kn", keys, memory)
-    return products / (length(keys)[..., None] * length(memory)[..., None, :])
+    if masks is None:
+        lengths = length(memory)[..., None, :]
+    else:
+        keys = keys * masks
+        squares = jnp.einsum("...kw,...nw->...kn", masks**2, memory**2)
+        lengths = jnp.sqrt(squares + EPSILON)
+    looked_for = keys if masks is None else keys * masks
+    products = jnp.einsum("...kw,...nw->...kn", looked_for, memory)
+    return products / (length(keys)[..., None] * lengths)
 
 
 def length(x: jax.Array) -> jax.Array:
@@ -27,14 +38,33 @@ def length(x: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.sum(x * x, axis=-1) + EPSILON)
 
 
-def content(memory: jax.Array, keys: jax.Array, strengths: jax.Array) -> jax.Array:
+def content(
+    memory: jax.Array,
+    keys: jax.Array,
+    strengths: jax.Array,
+    masks: jax.Array | None = None,
+) -> jax.Array:
     """Return the content weightings [..., K, N] of keys [..., K, W].
 
     Args:
         memory: [..., N, W].
         strengths: [..., K], at least 1.
+        masks: None, or [..., K, W] in (0, 1); see `cosine`.
     """
-    return jax.nn.softmax(strengths[..., None] * cosine(memory, keys), axis=-1)
+    near = cosine(memory, keys, masks)
+    return jax.nn.softmax(strengths[..., None] * near, axis=-1)
+
+
+def sharpened(weightings: jax.Array, powers: jax.Array) -> jax.Array:
+    """Return weightings [..., R, N] with what is large in them larger; sums are 1.
+
+    S(w, s)_i is ((w_i + EPSILON) / max_j (w_j + EPSILON))^s over the sum of all such
+    (Csordas & Schmidhuber 2019, section 3.3).
+
+    Args:
+        powers: s [..., R], at least 1.
+    """
+    return jax.nn.softmax(powers[..., None] * jnp.log(weightings + EPSILON), axis=-1)
 
 
 def made(*vectors: jax.Array) -> jax.Array:

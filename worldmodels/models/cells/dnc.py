@@ -8,6 +8,7 @@ The seeds' author put it in the place of M's LSTM; the paper has none.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -47,23 +48,44 @@ class Interface(NamedTuple):
     allocate: jax.Array  # [B] gate in (0, 1)
     gate: jax.Array  # [B] of writing, in (0, 1)
     modes: jax.Array  # [B, R, 3] of reading: backward, by content, forward; sums are 1
+    read_masks: jax.Array | None  # [B, R, W] in (0, 1), of the keys
+    write_mask: jax.Array | None  # [B, W] in (0, 1), of the key
+    powers: jax.Array | None  # [B, 2, R] of links read backward and forward, at least 1
 
 
 @dataclass(frozen=True)
 class DNC:
-    """A DNC whose LSTM has H units and whose memory has N slots of W numbers."""
+    """A DNC whose LSTM has H units and whose memory has N slots of W numbers.
+
+    Three options of Csordas & Schmidhuber 2019, "Improving differentiable neural
+    computers through memory masking, de-allocation, and link distribution sharpness
+    control", are off as in the paper:
+
+    - masked_content: a key k looks for the numbers that its mask m in (0, 1) leaves,
+      softmax(beta cos(m M_i, m k)), with masks sigmoid(xi) of R + 1 keys;
+    - erase_freed: what free gates give up is erased, too,
+      M = (M' psi 1^T) (1 - w e^T) + w v^T;
+    - sharpen_links: b = S(L^T w_r, s_b) and f = S(L w_r, s_f), where S(w, s)_i is
+      (w_i / max w)^s, normalised, with powers 1 + softplus(xi) of each head.
+    """
 
     inputs: int  # I
     units: int  # H
     slots: int = 16  # N
     word_size: int = 16  # W
     read_heads: int = 4  # R
+    masked_content: bool = False
+    erase_freed: bool = False
+    sharpen_links: bool = False
     precision: Precision = FLOAT32  # of the products with the weights
 
     @property
-    def _interface_size(self) -> int:
+    def _interface_sizes(self) -> tuple[int, ...]:
+        """How many numbers say what, in the order of `_interface`."""
         reads, word = self.read_heads, self.word_size
-        return reads * word + 3 * word + 5 * reads + 3
+        always = (reads * word, reads, word, 1, word, word, reads, 1, 1, 3 * reads)
+        masks = (reads * word, word) if self.masked_content else (0, 0)
+        return *always, *masks, 2 * reads if self.sharpen_links else 0
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the LSTM's kernel and bias, and those of the interface."""
@@ -74,9 +96,9 @@ class DNC:
             "dnc_kernel": Parameter(glorot, (read, gates)),
             "dnc_bias": Parameter(lstm.forget_one, (gates,)),
             "dnc_interface_kernel": Parameter(
-                glorot, (self.units, self._interface_size)
+                glorot, (self.units, sum(self._interface_sizes))
             ),
-            "dnc_interface_bias": Parameter(zeros, (self._interface_size,)),
+            "dnc_interface_bias": Parameter(zeros, (sum(self._interface_sizes),)),
         }
 
     def initial(self, batch: int, dtype: Any) -> DNCState:
@@ -127,7 +149,7 @@ class DNC:
         h, c = lstm.activate(LSTMState(state.h, state.c), gates)[0]
         xi = product(h, params["dnc_interface_kernel"], self.precision)
         xi += _moved(params["dnc_interface_bias"], offsets[1])
-        state = access(state._replace(h=h, c=c), self._interface(xi), kept)
+        state = self._access(state._replace(h=h, c=c), self._interface(xi), kept)
         return jnp.concatenate([h, _flat(state.r)], axis=-1), state
 
     def unfold(
@@ -141,16 +163,16 @@ class DNC:
         return {"h": state.h, "c": state.c, "r": _flat(state.r)}
 
     def _interface(self, xi: jax.Array) -> Interface:
-        """Return what the numbers xi [..., R W + 3 W + 5 R + 3] say."""
-        reads, word = self.read_heads, self.word_size
-        sizes = (reads * word, reads, word, 1, word, word, reads, 1, 1, 3 * reads)
-        ends = [sum(sizes[: n + 1]) for n in range(len(sizes) - 1)]
-        keys, strengths, key, strength, erase, value, free, allocate, gate, modes = (
+        """Return what the numbers xi [..., X] say."""
+        reads, word, leading = self.read_heads, self.word_size, xi.shape[:-1]
+        ends = tuple(accumulate(self._interface_sizes))[:-1]
+        keys, strengths, key, strength, erase, value, free, allocate, gate, *others = (
             jnp.split(xi, ends, axis=-1)
         )
-        modes = modes.reshape(*xi.shape[:-1], reads, 3)
+        modes, read_masks, write_mask, powers = others
+        masks = self.masked_content
         return Interface(
-            read_keys=keys.reshape(*xi.shape[:-1], reads, word),
+            read_keys=keys.reshape(*leading, reads, word),
             read_strengths=1 + jax.nn.softplus(strengths),
             write_key=key,
             write_strength=1 + jax.nn.softplus(strength[..., 0]),
@@ -159,42 +181,78 @@ class DNC:
             free=jax.nn.sigmoid(free),
             allocate=jax.nn.sigmoid(allocate[..., 0]),
             gate=jax.nn.sigmoid(gate[..., 0]),
-            modes=jax.nn.softmax(modes, axis=-1),
+            modes=jax.nn.softmax(modes.reshape(*leading, reads, 3), axis=-1),
+            read_masks=jax.nn.sigmoid(read_masks.reshape(*leading, reads, word))
+            if masks
+            else None,
+            write_mask=jax.nn.sigmoid(write_mask) if masks else None,
+            powers=1 + jax.nn.softplus(powers.reshape(*leading, 2, reads))
+            if self.sharpen_links
+            else None,
         )
 
+    def _access(
+        self, state: DNCState, interface: Interface, kept: jax.Array
+    ) -> DNCState:
+        """Return the state after one write and one read of the memory.
 
-def access(state: DNCState, interface: Interface, kept: jax.Array) -> DNCState:
-    """Return the state after one write and one read of the memory, h and c as given.
-
-    Args:
-        kept: [...] 1, or 0 where the links of the state are to be forgotten.
-    """
-    retained = addressing.retention(interface.free, state.read)
-    usage = addressing.used(state.usage, state.write, retained)
-    write = write_weighting(state.memory, usage, interface)
-    memory = written(state.memory, write, interface)
-    link, *both = links.follow(state.link, kept, state.precedence, write, state.read)
-    precedence = addressing.preceding(state.precedence, write)
-    read = read_weightings(memory, both, interface)
-    r = jnp.einsum("...rn,...nw->...rw", read, memory)
-    return DNCState(state.h, state.c, r, memory, usage, write, read, link, precedence)
+        Args:
+            state: with h and c of now.
+            kept: [...] 1, or 0 where the links of the state are to be forgotten.
+        """
+        before = state.read
+        retained = addressing.retention(interface.free, before)
+        usage = addressing.used(state.usage, state.write, retained)
+        write = write_weighting(state.memory, usage, interface)
+        freed = retained if self.erase_freed else None
+        memory = written(state.memory, write, interface, freed)
+        link, *both = links.follow(state.link, kept, state.precedence, write, before)
+        precedence = addressing.preceding(state.precedence, write)
+        read = read_weightings(memory, both, interface)
+        return DNCState(
+            h=state.h,
+            c=state.c,
+            r=jnp.einsum("...rn,...nw->...rw", read, memory),
+            memory=memory,
+            usage=usage,
+            write=write,
+            read=read,
+            link=link,
+            precedence=precedence,
+        )
 
 
 def write_weighting(
     memory: jax.Array, usage: jax.Array, interface: Interface
 ) -> jax.Array:
     """Return where to write, [..., N], by memory [..., N, W] and usage [..., N]."""
-    key, strength = interface.write_key, interface.write_strength
-    found = addressing.content(memory, key[..., None, :], strength[..., None])
+    mask = interface.write_mask
+    found = addressing.content(
+        memory,
+        interface.write_key[..., None, :],
+        interface.write_strength[..., None],
+        None if mask is None else mask[..., None, :],
+    )
     share = interface.allocate[..., None]
     where = share * addressing.allocation(usage) + (1 - share) * found[..., 0, :]
     return interface.gate[..., None] * where
 
 
-def written(memory: jax.Array, write: jax.Array, interface: Interface) -> jax.Array:
-    """Return the memory [..., N, W] after a write by weighting [..., N]."""
+def written(
+    memory: jax.Array,
+    write: jax.Array,
+    interface: Interface,
+    retained: jax.Array | None = None,
+) -> jax.Array:
+    """Return the memory [..., N, W] after a write by weighting [..., N].
+
+    Args:
+        retained: None, or the share [..., N] of each slot that is kept from before.
+    """
     w = write[..., None]
     erase, value = interface.erase[..., None, :], interface.value[..., None, :]
+    if retained is not None:
+        memory = memory * retained[..., None]
     return memory * (1 - w * erase) + w * value
 
 
@@ -207,8 +265,13 @@ def read_weightings(
         memory: [..., N, W] after the write.
         directions: where links lead from the reads of before, backward and forward.
     """
+    if interface.powers is not None:
+        powers = interface.powers[..., 0, :], interface.powers[..., 1, :]
+        directions = map(addressing.sharpened, directions, powers)
     backward, forward = directions
-    found = addressing.content(memory, interface.read_keys, interface.read_strengths)
+    found = addressing.content(
+        memory, interface.read_keys, interface.read_strengths, interface.read_masks
+    )
     modes = interface.modes[..., None]
     return (
         modes[..., 0, :] * backward

@@ -69,14 +69,22 @@ def _gru(inputs: int, units: int) -> CellSize:
 
 
 def _dnc(
-    inputs: int, units: int, slots: int = 16, word_size: int = 16, read_heads: int = 4
+    inputs: int,
+    units: int,
+    slots: int = 16,
+    word_size: int = 16,
+    read_heads: int = 4,
+    masked_content: bool = False,
+    erase_freed: bool = False,  # changes no count
+    sharpen_links: bool = False,
 ) -> CellSize:
-    reads = read_heads * word_size
+    reads, keys = read_heads * word_size, 1 + read_heads
     interface = reads + 3 * word_size + 5 * read_heads + 3
+    interface += masked_content * keys * word_size + sharpen_links * 2 * read_heads
     lstm = (inputs + reads + units) * 4 * units
     state = 2 * units + reads + slots * (word_size + read_heads + slots + 3)
     # Keys with slots, links with read weightings both ways, and these with slots.
-    looked_up = slots * word_size * (1 + read_heads)
+    looked_up = slots * word_size * keys * (1 + masked_content)
     linked = 2 * read_heads * slots * slots
     once = (2 * 2 + 3 * 3) * slots  # see `addressing.made`
     addressing = looked_up + linked + slots * reads + once
