@@ -243,7 +243,8 @@ def get_cell_stores(wildcards):
         cells.check(CONFIG)
     except UserError as error:
         sys.exit(f"error: {error}")
-    refuse_impossible_jobs(CELL_RUNS)
+    if workflow.is_main_process:  # a job's own Snakemake has other cores
+        refuse_impossible_jobs(CELL_RUNS)
     return [path for given in cells.stores(CONFIG).values() for path in given]
 
 

@@ -106,6 +106,19 @@ def test_a_later_round_of_the_same_shapes_finds_its_programs():
     assert programs.seconds("vision", longer, 1) < programs.seconds("vision", longer, 0)
 
 
+def test_a_dnc_takes_longer_to_compile_and_to_train():
+    plain, dnc = run_of(), run_of("dnc")
+    for round in (0, 1):
+        times = [programs.seconds("memory", run, round) for run in (plain, dnc)]
+        assert times[1] == pytest.approx(3 * times[0])
+    plain, dnc = (
+        {(one.round, one.stage): one.seconds for one in predicted(run)}
+        for run in (plain, dnc)
+    )
+    assert dnc[1, "memory"] > 2 * plain[1, "memory"]
+    assert plain[1, "controller"] < dnc[1, "controller"] < 1.3 * plain[1, "controller"]
+
+
 def bytes_of(run, **each: float) -> list[cost.StageCost]:
     """Return costs of every round in which stages make so many bytes."""
     return [

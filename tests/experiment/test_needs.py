@@ -35,6 +35,16 @@ DREAMER = changed(
     hidden_size=512, window=500, death_head=True, epochs=4,
 )  # fmt: skip
 
+# The seeds' larger DNC: a dreamer's state is 337 kB.
+A = PAPER.changed(
+    environment={"name": "takecover", "backend": "gymnasium"},
+    memory={
+        "cell": "dnc",
+        "dnc": {"slots": 256, "word_size": 64, "read_heads": 4},
+        "death_head": True,
+    },
+    controller={"inputs": "z_c_h", "train_in": "dream", "selection_episodes": 16},
+)
 SMALL, WHOLE = Data(64, 300, 300), Data(1000, 1000, 1000)
 
 # Peaks of resident memory in GB, of two cores.
@@ -90,6 +100,13 @@ MEASURED = {
         changed("memory", hidden_size=1024, epochs=1),
         Data(200, 1000, 1000),
         3.96,
+    ),
+    "1,024 dreamers with a DNC": ("controller", A, SMALL, 1.21),
+    "256 dreamers with a DNC": (
+        "controller",
+        changed("controller", A, population=16),
+        SMALL,
+        0.73,
     ),
     "small buffers": (
         "vision",
@@ -204,7 +221,8 @@ def test_what_is_counted_is_what_the_stages_do():
     assert needs._TOGETHER["environment"] == in_simulator.CARS_A_CORE
     assert needs._TOGETHER["dream"] == in_dream.DREAMERS_A_CORE
     assert needs._RECORDED == in_simulator._CARS_RECORDED
-    assert needs._SCORED == assessment._TOGETHER * assessment.DREAMS
+    scored = assessment._TOGETHER, assessment.DREAMS
+    assert scored == (needs._SCORED, needs._PASTS)
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
     assert sizes.frame_bytes(Round()) == math.prod(View().shape)

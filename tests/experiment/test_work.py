@@ -33,7 +33,9 @@ def test_networks_learn_from_every_frame_in_every_epoch():
 def test_the_slots_of_a_dnc_are_counted_wherever_m_steps():
     dnc = DEFAULT.changed(memory={"cell": "dnc"})
     slots = 16 * (16 + 4 + 3) + 16 * 16  # words, read, usage, write, last; links
-    assert of("memory", dnc)[work.M_SLOT] == 64 * 300 * 60 * slots
+    steps = 64 * 300 * 60
+    assert of("memory", dnc)[work.M_SLOT] == steps * slots
+    assert of("memory", dnc)[work.M_STEP] == 3 * steps / 16  # its small operations
     done = of("controller", dnc)
     assert done[work.DREAM_SLOT] == done[work.CAR] * slots
     assert not of("controller").keys() & {work.M_SLOT, work.DREAM_SLOT}

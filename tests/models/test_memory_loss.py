@@ -247,7 +247,11 @@ def total_costs(model: Memory, params: dict, windows: list[dict]) -> dict:
     return totals
 
 
-@pytest.mark.parametrize(("model", "windows"), [(HEADS, 1), (HEADS, 4), (SLOTS, 4)])
+@pytest.mark.parametrize(
+    ("model", "windows"),
+    [(HEADS, 1), (HEADS, 4), (SLOTS, 4)],
+    ids=["lstm-1", "lstm-4", "dnc-4"],
+)
 def test_rows_cost_what_whole_episodes_cost(model, windows):
     """However they are cut: the state goes on, and begins anew with each episode."""
     model = model.clone(dtype=jnp.float64)
@@ -258,7 +262,9 @@ def test_rows_cost_what_whole_episodes_cost(model, windows):
         close(packed, whole)
 
 
-@pytest.mark.parametrize("model", [HEADS, pytest.param(SLOTS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model", [HEADS, pytest.param(SLOTS, marks=pytest.mark.slow)], ids=["lstm", "dnc"]
+)
 def test_gradients_of_rows_are_those_of_whole_episodes(model):
     model = model.clone(dtype=jnp.float64)
     with jax.enable_x64(True):
@@ -272,7 +278,7 @@ def test_gradients_of_rows_are_those_of_whole_episodes(model):
         assert min(np.abs(leaf).max() for leaf in jax.tree.leaves(whole[1])) > 1e-6
 
 
-@pytest.mark.parametrize("model", [HEADS, SLOTS])
+@pytest.mark.parametrize("model", [HEADS, SLOTS], ids=["lstm", "dnc"])
 def test_no_state_leaks_from_one_episode_into_the_next(model):
     """Another episode before it, or another state: what follows costs the same."""
     model = model.clone(dtype=jnp.float64)

@@ -17,6 +17,7 @@ from scipy import stats
 from support import commands
 
 from worldmodels.models import memory, memory_loss, vision
+from worldmodels.models.cells import registry
 from worldmodels.models.memory import Memory
 from worldmodels.models.vision import VAE
 from worldmodels.rollout import arenas
@@ -91,7 +92,7 @@ def test_gradients_of_a_v_that_has_learnt(episodes):
     assert 0 < min(found.values()) < max(found.values()) < LEARNT, found
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", registry.CELLS)
 def test_gradients_of_m(cell):
     model = Memory(hidden_size=64, reward_head=True, cell=cell)
     rng, shape = np.random.default_rng(0), (16, 50)

@@ -39,7 +39,7 @@ _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoi
 _METRICS = 6  # numbers that an update leaves in the history
 _ORDERED = 8  # bytes that an episode takes in the order of an epoch,
 _PLACED = 80  # and in the plan of M's rows
-_SCORED = 16 * 32  # dreams of held-out episodes side by side
+_SCORED, _PASTS = 16, 32  # held-out episodes side by side, and the dreams of each
 _REPORTED = 40  # episodes whose frames a round of the report holds
 # What decides how much M carries and the width of its weights, and what besides with a
 # cell that has settings of its own.
@@ -159,12 +159,12 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     row = memory.batch_size * steps * size.activations * numbers
     carried = _CARRIED.get(memory.cell, _UNITS)
     widest = _one_of("memory.batch_size", "memory.window", carried)
-    scored = _SCORED * _dreamer(settings) * numbers if memory.held_out else 0.0
+    scored = min(_SCORED, memory.held_out * data.episodes) * _PASTS
     return {
         "": _STARTED + _history(updates),
         "memory.buffer_episodes": held * step,
         widest: row + batches,
-        _one_of("memory.held_out", carried): scored,
+        _one_of("memory.held_out", carried): scored * _dreamer(settings) * numbers,
         _weights(settings): _TRAINED * size.parameters * numbers,
         "memory.epochs": planned,
     }

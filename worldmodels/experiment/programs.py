@@ -4,7 +4,7 @@ Compiled programs are kept (`runtime.devices`). A later job of the same shapes l
 them, which takes a part of the time. No JAX is imported here: the Snakefile reads it.
 """
 
-from worldmodels.experiment import jobs
+from worldmodels.experiment import jobs, sizes
 from worldmodels.experiment.runs import PipelineRun
 from worldmodels.experiment.settings import Round
 from worldmodels.experiment.worlds import uses_simulator
@@ -13,6 +13,7 @@ from worldmodels.experiment.worlds import uses_simulator
 _RECORDING, _DRIVING, _TESTING, _DREAMING = 14.5, 14.0, 8.0, 4.0
 _POOL = 1.0  # for the policy beside the workers
 _VISION, _LATENTS, _MEMORY, _PAGE = 9.0, 0.8, 3.5, 5.0
+_ADDRESSED = 3.0  # times as long as M's training, where its cell has a memory of slots
 LOADED = 0.15  # of the time to compile: tracing, and reading the cache
 
 _IN_GAMES = ("environment", "vision", "memory", "controller")
@@ -75,7 +76,8 @@ def _compiling(stage: str, settings: Round, round: int) -> float:
     if stage == "vision":
         return 2 * _VISION  # also for the batches that are left over at the end
     if stage == "memory":
-        return _MEMORY * (2 if settings.memory.window else 1)
+        cell = _ADDRESSED if sizes.addressed(settings) else 1.0
+        return _MEMORY * cell * (2 if settings.memory.window else 1)
     if stage == "controller":
         if dreams:
             return 2 * _DREAMING

@@ -44,6 +44,9 @@ SHARD = "store read for the report"
 # Which take the same time on any number of cores.
 ALONE = (START, COMPILED, WORKERS, SHARD)
 
+# Finding its slots takes a cell many small operations, whatever their number.
+_ADDRESSED = 3
+
 # Of an episode in which C learns: it grows after about as many generations as improve.
 _IMPROVING = 0.75
 
@@ -136,7 +139,7 @@ def _memory(settings: Round, data: Data, steps: Steps) -> Work:
     held_out = 40 * memory.held_out * data.episodes * data.mean
     steps = learnt + held_out
     work = {
-        M_STEP: learnt / memory.batch_size,
+        M_STEP: learnt / memory.batch_size * _small_steps(settings),
         M_MULTIPLY: steps * sizes.memory(settings).multiplies,
     }
     return together(work, times(steps, _addressed(settings, M_SLOT)))
@@ -218,6 +221,11 @@ def _encoder(settings: Round) -> Work:
 def _dreamt(settings: Round) -> Work:
     work = {DREAMT: 1, DREAM_MULTIPLY: sizes.memory(settings).multiplies}
     return work | _addressed(settings, DREAM_SLOT)
+
+
+def _small_steps(settings: Round) -> int:
+    """Return how many steps of an LSTM the small operations of M's step take."""
+    return _ADDRESSED if sizes.addressed(settings) else 1
 
 
 def _addressed(settings: Round, unit: str) -> Work:

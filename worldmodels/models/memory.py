@@ -111,12 +111,17 @@ class Memory(nn.Module):
         kernel = self.param(f"{name}_kernel", glorot, shape, self.dtype)
         return Linear(kernel, self.param(f"{name}_bias", zeros, (1,), self.dtype))
 
+    @property
+    def _of_cell(self) -> Params:
+        """The weights of the cell as a dict, which flax has frozen."""
+        return dict(self.cell_params)
+
     def _inputs(self, z: jax.Array, a: jax.Array) -> jax.Array:
         return jnp.concatenate([z, a], axis=-1).astype(self.dtype)
 
     def remember(self, state: State, z: jax.Array, a: jax.Array) -> State:
         """Return the state [B, ...] after (z [B, Z], a [B, A])."""
-        return self.recurrent.step(self.cell_params, state, self._inputs(z, a))[1]
+        return self.recurrent.step(self._of_cell, state, self._inputs(z, a))[1]
 
     def unfold(
         self, z: jax.Array, a: jax.Array, first: jax.Array, state: State
@@ -125,7 +130,7 @@ class Memory(nn.Module):
 
         An episode begins where `first` [T, B]: what was before it is forgotten.
         """
-        return self.recurrent.unfold(self.cell_params, self._inputs(z, a), first, state)
+        return self.recurrent.unfold(self._of_cell, self._inputs(z, a), first, state)
 
     def head(self, h: jax.Array) -> Prediction:
         """Return what h [..., N] predicts."""
@@ -165,7 +170,7 @@ class Memory(nn.Module):
     def __call__(self, state: State, z: jax.Array, a: jax.Array):
         """Return the next state and what M predicts."""
         x = self._inputs(z, a)
-        h, state = self.recurrent.step(self.cell_params, state, x)
+        h, state = self.recurrent.step(self._of_cell, state, x)
         return state, self.head(h)
 
 

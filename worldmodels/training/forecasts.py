@@ -70,7 +70,7 @@ class _Deaths:
             logs = np.log(share, where=share > 0, out=np.zeros(2))
             return {
                 "death/nll": (np.float64(self.nll) / self.steps, ()),
-                "death/base": (-(share @ logs), ()),
+                "death/base": (0.0 - share @ logs, ()),  # and not -0.0
                 "death/steps": (np.int64(self.steps), ()),
                 "death/deaths": (np.int64(self.died), ()),
             }

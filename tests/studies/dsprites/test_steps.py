@@ -11,12 +11,19 @@ from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.dsprites import (
     factors,
     information,
+    observed,
     page,
     probe,
     probes,
     train,
 )
-from worldmodels.studies.dsprites.settings import Settings, probed, trained, with_memory
+from worldmodels.studies.dsprites.settings import (
+    Settings,
+    learning_of,
+    probed,
+    trained,
+    with_memory,
+)
 from worldmodels.studies.dsprites.steps import STUDY
 
 SETTINGS = Settings(
@@ -61,6 +68,18 @@ def test_random_numbers_are_at_chance(tmp_path):
     np.testing.assert_allclose(gained, 0, atol=0.15)
     # On what it learnt from a probe seems better than it is.
     assert store.read("noise/adam_learnt").shape == (3, 6)
+
+
+def test_one_rollout_in_five_compares_strengths_whatever_the_shards():
+    sizes, observe = observed.observer("random", SETTINGS, None, None)
+    job = probe.Job(SETTINGS, sizes, probe._observed(SETTINGS, sizes, observe))
+    state = job.initial()
+    for number in range(2 * job.learnt):  # the statistics, and the first epoch
+        state = job.add(state, number)
+    rows = SETTINGS.probes.steps - 10
+    found = [int(state["noise"][name].count) for name in ("fit", "check")]
+    assert found == [4 * rows, rows]
+    assert state["noise"]["statistics"].count == 5
 
 
 def test_a_killed_probe_goes_on(tmp_path, monkeypatch):
@@ -120,6 +139,8 @@ def test_models_that_do_not_fit_are_refused(tmp_path):
 def test_settings_name_what_is_probed():
     assert probed(Settings(models="b")) == ["input", "random", "b-untrained", "b"]
     assert with_memory(Settings(models="lstm b")) == ["b-untrained", "b"]
+    sizes = Settings(learning={"rollouts": 9, "rollouts_a": 4})
+    assert [learning_of(name, sizes).rollouts for name in "ab"] == [4, 9]
     with pytest.raises(UserError, match=r"learning .* its shortest must not be longer"):
         STUDY.load({"learning": {"shortest": 200}})
 

@@ -1,7 +1,7 @@
 """A DNC over a whole sequence: what its backward pass keeps, and how.
 
-The state is large: 337 kB at 256 slots of 64 numbers, of which links are 262 kB. So
-of a long sequence only the states at the starts of segments are kept, and the backward
+The state is large: 337 kB at 256 slots of 64 numbers, of which links are 262 kB. So of
+a long sequence only the states at the starts of segments are kept, and the backward
 pass makes a segment again. With segments of S steps it keeps T / S states and, for a
 while, what the gradients of S steps need: least where S is about sqrt(T). The gradients
 of the kernels by all steps of a segment are one product each.

@@ -26,7 +26,8 @@ def run(
     del settings, log  # it takes a second
     beside = out.with_name("table.txt")
     tables.prepare(beside)
-    found = findings.read([open_artifact(p, STUDY.kind("train")) for p in trainings])
+    stores = [open_artifact(path, STUDY.kind("train")) for path in trainings]
+    found = findings.read(stores)
     followed = [open_artifact(path, STUDY.kind("trace")) for path in traces]
-    publish_text(out, page.html(found, followed))
+    publish_text(out, page.html(found, followed, stores[0].attributes["version"]))
     tables.publish(beside, table.text(found), table.data(found))

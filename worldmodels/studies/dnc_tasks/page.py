@@ -32,8 +32,12 @@ _ARRAYS = (
 )  # fmt: skip
 
 
-def html(found: Sequence[Found], traces: Sequence[Artifact]) -> str:
-    """Return the page of all trainings, and of the traces of some."""
+def html(found: Sequence[Found], traces: Sequence[Artifact], version: str) -> str:
+    """Return the page of all trainings, and of the traces of some.
+
+    Args:
+        version: of the package that made the stores.
+    """
     tasks = table.by_task(found)
     followed = {store.config["task"]: store for store in traces}
     sections = [("lengths", "Errors by length", _lengths(tasks))]
@@ -41,7 +45,7 @@ def html(found: Sequence[Found], traces: Sequence[Artifact]) -> str:
         sections.append((task, task.capitalize(), _task(task, given, followed)))
     sections.append(("cost", "Cost", _cost(found)))
     title = "Does a memory help? Copy, addition and sort"
-    footer = "Made by worldmodels."
+    footer = f"Made by worldmodels {version}."
     return page.document(title, escape(_LEAD), sections, footer, page.OF_CHARTS)
 
 

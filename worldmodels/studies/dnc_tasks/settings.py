@@ -53,7 +53,7 @@ class Sort(Curriculum):
     """What is learnt of sorting."""
 
     longest: list_of(_Longest) = _longest(5)
-    updates: int = _updates(20_000)
+    updates: int = _updates(15_000)
 
 
 class Slots(DNC):

@@ -81,10 +81,15 @@ def by_task(found: Sequence[Found]) -> dict[str, list[Found]]:
 def legend(found: Sequence[Found]) -> str:
     """Return what the numbers are."""
     seeds = ", ".join(map(str, found[0].seeds))
-    return (
+    means = (
         f"Means over the trainings of seeds {seeds}; in brackets Student's 95 % "
-        "interval over them. All models are tested on the same sequences. N: slots of "
-        "the memory, on which no weight depends."
+        "interval over them."
+    )
+    if len(found[0].seeds) == 1:
+        means = f"One training of each model, with seed {seeds}."
+    return (
+        f"{means} All models are tested on the same sequences. N: slots of the memory, "
+        "on which no weight depends."
     )
 
 

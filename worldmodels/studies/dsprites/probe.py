@@ -154,7 +154,8 @@ class Job:
     def _fitted(self, found, x, wanted, passed, shard):
         x = _normalised(found, x)
         if passed == 1:
-            checked = np.arange(len(x)) % _CHECKED == _CHECKED - 1
+            numbers = shard * self.settings.probes.shard + np.arange(len(x))
+            checked = numbers % _CHECKED == _CHECKED - 1
             found = found | {
                 name: probes.added(found[name], _gram(x[some], wanted[some]))
                 for name, some in (("fit", ~checked), ("check", checked))
