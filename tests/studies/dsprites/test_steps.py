@@ -17,7 +17,13 @@ from worldmodels.studies.dsprites import (
     probes,
     train,
 )
-from worldmodels.studies.dsprites.settings import Settings, probed, trained, with_memory
+from worldmodels.studies.dsprites.settings import (
+    Settings,
+    learning_of,
+    probed,
+    trained,
+    with_memory,
+)
 from worldmodels.studies.dsprites.steps import STUDY
 
 SETTINGS = Settings(
@@ -133,6 +139,8 @@ def test_models_that_do_not_fit_are_refused(tmp_path):
 def test_settings_name_what_is_probed():
     assert probed(Settings(models="b")) == ["input", "random", "b-untrained", "b"]
     assert with_memory(Settings(models="lstm b")) == ["b-untrained", "b"]
+    sizes = Settings(learning={"rollouts": 9, "rollouts_a": 4})
+    assert [learning_of(name, sizes).rollouts for name in "ab"] == [4, 9]
     with pytest.raises(UserError, match=r"learning .* its shortest must not be longer"):
         STUDY.load({"learning": {"shortest": 200}})
 

@@ -60,7 +60,12 @@ class Model:
         self, params: Params, steps: Steps, state: State
     ) -> tuple[jax.Array, State]:
         """Return what the cell gives after each step, [T, B, N], and the state."""
-        return self.cell.unfold(params, inputs(steps), steps.first, state)
+        own = self.of_cell(params)
+        return self.cell.unfold(own, inputs(steps), steps.first, state)
+
+    def of_cell(self, params: Params) -> Params:
+        """Return the cell's own weights, without the linear layer's."""
+        return {name: params[name] for name in self.cell.parameters()}
 
     def logits(self, params: Params, h: jax.Array) -> jax.Array:
         """Return the log-odds [..., 4096] of the next picture's pixels."""
@@ -112,11 +117,11 @@ def observe(
     model: Model, params: Params, steps: Steps, state: State, names: tuple[str, ...]
 ) -> tuple[State, dict[str, jax.Array]]:
     """Return the state and the vectors [T, B, F] of these names after each step."""
-    fresh = model.initial_state(steps.first.shape[1])
+    own, fresh = model.of_cell(params), model.initial_state(steps.first.shape[1])
 
     def step(state: State, at_t: tuple[jax.Array, jax.Array]):
         x, first = at_t
-        _, state = model.cell.step(params, restarted(state, first, fresh), x)
+        _, state = model.cell.step(own, restarted(state, first, fresh), x)
         found = vectors(model, state)
         return state, {name: found[name] for name in names}
 

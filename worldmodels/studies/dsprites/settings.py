@@ -25,6 +25,10 @@ class Learning(Section):
     rollouts: int = setting(
         300, "an epoch; each sprite is random", unit="rollouts", low=1
     )
+    rollouts_a: int = setting(
+        150, "an epoch of model a, whose steps cost several times as much",
+        unit="rollouts", low=1,
+    )  # fmt: skip
     shortest: int = setting(100, "of a rollout, the least", unit="steps", low=1)
     longest: int = setting(100, "of a rollout, the most", unit="steps", low=1)
     epochs: int = setting(5, "each of new rollouts", unit="epochs", low=1)
@@ -32,7 +36,7 @@ class Learning(Section):
     window: int = setting(
         10, "that gradients go back; the state goes on", unit="steps", low=1
     )
-    learning_rate: Number = setting(1e-3, "of Adam", above=0)
+    learning_rate: Number = setting(3e-3, "of Adam", above=0)
     gradient_clip: Number = setting(50.0, "of the gradient's norm", above=0)
 
     @model_validator(mode="after")
@@ -84,6 +88,12 @@ class Settings(StudySettings):
     learning: Learning = group(Learning)
     probes: Probes = group(Probes)
     information: Information = group(Information)
+
+
+def learning_of(model: str, settings: Settings) -> Learning:
+    """Return how a model learns: a has its own number of rollouts."""
+    sizes = settings.learning
+    return sizes.changed(rollouts=sizes.rollouts_a) if model == "a" else sizes
 
 
 def trained(settings: Settings) -> list[str]:

@@ -17,7 +17,7 @@ from worldmodels.stores import publication
 from worldmodels.stores.checkpoint import open_checkpoint
 from worldmodels.studies.dsprites import archive, models, observed, provenance, rollouts
 from worldmodels.studies.dsprites.archive import Pictures
-from worldmodels.studies.dsprites.settings import SIZES, Settings
+from worldmodels.studies.dsprites.settings import SIZES, Settings, learning_of
 from worldmodels.studies.dsprites.steps import STUDY
 from worldmodels.training import loop
 
@@ -48,7 +48,7 @@ def run(
     source = archive.source(pictures)
     config = provenance.recorded(STEP, settings, model, pictures)
     shapes, params = observed.fresh(model, settings)
-    sizes = settings.learning
+    sizes = learning_of(model, settings)
     optimizer = optax.chain(
         optax.clip_by_global_norm(sizes.gradient_clip), optax.adam(sizes.learning_rate)
     )
