@@ -89,6 +89,18 @@ def test_latents_and_v_of_a_shared_m_are_found_too(made):
     assert stores.vision.path == made / BASELINE / "vision.zarr"
 
 
+def test_the_v_of_its_own_round_is_found_for_an_m_of_several_rounds(experiment):
+    """Each round has a store of a V that was kept; C knows that of its own round."""
+    latents = [
+        open_artifact(experiment / f"round-{n}/latents/shard-000.zarr") for n in (0, 1)
+    ]
+    for round in ("round-0", "round-1"):
+        place = experiment / f"cells/dnc/seed-0/{round}/memory.zarr"
+        small_store.make(place, "memory", config={}, inputs={"latents": latents})
+        stores = dream._open(place, None, [])
+        assert stores.vision.path == experiment / round / "vision.zarr"
+
+
 def test_a_copied_experiment_uses_its_own_stores(experiment):
     assert found(experiment, Z)[0] == experiment / BASELINE / "vision.zarr"
 

@@ -67,16 +67,17 @@ def _places(wanted: Collection[str], pattern: str, home: Path) -> Iterator[Path]
 def _candidates(pattern: str, home: Path) -> Iterator[Path]:
     """Yield what lies in this round, in others of its run, then of its experiment.
 
-    What a training of an ablation or of a temperature does not change it shares with
-    the experiment's training of the same seed, in whose folder that lies. In earlier
-    versions that of ablations was an ablation itself.
+    What a training of an ablation, a temperature or a cell does not change it shares
+    with the experiment's training of the same seed, in whose folder that lies, the same
+    round's first. In earlier versions that of ablations was an ablation itself.
     """
     # Without "..", which has no parent among the rounds; links stay what they are.
     home = Path(os.path.abspath(home))
     yield from sorted(home.glob(pattern))
     for folder in home.parents[:_ABOVE]:
         for rounds in ("round-*", "seeds/seed-*/round-*", "ablations/*/seed-*/round-*"):
-            yield from sorted(folder.glob(f"{rounds}/{pattern}"))
+            found = folder.glob(f"{rounds}/{pattern}")
+            yield from sorted(found, key=lambda p: (home.name not in p.parts, p))
 
 
 def _provenance(path: Path) -> str | None:

@@ -7,6 +7,7 @@ least 0, and sums to at most 1.
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 # Inside the roots of norms: without it the empty memory of the first step would have
 # gradients that are NaN. Added to usage, whose logarithm is taken.
@@ -120,7 +121,7 @@ def _allocated_forward(usage):
     # The sum of logarithms over all slots before needs no sort.
     known, logs = made(usage, jnp.log(usage))
     logs = jnp.where(before(known), logs[..., :, None], 0)
-    left = jnp.exp(jnp.sum(logs, axis=-2))
+    left = checkpoint_name(jnp.exp(jnp.sum(logs, axis=-2)), "dnc")
     return (1 - usage) * left, (usage, left)
 
 

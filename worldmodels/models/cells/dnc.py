@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from worldmodels.models.cells import addressing, dnc_segments, links, lstm
 from worldmodels.models.cells.cell import Parameter, Params
@@ -146,9 +147,11 @@ class DNC:
         seen = jnp.concatenate([x, _flat(state.r), state.h], axis=-1)
         gates = product(seen, params["dnc_kernel"], self.precision)
         gates += _moved(params["dnc_bias"], offsets[0])
+        gates = checkpoint_name(gates, "dnc")
         h, c = lstm.activate(LSTMState(state.h, state.c), gates)[0]
         xi = product(h, params["dnc_interface_kernel"], self.precision)
         xi += _moved(params["dnc_interface_bias"], offsets[1])
+        xi = checkpoint_name(xi, "dnc")
         state = self._access(state._replace(h=h, c=c), self._interface(xi), kept)
         return jnp.concatenate([h, _flat(state.r)], axis=-1), state
 
@@ -156,7 +159,8 @@ class DNC:
         self, params: Params, x: jax.Array, first: jax.Array, state: DNCState
     ) -> tuple[jax.Array, DNCState]:
         """Return [h, r] [T, B, H + R W] after each of x [T, B, I], and the state."""
-        return dnc_segments.unfold(self, params, x, first, state)
+        own = {name: params[name] for name in self.parameters()}
+        return dnc_segments.unfold(self, own, x, first, state)
 
     def features(self, state: DNCState) -> dict[str, jax.Array]:
         """Return h, c and r [..., R W], which C may read."""
@@ -207,6 +211,7 @@ class DNC:
         freed = retained if self.erase_freed else None
         memory = written(state.memory, write, interface, freed)
         link, *both = links.follow(state.link, kept, state.precedence, write, before)
+        both = [checkpoint_name(way, "dnc") for way in both]
         precedence = addressing.preceding(state.precedence, write)
         read = read_weightings(memory, both, interface)
         return DNCState(

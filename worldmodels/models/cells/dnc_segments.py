@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from worldmodels.models.cells.cell import Cell, Params, State, restarted
 from worldmodels.models.precision import contract, factor
 
+KEPT = jax.checkpoint_policies.save_only_these_names("dnc")
 SMALL = 4096  # numbers of a state of which every step may be kept
 
 
@@ -61,6 +62,7 @@ def _by_steps(cell, params, x, first, state, offsets):
     fresh = cell.initial(x.shape[1], x.dtype)
     kept = 1 - first.astype(x.dtype)
 
+    @partial(jax.checkpoint, prevent_cse=False, policy=KEPT)
     def step(state, at_t):
         x, first, kept, *offsets = at_t
         # Links are forgotten in the pass that changes them.

@@ -70,7 +70,8 @@ def outputs(params: Params, model: Model, inputs: jax.Array) -> jax.Array:
     cell = model.recurrent
     first = jnp.zeros(inputs.shape[:2], bool).at[0].set(True)
     state = cell.initial(inputs.shape[1], inputs.dtype)
-    read, _ = cell.unfold(params, inputs, first, state)
+    own = {name: params[name] for name in cell.parameters()}
+    read, _ = cell.unfold(own, inputs, first, state)
     return readout(params, read)
 
 
