@@ -76,3 +76,15 @@ def test_normalised_rows():
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found[:, 0], 0)  # it never changes
     np.testing.assert_allclose(found.std(axis=0, ddof=1)[2], 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.1, -1e6 / 3])
+@pytest.mark.parametrize("cuts", [[], [1, 2, 7]])
+def test_what_rounding_alone_changes_does_not_change(value, cuts):
+    """The mean of equal numbers is seldom that number to the last digit."""
+    values = np.full((23, 3), value)
+    found = together(np.split(values, cuts)).normalised(
+        np.append(values, [[9.0] * 3], axis=0)
+    )
+    np.testing.assert_allclose(found[:-1], 0, atol=1e-9)
+    np.testing.assert_allclose(found[-1], 9 - value)

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Of a mean, relatively: rounding alone spreads equal rows by less.
+_ROUNDING = 8 * np.finfo(np.float64).eps
+
 
 class RunningStatistics(NamedTuple):
     """What is known of rows [...] so far, in float64."""
@@ -39,7 +42,8 @@ class RunningStatistics(NamedTuple):
 
         They keep their type. A number that never changes becomes 0.
         """
-        scale = np.where(self.squares > 0, self.std, 1.0)
+        least = self.count * (_ROUNDING * self.mean) ** 2
+        scale = np.where(self.squares > least, self.std, 1.0)
         mean, scale = self.mean.astype(rows.dtype), scale.astype(rows.dtype)
         return (rows - mean) / scale
 
