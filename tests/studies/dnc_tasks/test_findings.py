@@ -34,6 +34,27 @@ def test_trainings_of_other_settings_are_not_put_together(training):
         findings.read([training("lstm", 0), training("lstm", 1, updates=8)])
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"updates": 8}, "has updates 7 and"),
+        ({"longest": [3]}, "has longest"),
+        ({"hidden_size": 6}, "has hidden_size 5 and"),
+    ],
+)
+def test_models_that_learnt_otherwise_are_not_compared(training, changes, why):
+    with pytest.raises(UserError, match=why):
+        findings.read([training("dnc", 0), training("lstm", 0, **changes)])
+    # The LSTM of as many weights has units of its own.
+    findings.read([training("dnc", 1), training("lstm_larger", 1, hidden_size=9)])
+
+
+def test_models_of_other_seeds_are_not_compared(training):
+    given = [training("dnc", 0), training("dnc", 1), training("lstm", 0)]
+    with pytest.raises(UserError, match=r"repeat has the seeds \[0, 1\] of dnc and"):
+        findings.read(given)
+
+
 def test_a_training_counts_once(training):
     with pytest.raises(UserError, match="give each training once"):
         findings.read([training("lstm", 0), training("lstm", 0)])
@@ -80,6 +101,13 @@ def test_the_page_and_the_tables_are_made(training, trace, tmp_path, capsys):
     data = json.loads(out.with_name("table.json").read_text())
     wrong = data["trainings"][0]["wrong"]
     np.testing.assert_allclose(np.subtract(wrong[1], wrong[0]), 1 / 9)
+
+
+def test_a_place_that_no_page_can_take_is_refused_before_the_work(tmp_path):
+    folder = {"out": tmp_path, "log": None}
+    with pytest.raises(UserError, match="is a folder, which a file does not replace"):
+        compare.run(settings=DNCTasks(), trainings=[tmp_path], traces=[], **folder)
+    assert not list(tmp_path.parent.glob("table.*"))
 
 
 def test_slots_that_are_hardly_touched_are_not_drawn(trace):

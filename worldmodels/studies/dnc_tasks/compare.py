@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from worldmodels.scores import tables
+from worldmodels.stores import places
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.publication import publish_text
 from worldmodels.studies.dnc_tasks import findings, page, table
@@ -24,7 +25,9 @@ def run(
         UserError: for stores that cannot be compared, or a full disk.
     """
     del settings, log  # it takes a second
+    places.file_place(out)  # a folder such as "." has no name beside it
     beside = out.with_name("table.txt")
+    places.check_beside(out, beside)
     tables.prepare(beside)
     stores = [open_artifact(path, STUDY.kind("train")) for path in trainings]
     found = findings.read(stores)

@@ -18,11 +18,11 @@ NAMES = {
     "lstm_larger": "LSTM, as many weights",
 }
 MEASURES = ("wrong", "squared")
-_ALIKE = (
-    "hidden_size", "options", "batch_size", "learning_rate",
-    "final_learning_rate", "gradient_clip", "loss",
-    "shortest", "longest", "updates", "times", "test_slots", "test_sequences",
+_OF_TASK = (  # of all models that are compared on it
+    "batch_size", "learning_rate", "final_learning_rate", "gradient_clip", "loss",
+    "shortest", "longest", "updates", "times", "test_sequences",
 )  # fmt: skip
+_OF_MODEL = ("hidden_size", "options", "test_slots")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def read(stores: Sequence[Artifact]) -> list[Found]:
     """Return what trainings found, by task and model in the order of the settings.
 
     Raises:
-        UserError: for trainings of one model that differ by more than their seeds, or
-            two with one seed.
+        UserError: for trainings of one model that differ by more than their seeds, two
+            with one seed, or models that learnt a task otherwise or with other seeds.
     """
 
     def place(store: Artifact) -> tuple[int, int, int]:
@@ -87,13 +87,36 @@ def read(stores: Sequence[Artifact]) -> list[Found]:
         order = TASKS.index(config["task"]), MODELS.index(config["model"])
         return *order, config["seed"]
 
-    groups = groupby(sorted(stores, key=place), key=lambda store: place(store)[:2])
-    return [found for _, given in groups for found in _read(list(given))]
+    ordered = sorted(stores, key=place)
+    for _, given in groupby(ordered, key=lambda store: place(store)[0]):
+        _check_task(list(given))
+    groups = groupby(ordered, key=lambda store: place(store)[:2])
+    found = [one for _, given in groups for one in _read(list(given))]
+    _check_seeds(found)
+    return found
+
+
+def _check_task(stores: Sequence[Artifact]) -> None:
+    """Refuse models that did not learn the same task in the same way."""
+    check_alike(stores, _OF_TASK)
+    same_size = [s for s in stores if s.config["model"] != "lstm_larger"]
+    check_alike(same_size, ("hidden_size",))
+
+
+def _check_seeds(found: Sequence[Found]) -> None:
+    """Refuse models of other seeds, whose means would be of other trainings."""
+    for one in found[1:]:
+        if one.seeds != found[0].seeds:
+            raise UserError(
+                f"{found[0].task} has the seeds {list(found[0].seeds)} of "
+                f"{found[0].model} and {one.task} {list(one.seeds)} of {one.model}; "
+                "give trainings of the same seeds of each"
+            )
 
 
 def _read(stores: Sequence[Artifact]) -> list[Found]:
     """Return what the trainings of one model on one task found, for each tested N."""
-    check_alike(stores, _ALIKE)
+    check_alike(stores, _OF_MODEL)
     first, seeds = stores[0], [store.config["seed"] for store in stores]
     if len(set(seeds)) < len(seeds):
         raise UserError(

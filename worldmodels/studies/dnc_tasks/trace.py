@@ -56,7 +56,7 @@ def run(*, settings: DNCTasks, training: Path, out: Path, log: Path | None) -> N
 
 
 def follow(params: Params, model: Model, length: int) -> Trace:
-    """Return what a DNC does with the first tested sequence of a length."""
+    """Return what a DNC does with one sequence of a length, which it has not learnt."""
     key = jax.random.fold_in(train.test_key(), length)
     batch = draw_batch(model.asked, key, jnp.array([length]), length)
     trace = _followed(params, model, batch)
