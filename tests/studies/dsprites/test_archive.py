@@ -1,5 +1,6 @@
 """The user's archive: read in pieces, checked, its metadata never opened."""
 
+import errno
 import os
 import tracemalloc
 import zipfile
@@ -122,6 +123,36 @@ def test_what_is_no_archive_is_refused(tmp_path, small):
         pack(path, tmp_path / "out.npy")
     with pytest.raises(UserError, match="is no archive of dSprites"):
         pack(tmp_path / "none.npz", tmp_path / "out.npy")
+
+
+def test_an_archive_with_x_and_y_exchanged_is_refused(tmp_path, small, monkeypatch):
+    """In the first picture of a piece both are 0: it is the same either way."""
+    monkeypatch.setattr(archive, "PIECE", 150)
+    monkeypatch.setattr(factors, "SIZES", (3, 2, 4, 15, 10))
+    monkeypatch.setattr(factors, "COUNT", 3600)
+    classes = factors.classes(np.arange(3600))[:, [0, 1, 2, 4, 3]]
+    path = write(tmp_path / "given.npz", pictures=sprites.render(classes))
+    with pytest.raises(UserError, match="its imgs are not in the order"):
+        pack(path, tmp_path / "out.npy")
+
+
+def test_a_broken_archive_is_refused(tmp_path, small):
+    path = write(tmp_path / "given.npz")
+    with zipfile.ZipFile(path) as opened:
+        start = opened.getinfo("imgs.npy").header_offset
+    content = bytearray(path.read_bytes())
+    content[start + 60 : start + 160] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is no archive of dSprites"):
+        pack(path, tmp_path / "out.npy")
+
+
+def test_a_full_disk_is_not_the_archives_fault(tmp_path, small):
+    def full(count: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space"):  # the step says which disk
+        archive.pack(write(tmp_path / "given.npz"), tmp_path / "out.npy", full)
 
 
 def test_a_file_of_other_pictures_is_refused(tmp_path):

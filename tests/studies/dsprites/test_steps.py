@@ -141,6 +141,8 @@ def test_settings_name_what_is_probed():
     assert with_memory(Settings(models="lstm b")) == ["b-untrained", "b"]
     sizes = Settings(learning={"rollouts": 9, "rollouts_a": 4})
     assert [learning_of(name, sizes).rollouts for name in "ab"] == [4, 9]
+    with pytest.raises(UserError, match=r"probes .* at most the 90 steps of a shard"):
+        STUDY.load({"probes": {"shard": 1}})  # of which Adam would make no update
     with pytest.raises(UserError, match=r"learning .* its shortest must not be longer"):
         STUDY.load({"learning": {"shortest": 200}})
 

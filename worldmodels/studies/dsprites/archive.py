@@ -7,6 +7,7 @@ map. The archive's pickled metadata is never opened.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,8 @@ from worldmodels.studies.dsprites.sprites import PIXELS, SIDE
 PIECE = 4096  # pictures in memory at once: 17 MB
 _BYTES = PIXELS // 8
 _WRONG = 20  # pixels that pictures may differ from ours by, in the mean
+_APART = PIECE // 4 + 7  # from piece to piece: another orientation, x and y
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError)
 
 Pictures = Callable[[np.ndarray], np.ndarray]
 
@@ -74,13 +77,18 @@ def pack(archive: Path, out: Path, done: Callable[[int], None]) -> float:
 
     Raises:
         UserError: when it is no archive of dSprites, or in another order.
+        OSError: when `out` cannot be written.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        opened = zipfile.ZipFile(archive)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _refused(archive, str(error)) from error
+    with opened:
+        try:
             _check_classes(archive, opened)
             return _pack_pictures(archive, opened, out, done)
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
-        raise _refused(archive, str(error)) from error
+        except _BROKEN as error:
+            raise _refused(archive, str(error)) from error
 
 
 def _refused(archive: Path, why: str) -> UserError:
@@ -112,8 +120,9 @@ def _pack_pictures(
         for piece in _rows(archive, opened, "imgs", (factors.COUNT, SIDE, SIDE)):
             if piece.max() > 1:
                 raise _refused(archive, "its imgs hold more than 0 and 1")
-            ours = sprites.render(factors.classes(np.array([first])))[0]
-            wrong.append(int((piece[0] != ours).sum()))
+            shown = len(wrong) * _APART % len(piece)
+            ours = sprites.render(factors.classes(np.array([first + shown])))[0]
+            wrong.append(int((piece[shown] != ours).sum()))
             file.write(np.packbits(piece.reshape(-1, PIXELS), axis=-1).tobytes())
             first += len(piece)
             done(len(piece))

@@ -16,10 +16,8 @@ import numpy as np
 import optax
 
 from worldmodels.studies.dsprites import factors
-from worldmodels.training import running_statistics
-from worldmodels.training.running_statistics import RunningStatistics
+from worldmodels.studies.dsprites.settings import LAGS
 
-LAGS = (0, 5, 10)  # steps back
 SCORES = (*factors.NAMES, "turned")  # of each lag
 _SHAPE, _VALUES, _TURNED = slice(0, 3), slice(3, 7), slice(7, 9)
 OUTPUTS = 9  # of each lag
@@ -138,11 +136,6 @@ def gained(errors: np.ndarray) -> np.ndarray:
     avoided.
     """
     return 1 - errors / of_chance()
-
-
-def normaliser(vectors: np.ndarray) -> RunningStatistics:
-    """Return the statistics by time step [T, F] of vectors [R, T, F]."""
-    return running_statistics.of(vectors)
 
 
 def no_rows(features: int) -> Gram:

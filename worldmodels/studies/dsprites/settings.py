@@ -16,6 +16,7 @@ SIZES: dict[str, tuple[str, dict[str, Any]]] = {
     "lstm": ("lstm", {}),
 }
 UNTRAINED = "-untrained"  # at the end of a model's name: with its first weights
+LAGS = (0, 5, 10)  # steps back, of the sprites that probes tell
 CONTROLS = ("input", "random")  # probed as models are: the pixels; noise
 
 
@@ -56,6 +57,16 @@ class Probes(Section):
     epochs: int = setting(10, "of Adam's probe over its steps", unit="epochs", low=1)
     batch_size: int = setting(256, "in an update of Adam's probe", unit="steps", low=1)
     learning_rate: Number = setting(1e-3, "of Adam's probe", above=0)
+
+    @model_validator(mode="after")
+    def _learns(self) -> "Probes":
+        rows = min(self.shard, self.rollouts) * (self.steps - max(LAGS))
+        if self.batch_size > rows:
+            raise ValueError(
+                f"its batch_size, {self.batch_size}, must be at most the {rows} steps "
+                "of a shard that have all lags: raise its shard"
+            )
+        return self
 
 
 class Information(Section):
