@@ -86,8 +86,7 @@ def _dnc(
     # Keys with slots, links with read weightings both ways, and these with slots.
     looked_up = slots * word_size * keys * (1 + masked_content)
     linked = 2 * read_heads * slots * slots
-    once = (2 * 2 + 4 * 4) * slots  # see `addressing.made`
-    addressing = looked_up + linked + slots * reads + once
+    addressing = looked_up + linked + slots * reads
     return CellSize(
         output=units + reads,
         features=(("h", units), ("c", units), ("r", reads)),
