@@ -14,6 +14,7 @@ from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
 from worldmodels.experiment.settings import DNC as Slots
 from worldmodels.experiment.settings import Round, Run
+from worldmodels.models.cells import dnc_segments
 from worldmodels.rollout import in_dream, in_simulator
 from worldmodels.stages import latents, memory, vision
 from worldmodels.training import assessment
@@ -100,6 +101,25 @@ MEASURED = {
         changed("memory", hidden_size=1024, epochs=1),
         Data(200, 1000, 1000),
         3.96,
+    ),
+    # The training alone, a batch of 16; the compiler's cache was empty.
+    "400 steps of a DNC, by segments": (
+        "memory",
+        changed("memory", A, batch_size=16, window=400, epochs=1),
+        SMALL,
+        1.14,
+    ),
+    "500 steps of a small DNC": (
+        "memory",
+        changed("memory", cell="dnc", batch_size=16, window=500, epochs=1),
+        SMALL,
+        0.98,
+    ),
+    "default memory with a DNC": (
+        "memory",
+        changed("memory", DEFAULT, cell="dnc"),
+        SMALL,
+        0.79,
     ),
     "1,024 dreamers with a DNC": ("controller", A, SMALL, 1.21),
     "256 dreamers with a DNC": (
@@ -223,6 +243,7 @@ def test_what_is_counted_is_what_the_stages_do():
     assert needs._RECORDED == in_simulator._CARS_RECORDED
     scored = assessment._TOGETHER, assessment.DREAMS
     assert scored == (needs._SCORED, needs._PASTS)
+    assert needs._SEGMENTED == dnc_segments.SMALL
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
     assert sizes.frame_bytes(Round()) == math.prod(View().shape)

@@ -7,6 +7,7 @@ Needs are rounded up: they lie between the measured peak and twice as much. No J
 imported here: the Snakefile reads it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ _MB, _GB = 10**6, 10**9
 
 # What a stage holds before it reads anything: Python, JAX and JAX's compiler.
 _STARTED = 0.5 * _GB  # M's smallest training peaks at 0.46 GB, V's encoding at 0.38
+_ADDRESSING = 0.3 * _GB  # more to compile M's training, where it has slots
 _STARTED_VISION = 0.9 * _GB  # V's training, whose program is large
 _STARTED_SIMULATOR = 0.8 * _GB
 _REPORT = 1.0 * _GB
@@ -34,6 +36,7 @@ _RECORDED = 32  # cars that are recorded together
 _TOGETHER = {"environment": 64, "dream": 128}  # agents that a core steps at a time
 _ENCODED = 256  # frames that are encoded at a time, on any number of cores
 _GATHERED = 4096  # frames that are taken out of a buffer at once
+_SEGMENTED = 4096  # numbers of a state, above which a DNC is trained by segments
 _GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
 _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
 _METRICS = 6  # numbers that an update leaves in the history
@@ -156,18 +159,31 @@ def _memory(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         held = (held + 2 * min(data.episodes, memory.buffer_episodes)) * data.longest
         planned = _ORDERED * memory.epochs * data.episodes
     batches = 2 * _GROUPS["memory"] * memory.batch_size * steps * step
-    row = memory.batch_size * steps * size.activations * numbers
+    row = memory.batch_size * _kept(settings, steps) * numbers
+    started = _STARTED + (_ADDRESSING if sizes.addressed(settings) else 0.0)
     carried = _CARRIED.get(memory.cell, _UNITS)
     widest = _one_of("memory.batch_size", "memory.window", carried)
     scored = min(_SCORED, memory.held_out * data.episodes) * _PASTS
     return {
-        "": _STARTED + _history(updates),
+        "": started + _history(updates),
         "memory.buffer_episodes": held * step,
         widest: row + batches,
         _one_of("memory.held_out", carried): scored * _dreamer(settings) * numbers,
         _weights(settings): _TRAINED * size.parameters * numbers,
         "memory.epochs": planned,
     }
+
+
+def _kept(settings: Round, steps: int) -> float:
+    """Return the numbers of one row that M's gradients need, over so many steps."""
+    cell = sizes.cell(settings)
+    if not sizes.addressed(settings):
+        return steps * cell.kept
+    if cell.state <= _SEGMENTED:
+        return steps * (cell.kept + 5 * cell.gates)
+    # The states before segments of sqrt(T) steps, and one segment's at a time.
+    segment = math.isqrt(steps)
+    return cell.state * (steps / segment + 2 * segment)
 
 
 def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:

@@ -5,6 +5,7 @@ of them is not there: the same checks are made of a whole configuration and of w
 stage uses. No JAX is imported here: the Snakefile reads it.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -86,9 +87,9 @@ def check_cell(memory: Memory) -> None:
             value = getattr(getattr(memory, cell), name)
             if value != unused:
                 raise UserError(
-                    f"memory.{cell}.{name} is {value!r}, which is for memory.cell "
-                    f"{cell} alone; memory.cell is {memory.cell}: set it to {cell}, or "
-                    f"leave memory.{cell}.{name} {unused!r}"
+                    f"memory.{cell}.{name} is {json.dumps(value)}, which is for "
+                    f"memory.cell {cell} alone; memory.cell is {memory.cell}: set it "
+                    f"to {cell}, or leave memory.{cell}.{name} {json.dumps(unused)}"
                 )
 
 

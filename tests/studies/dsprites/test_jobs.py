@@ -10,6 +10,7 @@ def test_a_job_is_given_the_inputs_that_it_has():
     there = {"train": ["a b.zarr", "c.zarr"], "pictures": []}
     assert shlex.split(given(None, there)) == ["--train", "a b.zarr", "c.zarr"]
     assert given(None, {}) == ""
+    assert given(None, {"train": "one.zarr"}) == "--train one.zarr"
 
 
 def test_a_further_try_asks_for_more():
