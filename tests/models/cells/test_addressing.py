@@ -36,10 +36,12 @@ def test_allocation_takes_an_empty_slot_whole_and_a_full_one_never(float64):
 @pytest.mark.parametrize(
     "usage", [TIES, np.zeros(5), np.ones(5), np.full(5, 0.3), np.linspace(1, 0, 6)]
 )
+@pytest.mark.parametrize("few", [0, 32])
 def test_gradients_of_allocation_are_finite_differences_in_a_fixed_order(
-    float64, usage
+    float64, monkeypatch, usage, few
 ):
     """At 0, 1 and ties too; a is linear in each usage, so differences are exact."""
+    monkeypatch.setattr(addressing, "FEW", few)
     order = np.argsort(usage, kind="stable")
     actual = jax.jit(jax.jacrev(addressing.allocation))(jnp.asarray(usage))
     moved = 1e-3 * np.eye(len(usage))

@@ -101,16 +101,19 @@ def plain_allocation(usage):
 
 
 @pytest.mark.parametrize(
-    ("cell", "small"),
+    ("cell", "small", "few"),
     [
-        (OPTIONS, 0),
-        pytest.param(CELL, 0, marks=pytest.mark.slow),
-        pytest.param(CELL, 4096, marks=pytest.mark.slow),
+        (OPTIONS, 0, 0),
+        pytest.param(CELL, 0, 32, marks=pytest.mark.slow),
+        pytest.param(CELL, 4096, 0, marks=pytest.mark.slow),
     ],
 )
-def test_gradients_by_hand_are_those_of_autodiff(float64, monkeypatch, cell, small):
+def test_gradients_by_hand_are_those_of_autodiff(
+    float64, monkeypatch, cell, small, few
+):
     """By segments, here of 2 steps and one left over, and at once."""
     monkeypatch.setattr(dnc_segments, "SMALL", small)
+    monkeypatch.setattr(addressing, "FEW", few)
     steps, batch = 7, 2
     first = np.zeros((steps, batch), bool)
     first[[0, 3], [1, 0]] = True

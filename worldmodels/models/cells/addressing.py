@@ -5,6 +5,8 @@ memory", Methods. Every function takes any leading axes. A weighting is [..., N]
 least 0, and sums to at most 1.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
@@ -12,6 +14,7 @@ from jax.ad_checkpoint import checkpoint_name
 # Inside the roots of norms: without it the empty memory of the first step would have
 # gradients that are NaN. Added to usage, whose logarithm is taken.
 EPSILON = 1e-6
+FEW = 32  # slots
 
 
 def cosine(
@@ -68,12 +71,19 @@ def sharpened(weightings: jax.Array, powers: jax.Array) -> jax.Array:
     return jax.nn.softmax(powers[..., None] * jnp.log(weightings + EPSILON), axis=-1)
 
 
-def made(*vectors: jax.Array) -> jax.Array:
-    """Return vectors [..., N] as one array [K, ..., N] that is there before its use.
+def few(weighting: jax.Array) -> bool:
+    """Return whether N x N numbers cost less than the calls that they are made by."""
+    return weighting.shape[-1] <= FEW
+
+
+def made(*vectors: jax.Array) -> Sequence[jax.Array]:
+    """Return vectors [..., N] as arrays that are there before their use.
 
     XLA on a CPU would else make a vector anew for each of the N x N numbers that it
     goes into. It joins no product with what reads it, so here is one, with ones.
     """
+    if few(vectors[0]):
+        return vectors
     ones = jnp.eye(len(vectors), dtype=vectors[0].dtype)
     return jnp.tensordot(ones, jnp.stack(vectors), 1, precision="highest")
 

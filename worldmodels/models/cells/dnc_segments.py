@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models.cells.cell import Cell, Params, State, restarted
+from worldmodels.models.cells.registry import SMALL
 from worldmodels.models.precision import contract, factor
 
 KEPT = jax.checkpoint_policies.save_only_these_names("dnc")
-SMALL = 4096  # numbers of a state of which every step may be kept
 
 
 def unfold(

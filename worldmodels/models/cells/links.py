@@ -8,7 +8,7 @@ where it may join a product with a transpose: hence the barriers.
 import jax
 import jax.numpy as jnp
 
-from worldmodels.models.cells.addressing import made
+from worldmodels.models.cells.addressing import few, made
 from worldmodels.models.precision import alone
 
 
@@ -75,6 +75,26 @@ def _forward(link, kept, precedence, write, read):
 
 
 def _backward(saved, gradients):
+    backward = _backward_of_few if few(saved[-1]) else _backward_of_many
+    return backward(saved, gradients)
+
+
+def _backward_of_few(saved, gradients):
+    """Return the gradients in few operations: each costs more than its work."""
+    link, kept, p, w, read = saved
+    dlink, db, df = gradients
+    kept_k, off = kept[..., None, None], 1 - jnp.eye(p.shape[-1], dtype=p.dtype)
+    turned = jnp.swapaxes(jnp.concatenate([read, df], axis=-2), -1, -2)
+    dlink = off * (dlink + turned @ jnp.concatenate([db, read], axis=-2))
+    share = _share(kept, kept[..., None] * w)
+    after = off * (share * link + w[..., :, None] * p[..., None, :])
+    dread = db @ jnp.swapaxes(after, -1, -2) + df @ after
+    before = kept_k * link
+    dwrite = (dlink * (p[..., None, :] - before)).sum(-1) - (dlink * before).sum(-2)
+    return share * dlink, None, (w[..., None] * dlink).sum(-2), dwrite, dread
+
+
+def _backward_of_many(saved, gradients):
     link, kept, p, w, read = saved
     dlink, db, df = gradients
     # With G = dlink + sum_k (read_k db_k^T + df_k read_k^T) and 0 on the diagonal, the

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from worldmodels.runtime.errors import UserError
 
+SMALL = 4096  # numbers of a DNC's state of which every step may be kept
 Features = tuple[tuple[str, int], ...]  # (name, length) of each vector that C may read
 
 
@@ -83,17 +84,19 @@ def _dnc(
     interface += masked_content * keys * word_size + sharpen_links * 2 * read_heads
     lstm = (inputs + reads + units) * 4 * units
     state = 2 * units + reads + slots * (word_size + read_heads + slots + 3)
+    # Of a large state those at the starts of segments, of ten steps and more.
+    states = state if state <= SMALL else state // 10
+    kept = 4 * units + interface + (2 * read_heads + 1) * slots + states
     # Keys with slots, links with read weightings both ways, and these with slots.
     looked_up = slots * word_size * keys * (1 + masked_content)
     linked = 2 * read_heads * slots * slots
-    once = (2 * 2 + 4 * 4) * slots  # see `addressing.made`
-    addressing = looked_up + linked + slots * reads + once
+    addressing = looked_up + linked + slots * reads
     return CellSize(
         output=units + reads,
         features=(("h", units), ("c", units), ("r", reads)),
         state=state,
         gates=4 * units + interface + slots * slots,
-        kept=state + 8 * (inputs + 1),
+        kept=kept + 8 * (inputs + 1),
         parameters=lstm + 4 * units + (units + 1) * interface,
         multiplies=lstm + units * interface + addressing,
     )

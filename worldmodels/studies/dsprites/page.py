@@ -124,9 +124,10 @@ def _probes(found: Results) -> str:
         "0 is chance, the best constant answer, and 1 is faultless: R^2, and of the "
         "shape the share of chance's errors that is avoided.",
         "Vectors: the LSTM's h and c, the DNC's reads r and its memory M (of A it is "
-        "too wide for a probe); the picture itself, which is what a vector could hold "
-        "at most of the sprite at t; random numbers. An untrained model shows what "
-        "its wiring alone lets through.",
+        "too wide for a probe); the picture itself, which holds all there is to know "
+        "of the sprite at t, though a linear layer cannot read all of it; random "
+        "numbers. "
+        "An untrained model shows what its wiring alone lets through.",
         "The angle of a sprite cannot be seen where its shape is symmetric. As shown: "
         "the cosine and sine of 4, 2 or 1 times the angle, of a square, an ellipse and "
         "a heart.",
