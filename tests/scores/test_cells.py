@@ -161,6 +161,10 @@ def test_what_cannot_be_compared_is_refused(alone, tmp_path):
     assert "was not made with" in refused(alone | {LSTM: strange})
     other = made(tmp_path / "other", seeds=(1,), shard=1)
     assert "learnt from other latents" in refused(alone | {DNC: other[DNC]})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cell_runs, "EPISODES", cell_runs.EPISODES + 1)
+        more = made(tmp_path / "more", seeds=(1,))
+    assert "held out other episodes than" in refused(alone | {DNC: more[DNC]})
     further = made(tmp_path / "further", seeds=(2,))
     assert "has the seeds [2] and lstm has [1]" in refused(alone | {DNC: further[DNC]})
     assert not (tmp_path / "new").exists()

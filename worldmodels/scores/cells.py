@@ -246,7 +246,7 @@ def _check_training(made: Training) -> None:
 
 
 def _check_shared(made: Training, base: Training) -> None:
-    """Refuse an M of other latents or updates than another's of its seed."""
+    """Refuse an M of other latents, updates or tests than another's of its seed."""
     memory, other = made["memory"][0], base["memory"][0]
     latents = [m.attributes["inputs"].get("latents") for m in (memory, other)]
     updates = [m.array("history/nll").shape[0] for m in (memory, other)]
@@ -259,6 +259,12 @@ def _check_shared(made: Training, base: Training) -> None:
         raise UserError(
             f"{memory.path} made {updates[0]} updates and {other.path} {updates[1]}; "
             "give trainings of the same number"
+        )
+    scored = [m["forecast"][0].read("held_out/seed") for m in (made, base)]
+    if not np.array_equal(*scored):
+        raise UserError(
+            f"{memory.path} held out other episodes than {other.path}; give trainings "
+            "with the same memory.held_out"
         )
 
 
