@@ -75,6 +75,11 @@ def test_a_training_uses_and_records_what_changes_it():
     json.dumps(of_dnc)
 
 
+def test_no_update_is_no_training():
+    with pytest.raises(UserError, match=r"sort\.updates is 0; .* at least 1"):
+        STUDY.load({"sort": {"updates": 0}})
+
+
 @pytest.mark.slow
 def test_a_trace_agrees_with_the_cell_and_with_the_answers(key):
     """What is drawn must fit together: gates, weightings, usage and outputs."""

@@ -102,6 +102,40 @@ def test_a_killed_probe_goes_on(tmp_path, monkeypatch):
         np.testing.assert_array_equal(again.read(name), whole.read(name))
 
 
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, monkeypatch):
+    other = SETTINGS.changed(probes={"learning_rate": 0.01})
+    whole = run(probe, "random", tmp_path, "whole", settings=other)
+
+    def dying(self, state, number):
+        if number == 5:
+            raise KeyboardInterrupt
+        return add(self, state, number)
+
+    add = probe.Job.add
+    with monkeypatch.context() as patched:
+        patched.setattr(probe.Job, "add", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(probe, "random", tmp_path, seconds=0)
+    again = run(probe, "random", tmp_path, settings=other)
+    np.testing.assert_array_equal(again.read("noise/adam"), whole.read("noise/adam"))
+
+
+@pytest.mark.parametrize("step", [train, probe, information])
+def test_pictures_that_are_missing_are_one_sentence(tmp_path, step):
+    with pytest.raises(UserError, match=r"holds no pictures .* step pack again"):
+        step.run(
+            settings=SETTINGS,
+            model="b" if step is train else "b-untrained",
+            pictures=tmp_path / "none.npy",
+            checkpoint=tmp_path / "x.ckpt",
+            checkpoint_seconds=1,
+            out=tmp_path / "x.zarr",
+            log=None,
+            **({} if step is train else {"train": None}),
+        )
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_signal_ends_a_probe_after_a_piece(tmp_path, monkeypatch):
     """What was done until then is saved, whatever the interval."""
     asked = []

@@ -30,7 +30,7 @@ def _longest(*lengths: int) -> Any:
 
 
 def _updates(count: int) -> Any:
-    return setting(count, "of the weights", unit="updates", **PASSES)
+    return setting(count, "of the weights", unit="updates", **PASSES | {"low": 1})
 
 
 class Curriculum(Section):

@@ -56,12 +56,12 @@ def source(path: Path | None) -> Pictures:
         bits = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} holds no pictures ({error}); run the study's step pictures again"
+            f"{path} holds no pictures ({error}); run the study's step pack again"
         ) from error
     if bits.shape != (factors.COUNT, _BYTES) or bits.dtype != np.uint8:
         raise UserError(
             f"{path} holds {bits.shape} {bits.dtype}, not all pictures as bits; run "
-            "the study's step pictures again"
+            "the study's step pack again"
         )
     return kept(bits)
 

@@ -55,12 +55,13 @@ def run(
         raise UserError(f"{model!r} has no memory; a and b are models that have one")
     store = None if train is None else open_artifact(train, STUDY.kind("train"))
     inputs = {} if store is None else {"train": [store]}
+    source = archive.source(pictures)
     config = provenance.recorded(STEP, settings, model, pictures)
     looked_at = observed.of(model, settings, store)
     options = SIZES[model.removesuffix(UNTRAINED)][1]
     nothing = {"memory": _nothing(settings, options["slots"] * options["word_size"])}
     nothing |= {name: _nothing(settings, 1) for name in _PLANTED}
-    add = partial(_add, settings, looked_at, archive.source(pictures))
+    add = partial(_add, settings, looked_at, source)
     with (
         publication.create(
             out,

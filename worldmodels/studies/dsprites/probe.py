@@ -53,8 +53,8 @@ def run(
     """
     store = None if train is None else open_artifact(train, STUDY.kind("train"))
     inputs = {} if store is None else {"train": [store]}
-    config = provenance.recorded(STEP, settings, model, pictures)
     source = archive.source(pictures)
+    config = provenance.recorded(STEP, settings, model, pictures)
     sizes, observe = observed.observer(model, settings, store, source)
     job = Job(settings, sizes, _observed(settings, sizes, observe))
     with (
