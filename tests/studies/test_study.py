@@ -1,6 +1,7 @@
 """A study's settings and its command, with a study of one step."""
 
 import json
+import re
 import sys
 from types import ModuleType
 
@@ -8,7 +9,8 @@ import pytest
 
 from worldmodels import cli
 from worldmodels.experiment import config
-from worldmodels.experiment.section import setting
+from worldmodels.experiment.section import Section, setting
+from worldmodels.experiment.stage_settings import nested
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies import registry
 from worldmodels.studies.study import Step, Study, StudySettings
@@ -118,3 +120,24 @@ def test_an_impossible_configuration_of_studies_is_refused(given, studies, sente
 def test_studies_that_are_no_mapping_are_refused(studies):
     with pytest.raises(UserError, match="it must be a mapping of studies' names"):
         config.load({"studies": studies})
+
+
+def numbers(section: Section, where: str = ""):
+    """Yield the name of each setting that is a number or a list of them, and it."""
+    for name, value in section:
+        if isinstance(value, Section):
+            yield from numbers(value, f"{where}{name}.")
+        elif not isinstance(value, (bool, str)):
+            yield where + name, value
+
+
+@pytest.mark.parametrize("name", registry.STUDIES)
+def test_every_number_has_an_upper_limit_that_is_stated(name):
+    study = registry.study(name)
+    for key, default in numbers(study.settings()):
+        given = [10**12] if isinstance(default, tuple) else 10**12
+        with pytest.raises(UserError) as refused:
+            study.load(nested(f"{key}={given}"))
+        assert str(refused.value).startswith(f"studies.{name}.{key}")
+        (limit,) = re.findall(r"(?:at most|from 0 to) ([\d.e+]+)$", str(refused.value))
+        assert float(limit) <= 1e10
