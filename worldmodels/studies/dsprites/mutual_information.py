@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_TOGETHER = 1024  # numbers whose permutations are counted at once: 50 MB
+_TOGETHER = 1024  # numbers whose permutations are counted at once: 200 MB
 
 
 class Found(NamedTuple):
