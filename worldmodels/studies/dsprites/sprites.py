@@ -1,7 +1,7 @@
 """Pictures like those of dSprites, drawn from their factors.
 
 dSprites itself was drawn by a library whose edges nobody published. The shapes here
-were fitted to published pictures: of 4,096 pixels half a one differs in the mean.
+were fitted to published pictures: half a pixel of 4,096 differs in the mean.
 A pixel is lit where its centre lies inside the sprite.
 """
 
