@@ -19,7 +19,7 @@ STORES = {
 def counts(told: str) -> dict[str, int]:
     """Return how many jobs of each of the study's rules a dry run lists."""
     lines = [line.split() for line in told.splitlines()]
-    lines = [line for line in lines if len(line) == 2]
+    lines = [line for line in lines if len(line) == 2 and line[1].isdigit()]
     return {name: int(n) for name, n in lines if name.startswith("dsprites_")}
 
 
