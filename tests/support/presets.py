@@ -3,8 +3,12 @@
 from support.commands import REPOSITORY
 from worldmodels.experiment.config import Config, load
 from worldmodels.experiment.overlays import merged
+from worldmodels.experiment.yaml_files import read
 
-NAMES = sorted(path.stem for path in (REPOSITORY / "presets").glob("*.yaml"))
+# Those of experiments, and those of a study, whose settings are its own.
+_ALL = {path.stem: read(path) for path in (REPOSITORY / "presets").glob("*.yaml")}
+NAMES = sorted(name for name, values in _ALL.items() if set(values) != {"studies"})
+OF_STUDIES = sorted({*_ALL} - {*NAMES})
 
 
 def preset(name: str) -> Config:

@@ -23,6 +23,7 @@ from worldmodels.experiment.section import Section, facts, groups_of
 from worldmodels.experiment.settings import Round
 from worldmodels.experiment.yaml_files import read
 from worldmodels.runtime.errors import UserError
+from worldmodels.studies import registry
 
 TEXT = (REPOSITORY / "config.yaml").read_text()
 
@@ -108,7 +109,8 @@ def test_every_key_says_what_it_is_and_what_the_paper_has():
         value, _, comment = line.partition("#")
         assert comment, line
         if value.split(":", 1)[1].strip():
-            assert "(paper" in comment or line.startswith("experiment"), line
+            own = line.startswith(("experiment", "studies"))  # of this project alone
+            assert "(paper" in comment or own, line
 
 
 @pytest.mark.parametrize("name", presets.NAMES)
@@ -126,6 +128,16 @@ def test_a_preset_holds_only_what_differs_from_the_default(name):
     for number, overrides in enumerate(rounds if isinstance(rounds, list) else []):
         same = {key for key, value in leaves(overrides).items() if value == base[key]}
         assert same == set(), f"rounds[{number}]"
+
+
+@pytest.mark.parametrize("name", presets.OF_STUDIES)
+def test_a_preset_of_a_study_is_its_variant(name):
+    ((of, given),) = presets.preset(name).studies.items()
+    study = registry.study(of)
+    settings, default = study.load(given), study.settings()
+    assert name == f"{of}_{settings.variant}"
+    given, default = leaves(given), leaves(default.model_dump())
+    assert {key for key, value in given.items() if value == default[key]} == set()
 
 
 def leaves(mapping: Mapping, where: str = "") -> dict[str, Any]:
