@@ -118,3 +118,10 @@ def test_an_impossible_configuration_of_studies_is_refused(given, studies, sente
 def test_studies_that_are_no_mapping_are_refused(studies):
     with pytest.raises(UserError, match="it must be a mapping of studies' names"):
         config.load({"studies": studies})
+
+
+@pytest.mark.parametrize("words", ["dnc_tasks train", "dsprites probe"])
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_seconds_between_checkpoints_are_a_number_of_at_least_0(words, seconds, capsys):
+    error = refusal(capsys, *words.split(), f"--checkpoint-seconds={seconds}")
+    assert f"{seconds} is not a number of at least 0" in error
