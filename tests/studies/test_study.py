@@ -125,3 +125,17 @@ def test_studies_that_are_no_mapping_are_refused(studies):
 def test_seconds_between_checkpoints_are_a_number_of_at_least_0(words, seconds, capsys):
     error = refusal(capsys, *words.split(), f"--checkpoint-seconds={seconds}")
     assert f"{seconds} is not a number of at least 0" in error
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["hidden_size", "learning.rollouts", "learning.batch_size", "probes.epochs",
+     "probes.shard", "information.longest", "learning.learning_rate"],
+)  # fmt: skip
+def test_sizes_beyond_any_machine_are_refused_before_the_work(change):
+    *group, name = change.split(".")
+    values = {name: 10**10}
+    for outer in group:
+        values = {outer: values}
+    with pytest.raises(UserError, match=rf"{change} is 1.*; it must be .* at most"):
+        registry.study("dsprites").load(values)

@@ -4,6 +4,15 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from worldmodels.experiment.bounds import (
+    BATCH,
+    EPISODES,
+    GENERATIONS,
+    MAX_EPISODES,
+    MAX_STEPS,
+    RATE,
+    WIDTH,
+)
 from worldmodels.experiment.section import Section, group, setting
 from worldmodels.experiment.values import Number
 from worldmodels.runtime.randomness import MAX_SEED
@@ -23,21 +32,29 @@ class Learning(Section):
     """How the models learn to predict the next picture."""
 
     rollouts: int = setting(
-        300, "an epoch; each sprite is random", unit="rollouts", low=1
+        300, "an epoch; each sprite is random", unit="rollouts", **EPISODES
     )
     rollouts_a: int = setting(
         150, "an epoch of model a, whose steps cost several times as much",
-        unit="rollouts", low=1,
+        unit="rollouts", **EPISODES,
     )  # fmt: skip
-    shortest: int = setting(100, "of a rollout, the least", unit="steps", low=1)
-    longest: int = setting(100, "of a rollout, the most", unit="steps", low=1)
-    epochs: int = setting(5, "each of new rollouts", unit="epochs", low=1)
-    batch_size: int = setting(16, "side by side", unit="rollouts", low=1)
-    window: int = setting(
-        10, "that gradients go back; the state goes on", unit="steps", low=1
+    shortest: int = setting(
+        100, "of a rollout, the least", unit="steps", low=1, high=MAX_STEPS
     )
-    learning_rate: Number = setting(3e-3, "of Adam", above=0)
-    gradient_clip: Number = setting(50.0, "of the gradient's norm", above=0)
+    longest: int = setting(
+        100, "of a rollout, the most", unit="steps", low=1, high=MAX_STEPS
+    )
+    epochs: int = setting(5, "each of new rollouts", unit="epochs", **GENERATIONS)
+    batch_size: int = setting(16, "side by side", unit="rollouts", **BATCH)
+    window: int = setting(
+        10,
+        "that gradients go back; the state goes on",
+        unit="steps",
+        low=1,
+        high=MAX_STEPS,
+    )
+    learning_rate: Number = setting(3e-3, "of Adam", **RATE)
+    gradient_clip: Number = setting(50.0, "of the gradient's norm", **RATE)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Learning":
@@ -49,23 +66,41 @@ class Learning(Section):
 class Probes(Section):
     """How factors are read from what a model holds."""
 
-    rollouts: int = setting(300, "that probes learn from", unit="rollouts", low=5)
-    held_out: int = setting(100, "that they are scored on", unit="rollouts", low=2)
-    steps: int = setting(100, "of each of these rollouts", unit="steps", low=12)
-    shard: int = setting(50, "in memory at once", unit="rollouts", low=1)
-    epochs: int = setting(10, "of Adam's probe over its steps", unit="epochs", low=1)
-    batch_size: int = setting(256, "in an update of Adam's probe", unit="steps", low=1)
-    learning_rate: Number = setting(1e-3, "of Adam's probe", above=0)
+    rollouts: int = setting(
+        300, "that probes learn from", unit="rollouts", low=5, high=MAX_EPISODES
+    )
+    held_out: int = setting(
+        100, "that they are scored on", unit="rollouts", low=2, high=MAX_EPISODES
+    )
+    steps: int = setting(
+        100, "of each of these rollouts", unit="steps", low=12, high=MAX_STEPS
+    )
+    shard: int = setting(
+        50, "in memory at once", unit="rollouts", low=1, high=MAX_EPISODES
+    )
+    epochs: int = setting(
+        10, "of Adam's probe over its steps", unit="epochs", **GENERATIONS
+    )
+    batch_size: int = setting(
+        256, "in an update of Adam's probe", unit="steps", **BATCH
+    )
+    learning_rate: Number = setting(1e-3, "of Adam's probe", **RATE)
 
 
 class Information(Section):
     """How mutual information of slots and position is estimated."""
 
-    sequences: int = setting(5, "in which x alone changes", unit="sequences", low=1)
-    shortest: int = setting(1000, "of a sequence, the least", unit="steps", low=64)
-    longest: int = setting(1000, "of a sequence, the most", unit="steps", low=64)
+    sequences: int = setting(
+        5, "in which x alone changes", unit="sequences", **EPISODES
+    )
+    shortest: int = setting(
+        1000, "of a sequence, the least", unit="steps", low=64, high=MAX_STEPS
+    )
+    longest: int = setting(
+        1000, "of a sequence, the most", unit="steps", low=64, high=MAX_STEPS
+    )
     bins: int = setting(8, "of equal content, of either number", low=2, high=32)
-    permutations: int = setting(200, "that make the null", low=19)
+    permutations: int = setting(200, "that make the null", low=19, high=MAX_STEPS)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Information":
@@ -81,7 +116,7 @@ class Settings(StudySettings):
     models: Literal["b", "lstm b", "lstm b a", "b a"] = setting(
         "lstm b a", "that learn: b and a are DNCs of 16 and of 256 slots"
     )
-    hidden_size: int = setting(256, "of the recurrent layer", unit="units", low=1)
+    hidden_size: int = setting(256, "of the recurrent layer", unit="units", **WIDTH)
     pictures: str = setting(
         "", "path of the user's own dSprites archive (npz); empty: drawn here"
     )
