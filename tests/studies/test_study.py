@@ -141,3 +141,10 @@ def test_every_number_has_an_upper_limit_that_is_stated(name):
         assert str(refused.value).startswith(f"studies.{name}.{key}")
         (limit,) = re.findall(r"(?:at most|from 0 to) ([\d.e+]+)$", str(refused.value))
         assert float(limit) <= 1e10
+
+
+@pytest.mark.parametrize("words", ["dnc_tasks train", "dsprites probe"])
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_seconds_between_checkpoints_are_a_number_of_at_least_0(words, seconds, capsys):
+    error = refusal(capsys, *words.split(), f"--checkpoint-seconds={seconds}")
+    assert f"{seconds} is not a number of at least 0" in error

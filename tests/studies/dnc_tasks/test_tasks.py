@@ -107,3 +107,7 @@ def test_lengths_are_drawn_between_the_shortest_and_the_longest():
 def test_lengths_that_fall_are_refused(shortest, longest):
     with pytest.raises(UserError, match="give longest lengths that rise"):
         stream(shortest=shortest, longest=longest).check("studies.dnc_tasks.addition")
+
+
+def test_one_epoch_of_no_batches_has_one_to_be_tested_on():
+    assert len(list(stream(steps=0).of_one_epoch().groups(0, 1))) == 1

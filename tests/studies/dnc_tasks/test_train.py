@@ -100,3 +100,11 @@ def test_a_trace_agrees_with_the_cell_and_with_the_answers(key):
     retained = addressing.retention(free, read)
     used = addressing.used(usage[:-1], write[:-1], retained)
     np.testing.assert_allclose(usage[1:], used, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "curriculum", [{"longest": [5, 3]}, {"longest": []}, {"shortest": 7}], ids=str
+)
+def test_lengths_that_fall_are_refused_before_any_training(curriculum):
+    with pytest.raises(UserError, match=r"repeat is .* its longest lengths must rise"):
+        STUDY.load({"repeat": curriculum})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from worldmodels.experiment.bounds import BATCH, MAX_WIDTH, PASSES, RATE, WIDTH
 from worldmodels.experiment.section import Section, group, setting
@@ -39,6 +39,13 @@ class Curriculum(Section):
     shortest: int = setting(1, "length that is drawn", unit="rows", low=1, high=100)
     longest: list_of(_Longest) = _longest(6)
     updates: int = _updates(4000)
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Curriculum":
+        lengths = [self.shortest, *self.longest]
+        if lengths != sorted(lengths) or not self.longest:
+            raise ValueError("its longest lengths must rise, none below its shortest")
+        return self
 
 
 class Addition(Curriculum):

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from worldmodels.parsing import at_least_0
 from worldmodels.runtime.path_lists import Paths
 from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks, of_training
 from worldmodels.studies.study import Step, Study
@@ -34,7 +35,7 @@ STUDY = Study(
                 },
                 "checkpoint-seconds": {
                     "help": "seconds between checkpoints (default: %(default)s)",
-                    "type": float,
+                    "type": at_least_0,
                     "metavar": "X",
                     "default": 30.0,
                 },

@@ -1,7 +1,7 @@
 """Batches of a task: each is drawn when it is asked for, by its number."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -49,7 +49,7 @@ class Stream:
             )
 
     def of_one_epoch(self) -> "Stream":
-        return self
+        return replace(self, steps=max(self.steps, 1))
 
     def groups(self, start: int, size: int) -> Iterator[Sequences]:
         """Yield batches [S, T, B, ...] of one longest length, `size` or fewer."""

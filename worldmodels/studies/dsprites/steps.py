@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from worldmodels.parsing import at_least_0
 from worldmodels.runtime.path_lists import Paths
 from worldmodels.studies.dsprites.settings import Settings
 from worldmodels.studies.study import Step, Study
@@ -19,7 +20,7 @@ _RESUMED = {
     },
     "checkpoint-seconds": {
         "help": "seconds between checkpoints (default: %(default)s)",
-        "type": float,
+        "type": at_least_0,
         "metavar": "X",
         "default": 30.0,
     },
