@@ -19,8 +19,9 @@ FLOORS = (
     ("stores", "rollout"),
     ("training", "scores", "pictures"),
     ("report", "play"),
-    ("stages", "tools", "studies"),
-    ("cli", "commands", "parsing", "arguments", "study_commands", "api"),
+    # A study's table of steps names their arguments.
+    ("stages", "tools", "studies", "parsing", "arguments"),
+    ("cli", "commands", "study_commands", "api"),
 )
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 

@@ -27,17 +27,18 @@ WORKERS = {
     **numbers(1, 4096),
 }
 FOUND = {"help": "default: found in the rounds of the experiment", **ONE}
-CHECKPOINT = {
+_CHECKPOINT = {
     "help": "file to go on from after a kill; to be deleted once the store is there",
     "required": True,
     **ONE,
 }
-PAUSE = {
+_PAUSE = {
     "help": "seconds between checkpoints (default: %(default)s)",
     "type": at_least_0,
     "metavar": "X",
     "default": 30.0,
 }
+RESUMED = {"checkpoint": _CHECKPOINT, "checkpoint-seconds": _PAUSE}
 _LATENTS = {
     "help": "latents stores, at whose first frames dreams begin (for C in a dream)",
     **MANY,
@@ -75,8 +76,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
     "vision": {
         "rollouts": {"help": "rollout stores", **MANY, "required": True},
         "start": {"help": "vision store whose weights to start from", **ONE},
-        "checkpoint": CHECKPOINT,
-        "checkpoint-seconds": PAUSE,
+        **RESUMED,
     },
     "latents": {
         "vision": {"help": "vision store", **ONE, "required": True},
@@ -85,8 +85,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
     "memory": {
         "latents": {"help": "latents stores", **MANY, "required": True},
         "start": {"help": "memory store whose weights to start from", **ONE},
-        "checkpoint": CHECKPOINT,
-        "checkpoint-seconds": PAUSE,
+        **RESUMED,
     },
     "controller": {
         "block": {"help": "number of this block", "default": 0, **_PLACE},
@@ -100,7 +99,7 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "previous": {"help": "the block before (from block 1 on)", **ONE},
         "start": {"help": "blocks whose best mean to start from (block 0)", **MANY},
         "workers": WORKERS,
-        "checkpoint": CHECKPOINT,
+        "checkpoint": _CHECKPOINT,
     },
     "random": {"workers": WORKERS},
     "evaluation": {

@@ -1,14 +1,10 @@
 """The study and its steps. No JAX is imported here: the Snakefile reads it."""
 
 import json
-from pathlib import Path
 
-from worldmodels.parsing import at_least_0
-from worldmodels.runtime.path_lists import Paths
+from worldmodels.arguments import MANY, ONE, RESUMED
 from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks, of_training
 from worldmodels.studies.study import Step, Study
-
-_STORES = {"nargs": "+", "action": Paths, "required": True}
 
 STUDY = Study(
     name="dnc_tasks",
@@ -27,18 +23,7 @@ STUDY = Study(
                 "task": {"help": "to learn", "choices": TASKS, "required": True},
                 "model": {"help": "that learns", "choices": MODELS, "required": True},
                 "seed": {"help": "of the training", "type": int, "required": True},
-                "checkpoint": {
-                    "help": "file to go on from after a kill; to be deleted once the "
-                    "store is there",
-                    "type": Path,
-                    "required": True,
-                },
-                "checkpoint-seconds": {
-                    "help": "seconds between checkpoints (default: %(default)s)",
-                    "type": at_least_0,
-                    "metavar": "X",
-                    "default": 30.0,
-                },
+                **RESUMED,
             },
         ),
         "trace": Step(
@@ -48,8 +33,8 @@ STUDY = Study(
             arguments={
                 "training": {
                     "help": "store of a DNC's training",
-                    "type": Path,
                     "required": True,
+                    **ONE,
                 },
             },
         ),
@@ -58,8 +43,12 @@ STUDY = Study(
             version=1,
             uses=(),
             arguments={
-                "trainings": {"help": "stores of all trainings", **_STORES},
-                "traces": {"help": "stores of traces", **_STORES},
+                "trainings": {
+                    "help": "stores of all trainings",
+                    **MANY,
+                    "required": True,
+                },
+                "traces": {"help": "stores of traces", **MANY, "required": True},
             },
         ),
     },
