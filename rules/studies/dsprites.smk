@@ -3,6 +3,7 @@
 A module: it sees its own settings, `studies: {dsprites: ...}`, as `config`.
 """
 
+import sys
 from pathlib import Path
 
 from worldmodels.studies.dsprites.jobs import more, options
@@ -33,6 +34,11 @@ wildcard_constraints:
 
 
 if SETTINGS.pictures:
+    if not Path(SETTINGS.pictures).expanduser().is_file():
+        sys.exit(
+            f"error: studies.dsprites.pictures is {SETTINGS.pictures}, where no file "
+            "is; give the path of dSprites' npz, or leave it out and pictures are drawn"
+        )
 
     rule pack:
         """The pictures of the user's archive, checked, as bits."""

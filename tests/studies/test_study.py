@@ -11,6 +11,7 @@ from worldmodels import cli
 from worldmodels.experiment import config
 from worldmodels.experiment.section import Section, setting
 from worldmodels.experiment.stage_settings import nested
+from worldmodels.experiment.stages import STAGES
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies import registry
 from worldmodels.studies.study import Step, Study, StudySettings
@@ -148,3 +149,8 @@ def test_every_number_has_an_upper_limit_that_is_stated(name):
 def test_seconds_between_checkpoints_are_a_number_of_at_least_0(words, seconds, capsys):
     error = refusal(capsys, *words.split(), f"--checkpoint-seconds={seconds}")
     assert f"{seconds} is not a number of at least 0" in error
+
+
+def test_the_kinds_of_a_studys_stores_are_known_from_those_of_a_run():
+    assert registry.has(registry.study("dsprites").kind("train"))
+    assert not any(map(registry.has, STAGES))

@@ -70,6 +70,7 @@ OF_CHARTS = """
   body { background: #16181d; }
   nav { background: #16181df2; }
   figure img { filter: invert(.91) hue-rotate(180deg); }
+  figure .rows img { filter: none; }
 }
 @media (max-width: 40rem) {
   main, nav > div, header { padding-left: 1rem; padding-right: 1rem; }

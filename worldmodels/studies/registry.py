@@ -20,6 +20,11 @@ def study(name: str) -> Study:
     return import_module(f"{__package__}.{name}.steps").STUDY
 
 
+def has(kind: str) -> bool:
+    """Return whether a study makes stores of that kind."""
+    return any(kind.startswith(f"{name}_") for name in STUDIES)
+
+
 def check(given: Mapping[str, Any]) -> None:
     """Refuse settings of studies, by their names, that no study can have.
 

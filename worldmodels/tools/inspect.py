@@ -12,6 +12,7 @@ from worldmodels.runtime.wording import count, duration, size
 from worldmodels.stores import places
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_bytes
+from worldmodels.studies import registry
 
 _SHEET_EPISODES = 8
 _SHOWN_VALUES = 4  # of an array, at most
@@ -41,7 +42,7 @@ def describe(artifact: Artifact) -> str:
     libraries = "  ".join(f"{k} {v}" for k, v in facts["libraries"].items())
     head = {
         "kind": f"{artifact.kind}, schema {facts['schema']}",
-        "game": _game(artifact.game),
+        **({} if registry.has(artifact.kind) else {"game": _game(artifact.game)}),
         "complete": "yes",
         "size": f"{size(artifact.size())} on disk in {len(artifact.names())} arrays",
         "made": f"{facts['created']}, in {duration(facts['wall_seconds'])}",

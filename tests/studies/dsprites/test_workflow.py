@@ -54,3 +54,8 @@ def test_the_study_goes_from_nothing_to_its_page(tmp_path):
         "dsprites_information": 2,
         "dsprites_page": 1,
     }
+    # Where the archive is not, one sentence says so before anything is planned.
+    changed = ["--config", "studies={dsprites: {pictures: lost.npz}}"]
+    status, told = project.run(*SMOKE, *changed, "-n")
+    assert status != 0
+    assert "studies.dsprites.pictures is lost.npz, where no file is" in told

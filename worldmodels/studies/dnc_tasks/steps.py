@@ -2,7 +2,8 @@
 
 import json
 
-from worldmodels.arguments import MANY, ONE, RESUMED
+from worldmodels.arguments import MANY, ONE, RESUMED, numbers
+from worldmodels.runtime.randomness import MAX_SEED
 from worldmodels.studies.dnc_tasks.settings import MODELS, TASKS, DNCTasks, of_training
 from worldmodels.studies.study import Step, Study
 
@@ -22,7 +23,11 @@ STUDY = Study(
             arguments={
                 "task": {"help": "to learn", "choices": TASKS, "required": True},
                 "model": {"help": "that learns", "choices": MODELS, "required": True},
-                "seed": {"help": "of the training", "type": int, "required": True},
+                "seed": {
+                    "help": "of the training",
+                    "required": True,
+                    **numbers(0, MAX_SEED),
+                },
                 **RESUMED,
             },
         ),

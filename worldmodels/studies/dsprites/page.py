@@ -121,7 +121,7 @@ def _probes(found: Results) -> str:
     text = _paragraphs(
         "A linear layer reads a vector at t and tells the factors of the sprites at t, "
         "5 and 10 steps before. It learns from some rollouts and is scored on others. "
-        "0 is chance, the best constant answer, and 1 is faultless: R^2, and of the "
+        "0 is chance, the best constant answer, and 1 is faultless: R², and of the "
         "shape the share of chance's errors that is avoided.",
         "Vectors: the LSTM's h and c, the DNC's reads r and its memory M (of A it is "
         "too wide for a probe); the picture itself, which holds all there is to know "

@@ -132,7 +132,7 @@ def of_chance() -> np.ndarray:
 def gained(errors: np.ndarray) -> np.ndarray:
     """Return how much better than chance errors [..., 6] are: 0 chance, 1 faultless.
 
-    Of a squared error that is R^2; of the shape's, its share of chance's error that is
+    Of a squared error that is R²; of the shape's, its share of chance's error that is
     avoided.
     """
     return 1 - errors / of_chance()

@@ -76,7 +76,7 @@ def _errors(errors: np.ndarray) -> Iterator[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:+.0f} %"
+    return f"{round(100 * share):+d} %"  # never -0
 
 
 def held_out(found: Sequence[Probed], lag: int) -> Rows:
@@ -139,7 +139,7 @@ def text(results: Results) -> str:
          "gain over chance", TEST_1, test_1(results.probed, 0)),
         *(
             (f"Test 1 on other rollouts, {back(lag)}: share of right shapes (chance "
-             "0.333), else R^2", HELD_OUT, held_out(results.probed, n))
+             "0.333), else R²", HELD_OUT, held_out(results.probed, n))
             for n, lag in enumerate(LAGS)
         ),
         ("Test 2: mutual information with x, nats, without the mean of permutations",
