@@ -25,6 +25,7 @@ from worldmodels.studies.dsprites.settings import (
     with_memory,
 )
 from worldmodels.studies.dsprites.steps import STUDY
+from worldmodels.training import running_statistics
 
 SETTINGS = Settings(
     hidden_size=8,
@@ -80,6 +81,18 @@ def test_one_rollout_in_five_compares_strengths_whatever_the_shards():
     found = [int(state["noise"][name].count) for name in ("fit", "check")]
     assert found == [4 * rows, rows]
     assert state["noise"]["statistics"].count == 5
+
+
+def test_a_saturated_unit_that_moves_elsewhere_does_not_decide_all():
+    rng = np.random.default_rng(0)
+    learnt = np.where(rng.random((5, 12, 1)) < 0.5, 1, np.nextafter(1, 0))
+    found = {"statistics": running_statistics.of(learnt)}
+    moved = probe._normalised(found, np.full((1, 12, 1), -1.0))
+    np.testing.assert_array_equal(np.abs(moved) <= probe.FURTHEST, True)
+    near = rng.normal(size=(5, 12, 1))
+    whole = running_statistics.of(near)
+    kept = probe._normalised({"statistics": whole}, near)
+    np.testing.assert_array_equal(kept, whole.normalised(near)[:, 10:])
 
 
 def test_a_killed_probe_goes_on(tmp_path, monkeypatch):

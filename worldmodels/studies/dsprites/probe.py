@@ -84,6 +84,9 @@ def run(
                 written.write(f"{vector}/{name}", found[name], axes)
 
 
+FURTHEST = 5.0  # standard deviations that a probe sees a number from its mean
+
+
 @dataclass(frozen=True)
 class Job:
     """All pieces of the work, in their order; each is one shard of rollouts."""
@@ -216,8 +219,14 @@ def _places(settings: Settings, shard: int, held_out: bool) -> np.ndarray:
 
 
 def _normalised(found: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    """Return vectors [R, T, F] by the statistics of their steps that have all lags."""
-    return found["statistics"].normalised(x)[:, _START:]
+    """Return vectors [R, T, F] by the statistics of their steps that have all lags.
+
+    A unit that is saturated in all rollouts that were learnt from has next to no
+    deviation there. Where another rollout moves it, it would be millions of them away,
+    and one such number would decide what a probe says.
+    """
+    x = found["statistics"].normalised(x)[:, _START:]
+    return np.clip(x, -FURTHEST, FURTHEST)
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ STUDY = Study(
         ),
         "probe": Step(
             "read the factors linearly from what a model holds",
-            1,
+            2,
             ("seed", "hidden_size", "probes"),
             {"model": _MODEL, "train": _TRAINED, "pictures": _PICTURES, **RESUMED},
         ),
