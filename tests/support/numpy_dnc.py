@@ -27,7 +27,7 @@ class Sizes:
 
 @dataclass
 class Held:
-    """What a loop took as constants at each step, and what it is told to take.
+    """The constants of each step of a loop: those that it took, or is given.
 
     Attributes:
         orders, writes: None, or the order of slots and the write weighting that goes
