@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import optax
 
 from worldmodels.environments.games import Game
@@ -96,10 +95,7 @@ def fit_and_publish(
             log=log,
             interval=checkpoint_seconds,
         )
-        store.seconds_before = saved.seconds_before
-        store.tree("params", jax.device_get(state.params))
-        for name, values in history.items():
-            store.write(f"history/{name}", values, ["update"])
+        loop.write(store, saved, state, history)
         for name, written in recipe.examine(state.params).items():
             store.write(name, *written)
 

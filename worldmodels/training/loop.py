@@ -20,6 +20,7 @@ from worldmodels.runtime import stopping
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.stores.checkpoint import Checkpoint
+from worldmodels.stores.publication import Writer
 from worldmodels.training.batches import Batches
 
 Metrics = dict[str, jax.Array]
@@ -156,6 +157,19 @@ def fit(
             if stop():
                 break
     return state, {name: np.concatenate(parts) for name, parts in history.items()}
+
+
+def write(
+    store: Writer,
+    checkpoint: Checkpoint,
+    state: TrainState,
+    history: dict[str, np.ndarray],
+) -> None:
+    """Write what `fit` returned: params/..., history/... by update, and its time."""
+    store.seconds_before = checkpoint.seconds_before
+    store.tree("params", jax.device_get(state.params))
+    for name, values in history.items():
+        store.write(f"history/{name}", values, ["update"])
 
 
 def _tested(

@@ -73,10 +73,7 @@ def run(
             log=log,
             interval=checkpoint_seconds,
         )
-        store.seconds_before = saved.seconds_before
-        store.tree("params", jax.device_get(state.params))
-        for name, values in history.items():
-            store.write(f"history/{name}", values, ["update"])
+        loop.write(store, saved, state, history)
         for name, values in _tests(state.params, known, config, log).items():
             store.write(f"test/{name}", *values)
 

@@ -7,7 +7,6 @@ input costs, and some pictures of a rollout that it has not seen beside its pred
 from functools import partial
 from pathlib import Path
 
-import jax
 import numpy as np
 import optax
 
@@ -73,10 +72,7 @@ def run(
             log=log,
             interval=checkpoint_seconds,
         )
-        store.seconds_before = saved.seconds_before
-        store.tree("params", jax.device_get(state.params))
-        for name, values in history.items():
-            store.write(f"history/{name}", values, ["update"])
+        loop.write(store, saved, state, history)
         for name, values in _held_out(shapes, state.params, settings, source).items():
             store.write(f"held_out/{name}", values)
 
