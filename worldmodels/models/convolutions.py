@@ -30,6 +30,7 @@ class Operations(NamedTuple):
     transposed_convolution: Callable[[jax.Array, jax.Array, Precision], jax.Array]
     unstrided: Callable[[jax.Array, jax.Array, Precision], jax.Array]
     add_bias: Callable[[jax.Array, jax.Array], jax.Array]  # [C] to images
+    channel_sums: Callable[[jax.Array], jax.Array]  # of images, over all else: [C]
     axes: tuple[int, int, int, int]  # where B, H, W and C are in its layout
     chunk: int | None  # images that are best encoded at a time; None: all
 
@@ -62,6 +63,11 @@ def transposed_convolution(
 def unstrided(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
     """Convolve, with stride 1, [B, H, W, I] with [k, k, I, O]; H becomes H - k + 1."""
     return _in_precision(_unstrided, x, kernel, precision)
+
+
+def channel_sums(images: jax.Array) -> jax.Array:
+    """Sum [B, H, W, C] over all but the channels: [C]."""
+    return images.sum(axis=(0, 1, 2))
 
 
 def _convolution(x, kernel, **options):
@@ -114,6 +120,7 @@ PLAIN = Operations(
     transposed_convolution,
     unstrided,
     jnp.add,
+    channel_sums,
     axes=(0, 1, 2, 3),
     chunk=None,
 )
@@ -122,6 +129,7 @@ CPU = Operations(
     patches.transposed_convolution,
     patches.unstrided,
     patches.add_bias,
+    patches.channel_sums,
     axes=(3, 0, 2, 1),
     chunk=encoder_rows.CHUNK,
 )

@@ -260,11 +260,16 @@ def add_bias(images: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def _add_bias_backward(_, dy):
-    height, channels, *rest = dy.shape
+    return dy, channel_sums(dy)
+
+
+def channel_sums(images: jax.Array) -> jax.Array:
+    """Sum [H, C, W, B] over all but the channels: [C]."""
+    height, channels, *rest = images.shape
     # A product with ones: XLA's sum takes 50 times as long within a training step.
-    ones = jnp.ones(math.prod(rest), dy.dtype)
-    sums = dy.reshape(height * channels, -1) @ ones
-    return dy, sums.reshape(height, channels).sum(0)
+    ones = jnp.ones(math.prod(rest), images.dtype)
+    sums = images.reshape(height * channels, -1) @ ones
+    return sums.reshape(height, channels).sum(0)
 
 
 add_bias.defvjp(lambda images, bias: (add_bias(images, bias), None), _add_bias_backward)
