@@ -69,7 +69,7 @@ module dnc_tasks:
     snakefile:
         "rules/studies/dnc_tasks.smk"
     config:
-        CONFIG.studies.get("dnc_tasks") or {}
+        registry.configured("dnc_tasks", CONFIG)
 
 
 use rule * from dnc_tasks exclude study as dnc_tasks_*
@@ -82,7 +82,7 @@ module dsprites:
     snakefile:
         "rules/studies/dsprites.smk"
     config:
-        CONFIG.studies.get("dsprites") or {}
+        registry.configured("dsprites", CONFIG)
 
 
 use rule * from dsprites exclude study as dsprites_*

@@ -56,5 +56,5 @@ def run(
     found = registry.study(study).from_words(step, settings, set)
     from worldmodels.runtime import devices  # JAX, which help and errors do without
 
-    devices.prepare("float32", None)
+    devices.prepare(found.dtype)
     import_module(f"worldmodels.studies.{study}.{step}").run(settings=found, **options)

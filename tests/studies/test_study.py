@@ -103,6 +103,22 @@ def test_a_configuration_holds_settings_of_studies(given):
     assert STUDY.load(read.studies["toy"]).count == 2
 
 
+def test_the_type_and_debug_of_an_experiment_reach_every_study(given):
+    given = {"dtype": "float64", "debug": True, "studies": {"toy": {"debug": False}}}
+    configured = registry.configured("toy", config.load(given))
+    assert configured == {"dtype": "float64", "debug": False}
+    assert registry.configured("dsprites", config.load(given))["debug"] is True
+
+
+def test_a_setting_is_passed_only_where_it_changes_what_was_before_it(given):
+    study = STUDY._replace(
+        steps={"make": Step("make things", 1, ("count", "dtype", "debug"))}
+    )
+    assert study.used("make", study.load({"dtype": "float32"})) == {"count": 3}
+    used = study.used("make", study.load({"dtype": "float64"}))
+    assert used == {"count": 3, "dtype": "float64"}
+
+
 @pytest.mark.parametrize(
     ("studies", "sentence"),
     [

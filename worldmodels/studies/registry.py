@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from worldmodels.experiment.config import Config
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies.study import Study
 
@@ -23,6 +24,15 @@ def study(name: str) -> Study:
 def has(kind: str) -> bool:
     """Return whether a study makes stores of that kind."""
     return any(kind.startswith(f"{name}_") for name in STUDIES)
+
+
+def configured(name: str, config: Config) -> dict[str, Any]:
+    """Return the settings of a study in an experiment's configuration.
+
+    The type of the numbers and `debug` are the experiment's where the study has none.
+    """
+    shared = {"dtype": config.run.dtype, "debug": config.run.debug}
+    return shared | dict(config.studies.get(name) or {})
 
 
 def check(given: Mapping[str, Any]) -> None:

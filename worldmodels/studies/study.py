@@ -7,11 +7,11 @@ Snakefile reads it.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from worldmodels.experiment.config_file import described, written
 from worldmodels.experiment.overlays import laid_over
-from worldmodels.experiment.section import Section, read
+from worldmodels.experiment.section import Section, facts, read, setting
 from worldmodels.experiment.stage_settings import nested, parsed
 from worldmodels.experiment.values import Folder
 from worldmodels.runtime.errors import UserError
@@ -23,6 +23,14 @@ class StudySettings(Section):
     """What the settings of every study have."""
 
     variant: Folder = "laptop"  # the folder below the study's that holds its stores
+    dtype: Literal["float32", "float64"] = setting(
+        "float32",
+        "type of the numbers that learn; float64 is for debugging",
+        before="float32",
+    )
+    debug: bool = setting(
+        False, "store the gradient norm of every parameter", before=False
+    )
 
 
 class Step(NamedTuple):
@@ -74,9 +82,17 @@ class Study(NamedTuple):
         return RESULTS.format(study=self.name, variant=settings.variant)
 
     def used(self, step: str, settings: StudySettings) -> dict[str, Any]:
-        """Return the settings that a step uses, JSON values by name."""
+        """Return the settings that a step uses, JSON values by name.
+
+        One that is as it was before there was this setting is left out, so that stores
+        of that time are still of these settings.
+        """
         values = settings.model_dump(mode="json")
-        return {name: values[name] for name in self.steps[step].uses}
+        return {
+            name: values[name]
+            for name in self.steps[step].uses
+            if values[name] != facts(self.settings.model_fields[name]).get("before")
+        }
 
     def as_json(self, step: str, settings: StudySettings) -> str:
         """Return the settings that a step uses, as a rule passes them."""
