@@ -30,21 +30,21 @@ _BROWN = np.array([62, 36, 20])
 _WHITE, _DARK = np.array([250, 248, 244]), np.array([34, 24, 24])
 
 
-def labels(count: int) -> np.ndarray:
+def labels(seed: int, count: int) -> np.ndarray:
     """Return the labels of the first faces, uint8 [count, 5] in the order of `NAMES`.
 
     Each is there in half of the faces, but black and blond in a third each: hair that
     is neither is brown, red or grey. Nothing else is tied.
     """
-    draws = generator_for(0, 0, "conditional_gan labels").random((count, 4))
+    draws = generator_for(seed, 0, "conditional_gan labels").random((count, 4))
     male, smiling, mustache = (draws[:, n] < 0.5 for n in (0, 1, 3))
     black, blond = draws[:, 2] < 1 / 3, draws[:, 2] > 2 / 3
     return np.stack([male, smiling, black, blond, mustache], axis=-1).astype(np.uint8)
 
 
-def face(number: int, label: np.ndarray) -> np.ndarray:
+def face(seed: int, number: int, label: np.ndarray) -> np.ndarray:
     """Draw the face of a number with labels [5], uint8 [218, 178, 3]."""
-    rng = generator_for(0, 0, "conditional_gan faces", number)
+    rng = generator_for(seed, 0, "conditional_gan faces", number)
     canvas = _Canvas(rng)
     _draw(canvas, _looks(rng, label))
     return _lit(rng, canvas.picture())
