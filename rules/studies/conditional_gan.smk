@@ -189,11 +189,13 @@ rule compare:
         mem_mb=more(2000),
         runtime=more(60),
     params:
+        settings=STUDY.as_json("compare", SETTINGS),
         version=STUDY.steps["compare"].version,
     shell:
         "worldmodels study conditional_gan compare --pictures {input.pictures:q}"
         " --judge {input.judge:q} --trainings {input.trainings:q}"
         " --scores {input.scores:q} --out {output.page:q} --log {log:q}"
+        " --settings {params.settings:q}"
 
 
 rule study:

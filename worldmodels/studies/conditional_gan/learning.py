@@ -89,7 +89,8 @@ def update(
 ) -> tuple[TrainState, Metrics]:
     """Update D, then G, with one batch."""
     params, form = state.params, shapes.form
-    keys = dict(zip(("z", "seen", "drawn", "target"), jax.random.split(key, 4), strict=True))
+    names = "z", "seen", "drawn", "target"
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     real = form.arrange(to_unit(batch["images"], shapes.dtype))
     labels = batch["labels"].astype(shapes.dtype)
     size = len(labels)

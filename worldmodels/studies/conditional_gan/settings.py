@@ -63,7 +63,8 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _as_deep(self) -> "Network":
-        if len(self.generator) != len(self.discriminator) + 1 or len(self.generator) < 2:
+        halvings = len(self.discriminator)
+        if halvings < 1 or len(self.generator) != halvings + 1:
             raise ValueError(
                 "its generator must list one size more than its discriminator, which "
                 "halves pictures as often as the generator doubles them, at least once"

@@ -60,7 +60,7 @@ STUDY = Study(
         ),
         "compare": Step(
             "the pictures and the measures of all trainings: page and table", 1,
-            (),
+            ("data",),
             {
                 "pictures": _PICTURES,
                 "judge": _JUDGE,
