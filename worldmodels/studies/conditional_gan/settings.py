@@ -40,12 +40,15 @@ class Network(Section):
         (16, 32, 64, 128), "of G at full size, at half of it and so on", unit="channels"
     )
     discriminator: list_of(_Channels) = setting(
-        (16, 32, 64, 128), "of D at full size, at half of it and so on", unit="channels"
-    )
-    resampling: Literal["smooth", "free"] = setting(
-        "smooth",
-        "kernels that change the size: 3x3 after each pixel is doubled, or before four "
-        "are averaged; free: 4x4",
+        (32, 64, 128), "of D at half of the size, at a quarter and so on",
+        unit="channels",
+    )  # fmt: skip
+    full_size: int = setting(
+        0, "of D's layer of 3x3 at full size; 0: there is none", unit="channels",
+        low=0, high=MAX_WIDTH,
+    )  # fmt: skip
+    upsampling: Literal["smooth", "free"] = setting(
+        "smooth", "G's kernels that enlarge: 3x3 on doubled pixels; free: 4x4"
     )
     layers_3x3: bool = setting(
         False, "whether D has a 3x3 layer after each that halves the size"
@@ -60,9 +63,10 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _as_deep(self) -> "Network":
-        if len(self.generator) != len(self.discriminator) or len(self.generator) < 2:
+        if len(self.generator) != len(self.discriminator) + 1 or len(self.generator) < 2:
             raise ValueError(
-                "its generator and discriminator must list as many sizes, at least 2"
+                "its generator must list one size more than its discriminator, which "
+                "halves pictures as often as the generator doubles them, at least once"
             )
         return self
 
