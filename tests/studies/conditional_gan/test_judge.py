@@ -1,4 +1,4 @@
-"""The classifier: what it computes, that it learns, and that it goes on after a kill."""
+"""The classifier: what it computes, that it learns, that it survives a kill."""
 
 import jax
 import numpy as np
