@@ -1,6 +1,7 @@
 """Folders become stores: what is kept, what is left out, and what is refused."""
 
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -72,6 +73,20 @@ def test_broken_pictures_are_named_and_left_out(broken, pictures, tmp_path, caps
         for name in ("000003.jpg", "000040.jpg"):
             assert f"{name} is left out: cannot identify" in text
     assert found.store.provenance != pictures.store.provenance
+
+
+def test_pictures_are_streamed_and_not_gathered(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "_AT_ONCE", 2)
+    data = SMALL["data"] | {"size": [256, 256], "shard": 2}
+    settings = STUDY.load({"data": data})
+    out = tmp_path / "large.zarr"
+    tracemalloc.start()
+    try:
+        pack.run(settings=settings, folder=drawn, out=out, log=None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 * 256 * 3 * 40 / 3  # 8 MB; a file has a twentieth of it
 
 
 def test_nothing_is_published_of_pictures_that_are_all_broken(broken, tmp_path):
