@@ -58,11 +58,11 @@ class Judge(Section):
     """The classifier that tells which labels a picture has, and what is measured."""
 
     updates: int = setting(
-        1000, "of the classifier", unit="updates", **PASSES | {"low": 1}
+        500, "of the classifier", unit="updates", **PASSES | {"low": 1}
     )
     batch_size: int = setting(128, "in an update", unit="pictures", **BATCH)
     learning_rate: Number = setting(
-        2e-3, "of Adam at the first update; a cosine leads to 0", **RATE
+        1e-3, "of Adam at the first update; a cosine leads to 0", **RATE
     )
     drawn: int = setting(
         2048, "by a generator, to be measured", unit="pictures", **_MANY | {"low": 64}

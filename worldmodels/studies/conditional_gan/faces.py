@@ -85,9 +85,10 @@ class _Looks:
 
 def _looks(rng: np.random.Generator, label: np.ndarray) -> _Looks:
     male, smiling, black, blond, mustache = label.astype(bool)
-    hair = _between(rng, _BLACK if black else _BLOND) if black or blond else None
-    if hair is None:
-        hair = _OTHER[rng.integers(len(_OTHER))] * rng.uniform(0.9, 1.1)
+    # All are drawn, so that another label changes nothing else of a face.
+    dark, fair = _between(rng, _BLACK), _between(rng, _BLOND)
+    other = _OTHER[rng.integers(len(_OTHER))] * rng.uniform(0.9, 1.1)
+    hair = dark if black else fair if blond else other
     at, part = divmod(rng.uniform(0, len(_SKINS) - 1), 1)
     skin = _mixed(_SKINS[int(at)], _SKINS[int(at) + 1], part)
     return _Looks(

@@ -76,5 +76,5 @@ def _rows(table: Path, column: str) -> dict[str, str]:
         return rows
     except csv.Error as error:
         raise UserError(
-            f"{table}, line {reader.line_num}, is no row of a table ({error})"
+            f"{table}, line {reader.line_num + 1}, is no row of a table ({error})"
         ) from error

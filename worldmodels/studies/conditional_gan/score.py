@@ -9,7 +9,7 @@ from worldmodels.stores.checkpoint import Checkpoint, open_checkpoint
 from worldmodels.stores.lineage import check_input
 from worldmodels.stores.provenance import fingerprint
 from worldmodels.studies.conditional_gan import judge as judging
-from worldmodels.studies.conditional_gan import measuring, scored, source, train
+from worldmodels.studies.conditional_gan import measuring, painting, scored, source
 from worldmodels.studies.conditional_gan.measuring import Drawn, Judge
 from worldmodels.studies.conditional_gan.settings import ConditionalGAN
 from worldmodels.studies.conditional_gan.source import Pictures
@@ -60,7 +60,7 @@ def run(
             measuring.reference(found, settings.judge.drawn, settings.seed)
         )
         rng = generator_for(settings.seed, 0, "conditional_gan z of score")
-        drawn = Drawn(train.painted(inputs["training"], labels, rng), labels)
+        drawn = Drawn(painting.painted(inputs["training"], labels, rng), labels)
         learnt = _learnt(drawn, found, settings, saved, checkpoint_seconds, log)
         known = Judge(judging.weights(inputs["judge"]), learnt.model)
         store.seconds_before = saved.seconds_before
