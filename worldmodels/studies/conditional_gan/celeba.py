@@ -57,11 +57,10 @@ def _rows(table: Path, names: Sequence[str]) -> dict[str, list[int]]:
     columns = [1 + _column(table, lines[first], name) for name in names]
     rows: dict[str, list[int]] = {}
     for number, line in enumerate(lines[first + 1 :], start=first + 2):
-        rows[line[0] if line else ""] = _values(
-            f"{table}, line {number},", line, columns, len(lines[first])
-        )
+        where = f"{table}, line {number},"
+        rows[line[0]] = _values(where, line, columns, len(lines[first]))
         if len(rows) < number - first - 1:
-            raise UserError(f"{table}, line {number}, is a second row for {line[0]}")
+            raise UserError(f"{where} is a second row for {line[0]}; remove one")
     if first and int(lines[0][0]) != len(rows):
         raise UserError(
             f"{table} says that it has {count(int(lines[0][0]), 'row')} and has "
