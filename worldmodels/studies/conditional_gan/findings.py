@@ -175,12 +175,10 @@ def _read(pairs: Sequence[tuple[Artifact, Artifact]]) -> Found:
 
 def ratios(store: Artifact) -> dict[str, float]:
     """Return each layer's estimated norm over the norm itself, after the training."""
+    layers = [name.removeprefix("norm/") for name in store.names("norm")]
     return {
-        name.removeprefix("norm/"): float(
-            store.read(f"history/sigma.{name.removeprefix('norm/')}")[-1]
-            / store.read(name)
-        )
-        for name in store.names("norm")
+        name: float(store.read(f"estimate/{name}") / store.read(f"norm/{name}"))
+        for name in layers
     }
 
 

@@ -99,8 +99,10 @@ class ConditionalGAN(StudySettings):
 
     seed: int = setting(0, "of the pictures and the judge", low=0, high=2**16 - 1)
     seeds: Seeds = setting((0,), "of the trainings of each model", unit="seeds")
-    ablations: Literal["", "concat unnormalised", "concat projection unnormalised"] = (
-        setting("", "models that learn, too; each changes one thing of the network")
+    ablations: Literal["", "concat unnormalised", "projection unnormalised"] = setting(
+        "",
+        "models that learn, too, in as many updates: each with one thing of the "
+        "network changed",
     )
     data: Data = group(Data)
     judge: Judge = group(Judge)

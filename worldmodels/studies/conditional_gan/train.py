@@ -93,7 +93,9 @@ def run(
         )  # fmt: skip
         loop.write(store, saved, state, history)
         _write_carried(store, state.carry, shapes, scene)
-        _write_norms(store, state.params[learning.DISCRIMINATOR])
+        _write_norms(
+            store, state.params[learning.DISCRIMINATOR], state.carry.learning.vectors
+        )
         store.write("film/labels", labels, ["row", "label"])
         store.write("film/update", filming.times(sizes.updates), ["frame"])
 
@@ -150,12 +152,16 @@ def _write_carried(store: Writer, carry: Filmed, shapes: Shapes, scene: Scene) -
     store.write("film/pictures", film, axes)
 
 
-def _write_norms(store: Writer, params: networks.Params) -> None:
-    """Write the largest singular value of each kernel of D."""
+def _write_norms(
+    store: Writer, params: networks.Params, vectors: spectral.Vectors
+) -> None:
+    """Write the largest singular value of each kernel of D, and its estimate."""
+    known = jax.device_get(spectral.normalised(params, vectors).sigma)
     for name, layer in params.items():
         kernel = np.asarray(layer["kernel"])
         norm = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
         store.write(f"norm/{name}", norm)
+        store.write(f"estimate/{name}", known[name])
 
 
 painted = painting.painted
