@@ -41,8 +41,8 @@ class Filmed(NamedTuple):
 
 def times(updates: int, most: int = FRAMES) -> np.ndarray:
     """Return after which updates the grid is drawn, [F]: early ones more often."""
-    share = np.arange(1, most + 1) / most
-    return np.unique(np.ceil(updates * share**2).astype(int))
+    frames = np.arange(1, most + 1)
+    return np.unique(-(-updates * frames**2 // most**2))  # rounded up, exactly
 
 
 def begun(state: TrainState, shapes: Shapes, scene: Scene, updates: int) -> TrainState:

@@ -81,7 +81,7 @@ class Learning(Section):
         low=0.5, high=1.0,
     )  # fmt: skip
     updates: int = setting(
-        25_000, "of each network", unit="updates", **PASSES | {"low": 1}
+        10_000, "of each network", unit="updates", **PASSES | {"low": 1}
     )
     batch_size: int = setting(32, "real, and as many drawn", unit="pictures", **BATCH)
     generator_rate: Number = setting(2e-4, "of G's Adam", **RATE)

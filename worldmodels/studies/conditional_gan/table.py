@@ -30,7 +30,7 @@ def distances(found: Sequence[Found]) -> Rows:
         (
             one.name,
             number(one.beside("frechet")),
-            number(one.sliced),
+            number(one.sliced, 3),
             number(one.beside("features", "ratio"), 2),
             number(one.beside("pixels", "ratio"), 2),
             number(one.over([s.copies.distance.drawn for s in one.scores])),
@@ -41,7 +41,7 @@ def distances(found: Sequence[Found]) -> Rows:
     real = (
         "real ones, held out",
         number(first.beside("frechet", "real")),
-        number(first.sliced_real),
+        number(first.sliced_real, 3),
         "1",
         "1",
         number(first.over([s.copies.distance.real for s in first.scores])),
