@@ -76,7 +76,7 @@ rule pack:
         f"{FOLDER}/logs/pack.log",
     conda:
         CONDA
-    threads: 1
+    threads: workflow.cores
     resources:
         mem_mb=more(2000),
         runtime=more(240),

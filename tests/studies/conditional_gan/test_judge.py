@@ -85,6 +85,7 @@ def test_it_learns_from_rows_what_can_be_learnt(key):
     assert history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_a_judge_in_double_precision_with_its_gradients(fit, float64, pictures):
     store = fit("double", dtype="float64", debug=True)
     kernel = store.read("params/conv_0/kernel")

@@ -100,6 +100,8 @@ def test_nothing_is_published_of_pictures_that_are_all_broken(broken, tmp_path):
 def test_a_folder_of_no_known_layout_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"neither list_attr_celeba.txt.* nor train_"):
         run(tmp_path, tmp_path / "out.zarr")
+    with pytest.raises(UserError, match="nowhere is no folder; give that of the"):
+        run(tmp_path / "nowhere", tmp_path / "out.zarr")
     assert list(tmp_path.iterdir()) == []
 
 

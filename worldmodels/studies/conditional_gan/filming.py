@@ -41,8 +41,8 @@ class Filmed(NamedTuple):
 
 def times(updates: int, most: int = FRAMES) -> np.ndarray:
     """Return after which updates the grid is drawn, [F]: early ones more often."""
-    # In whole numbers, whose rounding up is exact.
-    return np.unique(-(-updates * np.arange(1, most + 1) ** 2 // most**2))
+    frames = np.arange(1, most + 1)
+    return np.unique(-(-updates * frames**2 // most**2))  # rounded up, exactly
 
 
 def begun(state: TrainState, shapes: Shapes, scene: Scene, updates: int) -> TrainState:

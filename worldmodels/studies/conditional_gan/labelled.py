@@ -32,18 +32,16 @@ def pictures_in(folder: Path) -> list[str]:
     Raises:
         UserError: when there is no such folder, or no picture in it.
     """
-    if not folder.is_dir():
-        raise UserError(
-            f"{folder} is no folder; the pictures belong there, unpacked from their "
-            "archive"
-        )
     found = [
         path.name
-        for path in folder.iterdir()
+        for path in (folder.iterdir() if folder.is_dir() else ())
         if path.suffix.lower() in _PICTURES and not path.name.startswith(".")
     ]
     if not found:
-        raise UserError(f"{folder} holds no picture ({', '.join(_PICTURES)})")
+        raise UserError(
+            f"{folder} {'holds no picture' if folder.is_dir() else 'is no folder'}; "
+            f"unpack the pictures ({', '.join(_PICTURES)}) there"
+        )
     return sorted(found)
 
 

@@ -66,6 +66,8 @@ def listed(folder: Path, data: Data) -> Labelled:
         return celeba.read(folder, data.labels.split())
     if (folder / painters.TABLE).exists():
         return painters.read(folder, data.column, data.values)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; give that of the pictures")
     raise UserError(
         f"{folder} holds neither {celeba.LIST}, as CelebA does, nor {painters.TABLE}, "
         "as Painter by Numbers does; give the folder with one of them and the pictures"

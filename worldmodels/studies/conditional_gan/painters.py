@@ -71,7 +71,9 @@ def _rows(table: Path, column: str) -> dict[str, str]:
                     "names; put what holds a comma in quotation marks"
                 )
             if row["filename"] in rows:
-                raise UserError(f"{where} is a second row for {row['filename']}")
+                raise UserError(
+                    f"{where} is a second row for {row['filename']}; remove one"
+                )
             rows[row["filename"]] = row[column].strip()
         return rows
     except csv.Error as error:
