@@ -44,7 +44,9 @@ def adam(rate: float, grads, params):
     return optax.apply_updates(params, changes)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "loss", ["hinge", pytest.param("cross_entropy", marks=pytest.mark.slow)]
+)
 def test_an_update_is_one_of_the_discriminator_and_then_one_of_the_generator(
     loss, float64
 ):
@@ -101,6 +103,7 @@ def test_an_update_is_one_of_the_discriminator_and_then_one_of_the_generator(
     assert {f"sigma.{name}" for name in d_new} <= metrics.keys()
 
 
+@pytest.mark.slow
 def test_how_updates_are_grouped_changes_nothing():
     known, sizes, key = shapes(labels="concat"), Learning(), jax.random.key(0)
     update, batches = learning.updates(known, sizes, debug=True), minibatches(4)
@@ -135,3 +138,18 @@ def test_without_normalisation_kernels_are_as_they_are_and_norms_are_followed():
 def test_pictures_span_what_the_generator_can_draw():
     shades = jnp.array([0, 255], jnp.uint8)
     assert learning.to_unit(shades, "float32").tolist() == [-1, 1]
+
+
+@pytest.mark.slow
+def test_estimated_norms_stay_near_the_true_ones_through_a_training():
+    known, sizes = shapes(discriminator=[16]), Learning()
+    state = begun(known, sizes, scale=1.0)
+    update = learning.updates(known, sizes, debug=False)
+    first = jax.device_get(state.carry.vectors["down_1"])
+    state, _ = update(state, minibatches(150), jax.random.key(0))
+    found = spectral.normalised(state.params["discriminator"], state.carry.vectors)
+    for name, layer in state.params["discriminator"].items():
+        kernel = np.asarray(layer["kernel"])
+        norm = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
+        assert 0.9 * norm <= found.sigma[name] <= 1.0001 * norm
+    assert np.abs(first - state.carry.vectors["down_1"]).max() > 0.01

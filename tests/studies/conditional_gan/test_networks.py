@@ -69,9 +69,15 @@ def test_the_seeds_network_has_its_numbers_of_weights():
     "changes",
     [
         {},
-        {"labels": "concat"},
-        {"upsampling": "free", "full_size": 4, "layers_3x3": True},
-        {"labels": "concat", "norm_per_unit": True, "full_size": 4},
+        pytest.param({"labels": "concat"}, marks=pytest.mark.slow),
+        pytest.param(
+            {"upsampling": "free", "full_size": 4, "layers_3x3": True},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"labels": "concat", "norm_per_unit": True, "full_size": 4},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )

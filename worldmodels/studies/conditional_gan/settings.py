@@ -120,7 +120,7 @@ def network_of(network: Network, model: str) -> Network:
     return network.changed(**ABLATIONS.get(model, {}))
 
 
-def recorded(values: Mapping[str, Any], model: str) -> dict[str, Any]:
+def of_training(values: Mapping[str, Any], model: str) -> dict[str, Any]:
     """Return the settings of a model's training, of all by name, as JSON values."""
     network = network_of(Network(**values["network"]), model)
     return {**values, "network": network.model_dump(mode="json"), "model": model}

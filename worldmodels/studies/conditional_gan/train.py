@@ -22,13 +22,13 @@ from worldmodels.studies.conditional_gan import (
     learning,
     networks,
     painting,
-    settings,
     source,
     spectral,
 )
-from worldmodels.studies.conditional_gan.filming import Filmed, Scene
+from worldmodels.studies.conditional_gan.filming import Scene
+from worldmodels.studies.conditional_gan.learning import Carry
 from worldmodels.studies.conditional_gan.networks import Shapes
-from worldmodels.studies.conditional_gan.settings import ConditionalGAN
+from worldmodels.studies.conditional_gan.settings import ConditionalGAN, of_training
 from worldmodels.studies.conditional_gan.source import Pictures
 from worldmodels.studies.conditional_gan.steps import STUDY
 from worldmodels.training import loop
@@ -66,7 +66,7 @@ def run(
     identity = fingerprint(
         [config, version, found.store.provenance, loop.TrainState._fields]
     )
-    labels, scene = _scene(found, shapes, seed)
+    scene = _scene(found, shapes, seed)
     state = filming.begun(
         _initial(shapes, settings, seed), shapes, scene, sizes.updates
     )
@@ -92,20 +92,17 @@ def run(
             interval=checkpoint_seconds,
         )  # fmt: skip
         loop.write(store, saved, state, history)
-        _write_carried(store, state.carry, shapes, scene)
-        _write_norms(
-            store, state.params[learning.DISCRIMINATOR], state.carry.learning.vectors
-        )
-        store.write("film/labels", labels, ["row", "label"])
-        store.write("film/update", filming.times(sizes.updates), ["frame"])
+        _write_average(store, state.carry.learning, shapes, scene)
+        _write_norms(store, state)
+        _write_film(store, state.carry.film, scene, sizes.updates)
 
 
 def recorded(
-    given: ConditionalGAN, model: str, seed: int, pictures: Pictures
+    settings: ConditionalGAN, model: str, seed: int, pictures: Pictures
 ) -> dict[str, Any]:
     """Return the settings of one training, which its store records."""
     height, width = pictures.size
-    return settings.recorded(STUDY.used(STEP, given), model) | {
+    return of_training(STUDY.used(STEP, settings), model) | {
         "seed": seed,
         "names": list(pictures.names),
         "height": height,
@@ -113,55 +110,62 @@ def recorded(
     }
 
 
-def _initial(shapes: Shapes, given: ConditionalGAN, seed: int) -> loop.TrainState:
+def _initial(shapes: Shapes, settings: ConditionalGAN, seed: int) -> loop.TrainState:
     rng = generator_for(seed, 0, "conditional_gan weights")
     params = networks.initial(shapes, rng)
     vectors = spectral.initial(params[learning.DISCRIMINATOR], rng)
-    return learning.initial(params, vectors, given.learning)
+    return learning.initial(params, vectors, settings.learning)
 
 
-def _scene(pictures: Pictures, shapes: Shapes, seed: int) -> tuple[np.ndarray, Scene]:
-    """Return the settings of labels of the grid's rows, and what is drawn for it."""
+def _scene(pictures: Pictures, shapes: Shapes, seed: int) -> Scene:
+    """Return what is drawn for the grid: its rows are frequent settings of labels."""
     rng = generator_for(seed, 0, "conditional_gan scene")
     latent, dtype = shapes.network.latent_size, shapes.dtype
     learnt = pictures.labels(pictures.training)
-    rows = choices.frequent(learnt)
     columns = rng.standard_normal((choices.COLUMNS, latent)).astype(dtype)
-    z, labels = choices.grid(rows, columns)
+    z, labels = choices.grid(choices.frequent(learnt), columns)
     asked = learnt[rng.integers(len(learnt), size=_MEASURED)].astype(dtype)
     batches = rng.standard_normal((*_MEASURED, latent)).astype(dtype), asked
-    return rows, Scene(z, labels.astype(dtype), batches)
+    return Scene(z, labels.astype(dtype), batches)
 
 
 def _key(seed: int, meaning: str) -> jax.Array:
     return key_for(seed, 0, f"conditional_gan {meaning}")
 
 
-def _write_carried(store: Writer, carry: Filmed, shapes: Shapes, scene: Scene) -> None:
-    """Write u, G's averaged weights, their batch norms' statistics and the film."""
-    own = jax.device_get(carry.learning)
-    store.tree("vectors", own.vectors)
-    store.tree("average", own.average)
-    statistics = painting.measured(own.average, shapes, *scene.batches)
+def _write_average(store: Writer, carry: Carry, shapes: Shapes, scene: Scene) -> None:
+    """Write G's averaged weights and the statistics of its batch norms with them."""
+    average = jax.device_get(carry.average)
+    store.tree("average", average)
+    statistics = painting.measured(average, shapes, *scene.batches)
     for name, (mean, variance) in jax.device_get(statistics).items():
         store.tree(f"statistics/{name}", {"mean": mean, "variance": variance})
-    film = np.asarray(carry.film)
-    rows = film.shape[1] // choices.COLUMNS
-    film = film.reshape(len(film), rows, choices.COLUMNS, *film.shape[2:])
-    axes = ["frame", "row", "column", "height", "width", "colour"]
-    store.write("film/pictures", film, axes)
 
 
-def _write_norms(
-    store: Writer, params: networks.Params, vectors: spectral.Vectors
-) -> None:
-    """Write the largest singular value of each kernel of D, and its estimate."""
+def _write_norms(store: Writer, state: loop.TrainState) -> None:
+    """Write u, each kernel's largest singular value in D, and its estimate from u."""
+    params, vectors = (
+        jax.device_get(values)
+        for values in (
+            state.params[learning.DISCRIMINATOR],
+            state.carry.learning.vectors,
+        )
+    )
+    store.tree("vectors", vectors)
     known = jax.device_get(spectral.normalised(params, vectors).sigma)
+    store.tree("estimate", known)
     for name, layer in params.items():
-        kernel = np.asarray(layer["kernel"])
-        norm = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
-        store.write(f"norm/{name}", norm)
-        store.write(f"estimate/{name}", known[name])
+        kernel = layer["kernel"].reshape(-1, layer["kernel"].shape[-1])
+        store.write(f"norm/{name}", np.linalg.norm(kernel, 2))
 
 
-painted = painting.painted
+def _write_film(store: Writer, film: np.ndarray, scene: Scene, updates: int) -> None:
+    """Write the grid along the training, after which updates, and its rows' labels."""
+    pictures = np.asarray(film)
+    count, _, *picture = pictures.shape
+    pictures = pictures.reshape(count, -1, choices.COLUMNS, *picture)
+    axes = ["frame", "row", "column", "height", "width", "colour"]
+    store.write("film/pictures", pictures, axes)
+    store.write("film/update", filming.times(updates), axes[:1])
+    rows = scene.labels[:: choices.COLUMNS].astype(np.uint8)
+    store.write("film/labels", rows, ["row", "label"])
