@@ -80,7 +80,7 @@ class Stores:
         film = rng.integers(0, 256, (6, 2, 8, 16, 16, 3), dtype=np.uint8)
         store.write("film/pictures", film)
         store.write("film/labels", self.pictures.labels(np.arange(2)))
-        store.write("film/update", filming.times(6))
+        store.write("film/update", filming.times(6, 1))
 
     def score(self, training: Artifact, found: Scored) -> Artifact:
         path = training.path.with_name(f"score-{training.path.name}")

@@ -69,8 +69,8 @@ def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch)
     again, whole = fit("killed"), fit("whole")
     assert_same_arrays(again.path, whole.path)
     assert whole.read("history/loss").shape == (6,)
-    assert whole.read("film/pictures").shape == (6, 8, 8, 16, 16, 3)
-    assert whole.read("film/update").tolist() == [1, 2, 3, 4, 5, 6]
+    assert whole.read("film/pictures").shape == (3, 8, 8, 16, 16, 3)
+    assert whole.read("film/update").tolist() == [2, 4, 6]
     assert whole.config["names"] == list(STUDY.settings().data.labels.split())
     # What was drawn last is what the store's own weights draw of the same z.
     labels = np.repeat(whole.read("film/labels"), 2, axis=0)
@@ -109,9 +109,11 @@ def test_networks_that_double_and_halve_unequally_often_are_refused():
 
 
 def test_the_film_has_early_frames_more_often_and_ends_with_the_training():
-    times = filming.times(10_000, 10)
+    times = filming.times(10_000, 1, 10)
     assert times.tolist() == [100, 400, 900, 1600, 2500, 3600, 4900, 6400, 8100, 10_000]
-    assert filming.times(3, 10).tolist() == [1, 2, 3]
+    # Drawn between calls: after a whole number of them, or in the end.
+    assert filming.times(1025, 50, 6).tolist() == [50, 150, 300, 500, 750, 1025]
+    assert filming.times(3, 50).tolist() == [3]
 
 
 def test_a_picture_does_not_depend_on_how_many_are_drawn(monkeypatch):

@@ -86,7 +86,8 @@ def curves(history: Mapping[str, np.ndarray]) -> bytes:
         scores.set_title("mean score of D")
         _lines(norms, sigma)
         norms.set_title("largest singular value")
-        norms.set_yscale("log")
+        norms.set_ylim(bottom=0)
+        norms.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
         return svg(figure)
 
 

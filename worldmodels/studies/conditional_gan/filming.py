@@ -39,15 +39,20 @@ class Filmed(NamedTuple):
     film: Any
 
 
-def times(updates: int, most: int = FRAMES) -> np.ndarray:
-    """Return after which updates the grid is drawn, [F]: early ones more often."""
+def times(updates: int, group: int, most: int = FRAMES) -> np.ndarray:
+    """Return after which updates the grid is drawn, [F]: early ones more often.
+
+    Args:
+        group: updates in one call, between which nothing is drawn.
+    """
     frames = np.arange(1, most + 1)
-    return np.unique(-(-updates * frames**2 // most**2))  # rounded up, exactly
+    calls = -(-updates * frames**2 // (most**2 * group))  # rounded up, exactly
+    return np.unique(np.minimum(calls * group, updates))
 
 
-def begun(state: TrainState, shapes: Shapes, scene: Scene, updates: int) -> TrainState:
+def begun(state: TrainState, shapes: Shapes, scene: Scene, frames: int) -> TrainState:
     """Return the state before the first update, with a film that has no picture."""
-    size = len(times(updates)), len(scene.z), shapes.height, shapes.width, 3
+    size = frames, len(scene.z), shapes.height, shapes.width, 3
     return state._replace(carry=Filmed(state.carry, np.zeros(size, np.uint8)))
 
 
@@ -55,10 +60,9 @@ def filmed(
     update: Callable[[TrainState, Any, jax.Array], tuple[TrainState, Metrics]],
     shapes: Shapes,
     scene: Scene,
-    updates: int,
+    at: np.ndarray,
 ) -> Callable[[TrainState, Any, jax.Array], tuple[TrainState, Metrics]]:
-    """Return the updates, after which the grid is drawn where it is due."""
-    at = times(updates)
+    """Return the updates, after which the grid is drawn where `at` says so."""
 
     def run(state, batches, key):
         done, (own, film) = int(state.step), state.carry

@@ -67,9 +67,8 @@ def run(
         [config, version, found.store.provenance, loop.TrainState._fields]
     )
     scene = _scene(found, shapes, seed)
-    state = filming.begun(
-        _initial(shapes, settings, seed), shapes, scene, sizes.updates
-    )
+    times = filming.times(sizes.updates, _GROUP)
+    state = filming.begun(_initial(shapes, settings, seed), shapes, scene, len(times))
     update = learning.updates(shapes, sizes, settings.debug)
     with (
         publication.create(
@@ -80,7 +79,7 @@ def run(
     ):  # fmt: skip
         state, history = loop.fit(
             state,
-            filming.filmed(update, shapes, scene, sizes.updates),
+            filming.filmed(update, shapes, scene, times),
             source.batches(
                 pictures, _key(seed, "batches"), sizes.batch_size, sizes.updates
             ),
@@ -94,7 +93,7 @@ def run(
         loop.write(store, saved, state, history)
         _write_average(store, state.carry.learning, shapes, scene)
         _write_norms(store, state)
-        _write_film(store, state.carry.film, scene, sizes.updates)
+        _write_film(store, state.carry.film, scene, times)
 
 
 def recorded(
@@ -159,13 +158,15 @@ def _write_norms(store: Writer, state: loop.TrainState) -> None:
         store.write(f"norm/{name}", np.linalg.norm(kernel, 2))
 
 
-def _write_film(store: Writer, film: np.ndarray, scene: Scene, updates: int) -> None:
-    """Write the grid along the training, after which updates, and its rows' labels."""
+def _write_film(
+    store: Writer, film: np.ndarray, scene: Scene, times: np.ndarray
+) -> None:
+    """Write the grid along the training, its times, and its rows' labels."""
     pictures = np.asarray(film)
     count, _, *picture = pictures.shape
     pictures = pictures.reshape(count, -1, choices.COLUMNS, *picture)
     axes = ["frame", "row", "column", "height", "width", "colour"]
     store.write("film/pictures", pictures, axes)
-    store.write("film/update", filming.times(updates), axes[:1])
+    store.write("film/update", times, axes[:1])
     rows = scene.labels[:: choices.COLUMNS].astype(np.uint8)
     store.write("film/labels", rows, ["row", "label"])
