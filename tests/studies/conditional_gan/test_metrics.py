@@ -59,7 +59,10 @@ def test_pairs_have_equal_labels_and_each_row_has_one(rng):
     assert sorted(pairs[:, 0]) == list(range(1, 60))
     assert (pairs[:, 0] != pairs[:, 1]).all()
     np.testing.assert_array_equal(labels[pairs[:, 0]], labels[pairs[:, 1]])
-    assert metrics.pairs(np.eye(3), rng).shape == (0, 2)
+    # Where all are different, any are paired: a mean of nothing would be no number.
+    alone = metrics.pairs(np.eye(3), rng)
+    assert sorted(alone[:, 0]) == [0, 1, 2]
+    assert (alone[:, 0] != alone[:, 1]).all()
 
 
 def test_the_mean_distance_of_pairs_is_scipys(rng):

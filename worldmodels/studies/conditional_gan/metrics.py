@@ -78,7 +78,8 @@ def frechet(one: np.ndarray, other: np.ndarray) -> float:
 def pairs(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return pairs [P, 2] of different rows that have equal labels [N, L].
 
-    Each row is the first of one pair, unless no other has its labels.
+    Each row is the first of one pair, unless no other has its labels. Where no two rows
+    have equal labels, as with many labels, they are paired whatever theirs are.
     """
     _, group = np.unique(labels, axis=0, return_inverse=True)
     found = []
@@ -86,7 +87,10 @@ def pairs(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rows = rng.permutation(np.flatnonzero(group.ravel() == number))
         if len(rows) > 1:
             found.append(np.stack([rows, np.roll(rows, 1)], axis=-1))
-    return np.concatenate(found) if found else np.zeros((0, 2), int)
+    if not found:
+        rows = rng.permutation(len(labels))
+        found.append(np.stack([rows, np.roll(rows, 1)], axis=-1))
+    return np.concatenate(found)
 
 
 def mean_distance(rows: np.ndarray, pairs: np.ndarray) -> float:
