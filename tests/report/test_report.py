@@ -97,8 +97,10 @@ def test_page_tells_everything_that_was_promised(page):
         "Latent traversal", "A dream under real frames", "Fitness by generation",
         "Returns on unseen tracks", "Scores by round", "Wall time of each stage",
         "Resolved settings", "learning_rate", "evosax", "snakemake seeds",
+        "Gradients of M",
     ):  # fmt: skip
         assert words in text, words
+    assert "Gradients of V" not in text  # whose training was without debug
 
 
 def test_diagram_says_how_v_came_to_be(rounds):

@@ -14,10 +14,9 @@ import numpy as np
 import optax
 
 from worldmodels.runtime.wording import count
+from worldmodels.scores.gradient_norms import NORM, by_parameter, of_parameter
 
-NORM = "grad_norm"  # of all gradients; NORM.<parameter>: of one
 FINITE = "grad_finite"  # bool [L], whether each parameter's is; no history keeps it
-_OF_ONE = f"{NORM}."
 
 Metrics = dict[str, jax.Array]
 
@@ -37,24 +36,15 @@ def metrics(grads: Any, debug: bool = False) -> Metrics:
 
 
 def norms(grads: Any) -> Metrics:
-    """Return the norm of each parameter's gradient, as `NORM.<parameter>`."""
+    """Return the norm of each parameter's gradient, as `of_parameter` names it."""
     leaves = zip(names(grads), jax.tree.leaves(grads), strict=True)
-    return {_OF_ONE + name: jnp.linalg.norm(leaf.ravel()) for name, leaf in leaves}
+    return {of_parameter(name): jnp.linalg.norm(leaf.ravel()) for name, leaf in leaves}
 
 
 def names(params: Any) -> list[str]:
     """Return the names of parameters, their paths, in the order of their tree."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in leaves]
-
-
-def by_parameter(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the norms [S] of each parameter's gradients, where they are there."""
-    return {
-        name.removeprefix(_OF_ONE): values
-        for name, values in history.items()
-        if name.startswith(_OF_ONE)
-    }
 
 
 def lines(history: Mapping[str, np.ndarray]) -> list[str]:
