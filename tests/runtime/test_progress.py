@@ -3,10 +3,12 @@
 import io
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from worldmodels.runtime import logs, progress
+from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 
 
@@ -163,3 +165,10 @@ def test_details_follow_each_line_and_no_other_time(tmp_path, clock, capsys):
     assert "vision 11/100" in lines[0]
     assert "vision 12/100" in lines[3]
     assert capsys.readouterr().err == log.read_text()
+
+
+def test_a_log_where_no_file_can_be_is_one_sentence():
+    place = Path("/proc/nowhere/vision.log")
+    with pytest.raises(UserError, match=r"the log /proc/nowhere/.* cannot be written"):
+        Progress("vision", 1, place).__enter__()
+    logs.record(place, "an error")  # which is told on stderr, too
