@@ -21,21 +21,17 @@ FINITE = "grad_finite"  # bool [L], whether each parameter's is; no history keep
 Metrics = dict[str, jax.Array]
 
 
-def metrics(grads: Any, debug: bool = False) -> Metrics:
-    """Return what an update tells of its gradients: `NORM` and `FINITE`.
-
-    With `debug` it tells the norm of every parameter's gradient, too.
-    """
+def metrics(grads: Any) -> Metrics:
+    """Return what each update tells of its gradients: `NORM` and `FINITE`."""
     # The norm needs these sums as well: the compiler makes them once.
     squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(grads)]
-    found = {
+    return {
         NORM: optax.tree.norm(grads),
         FINITE: jnp.isfinite(jnp.stack(squares)),
     }
-    return found | norms(grads) if debug else found
 
 
-def norms(grads: Any) -> Metrics:
+def gradient_norms(grads: Any) -> Metrics:
     """Return the norm of each parameter's gradient, as `of_parameter` names it."""
     leaves = zip(names(grads), jax.tree.leaves(grads), strict=True)
     return {of_parameter(name): jnp.linalg.norm(leaf.ravel()) for name, leaf in leaves}

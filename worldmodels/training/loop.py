@@ -23,7 +23,7 @@ from worldmodels.stores.checkpoint import Checkpoint
 from worldmodels.stores.publication import Writer
 from worldmodels.training import gradients
 from worldmodels.training.batches import Batches
-from worldmodels.training.gradients import Metrics, Watch
+from worldmodels.training.gradients import Metrics, Watch, gradient_norms
 
 # (params, batch, key, carry) -> (loss, (metrics, carry)); the carry goes from each
 # batch to the next.
@@ -65,9 +65,9 @@ def updates(
 
     `batches` has a leading axis [S] of minibatches, applied in order; each metric
     comes back as [S]. The key of update n is `fold_in(key, n)`, so the result does not
-    depend on how updates are grouped into calls. The state is donated. The gradients
-    that `gradients.metrics` tells of are those of the loss, before the optimizer clips
-    anything; with `debug` the norm of each is a metric of its own.
+    depend on how updates are grouped into calls. The state is donated. `grad_norm` is
+    that of the loss, before the optimizer clips anything; with `debug` the norm of
+    every parameter's gradient is a metric of its own.
     """
 
     def step(state: TrainState, batch_and_key):
@@ -78,7 +78,9 @@ def updates(
         )
         changes, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
-        metrics = metrics | gradients.metrics(grads, debug)
+        metrics = metrics | gradients.metrics(grads)
+        if debug:
+            metrics |= gradient_norms(grads)
         return TrainState(params, opt_state, state.step + 1, carry), metrics
 
     def run(state, batches, key):
