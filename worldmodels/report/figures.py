@@ -93,7 +93,9 @@ def gradient_norms(norms: Mapping[str, np.ndarray]) -> bytes:
         axes.xaxis.get_major_locator().set_params(integer=True)
         bar = figure.colorbar(shown, ax=axes, pad=0.01)
         bar.ax.yaxis.get_major_locator().set_params(integer=True, nbins=6)
-        bar.ax.yaxis.set_major_formatter(lambda power, _: f"{10**power:.2g}")
+        bar.ax.yaxis.set_major_formatter(
+            lambda power, _: f"{float(f'{10**power:.2g}'):g}"
+        )
         bar.set_label("norm")
         return svg(figure)
 
