@@ -14,7 +14,7 @@ from worldmodels.studies.conditional_gan.networks import Shapes
 from worldmodels.studies.conditional_gan.settings import Network
 from worldmodels.studies.conditional_gan.steps import STUDY
 
-SMALL = {"latent_size": 3, "generator": [2, 3, 4], "discriminator": [3, 5]}
+SMALL = {"latent_size": 3, "generator": [4, 5, 6], "discriminator": [3, 5]}
 SIZE = 12, 10  # odd at the coarsest
 
 
@@ -28,11 +28,14 @@ def shapes(form=PLAIN, size=SIZE, **changes) -> Shapes:
 
 def drawn_weights(known: Shapes, seed: int = 0) -> dict:
     """Weights, gains and biases that all matter."""
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda x: rng.normal(size=x.shape, scale=0.5).astype(x.dtype),
-        networks.initial(known, rng),
-    )
+    params = networks.initial(known, np.random.default_rng(seed))
+    for name, own in params.items():
+        rng = np.random.default_rng([seed, len(name)])
+        for layer in own.values():
+            for leaf, x in layer.items():
+                drawn = rng.normal(size=x.shape, scale=0.5)
+                layer[leaf] = (drawn + (leaf == "gain")).astype(x.dtype)
+    return params
 
 
 def given(count: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +122,7 @@ def test_a_projected_score_is_linear_in_the_labels_and_in_the_summed_features():
     # The features of one picture, by the gradient of its score by E.
     gradient = jax.grad(
         lambda own: discriminate(
-            own, known, jnp.asarray(images[:1]), np.float32([[1, 0]])
+            own, known, jnp.asarray(images), np.float32([[1, 0]] * 3)
         )[0]
     )(params["discriminator"])
     features = np.asarray(gradient["labels"]["kernel"][0])
@@ -163,7 +166,7 @@ def test_with_statistics_a_picture_depends_on_nothing_beside_it():
 
 def test_a_norm_per_unit_is_one_of_units_and_not_of_channels():
     whole, each = shapes(), shapes(norm_per_unit=True)
-    channels, (height, width) = 4, whole.sizes[-1]
+    channels, (height, width) = 6, whole.sizes[-1]
     sizes = [networks.generator_shapes(known)["dense_norm"] for known in (whole, each)]
     assert sizes[0]["gain"] == (channels,)
     assert sizes[1]["gain"] == (height * width * channels,)
@@ -206,6 +209,18 @@ def test_the_discriminator_sees_checkers():
     board = plain + 0.5 * (-1.0) ** np.add.outer(range(8), range(8))[..., None]
     score = partial(scored, known, drawn_weights(known), labels=np.zeros((1, 2)))
     assert abs(score(images=board) - score(images=plain)) > 0.05
+
+
+@pytest.mark.parametrize("form", [PLAIN, CPU], ids=["plain", "cpu"])
+def test_the_spread_of_a_batch_is_its_mean_deviation(form):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 4, 3, 5)) * np.repeat([1, 3], 3)[:, None, None, None]
+    found = networks._spread(form, form.arrange(jnp.asarray(x)), 2)
+    expected = [part.std(axis=0).mean() for part in (x[:3], x[3:])]
+    np.testing.assert_allclose(found[:, 0], np.repeat(expected, 3), rtol=1e-4)
+    alike = jnp.ones((3, 2, 2, 1))
+    slope = jax.grad(lambda x: networks._spread(PLAIN, x, 1).sum())(alike)
+    assert np.isfinite(slope).all()
 
 
 def test_features_are_dropped_and_the_score_is_not():

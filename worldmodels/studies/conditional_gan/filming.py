@@ -14,7 +14,8 @@ import numpy as np
 from worldmodels.studies.conditional_gan import networks, painting
 from worldmodels.studies.conditional_gan.learning import Carry
 from worldmodels.studies.conditional_gan.networks import Params, Shapes
-from worldmodels.training.loop import Metrics, TrainState
+from worldmodels.training.gradients import Metrics
+from worldmodels.training.loop import TrainState
 
 FRAMES = 40
 

@@ -18,10 +18,14 @@ from worldmodels.studies.conditional_gan.networks import (
     Params,
     Shapes,
     discriminate,
+    discriminator_shapes,
     generate,
+    generator_shapes,
 )
 from worldmodels.studies.conditional_gan.settings import Learning
-from worldmodels.training.loop import Metrics, TrainState, gradient_norms
+from worldmodels.training import gradients
+from worldmodels.training.gradients import Metrics
+from worldmodels.training.loop import TrainState
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -78,6 +82,15 @@ def updates(
     return jax.jit(run, donate_argnums=0)
 
 
+def order(shapes: Shapes) -> list[str]:
+    """Return the names of both networks' layers, from z to D's score."""
+    layers = {
+        GENERATOR: generator_shapes(shapes),
+        DISCRIMINATOR: discriminator_shapes(shapes),
+    }
+    return [f"{name}.{layer}" for name, own in layers.items() for layer in own]
+
+
 def update(
     state: TrainState,
     batch: dict[str, jax.Array],
@@ -107,7 +120,7 @@ def update(
 
     def loss_of_d(own):
         known = _divided(own, state.carry.vectors, shapes)
-        scores = discriminate(known.params, shapes, seen, both, keys["seen"])
+        scores = discriminate(known.params, shapes, seen, both, keys["seen"], 2)
         loss = of_discriminator(scores[:size], scores[size:], targets)
         return loss, (scores, known)
 
@@ -136,11 +149,11 @@ def update(
         "generator_loss": generator_loss,
         "score_real": scores[:size].mean(),
         "score_drawn": scores[size:].mean(),
-        "grad_norm": optax.global_norm(grads),
+        **gradients.metrics(grads),
         **{f"sigma.{name}": value for name, value in known.sigma.items()},
     }
     if debug:
-        metrics |= gradient_norms(grads)
+        metrics |= gradients.gradient_norms(grads)
     carry = Carry(known.vectors, average)
     return TrainState(new, states, state.step + 1, carry), metrics
 

@@ -29,6 +29,7 @@ Statistics = dict[str, tuple[jax.Array, jax.Array]]  # mean and variance, by nor
 COLOURS = 3
 _EPSILON = 2e-5  # of a batch norm's variance
 _LEAK = 0.1
+_FLAT = 1e-8  # a variance, below which the root's gradient would grow without end
 _STD = 0.02  # of first weights, cut at two of them
 
 
@@ -89,6 +90,8 @@ def discriminator_shapes(shapes: Shapes) -> dict[str, dict[str, tuple[int, ...]]
         inputs = network.full_size
     inputs += appended
     for level, channels in enumerate(network.discriminator, 1):
+        if network.batch_spread and level == len(network.discriminator):
+            inputs += 1
         found[f"down_{level}"] = _layer_shapes(4, inputs, channels)
         if network.layers_3x3:
             found[f"same_{level}"] = _layer_shapes(3, channels, channels)
@@ -211,11 +214,13 @@ def discriminate(
     x: jax.Array,
     labels: jax.Array,
     key: jax.Array | None = None,
+    batches: int = 1,
 ) -> jax.Array:
     """Return the scores [B] of pictures in the layout of the form.
 
     Args:
         params: with kernels that are divided by their norms already.
+        batches: equal parts of the pictures, in order, that are batches of their own.
         key: of the noise and the dropout; None: there is neither.
     """
     network, form = shapes.network, shapes.form
@@ -229,6 +234,8 @@ def discriminate(
     for level in range(1, len(network.discriminator) + 1):
         if level > 1 or network.full_size:
             x = _leaky(x)
+        if network.batch_spread and level == len(network.discriminator):
+            x = _appended(form, x, _spread(form, x, batches))
         x = _halved(params[f"down_{level}"], shapes, x, level)
         if network.layers_3x3:
             x = _same(params[f"same_{level}"], form, _leaky(x))
@@ -248,13 +255,24 @@ def discriminate(
     return score
 
 
+def _spread(form: Operations, x: jax.Array, batches: int) -> jax.Array:
+    """Return the mean standard deviation [B, 1] of the numbers of x over its batch.
+
+    A generator that draws less various pictures than real ones is told by it (Karras et
+    al. 2018, section 3).
+    """
+    parts = form.restore(x).reshape(batches, -1, *form.restore(x).shape[1:])
+    spread = jnp.sqrt(parts.var(axis=1) + _FLAT).mean(axis=(1, 2, 3))
+    return jnp.repeat(spread, parts.shape[1])[:, None]
+
+
 def _leaky(x: jax.Array) -> jax.Array:
     return jnp.maximum(x, _LEAK * x)
 
 
-def _appended(form: Operations, x: jax.Array, labels: jax.Array) -> jax.Array:
-    """Append labels [B, L] to pictures, each as a constant map."""
-    maps = form.arrange(labels[:, None, None])
+def _appended(form: Operations, x: jax.Array, values: jax.Array) -> jax.Array:
+    """Append values [B, N] to pictures, each as a constant map."""
+    maps = form.arrange(values[:, None, None])
     sides = [x.shape[axis] for axis in form.axes[1:3]]
     shape = list(maps.shape)
     for axis, side in zip(form.axes[1:3], sides, strict=True):

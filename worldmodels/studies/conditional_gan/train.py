@@ -89,6 +89,8 @@ def run(
             title=f"studies.conditional_gan {model}",
             log=log,
             interval=checkpoint_seconds,
+            order=learning.order(shapes),
+            rate="studies.conditional_gan.learning.discriminator_rate",
         )  # fmt: skip
         loop.write(store, saved, state, history)
         _write_average(store, state.carry.learning, shapes, scene)
