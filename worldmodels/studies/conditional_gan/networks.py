@@ -261,9 +261,11 @@ def _spread(form: Operations, x: jax.Array, batches: int) -> jax.Array:
     A generator that draws less various pictures than real ones is told by it (Karras et
     al. 2018, section 3).
     """
-    parts = form.restore(x).reshape(batches, -1, *form.restore(x).shape[1:])
-    spread = jnp.sqrt(parts.var(axis=1) + _FLAT).mean(axis=(1, 2, 3))
-    return jnp.repeat(spread, parts.shape[1])[:, None]
+    axis = form.axes[0]
+    parts = x.reshape(*x.shape[:axis], batches, -1, *x.shape[axis + 1 :])
+    spread = jnp.moveaxis(jnp.sqrt(parts.var(axis=axis + 1) + _FLAT), axis, 0)
+    means = spread.reshape(batches, -1).mean(axis=1)
+    return jnp.repeat(means, parts.shape[axis + 1])[:, None]
 
 
 def _leaky(x: jax.Array) -> jax.Array:

@@ -37,10 +37,10 @@ class Network(Section):
     )
     latent_size: int = setting(128, "of z", unit="numbers", **WIDTH)
     generator: list_of(_Channels) = setting(
-        (16, 32, 64, 128), "of G at full size, at half of it and so on", unit="channels"
+        (12, 24, 48, 96), "of G at full size, at half of it and so on", unit="channels"
     )
     discriminator: list_of(_Channels) = setting(
-        (32, 64, 128), "of D at half of the size, at a quarter and so on",
+        (24, 48, 96), "of D at half of the size, at a quarter and so on",
         unit="channels",
     )  # fmt: skip
     full_size: int = setting(
@@ -84,7 +84,7 @@ class Learning(Section):
         low=0.5, high=1.0,
     )  # fmt: skip
     updates: int = setting(
-        10_000, "of each network", unit="updates", **PASSES | {"low": 1}
+        12_000, "of each network", unit="updates", **PASSES | {"low": 1}
     )
     batch_size: int = setting(32, "real, and as many drawn", unit="pictures", **BATCH)
     generator_rate: Number = setting(2e-4, "of G's Adam", **RATE)
