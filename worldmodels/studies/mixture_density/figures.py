@@ -1,0 +1,223 @@
+"""The study's figures, as SVG: a panel or a row of panels for each toy."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+
+from worldmodels.report.figures import (
+    ACCENT,
+    AGENT,
+    ORIGINAL,
+    RANDOM,
+    STYLE,
+    smoothed,
+    svg,
+)
+from worldmodels.studies.mixture_density import curves, exact, train
+from worldmodels.studies.mixture_density.findings import Found
+
+_HEAT = LinearSegmentedColormap.from_list(
+    "density", ["#ffffff", "#c7d6ee", AGENT, "#14284d"]
+)
+_POINTS = 1500  # drawn of a toy; more cannot be told apart
+_BRIGHTEST = 0.99  # quantile of a density's positive values at which it is darkest
+_DPI = 160  # of what is drawn as pixels in an SVG
+
+
+def draw(found: Sequence[Found]) -> dict[str, bytes]:
+    """Return the figures by their names, as in `settings.FIGURES`."""
+    panels = {"data": _data, "mean": _mean, "draws": _draws}
+    return {
+        **{name: _pair(found, panel) for name, panel in panels.items()},
+        "density": _densities(found),
+        "learning": _pair(found, _learning),
+        "mixtures": _mixtures(found),
+        "components": _pair(found, _components, height=3.8),
+    }
+
+
+def _pair(
+    found: Sequence[Found], panel: Callable[[Axes, Found], None], height: float = 3.3
+) -> bytes:
+    """Draw a panel for each toy, with one legend below them."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.2, height), layout="constrained", dpi=_DPI)
+        panels = figure.subplots(1, len(found), squeeze=False)[0]
+        for axes, one in zip(panels, found, strict=True):
+            panel(axes, one)
+            axes.set_title(f"toy {one.toy}{axes.get_title(loc='left')}")
+        handles, labels = panels[0].get_legend_handles_labels()
+        if handles:
+            legend = figure.legend(
+                handles, labels, loc="outside lower center", ncols=len(labels)
+            )
+            for handle in legend.legend_handles:
+                handle.set_alpha(1)
+        return svg(figure)
+
+
+def _places(found: Found) -> np.ndarray:
+    return curves.places(found.toy, found.stores[0].config["test_points"])
+
+
+def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, name: str) -> None:
+    axes.scatter(
+        x[:_POINTS], y[:_POINTS], s=5, color=colour, alpha=0.5, lw=0, label=name,
+        rasterized=True,
+    )  # fmt: skip
+    axes.set(xlabel="x", ylabel="y")
+
+
+def _seen(axes: Axes, found: Found) -> None:
+    """Draw what the first seed learnt from."""
+    seed, store = found.stores[0].config["seeds"][0], found.stores[0]
+    x, y = train.points(found.toy, seed, store.config[found.toy]["points"])
+    _scatter(axes, x, y, RANDOM, "points to learn from")
+
+
+def _data(axes: Axes, found: Found) -> None:
+    _seen(axes, found)
+    axes.set_title(f", {found.stores[0].config[found.toy]['points']:,} points")
+
+
+def _mean(axes: Axes, found: Found) -> None:
+    x = _places(found)
+    _seen(axes, found)
+    y = exact.at(found.toy, x).mean
+    axes.plot(x, y, "--", color=ORIGINAL, lw=1.6, label="exact mean")
+    y = curves.mean(found.store(found.squared), x)
+    axes.plot(x, y, color=AGENT, lw=1.8, label="learnt by squared error")
+    y = curves.mean(found.store(found.mixture), x)
+    axes.plot(x, y, ":", color=ACCENT, lw=1.8, label="mean of the mixture")
+
+
+def _draws(axes: Axes, found: Found) -> None:
+    store = found.store(found.mixture)
+    x, _ = train.test_points(found.toy, store.config["test_points"])
+    _scatter(axes, x, curves.drawn(store, x), AGENT, "draws of the mixture, at new x")
+    axes.set_title(f", K {found.shown}")
+
+
+def _densities(found: Sequence[Found]) -> bytes:
+    """Draw p(y | x) of each toy, exact and learnt."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.2, 6.2), layout="constrained", dpi=_DPI)
+        rows = figure.subplots(len(found), 2, squeeze=False)
+        for (left, right), one in zip(rows, found, strict=True):
+            x = _places(one)
+            y, true = curves.exact_density(one.toy, x)
+            learnt = curves.density(one.store(one.mixture), x, y)
+            heat = partial(_heat, figure, x=x, y=y, top=_top(true))
+            heat(left, true, title=f"toy {one.toy}, exact")
+            heat(right, learnt, title=f"toy {one.toy}, K {one.shown}")
+            left.set_ylabel("y")
+        return svg(figure)
+
+
+def _mixtures(found: Sequence[Found]) -> bytes:
+    """Draw p(y | x) that networks of each K learnt, a row for each toy."""
+    columns = max(len(one.networks) for one in found) - 1
+    with matplotlib.rc_context(STYLE):
+        size = (9.2, 2.5 * len(found))
+        figure = Figure(figsize=size, layout="constrained", dpi=_DPI)
+        rows = figure.subplots(
+            len(found), columns, squeeze=False, sharex="row", sharey="row"
+        )
+        for axes, one in zip(rows, found, strict=True):
+            x = _places(one)
+            y, true = curves.exact_density(one.toy, x)
+            for panel in axes[len(one.networks) - 1 :]:
+                panel.set_axis_off()
+            for panel, network in zip(axes, one.networks[1:], strict=False):
+                learnt = curves.density(one.store(network), x, y)
+                title = f"{one.toy}, K {network.mixtures}: {network.nll[0]:.2f}"
+                _heat(None, panel, learnt, x=x, y=y, top=_top(true), title=title)
+            axes[0].set_ylabel("y")
+        return svg(figure)
+
+
+def _top(density: np.ndarray) -> float:
+    """Return the density that is drawn darkest: a few places are far denser."""
+    return float(np.quantile(density[density > 0], _BRIGHTEST))
+
+
+def _heat(
+    figure: Figure | None,
+    axes: Axes,
+    density: np.ndarray,
+    *,
+    x: np.ndarray,
+    y: np.ndarray,
+    top: float,
+    title: str,
+) -> None:
+    """Draw a density [N, M]; with a figure also what its shades are."""
+    image = axes.imshow(
+        density.T, cmap=_HEAT, norm=PowerNorm(0.5, 0, top), aspect="auto",
+        extent=(x[0], x[-1], *_ends(y)), origin="lower", interpolation="nearest",
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.set(title=title, xlabel="x")
+    if figure is not None:
+        bar = figure.colorbar(image, ax=axes, pad=0.01, extend="max")
+        bar.set_label("p(y | x)")
+        bar.outline.set_visible(False)
+
+
+def _ends(y: np.ndarray) -> tuple[float, float]:
+    half = (y[1] - y[0]) / 2
+    return y[0] - half, y[-1] + half
+
+
+def _learning(axes: Axes, found: Found) -> None:
+    for values, colour, name in (
+        (found.mixture.loss, RANDOM, "points that are learnt"),
+        (found.mixture.held_out, AGENT, "points that are not"),
+    ):
+        steps, _, smooth = smoothed(np.asarray(values, np.float64))
+        axes.plot(steps, smooth, color=colour, lw=1.6, label=name)
+    true = found.truth.nll
+    axes.axhline(true, color=ORIGINAL, ls="--", lw=1.4, label="exact density")
+    axes.set(xlabel="update", ylabel="NLL, nats", title=f", K {found.shown}")
+    axes.margins(x=0.01)
+    # The first updates, far worse, would press the rest into a line.
+    axes.set_ylim(*_zoomed(found.mixture.held_out, true))
+
+
+def _zoomed(values: np.ndarray, true: float) -> tuple[float, float]:
+    top = float(np.quantile(smoothed(np.asarray(values, np.float64))[2], 0.97))
+    return true - 0.08 * (top - true), top
+
+
+def _components(axes: Axes, found: Found) -> None:
+    x = _places(found)
+    parts = curves.components(found.store(found.mixture), x)
+    for number in range(parts.mean.shape[1]):
+        weight, mean, std = (part[:, number] for part in parts)
+        colour = matplotlib.colormaps["tab10"](number % 10)
+        ends = np.stack([np.stack([x, mean - std], -1), np.stack([x, mean + std], -1)])
+        _lines(axes, ends.swapaxes(0, 1), colour, 0.35 * weight, 1.6)
+        line = np.stack([x, mean], -1)
+        _lines(axes, np.stack([line[:-1], line[1:]], 1), colour, weight[1:], 1.8)
+    low, high = _ends(exact.midpoints(found.toy))
+    margin = 0.06 * (high - low)
+    axes.set(
+        xlabel="x", ylabel="y", xlim=(x[0], x[-1]), ylim=(low - margin, high + margin),
+        title=f", K {found.shown}",
+    )  # fmt: skip
+
+
+def _lines(axes: Axes, ends: Any, colour: Any, alpha: np.ndarray, width: float) -> None:
+    """Draw lines, ends [N, 2, 2], each as strong as its weight [N]."""
+    colours = np.tile(colour, (len(ends), 1))
+    colours[:, 3] = np.sqrt(alpha.clip(0, 1))
+    axes.add_collection(
+        LineCollection(ends, colors=colours, linewidths=width, rasterized=True)
+    )
