@@ -7,9 +7,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from worldmodels.report.figures import (
     ACCENT,
@@ -114,10 +115,14 @@ def _densities(found: Sequence[Found]) -> bytes:
             x = _places(one)
             y, true = curves.exact_density(one.toy, x)
             learnt = curves.density(one.store(one.mixture), x, y)
-            heat = partial(_heat, figure, x=x, y=y, top=_top(true))
+            heat = partial(_heat, x=x, y=y, top=_top(true))
             heat(left, true, title=f"toy {one.toy}, exact")
-            heat(right, learnt, title=f"toy {one.toy}, K {one.shown}")
+            image = heat(right, learnt, title=f"toy {one.toy}, K {one.shown}")
             left.set_ylabel("y")
+            right.tick_params(labelleft=False)
+            bar = figure.colorbar(image, ax=(left, right), pad=0.01, extend="max")
+            bar.set_label("p(y | x)")
+            bar.outline.set_visible(False)
         return svg(figure)
 
 
@@ -138,7 +143,7 @@ def _mixtures(found: Sequence[Found]) -> bytes:
             for panel, network in zip(axes, one.networks[1:], strict=False):
                 learnt = curves.density(one.store(network), x, y)
                 title = f"{one.toy}, K {network.mixtures}: {network.nll[0]:.2f}"
-                _heat(None, panel, learnt, x=x, y=y, top=_top(true), title=title)
+                _heat(panel, learnt, x=x, y=y, top=_top(true), title=title)
             axes[0].set_ylabel("y")
         return svg(figure)
 
@@ -149,7 +154,6 @@ def _top(density: np.ndarray) -> float:
 
 
 def _heat(
-    figure: Figure | None,
     axes: Axes,
     density: np.ndarray,
     *,
@@ -157,18 +161,14 @@ def _heat(
     y: np.ndarray,
     top: float,
     title: str,
-) -> None:
-    """Draw a density [N, M]; with a figure also what its shades are."""
-    image = axes.imshow(
+) -> AxesImage:
+    """Draw a density [N, M] at x [N] and y [M]."""
+    axes.grid(visible=False)
+    axes.set(title=title, xlabel="x")
+    return axes.imshow(
         density.T, cmap=_HEAT, norm=PowerNorm(0.5, 0, top), aspect="auto",
         extent=(x[0], x[-1], *_ends(y)), origin="lower", interpolation="nearest",
     )  # fmt: skip
-    axes.grid(visible=False)
-    axes.set(title=title, xlabel="x")
-    if figure is not None:
-        bar = figure.colorbar(image, ax=axes, pad=0.01, extend="max")
-        bar.set_label("p(y | x)")
-        bar.outline.set_visible(False)
 
 
 def _ends(y: np.ndarray) -> tuple[float, float]:
@@ -202,10 +202,12 @@ def _components(axes: Axes, found: Found) -> None:
     for number in range(parts.mean.shape[1]):
         weight, mean, std = (part[:, number] for part in parts)
         colour = matplotlib.colormaps["tab10"](number % 10)
-        ends = np.stack([np.stack([x, mean - std], -1), np.stack([x, mean + std], -1)])
-        _lines(axes, ends.swapaxes(0, 1), colour, 0.35 * weight, 1.6)
+        low, high = (np.stack([x, mean + way * std], -1) for way in (-1, 1))
+        bands = np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1)
+        _add(axes, PolyCollection, bands, colour, 0.35 * weight[1:], linewidths=0)
         line = np.stack([x, mean], -1)
-        _lines(axes, np.stack([line[:-1], line[1:]], 1), colour, weight[1:], 1.8)
+        steps = np.stack([line[:-1], line[1:]], axis=1)
+        _add(axes, LineCollection, steps, colour, weight[1:], linewidths=1.8)
     low, high = _ends(exact.midpoints(found.toy))
     margin = 0.06 * (high - low)
     axes.set(
@@ -214,10 +216,11 @@ def _components(axes: Axes, found: Found) -> None:
     )  # fmt: skip
 
 
-def _lines(axes: Axes, ends: Any, colour: Any, alpha: np.ndarray, width: float) -> None:
-    """Draw lines, ends [N, 2, 2], each as strong as its weight [N]."""
-    colours = np.tile(colour, (len(ends), 1))
-    colours[:, 3] = np.sqrt(alpha.clip(0, 1))
-    axes.add_collection(
-        LineCollection(ends, colors=colours, linewidths=width, rasterized=True)
-    )
+def _add(
+    axes: Axes, kind: Any, places: np.ndarray, colour: Any, weight: np.ndarray, **style
+) -> None:
+    """Add lines or polygons, places [N, ends, 2], each as strong as its weight [N]."""
+    colours = np.tile(colour, (len(places), 1))
+    colours[:, 3] = weight.clip(0, 1)
+    style["facecolors" if kind is PolyCollection else "colors"] = colours
+    axes.add_collection(kind(places, rasterized=True, antialiaseds=False, **style))

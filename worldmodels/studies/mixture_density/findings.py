@@ -12,7 +12,9 @@ from worldmodels.stores.lineage import check_alike
 from worldmodels.studies.mixture_density import exact, toys, train
 from worldmodels.studies.mixture_density.settings import SQUARED, TOYS, Shown
 
-_OF_ALL = ("seeds", "widths", "gradient_clip", "test_points", "dtype")
+_OF_ALL = (
+    "seeds", "widths", "learning_rate", "gradient_clip", "test_points", "dtype",
+)  # fmt: skip
 _FLOORS = {"a": (-1.55, 1.08), "b": (1.40, 1.03)}  # nats, times the irreducible error
 _AS_GOOD = 1.01  # times the squared error of the network that minimises it
 

@@ -60,12 +60,14 @@ class Net(nn.Module):
         """Return the outputs [O] for a standardised x, [1]."""
         dense = partial(nn.Dense, dtype=self.model.dtype, param_dtype=self.model.dtype)
         for number, width in enumerate(self.model.widths):
-            x = jnp.tanh(dense(width, name=f"hidden{number}")(x))
-        last = dense(self.model.outputs, bias_init=_bias, name="outputs")
-        return last(x)
+            # Without a bias all units of the first layer would turn at x = 0.
+            bias = nn.initializers.zeros if number else nn.initializers.normal(1.0)
+            layer = dense(width, bias_init=bias, name=f"hidden{number}")
+            x = jnp.tanh(layer(x))
+        return dense(self.model.outputs, bias_init=_side_by_side, name="outputs")(x)
 
 
-def _bias(key: jax.Array, shape: tuple[int], dtype: Any) -> jax.Array:
+def _side_by_side(key: jax.Array, shape: tuple[int], dtype: Any) -> jax.Array:
     """Return the first bias of the outputs: the means of a mixture lie side by side.
 
     Means that all begin at one place stay together for long, and some for ever.

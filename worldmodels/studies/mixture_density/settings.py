@@ -30,9 +30,6 @@ class Toy(Section):
     updates: int = setting(
         2000, "of the weights", unit="updates", **PASSES | {"low": 1}
     )
-    learning_rate: Number = setting(
-        1e-2, "of Adam at the first update; a cosine leads to 0", **RATE
-    )
 
 
 class ToyB(Toy):
@@ -42,9 +39,6 @@ class ToyB(Toy):
     batch_size: int = setting(250, "in an update", unit="points", **BATCH)
     updates: int = setting(
         2500, "of the weights", unit="updates", **PASSES | {"low": 1}
-    )
-    learning_rate: Number = setting(
-        3e-3, "of Adam at the first update; a cosine leads to 0", **RATE
     )
 
 
@@ -59,12 +53,15 @@ class MixtureDensity(StudySettings):
     """Networks that learn p(y | x), or the mean of y, where several y are right."""
 
     seeds: Seeds = setting(
-        (0, 1, 2), "of the trainings, which stand side by side", unit="seeds"
+        (0, 1, 2, 3, 4), "of the trainings, which stand side by side", unit="seeds"
     )
     mixtures: list_of(_Mixtures) = setting(
         (1, 3, 5, 10, 20), "K of the networks beside that of squared error"
     )
     widths: list_of(_Units) = setting((64, 64), "units of each hidden layer")
+    learning_rate: Number = setting(
+        5e-3, "of Adam at the first update; a cosine leads to 0", **RATE
+    )
     gradient_clip: Number = setting(
         0.3, "largest entry of the gradient; larger ones are cut", **RATE
     )

@@ -22,8 +22,8 @@ STUDY = Study(
             summary="train one network of all seeds on a toy, and test it",
             version=1,
             uses=(
-                *("seeds", "widths", "gradient_clip", *TOYS, "test_points"),
-                *("dtype", "debug"),
+                *("seeds", "widths", "learning_rate", "gradient_clip", *TOYS),
+                *("test_points", "dtype", "debug"),
             ),
             arguments={
                 "toy": {"help": "to learn", "choices": TOYS, "required": True},

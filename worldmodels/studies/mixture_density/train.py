@@ -50,7 +50,7 @@ def run(
     config = of_training(used, toy) | {"toy": toy, "mixtures": mixtures}
     model = Model(mixtures, settings.widths, settings.dtype)
     own = getattr(settings, toy)
-    rate = optax.cosine_decay_schedule(own.learning_rate, own.updates)
+    rate = optax.cosine_decay_schedule(settings.learning_rate, own.updates)
     # Entry by entry: a norm over all seeds would let one seed slow the others.
     optimizer = optax.chain(optax.clip(settings.gradient_clip), optax.adam(rate))
     x, y = (a.astype(settings.dtype) for a in training_points(settings, toy))
