@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -29,6 +28,7 @@ _HEAT = LinearSegmentedColormap.from_list(
 )
 _POINTS = 1500  # drawn of a toy; more cannot be told apart
 _BRIGHTEST = 0.99  # quantile of a density's positive values at which it is darkest
+_PALE = 0.4  # of a component's shade beside its line
 _DPI = 160  # of what is drawn as pixels in an SVG
 
 
@@ -197,30 +197,37 @@ def _zoomed(values: np.ndarray, true: float) -> tuple[float, float]:
 
 
 def _components(axes: Axes, found: Found) -> None:
-    x = _places(found)
-    parts = curves.components(found.store(found.mixture), x)
-    for number in range(parts.mean.shape[1]):
-        weight, mean, std = (part[:, number] for part in parts)
-        colour = matplotlib.colormaps["tab10"](number % 10)
-        low, high = (np.stack([x, mean + way * std], -1) for way in (-1, 1))
-        bands = np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1)
-        _add(axes, PolyCollection, bands, colour, 0.35 * weight[1:], linewidths=0)
-        line = np.stack([x, mean], -1)
-        steps = np.stack([line[:-1], line[1:]], axis=1)
-        _add(axes, LineCollection, steps, colour, weight[1:], linewidths=1.8)
-    low, high = _ends(exact.midpoints(found.toy))
+    x, (low, high) = _places(found), _ends(exact.midpoints(found.toy))
     margin = 0.06 * (high - low)
+    y = np.linspace(low - margin, high + margin, curves.ROWS)
+    parts = curves.components(found.store(found.mixture), x)
+    # The weightiest first: ten colours, and as many are seldom in use.
+    order = np.argsort(-parts.weight.mean(axis=0))
+    picture = np.ones((len(y), len(x), 3))
+    for number, which in enumerate(order):
+        weight, mean, std = (part[:, which] for part in parts)
+        colour = np.array(matplotlib.colormaps["tab10"](number % 10)[:3])
+        strength = np.sqrt(weight.clip(0, 1))  # else a fifth could hardly be seen
+        shade = np.exp(-0.5 * ((y[:, None] - mean) / std) ** 2)
+        alpha = (_PALE * strength * shade)[..., None]
+        picture = picture * (1 - alpha) + colour * alpha
+        axes.add_collection(_line(x, mean, colour, strength))
+    axes.imshow(picture, extent=(x[0], x[-1], *_ends(y)), aspect="auto", origin="lower")
+    axes.grid(visible=False)
     axes.set(
-        xlabel="x", ylabel="y", xlim=(x[0], x[-1]), ylim=(low - margin, high + margin),
+        xlabel="x", ylabel="y", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]),
         title=f", K {found.shown}",
     )  # fmt: skip
 
 
-def _add(
-    axes: Axes, kind: Any, places: np.ndarray, colour: Any, weight: np.ndarray, **style
-) -> None:
-    """Add lines or polygons, places [N, ends, 2], each as strong as its weight [N]."""
-    colours = np.tile(colour, (len(places), 1))
-    colours[:, 3] = weight.clip(0, 1)
-    style["facecolors" if kind is PolyCollection else "colors"] = colours
-    axes.add_collection(kind(places, rasterized=True, antialiaseds=False, **style))
+def _line(
+    x: np.ndarray, y: np.ndarray, colour: np.ndarray, strength: np.ndarray
+) -> LineCollection:
+    """Return a line through places [N], as strong in each as told."""
+    places = np.stack([x, y], -1)
+    steps = np.stack([places[:-1], places[1:]], axis=1)
+    shades = LinearSegmentedColormap.from_list("", [(*colour, 0), (*colour, 1)])
+    return LineCollection(
+        steps, array=strength[1:], cmap=shades, clim=(0, 1), linewidths=1.6,
+        rasterized=True,
+    )  # fmt: skip

@@ -149,10 +149,9 @@ def loss(
 
     Args:
         unseen: x and y [N] that no network learns from.
-        count: of them that each update is tested on, drawn anew: `held_out`.
+        count: of them that each update of a seed is tested on, drawn anew: `held_out`.
     """
     found = errors(params, scale, model, **batch).mean(axis=0)
-    chosen = jax.random.randint(key, count, 0, len(unseen[0]))
-    x, y = (jnp.tile(part[chosen][:, None], len(found)) for part in unseen)
-    held_out = errors(params, scale, model, x, y)
+    chosen = jax.random.randint(key, (count, len(found)), 0, len(unseen[0]))
+    held_out = errors(params, scale, model, *(part[chosen] for part in unseen))
     return found.sum(), {"loss": found.mean(), "held_out": held_out.mean()}

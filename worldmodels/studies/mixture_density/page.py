@@ -119,9 +119,8 @@ def _mixture(found: Sequence[Found], figures: Mapping[str, bytes]) -> str:
                 figures, "components",
                 "The components along x. Each follows a branch, and takes over from "
                 "another where a branch ends.",
-                "<b>The components along x.</b> A line is the mean of one Gaussian, "
-                "its shade one standard deviation to both sides; stronger is a larger "
-                "weight.",
+                "<b>The components along x.</b> A line is the mean of one Gaussian; "
+                "its shade is the Gaussian. Stronger is a larger weight.",
             ),
         )
     )  # fmt: skip

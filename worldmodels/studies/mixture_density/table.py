@@ -38,7 +38,7 @@ def _row(found: Found, network: Network) -> tuple[str, ...]:
         *("" if n is None else words(n) for n in (network.nll, network.train_nll)),
         number(float(network.squared.mean())),
         words(network.squared / least),
-        words(network.near),
+        _interval(_share(network.near)),
     )
 
 
@@ -56,6 +56,14 @@ def floor_rows(found: Sequence[Found]) -> list[tuple[str, ...]]:
         for one in found
         for floor in floors(one)
     ]
+
+
+def _share(values: np.ndarray) -> MeanOfSeeds:
+    """Return the mean of shares [S]; Student's interval does not know their limits."""
+    mean, interval = over_seeds(np.asarray(values, np.float64))
+    if interval is None:
+        return MeanOfSeeds(mean, None)
+    return MeanOfSeeds(mean, (max(interval[0], 0.0), min(interval[1], 1.0)))
 
 
 def words(values: np.ndarray) -> str:
