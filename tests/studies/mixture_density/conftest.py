@@ -22,8 +22,8 @@ def fresh():
     return {k: jax.device_get(networks.initial(keys, Model(k, (3,)))) for k in SQUARED}
 
 
-@pytest.fixture
-def training(tmp_path, fresh):
+@pytest.fixture(scope="session")
+def training(tmp_path_factory, fresh):
     """Make a training's store of a toy and K."""
 
     def make(toy: str, mixtures: int, **changes) -> Artifact:
@@ -33,7 +33,7 @@ def training(tmp_path, fresh):
             toy: {"points": 20, "batch_size": 4, "updates": 6},
             "toy": toy, "mixtures": mixtures,
         }  # fmt: skip
-        path = tmp_path / f"{toy}-{mixtures}.zarr"
+        path = tmp_path_factory.mktemp("trained") / f"{toy}-{mixtures}.zarr"
         with publication.create(
             path, "mixture_density_train", config=config | changes, inputs={},
             stage_version=1,

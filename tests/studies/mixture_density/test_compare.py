@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.studies.mixture_density import compare, findings, table
+from worldmodels.studies.mixture_density import compare, figures, findings, table
 from worldmodels.studies.mixture_density.settings import FIGURES, Shown
 from worldmodels.studies.mixture_density.steps import STUDY
 
 SHOWN = Shown(a=2, b=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(training):
     stores = [training(toy, k) for toy in ("b", "a") for k in (2, 0)]
     return findings.read(stores, SHOWN)
@@ -68,8 +68,11 @@ def test_the_first_rows_are_what_is_exact_and_what_needs_no_x(found):
     assert mixture[2].startswith("-1.600 (")
 
 
-def test_the_page_the_tables_and_the_figures_are_made(training, tmp_path, capsys):
-    stores = [training(toy, k).path for toy in ("a", "b") for k in (0, 2)]
+def test_the_page_the_tables_and_the_figures_are_made(
+    found, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(figures, "_DPI", 40)
+    stores = [store.path for one in found for store in one.stores]
     out = tmp_path / "made" / "index.html"
     settings = STUDY.load({"mixtures": [2], "shown": {"a": 2, "b": 2}})
     compare.run(settings=settings, trainings=stores, out=out, log=None)

@@ -103,12 +103,11 @@ def value(params, k, x, y, key=None, scale=SCALE):
     )
 
 
-@pytest.mark.parametrize("k", MODELS)
-def test_the_loss_is_a_mean_over_the_batch(weights, k):
+def test_the_loss_is_a_mean_over_the_batch(weights):
     x, y = points()
-    one, metrics = value(weights[k], k, x, y)
-    twice, _ = value(weights[k], k, np.tile(x, (2, 1)), np.tile(y, (2, 1)))
-    each = errors(weights[k], SCALE, MODELS[k], x, y)
+    one, metrics = value(weights[K], K, x, y)
+    twice, _ = value(weights[K], K, np.tile(x, (2, 1)), np.tile(y, (2, 1)))
+    each = errors(weights[K], SCALE, MODELS[K], x, y)
     np.testing.assert_allclose(one, np.mean(each, axis=0).sum(), rtol=1e-5)
     np.testing.assert_allclose(twice, one, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss"], np.mean(each), rtol=1e-5)

@@ -33,6 +33,7 @@ def fit(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch):
     groups = Rows.groups
 
