@@ -28,6 +28,9 @@ def test_the_study_meets_its_floors(tmp_path):
     floors = [floor for toy in found.values() for floor in toy["floors"]]
     assert len(floors) == 8
     assert all(floor["met"] for floor in floors), table
+    for toy, shown, share in (("a", 5, 0.85), ("b", 20, 0.95)):
+        near = {n["mixtures"]: n["near"][0] for n in found[toy]["networks"]}
+        assert near[0] < 0.6 < share < near[shown]  # squared error's are in between
     for toy, values in found.items():
         # No network is better than the exact density.
         assert all(n["nll"][0] > values["exact"]["nll"] for n in values["networks"][1:])

@@ -78,7 +78,7 @@ def run(
             key_for(0, 0, "mixture_density updates"),
             group=_GROUP,
             checkpoint=saved,
-            title=f"studies.mixture_density.{toy}",
+            title="studies.mixture_density",
             log=log,
             interval=checkpoint_seconds,
         )
