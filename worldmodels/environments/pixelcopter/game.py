@@ -40,9 +40,10 @@ LOSS = -5.0  # on death
 
 
 class Precise(NamedTuple):
-    """A number as the sum of two float32, which errs as little as a float64 would.
+    """A number as the sum of two float32.
 
-    y adds up all that came before. A plain float32 is 1e-4 off in a long episode.
+    y adds up all that came before: after 2,000 steps a plain float32 is 1.6e-3 pixels
+    off the original's float64, and this sum 2e-6.
     """
 
     high: jax.Array
