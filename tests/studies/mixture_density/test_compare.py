@@ -1,5 +1,6 @@
 """What the trainings found beside the exact density; floors, page and files."""
 
+import base64
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy import stats
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.studies.mixture_density import compare, figures, findings, table
+from worldmodels.studies.mixture_density import compare, figures, findings, page, table
 from worldmodels.studies.mixture_density.settings import FIGURES, Shown
 from worldmodels.studies.mixture_density.steps import STUDY
 
@@ -68,6 +69,17 @@ def test_the_first_rows_are_what_is_exact_and_what_needs_no_x(found):
     assert mixture[2].startswith("-1.600 (")
 
 
+def test_the_page_has_every_figure_and_every_floor(found):
+    drawn = {name: name.encode() for name in FIGURES}
+    html = page.html(found, drawn, "1.2.3")
+    assert html.count("<figure>") == len(FIGURES)
+    for name in FIGURES:
+        assert base64.b64encode(name.encode()).decode() in html
+    assert html.count(">met<") + html.count(">MISSED<") == 8
+    assert "Made by worldmodels 1.2.3." in html
+
+
+@pytest.mark.slow
 def test_the_page_the_tables_and_the_figures_are_made(
     found, tmp_path, monkeypatch, capsys
 ):
@@ -96,16 +108,20 @@ def test_the_page_the_tables_and_the_figures_are_made(
         ([("a", 2), ("b", 0), ("b", 2)], "hold 0 of toy a with 0 mixtures"),
     ],
 )
-def test_a_network_that_is_missing_is_named(training, given, why):
+def test_a_network_that_is_missing_is_named(found, given, why):
+    stores = {
+        (s.config["toy"], s.config["mixtures"]): s for f in found for s in f.stores
+    }
     with pytest.raises(UserError, match=why):
-        findings.read([training(*one) for one in given], SHOWN)
+        findings.read([stores[one] for one in given], SHOWN)
 
 
-def test_trainings_of_other_settings_are_not_compared(training):
-    stores = [training("a", 0), training("a", 2, learning_rate=0.1)]
+def test_trainings_of_other_settings_are_not_compared(found, training):
+    first = found[0].stores[0]
+    stores = [first, training("a", 2, learning_rate=0.1)]
     with pytest.raises(UserError, match=r"learning_rate 0\.005 and .* 0\.1"):
         findings.read(stores, SHOWN)
     other = {"points": 20, "batch_size": 4, "updates": 7}
-    stores = [training("a", 0), training("a", 2, a=other)]
+    stores = [first, training("a", 2, a=other)]
     with pytest.raises(UserError, match="has a "):
         findings.read(stores, SHOWN)
