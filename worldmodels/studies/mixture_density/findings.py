@@ -10,7 +10,7 @@ from worldmodels.scores.statistics import MeanOfSeeds, over_seeds
 from worldmodels.stores.artifact import Artifact
 from worldmodels.stores.lineage import check_alike
 from worldmodels.studies.mixture_density import exact, toys, train
-from worldmodels.studies.mixture_density.settings import SQUARED, TOYS, Shown
+from worldmodels.studies.mixture_density.settings import SQUARED, TOYS, Shown, name_of
 
 _OF_ALL = (
     "seeds", "widths", "learning_rate", "gradient_clip", "test_points", "dtype",
@@ -55,7 +55,7 @@ class Network(NamedTuple):
     @property
     def name(self) -> str:
         """The network in words."""
-        return f"mixture of {self.mixtures}" if self.mixtures else "squared error"
+        return name_of(self.mixtures)
 
 
 class Found(NamedTuple):

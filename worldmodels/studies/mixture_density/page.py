@@ -24,7 +24,7 @@ def html(found: Sequence[Found], figures: Mapping[str, bytes], version: str) -> 
         version: of the package that made the stores.
     """
     sections = [
-        ("answer", "The answer", _answer(found)),
+        ("answer", "The answer", _answer(found, figures)),
         ("data", "The data", _figure(figures, "data", *_data(found))),
         ("mean", "What squared error learns", _figure(figures, "mean", *_mean(found))),
         ("mixture", "What a mixture learns", _mixture(found, figures)),
@@ -35,7 +35,7 @@ def html(found: Sequence[Found], figures: Mapping[str, bytes], version: str) -> 
     return page.document(TITLE, escape(_LEAD), sections, footer, page.OF_CHARTS)
 
 
-def _answer(found: Sequence[Found]) -> str:
+def _answer(found: Sequence[Found], figures: Mapping[str, bytes]) -> str:
     cards = []
     for one in found:
         mixture, squared = one.mixture, one.squared
@@ -52,8 +52,16 @@ def _answer(found: Sequence[Found]) -> str:
                 f"{100 * squared.near.mean():.0f} %",
             ),
         ]
-    shown = page.wide_table(table.FLOORS, table.floor_rows(found), (2, 3, 4))
-    return page.facts(cards) + shown + _paragraph(table.legend(found))
+    # The experiment's report shows the first figure of the page.
+    density = _figure(
+        figures, "density",
+        "p(y | x), exact on the left and learnt on the right. They have the same "
+        "branches; the learnt edges of toy a are softer.",
+        "<b>p(y | x)</b>, exact by quadrature and as the mixture has it. Each column "
+        "is a density. A few Gaussians cannot follow toy a's sharp edges.",
+    )  # fmt: skip
+    floors = page.wide_table(table.FLOORS, table.floor_rows(found), (2, 3, 4))
+    return page.facts(cards) + density + floors + _paragraph(table.legend(found))
 
 
 def _figure(figures: Mapping[str, bytes], name: str, alt: str, caption: str) -> str:
@@ -101,14 +109,6 @@ def _mixture(found: Sequence[Found], figures: Mapping[str, bytes]) -> str:
                 figures, "draws", f"Draws of the mixtures. {near}.",
                 "<b>One draw of y for each of many new x.</b> The draws have the shape "
                 "of the data.",
-            ),
-            _figure(
-                figures, "density",
-                "p(y | x), exact on the left and learnt on the right. They have the "
-                "same branches; the learnt edges of toy a are softer.",
-                "<b>p(y | x)</b>, exact by quadrature and as the mixture has it. Each "
-                "column is a density. Gaussians cannot follow toy a's sharp edges: "
-                "that is what its NLL lacks.",
             ),
             _figure(
                 figures, "mixtures", f"p(y | x) by the number of Gaussians. {losses}.",

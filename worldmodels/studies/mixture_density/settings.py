@@ -82,6 +82,11 @@ class MixtureDensity(StudySettings):
         return self
 
 
+def name_of(mixtures: int) -> str:
+    """Return a network in words."""
+    return f"mixture of {mixtures}" if mixtures else "squared error"
+
+
 def of_training(values: Mapping[str, Any], toy: str) -> dict[str, Any]:
     """Return those settings, of all by name, that change a training on a toy."""
     return {k: v for k, v in values.items() if k == toy or k not in TOYS}

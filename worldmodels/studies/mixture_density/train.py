@@ -16,7 +16,11 @@ from worldmodels.stores.checkpoint import open_checkpoint
 from worldmodels.stores.provenance import fingerprint
 from worldmodels.studies.mixture_density import networks, toys
 from worldmodels.studies.mixture_density.networks import Model, Params, Scale
-from worldmodels.studies.mixture_density.settings import MixtureDensity, of_training
+from worldmodels.studies.mixture_density.settings import (
+    MixtureDensity,
+    name_of,
+    of_training,
+)
 from worldmodels.studies.mixture_density.steps import STUDY
 from worldmodels.training import loop
 from worldmodels.training.rows import Rows
@@ -78,9 +82,11 @@ def run(
             key_for(0, 0, "mixture_density updates"),
             group=_GROUP,
             checkpoint=saved,
-            title="studies.mixture_density",
+            title=f"studies.mixture_density {toy}, {name_of(mixtures)}",
             log=log,
             interval=checkpoint_seconds,
+            order=(*(f"hidden{n}" for n in range(len(settings.widths))), "outputs"),
+            rate="studies.mixture_density.learning_rate",
         )
         loop.write(store, saved, state, history)
         store.tree("scale", scale._asdict())
