@@ -25,7 +25,7 @@ def html(found: Sequence[Found], figures: Mapping[str, bytes], version: str) -> 
     """
     sections = [
         ("answer", "The answer", _answer(found, figures)),
-        ("data", "The data", _figure(figures, "data", *_data(found))),
+        ("data", "The data", _figure(figures, "data", *_data())),
         ("mean", "What squared error learns", _figure(figures, "mean", *_mean(found))),
         ("mixture", "What a mixture learns", _mixture(found, figures)),
         ("learning", "Learning", _figure(figures, "learning", *_learning(found))),
@@ -68,7 +68,7 @@ def _figure(figures: Mapping[str, bytes], name: str, alt: str, caption: str) -> 
     return Picture(figures[name], "image/svg+xml", alt, caption).html()
 
 
-def _data(found: Sequence[Found]) -> tuple[str, str]:
+def _data() -> tuple[str, str]:
     return (
         "Points of both toys. Toy a is a band that turns back twice, toy b a curve "
         "that winds to and fro: for most x there are several y.",
