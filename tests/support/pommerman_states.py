@@ -1,0 +1,146 @@
+"""States of Pommerman as dictionaries and as arrays, and crowded ones to be drawn.
+
+A dictionary, for the rules in plain Python; a position is (row, column):
+
+    board      {position: item}
+    hidden     {position: item}
+    flames     [(position, life)], the oldest first
+    agents     [{position, alive, ammo, blast, kick}] * 4
+    bombs      [{position, life, blast, owner, direction}], in the order of laying
+
+Arrays int8, for many states [N, ...]: board and items [11, 11], flames [11, 11] by bits,
+agents [4, 6] (row, column, alive, ammo, blast, kick), bombs [4, 11, 11] (life, blast,
+owner, direction).
+"""
+
+import numpy as np
+
+SIZE = 11
+SHAPES = {
+    "board": (SIZE, SIZE),
+    "items": (SIZE, SIZE),
+    "flames": (SIZE, SIZE),
+    "agents": (4, 6),
+    "bombs": (4, SIZE, SIZE),
+}
+AGENT = ("alive", "ammo", "blast", "kick")
+BOMB = ("life", "blast", "owner", "direction")
+
+
+def crowded(rng: np.random.Generator) -> dict:
+    """Draw a state that games rarely reach: a corner full of agents, bombs and flames.
+
+    It could stand at the end of a step: living agents are drawn over bombs, and neither
+    is on flames; items are hidden by wood and by flames.
+    """
+    side = int(rng.integers(3, 6))
+    top, left = (int(n) for n in rng.choice([0, SIZE - side, 3], 2))
+    board = {
+        (r, c): int(kind)
+        for (r, c), kind in np.ndenumerate(
+            rng.choice([0, 1, 2, 6, 7, 8], (SIZE, SIZE), p=[0.7, 0.07, 0.11, *[0.04] * 3])
+        )
+    }
+    cells = [(top + r, left + c) for r in range(side) for c in range(side)]
+    cells = [cells[i] for i in rng.permutation(side * side)]
+    chance = rng.random(200).tolist()  # one draw is cheaper than many
+    number = rng.integers(0, 1 << 20, 200).tolist()
+    agents = [
+        {
+            "position": cells.pop(),
+            "alive": chance.pop() < 0.9,
+            "ammo": number.pop() % 3 if chance.pop() < 0.9 else 10,
+            "blast": 2 + number.pop() % 4 if chance.pop() < 0.9 else 10,
+            "kick": chance.pop() < 0.7,
+        }
+        for _ in range(4)
+    ]
+    below = [agent["position"] for agent in agents if chance.pop() < 0.2]
+    bombs = []
+    for _ in range(1 + number.pop() % 6):
+        bombs.append(
+            {
+                "position": below.pop() if below else cells.pop(),
+                "life": 1 + number.pop() % 9 if chance.pop() < 0.8 else 1,
+                "blast": 2 + number.pop() % 3 if chance.pop() < 0.9 else 10,
+                "owner": number.pop() % 4,
+                "direction": 1 + number.pop() % 4 if chance.pop() < 0.6 else 0,
+            }
+        ) if below or cells else None
+    dead = [agent["position"] for agent in agents if not agent["alive"]]
+    lying = {bomb["position"] for bomb in bombs}
+    burning = [cell for cell in cells[:8] + dead if cell not in lying]
+    flames = [(cell, life) for life in range(3) for cell in burning if chance.pop() < 0.2]
+    for bomb in bombs:
+        board[bomb["position"]] = 3
+    for cell, _ in flames:
+        board[cell] = 4
+    for i, agent in enumerate(agents):
+        if agent["alive"]:
+            board[agent["position"]] = 10 + i
+    hiding = [cell for cell, kind in board.items() if kind in (2, 4)]
+    hidden = {cell: 6 + number.pop() % 3 for cell in hiding if chance.pop() < 0.5}
+    return {
+        "board": board,
+        "hidden": hidden,
+        "flames": flames,
+        "agents": agents,
+        "bombs": bombs,
+    }
+
+
+def pack(states: list[dict]) -> dict[str, np.ndarray]:
+    """Return the states as arrays."""
+    arrays = {
+        name: np.zeros((len(states), *shape), np.int8) for name, shape in SHAPES.items()
+    }
+    for n, state in enumerate(states):
+        for cell, kind in state["board"].items():
+            arrays["board"][n][cell] = kind
+        for cell, kind in state["hidden"].items():
+            arrays["items"][n][cell] = kind
+        for cell, life in state["flames"]:
+            arrays["flames"][n][cell] |= 1 << life
+        for i, agent in enumerate(state["agents"]):
+            arrays["agents"][n, i] = *agent["position"], *(agent[key] for key in AGENT)
+        for bomb in state["bombs"]:
+            place = (slice(None), *bomb["position"])
+            arrays["bombs"][n][place] = [bomb[key] for key in BOMB]
+    return arrays
+
+
+def to_state(arrays: dict[str, np.ndarray]):
+    """Return the simulator's state of arrays, games last."""
+    from worldmodels.environments.pommerman.state import Agents, Bombs, State
+
+    planes = {name: np.moveaxis(array, 0, -1) for name, array in arrays.items()}
+    row, column, alive, ammo, blast, kick = np.moveaxis(planes["agents"], 1, 0)
+    cell = row.astype(np.int32) * SIZE + column
+    return State(
+        planes["board"],
+        planes["items"],
+        planes["flames"],
+        Agents(cell, alive > 0, ammo, blast, kick > 0),
+        Bombs(*planes["bombs"]),
+        np.zeros(cell.shape[1:], np.int32),
+    )
+
+
+def from_state(state) -> dict[str, np.ndarray]:
+    """Return the arrays of the simulator's state."""
+    cell, *others = (np.asarray(each) for each in state.agents)
+    agents = np.stack([cell // SIZE, cell % SIZE, *others], axis=1)
+    planes = {
+        "board": state.board,
+        "items": state.items,
+        "flames": state.flames,
+        "agents": agents,
+        "bombs": np.stack(state.bombs),
+    }
+    return {name: np.moveaxis(plane, -1, 0) for name, plane in planes.items()}
+
+
+def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> dict:
+    """Return in how many numbers each field differs, where it does."""
+    counts = {name: int((ours[name] != theirs[name]).sum()) for name in SHAPES}
+    return {name: count for name, count in counts.items() if count}
