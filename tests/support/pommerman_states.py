@@ -8,14 +8,17 @@ A dictionary, for the rules in plain Python; a position is (row, column):
     agents     [{position, alive, ammo, blast, kick}] * 4
     bombs      [{position, life, blast, owner, direction}], in the order of laying
 
-Arrays int8, for many states [N, ...]: board and items [11, 11], flames [11, 11] by bits,
-agents [4, 6] (row, column, alive, ammo, blast, kick), bombs [4, 11, 11] (life, blast,
-owner, direction).
+Arrays int8, for many states [N, ...]: board and items [11, 11]; flames [11, 11], with
+bit k for life k; agents [4, 6]: row, column, alive, ammo, blast, kick; bombs
+[4, 11, 11]: life, blast, owner, direction.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 SIZE = 11
+KINDS = (0, 1, 2, 6, 7, 8)  # passage, rigid, wood, and the three items
 SHAPES = {
     "board": (SIZE, SIZE),
     "items": (SIZE, SIZE),
@@ -35,51 +38,25 @@ def crowded(rng: np.random.Generator) -> dict:
     """
     side = int(rng.integers(3, 6))
     top, left = (int(n) for n in rng.choice([0, SIZE - side, 3], 2))
-    board = {
-        (r, c): int(kind)
-        for (r, c), kind in np.ndenumerate(
-            rng.choice([0, 1, 2, 6, 7, 8], (SIZE, SIZE), p=[0.7, 0.07, 0.11, *[0.04] * 3])
-        )
-    }
+    kinds = rng.choice(KINDS, (SIZE, SIZE), p=[0.7, 0.07, 0.11, 0.04, 0.04, 0.04])
+    board = {cell: int(kind) for cell, kind in np.ndenumerate(kinds)}
     cells = [(top + r, left + c) for r in range(side) for c in range(side)]
     cells = [cells[i] for i in rng.permutation(side * side)]
-    chance = rng.random(200).tolist()  # one draw is cheaper than many
-    number = rng.integers(0, 1 << 20, 200).tolist()
-    agents = [
-        {
-            "position": cells.pop(),
-            "alive": chance.pop() < 0.9,
-            "ammo": number.pop() % 3 if chance.pop() < 0.9 else 10,
-            "blast": 2 + number.pop() % 4 if chance.pop() < 0.9 else 10,
-            "kick": chance.pop() < 0.7,
-        }
-        for _ in range(4)
-    ]
-    below = [agent["position"] for agent in agents if chance.pop() < 0.2]
-    bombs = []
-    for _ in range(1 + number.pop() % 6):
-        bombs.append(
-            {
-                "position": below.pop() if below else cells.pop(),
-                "life": 1 + number.pop() % 9 if chance.pop() < 0.8 else 1,
-                "blast": 2 + number.pop() % 3 if chance.pop() < 0.9 else 10,
-                "owner": number.pop() % 4,
-                "direction": 1 + number.pop() % 4 if chance.pop() < 0.6 else 0,
-            }
-        ) if below or cells else None
-    dead = [agent["position"] for agent in agents if not agent["alive"]]
+    chance = iter(rng.random(256).tolist())  # one draw is cheaper than many
+    agents = [_agent(cells.pop(), chance) for _ in range(4)]
+    under = [agent["position"] for agent in agents if next(chance) < 0.2]
+    most = 1 + int(6 * next(chance))
+    bombs = [_bomb(cell, chance) for cell in (under + cells[::-1])[:most]]
     lying = {bomb["position"] for bomb in bombs}
-    burning = [cell for cell in cells[:8] + dead if cell not in lying]
-    flames = [(cell, life) for life in range(3) for cell in burning if chance.pop() < 0.2]
-    for bomb in bombs:
-        board[bomb["position"]] = 3
-    for cell, _ in flames:
-        board[cell] = 4
+    dead = [agent["position"] for agent in agents if not agent["alive"]]
+    fire = [cell for cell in cells[:8] + dead if cell not in lying]
+    flames = [(cell, life) for life in range(3) for cell in fire if next(chance) < 0.2]
+    board |= dict.fromkeys(lying, 3) | {cell: 4 for cell, _ in flames}
     for i, agent in enumerate(agents):
         if agent["alive"]:
             board[agent["position"]] = 10 + i
     hiding = [cell for cell, kind in board.items() if kind in (2, 4)]
-    hidden = {cell: 6 + number.pop() % 3 for cell in hiding if chance.pop() < 0.5}
+    hidden = {cell: 6 + int(3 * next(chance)) for cell in hiding if next(chance) < 0.5}
     return {
         "board": board,
         "hidden": hidden,
@@ -87,6 +64,31 @@ def crowded(rng: np.random.Generator) -> dict:
         "agents": agents,
         "bombs": bombs,
     }
+
+
+def _agent(position: tuple[int, int], chance: Iterator[float]) -> dict:
+    return {
+        "position": position,
+        "alive": next(chance) < 0.9,
+        "ammo": int(3 * next(chance)) if next(chance) < 0.9 else 10,
+        "blast": 2 + int(4 * next(chance)) if next(chance) < 0.9 else 10,
+        "kick": next(chance) < 0.7,
+    }
+
+
+def _bomb(position: tuple[int, int], chance: Iterator[float]) -> dict:
+    return {
+        "position": position,
+        "life": 1 + int(9 * next(chance)) if next(chance) < 0.8 else 1,
+        "blast": 2 + int(3 * next(chance)) if next(chance) < 0.9 else 10,
+        "owner": int(4 * next(chance)),
+        "direction": 1 + int(4 * next(chance)) if next(chance) < 0.6 else 0,
+    }
+
+
+def moves(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw the actions of four agents, int [count, 4], most of them moves."""
+    return rng.choice(6, (count, 4), p=[0.1, *[0.19] * 4, 0.14])
 
 
 def pack(states: list[dict]) -> dict[str, np.ndarray]:

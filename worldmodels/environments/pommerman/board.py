@@ -111,7 +111,7 @@ def unreachable(board: jax.Array) -> jax.Array:
 
 
 def _bare() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what every board has: its cells [121], the wood by rule, the free pairs."""
+    """Return what every board has: cells [121], wood by rule, and the free pairs."""
     board = np.zeros((SIZE, SIZE), np.int8)
     for i, home in enumerate(HOMES):
         board[home] = AGENT + i

@@ -60,9 +60,7 @@ def step(
     return state, observe(state), rewards.T, living <= 1, late
 
 
-def renew(
-    state: State, keys: jax.Array, done: jax.Array
-) -> tuple[State, jax.Array]:
+def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Array]:
     """Begin the games that are `done` (bool [B]) anew, each on a fresh board.
 
     Boards are drawn for these alone, so that it may follow every step.

@@ -3,34 +3,39 @@
 Uniform agents soon blow themselves up. Cautious ones live on and clear the wood.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
+from worldmodels.environments.pommerman.blasts import blast
 from worldmodels.environments.pommerman.state import (
     AGENTS,
     DIRECTIONS,
-    LAY,
-    STOP,
     State,
     is_wall,
     look,
     neighbour,
 )
-from worldmodels.environments.pommerman.step import blast
 
 ACTIONS = 6
 SOON = 3  # steps within which a cell that burns is all but forbidden
 
 
-def uniform(key: jax.Array, state: State) -> jax.Array:
-    """Return actions int8 [B, 4], each of the six as likely, from one key for all."""
-    shape = state.agents.cell.shape
-    return jax.random.randint(key, shape, 0, ACTIONS, jnp.int8).T
+def uniform(keys: jax.Array, state: State) -> jax.Array:
+    """Return actions int8 [B, 4], each of the six as likely, from typed keys [B]."""
+    draw = partial(jax.random.randint, shape=(AGENTS,), minval=0, maxval=ACTIONS)
+    return jax.vmap(draw)(keys).astype(jnp.int8)
 
 
-def cautious(key: jax.Array, state: State) -> jax.Array:
-    """Return actions int8 [B, 4], drawn with `preferences`, from one key for all."""
-    return jax.random.categorical(key, preferences(state), axis=0).astype(jnp.int8).T
+def cautious(keys: jax.Array, state: State) -> jax.Array:
+    """Return actions int8 [B, 4], drawn with `preferences`, from typed keys [B].
+
+    So what is played in a game depends on its own key alone.
+    """
+    draw = partial(jax.random.categorical, axis=0)
+    chosen = jax.vmap(draw, in_axes=(0, -1))(keys, preferences(state))
+    return chosen.astype(jnp.int8)
 
 
 def preferences(state: State) -> jax.Array:

@@ -1,8 +1,8 @@
 """The state of Pommerman's games in integers, and how a plane of cells is read.
 
-A plane has the shape [11, 11, ...]: rows, columns, and behind them the games of a batch,
-if there are several. So one code serves one game and many, and what lies side by side
-in memory are games. A cell is a number, 11 * row + column.
+A plane has the shape [11, 11, ...]: rows, columns, and behind them the games of a
+batch, if there are several. So one code serves one game and many, and games lie side by
+side in memory. A cell is a number, 11 * row + column.
 """
 
 from typing import NamedTuple

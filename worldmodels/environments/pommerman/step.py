@@ -5,13 +5,14 @@ agents and bombs are sweeps over all at once here. That is exact: within a rule,
 only grow, so what gives way does not depend on the order. Actions are int [4, ...].
 """
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from worldmodels.environments.pommerman.blasts import blast
 from worldmodels.environments.pommerman.state import (
     AGENT,
     AGENTS,
@@ -28,8 +29,6 @@ from worldmodels.environments.pommerman.state import (
     OPPOSITE,
     PASSAGE,
     RANGE,
-    RIGID,
-    WOOD,
     Agents,
     Bombs,
     State,
@@ -42,7 +41,9 @@ from worldmodels.environments.pommerman.state import (
     neighbour,
     pushed,
 )
+from worldmodels.runtime.barrier import stored
 
+_BITS = (0, 15), (4, 15), (8, 3), (10, 7)  # shift and mask of each plane of `Bombs`
 LIES = 5  # a bomb that is met where it lies; 1 to 4: it comes rolling
 
 
@@ -67,11 +68,13 @@ class Kicks(NamedTuple):
 def advance(state: State, actions: jax.Array) -> State:
     """Make one step; an action that does not exist is to stop."""
     actions = actions.astype(jnp.int8)
-    state = age_flames(state)
-    state, cell = act(state, actions)
-    board, rolls = roll(state)
+    # Fused, the rules would be computed again for each of their many uses.
+    keep = partial(stored, always=(state.step >= 0).all())
+    state = keep(age_flames(state))
+    state, cell = keep(act(state, actions))
+    board, rolls = keep(roll(state))
     state = state._replace(board=board)
-    cell, rolls = cross(state.agents, actions, cell, rolls)
+    cell, rolls = keep(cross(state.agents, actions, cell, rolls))
     wishes = settle(state.agents, state.bombs, cell, rolls)
     wishes, kicks, met = kick(state, actions, wishes)
     wishes, kicks = give_way(state.agents, wishes, kicks, met)
@@ -144,8 +147,7 @@ def cross(
         & moves[None]
     )
     heading = sum(
-        jnp.where(at(agents.cell[i]) & moves[i], actions[i], 0)
-        for i in range(AGENTS)
+        jnp.where(at(agents.cell[i]) & moves[i], actions[i], 0) for i in range(AGENTS)
     )
     stays = jnp.zeros(rolls.shape, bool)
     for d in DIRECTIONS:
@@ -238,17 +240,14 @@ def give_way(
 
 def move(state: State, wishes: Wishes, kicks: Kicks) -> State:
     """8. All go where they may; agents take the items that they step on."""
-    agents, bombs = state.agents, state.bombs
-    sent = _each(lambda plane: look(plane, kicks.origin), bombs)
-    sent = sent._replace(direction=kicks.direction)
+    agents, keep = state.agents, partial(stored, always=(state.step >= 0).all())
+    bombs = _pack(state.bombs._replace(direction=wishes.rolls))  # of those that lie: 0
+    sent = _turned(look(bombs, kicks.origin), kicks.direction)
     gone = count(kicks.origin, kicks.done) > 0
-    rest = bombs._replace(direction=wishes.rolls)  # of those that lie it is 0
-    rest = _each(lambda plane: _rolled(jnp.where(gone, 0, plane), wishes.rolls), rest)
+    bombs = keep(_rolled(jnp.where(gone, 0, bombs), wishes.rolls))
     for i in range(AGENTS):
-        here = at(kicks.target[i]) & kicks.done[i]
-        rest = _each(
-            lambda new, old, i=i, here=here: jnp.where(here, new[i], old), sent, rest
-        )
+        bombs = jnp.where(at(kicks.target[i]) & kicks.done[i], sent[i], bombs)
+    bombs = _unpack(keep(bombs))
     moved = wishes.cell != agents.cell
     item = jnp.where(moved, look(state.board, wishes.cell), PASSAGE)
     agents = agents._replace(
@@ -257,7 +256,7 @@ def move(state: State, wishes: Wishes, kicks: Kicks) -> State:
         blast=jnp.minimum(agents.blast + (item == RANGE), MOST),
         kick=agents.kick | (item == KICK),
     )
-    return state._replace(agents=agents, bombs=rest)
+    return state._replace(agents=agents, bombs=bombs)
 
 
 def explode(state: State) -> tuple[State, jax.Array]:
@@ -282,35 +281,6 @@ def explode(state: State) -> tuple[State, jax.Array]:
     return state._replace(agents=agents._replace(ammo=ammo), bombs=bombs), burnt
 
 
-def blast(
-    board: jax.Array, length: jax.Array, lit: jax.Array, chain: bool
-) -> jax.Array:
-    """Return the cells that burn where the bombs that are `lit` explode.
-
-    Rays stop before rigid walls and at wood, which burns.
-
-    Args:
-        length: of the rays of the bomb on a cell; 0: no bomb is there.
-        chain: whether bombs that burn explode as well.
-    """
-    through, solid = ~is_wall(board), board == RIGID
-
-    def spread(carry: tuple[tuple[jax.Array, ...], jax.Array]):
-        before, _ = carry
-        rays = []
-        for ray, d in zip(before, DIRECTIONS, strict=True):
-            on = pushed(jnp.where(through & (ray > 1), ray - 1, 0), d)
-            rays.append(jnp.where(solid, 0, jnp.maximum(ray, on)))
-        if chain:
-            burnt = _any(rays)
-            rays = [jnp.where(burnt, jnp.maximum(ray, length), ray) for ray in rays]
-        pairs = zip(rays, before, strict=True)
-        return tuple(rays), _any([ray - old for ray, old in pairs]).any()
-
-    begin = (jnp.where(lit, length, 0),) * len(DIRECTIONS), lit.any()
-    return _any(jax.lax.while_loop(lambda carry: carry[1], spread, begin)[0])
-
-
 def draw(state: State, burnt: jax.Array) -> State:
     """10. Draw bombs and flames; a living agent on flames dies, others are drawn."""
     agents = state.agents
@@ -325,21 +295,12 @@ def draw(state: State, burnt: jax.Array) -> State:
     )
 
 
-def _any(planes: Sequence[jax.Array]) -> jax.Array:
-    """Return where any of the planes is more than 0."""
-    return reduce(jnp.bitwise_or, planes) > 0
-
-
 def _blocked(rolls: jax.Array, full: jax.Array) -> jax.Array:
     """Return the bombs that want to roll onto a cell that is full."""
-    return reduce(
-        jnp.logical_or, [(rolls == d) & ahead(full, d) for d in DIRECTIONS]
-    )
+    return reduce(jnp.logical_or, [(rolls == d) & ahead(full, d) for d in DIRECTIONS])
 
 
-def _stay(
-    agents: Agents, wishes: Wishes, back: jax.Array, stops: jax.Array
-) -> Wishes:
+def _stay(agents: Agents, wishes: Wishes, back: jax.Array, stops: jax.Array) -> Wishes:
     """Let the agents `back` [4, ...] and the bombs `stops` [11, 11, ...] stay."""
     return Wishes(
         jnp.where(back, agents.cell, wishes.cell),
@@ -355,6 +316,22 @@ def _rolled(plane: jax.Array, rolls: jax.Array) -> jax.Array:
     for d in DIRECTIONS:
         moved += pushed(jnp.where(rolls == d, plane, 0), d)
     return moved
+
+
+def _pack(bombs: Bombs) -> jax.Array:
+    """Return the four planes of the bombs as one, int16, which moves in one piece."""
+    planes = zip(bombs, _BITS, strict=True)
+    return sum(plane.astype(jnp.int16) << shift for plane, (shift, _) in planes)
+
+
+def _turned(bombs: jax.Array, direction: jax.Array) -> jax.Array:
+    """Give packed bombs another direction."""
+    shift = _BITS[-1][0]
+    return bombs & (1 << shift) - 1 | direction.astype(jnp.int16) << shift
+
+
+def _unpack(bombs: jax.Array) -> Bombs:
+    return Bombs(*((bombs >> shift & most).astype(jnp.int8) for shift, most in _BITS))
 
 
 def _each(rule: Callable[..., jax.Array], *bombs: Bombs) -> Bombs:
