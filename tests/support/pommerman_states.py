@@ -14,6 +14,7 @@ bit k for life k; agents [4, 6]: row, column, alive, ammo, blast, kick; bombs
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -146,3 +147,31 @@ def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> d
     """Return in how many numbers each field differs, where it does."""
     counts = {name: int((ours[name] != theirs[name]).sum()) for name in SHAPES}
     return {name: count for name, count in counts.items() if count}
+
+
+AT_ONCE = 256  # states: one program serves all tests
+
+
+@cache
+def _program():
+    import jax
+
+    from worldmodels.environments.pommerman.step import advance
+
+    return jax.jit(advance)
+
+
+def advanced(
+    arrays: dict[str, np.ndarray], actions: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the arrays after the simulator's step; actions are int [N, 4]."""
+    count, parts = len(actions), []
+    for begin in range(0, count, AT_ONCE):
+        # The last ones are filled up with copies of the last state.
+        chosen = np.minimum(np.arange(begin, begin + AT_ONCE), count - 1)
+        some = {name: array[chosen] for name, array in arrays.items()}
+        state = _program()(to_state(some), np.asarray(actions, np.int32)[chosen].T)
+        parts.append(from_state(state))
+    return {
+        name: np.concatenate([part[name] for part in parts])[:count] for name in SHAPES
+    }
