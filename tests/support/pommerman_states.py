@@ -18,7 +18,12 @@ from functools import cache
 
 import numpy as np
 
+from support.commands import REPOSITORY
+
+RECORDED = REPOSITORY / "tests/fixtures/pommerman.npz"
+AT_ONCE = 256  # states: one program serves all tests
 SIZE = 11
+CELLS = [(row, column) for row in range(SIZE) for column in range(SIZE)]
 KINDS = (0, 1, 2, 6, 7, 8)  # passage, rigid, wood, and the three items
 SHAPES = {
     "board": (SIZE, SIZE),
@@ -31,6 +36,18 @@ AGENT = ("alive", "ammo", "blast", "kick")
 BOMB = ("life", "blast", "owner", "direction")
 
 
+@cache
+def recorded() -> dict[str, np.ndarray]:
+    """Return what `tests/fixtures/record_pommerman.py` recorded."""
+    with np.load(RECORDED) as file:
+        return dict(file)
+
+
+def part(name: str) -> dict[str, np.ndarray]:
+    """Return the recorded states of that name."""
+    return {field: recorded()[f"{name}/{field}"] for field in SHAPES}
+
+
 def crowded(rng: np.random.Generator) -> dict:
     """Draw a state that games rarely reach: a corner full of agents, bombs and flames.
 
@@ -39,8 +56,8 @@ def crowded(rng: np.random.Generator) -> dict:
     """
     side = int(rng.integers(3, 6))
     top, left = (int(n) for n in rng.choice([0, SIZE - side, 3], 2))
-    kinds = rng.choice(KINDS, (SIZE, SIZE), p=[0.7, 0.07, 0.11, 0.04, 0.04, 0.04])
-    board = {cell: int(kind) for cell, kind in np.ndenumerate(kinds)}
+    kinds = rng.choice(KINDS, SIZE * SIZE, p=[0.7, 0.07, 0.11, 0.04, 0.04, 0.04])
+    board = dict(zip(CELLS, kinds.tolist(), strict=True))
     cells = [(top + r, left + c) for r in range(side) for c in range(side)]
     cells = [cells[i] for i in rng.permutation(side * side)]
     chance = iter(rng.random(256).tolist())  # one draw is cheaper than many
@@ -98,8 +115,8 @@ def pack(states: list[dict]) -> dict[str, np.ndarray]:
         name: np.zeros((len(states), *shape), np.int8) for name, shape in SHAPES.items()
     }
     for n, state in enumerate(states):
-        for cell, kind in state["board"].items():
-            arrays["board"][n][cell] = kind
+        board = [state["board"][cell] for cell in CELLS]
+        arrays["board"][n] = np.reshape(board, (SIZE, SIZE))
         for cell, kind in state["hidden"].items():
             arrays["items"][n][cell] = kind
         for cell, life in state["flames"]:
@@ -140,7 +157,9 @@ def from_state(state) -> dict[str, np.ndarray]:
         "agents": agents,
         "bombs": np.stack(state.bombs),
     }
-    return {name: np.moveaxis(plane, -1, 0) for name, plane in planes.items()}
+    return {
+        name: np.moveaxis(np.asarray(plane), -1, 0) for name, plane in planes.items()
+    }
 
 
 def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> dict:
@@ -149,29 +168,32 @@ def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> d
     return {name: count for name, count in counts.items() if count}
 
 
-AT_ONCE = 256  # states: one program serves all tests
-
-
 @cache
 def _program():
     import jax
 
-    from worldmodels.environments.pommerman.step import advance
+    from worldmodels.environments.pommerman import functional
 
-    return jax.jit(advance)
+    return jax.jit(functional.step)
 
 
-def advanced(
-    arrays: dict[str, np.ndarray], actions: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the arrays after the simulator's step; actions are int [N, 4]."""
+def stepped(arrays: dict[str, np.ndarray], actions: np.ndarray, steps: int = 0) -> dict:
+    """Return the arrays after the simulator's step, and what else it returns.
+
+    Args:
+        actions: int [N, 4].
+        steps: made before.
+    """
     count, parts = len(actions), []
     for begin in range(0, count, AT_ONCE):
         # The last ones are filled up with copies of the last state.
         chosen = np.minimum(np.arange(begin, begin + AT_ONCE), count - 1)
-        some = {name: array[chosen] for name, array in arrays.items()}
-        state = _program()(to_state(some), np.asarray(actions, np.int32)[chosen].T)
-        parts.append(from_state(state))
+        state = to_state({name: array[chosen] for name, array in arrays.items()})
+        state = state._replace(step=state.step + np.int32(steps))
+        state, *told = _program()(state, np.asarray(actions, np.int32)[chosen])
+        names = ("seen", "rewards", "terminated", "truncated")
+        parts.append(from_state(state) | dict(zip(names, told, strict=True)))
     return {
-        name: np.concatenate([part[name] for part in parts])[:count] for name in SHAPES
+        name: np.concatenate([part[name] for part in parts])[:count]
+        for name in parts[0]
     }

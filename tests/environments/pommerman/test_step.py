@@ -1,36 +1,23 @@
 """Pommerman's step beside the original's and plain Python's, and a board a quirk."""
 
-from functools import cache
-
 import jax
 import numpy as np
 import pytest
 from support import pommerman_rules, pommerman_states
-from support.commands import REPOSITORY
+from support.pommerman_made import DOWN, LAY, LEFT, RIGHT, UP, Made
 from support.pommerman_states import (
-    SHAPES,
-    advanced,
+    RECORDED,
     crowded,
     differences,
     moves,
     pack,
+    part,
+    recorded,
+    stepped,
 )
 
 from worldmodels.environments.pommerman import state as states
 from worldmodels.environments.pommerman import step as rules
-
-RECORDED = REPOSITORY / "tests/fixtures/pommerman.npz"
-STOP, UP, DOWN, LEFT, RIGHT, LAY = range(6)
-
-
-@cache
-def recorded() -> dict[str, np.ndarray]:
-    with np.load(RECORDED) as file:
-        return dict(file)
-
-
-def part(name: str) -> dict[str, np.ndarray]:
-    return {field: recorded()[f"{name}/{field}"] for field in SHAPES}
 
 
 def transitions() -> tuple[dict, dict]:
@@ -46,13 +33,16 @@ def test_recorded_games_are_the_originals():
     before, after = transitions()
     assert len(recorded()["games/length"]) == 100
     assert len(before["board"]) > 8000
-    assert not differences(advanced(before, recorded()["games/actions"]), after)
+    ours = stepped(before, recorded()["games/actions"])
+    assert not differences(ours, after)
+    np.testing.assert_array_equal(ours["rewards"], recorded()["games/rewards"])
+    np.testing.assert_array_equal(ours["terminated"], recorded()["games/over"])
 
 
 def test_recorded_crowded_states_are_the_originals():
     before, after = part("before"), part("after")
     assert len(before["board"]) == 2000
-    assert not differences(advanced(before, recorded()["actions"]), after)
+    assert not differences(stepped(before, recorded()["actions"]), after)
 
 
 def test_the_recording_is_small_and_of_bytes():
@@ -67,7 +57,7 @@ def compared(seed: int, count: int) -> dict:
     before, actions = [crowded(rng) for _ in range(count)], moves(rng, count)
     pairs = zip(before, actions.tolist(), strict=True)
     expected = [pommerman_rules.step(state, each) for state, each in pairs]
-    return differences(advanced(pack(before), actions), pack(expected))
+    return differences(stepped(pack(before), actions), pack(expected))
 
 
 def test_random_states_are_those_of_the_rules_in_plain_python():
@@ -87,66 +77,6 @@ def test_the_rules_in_plain_python_are_the_originals():
     given = {name: array[:500] for name, array in part("before").items()}
     assert not differences(pack(before), given)  # the same states were recorded
     assert not differences(after, original)
-
-
-class Made:
-    """A state made by hand, on an empty board; agents are dead until they are put."""
-
-    def __init__(self):
-        self.state = {
-            "board": {(r, c): 0 for r in range(11) for c in range(11)},
-            "hidden": {},
-            "flames": [],
-            "agents": [
-                {
-                    "position": (10, i),
-                    "alive": False,
-                    "ammo": 1,
-                    "blast": 2,
-                    "kick": False,
-                }
-                for i in range(4)
-            ],
-            "bombs": [],
-        }
-        self.acts = [STOP] * 4
-
-    def show(self, kind, *cells):
-        self.state["board"] |= dict.fromkeys(cells, kind)
-        return self
-
-    def agent(self, number, cell, act=STOP, **facts):
-        self.state["agents"][number] |= {"position": cell, "alive": True, **facts}
-        self.acts[number] = act
-        return self.show(10 + number, cell)
-
-    def bomb(self, cell, direction=0, life=9, blast=2, owner=0):
-        bomb = {"position": cell, "life": life, "blast": blast}
-        self.state["bombs"].append(bomb | {"owner": owner, "direction": direction})
-        return self if self.state["board"][cell] >= 10 else self.show(3, cell)
-
-    def flames(self, cell, *lives, hides=0):
-        self.state["flames"] += [(cell, life) for life in lives]
-        if hides:
-            self.state["hidden"][cell] = hides
-        return self.show(4, cell)
-
-    def step(self):
-        """Let one step pass and return what is there then."""
-        after = advanced(pack([self.state]), np.array([self.acts]))
-        return After(**{name: array[0] for name, array in after.items()})
-
-
-class After:
-    def __init__(self, board, items, flames, agents, bombs):
-        self.board, self.items, self.flames = board, items, flames
-        self.cells = [tuple(agent[:2].tolist()) for agent in agents]
-        self.alive, self.ammo, self.blast, self.kick = agents[:, 2:].T.tolist()
-        self.bombs = {
-            (int(r), int(c)): int(bombs[3, r, c])
-            for r, c in zip(*np.nonzero(bombs[0]), strict=True)
-        }  # cells and directions
-        self.lives = {cell: int(bombs[0][cell]) for cell in self.bombs}
 
 
 def test_a_fresh_flame_is_seen_three_times_and_then_shows_what_it_hid():

@@ -61,6 +61,20 @@ def featurize(state: State, agent: int = 0) -> jax.Array:
     )
 
 
+def flatten(seen: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the integers of dictionaries with leading axes [...], int8 [..., 372]."""
+    lead = np.shape(seen["board"])[:-2]
+    planes = ("board", "bomb_blast_strength", "bomb_life")
+    own = ("ammo", "blast_strength", "can_kick", "teammate")
+    parts = [
+        *(np.reshape(seen[name], (*lead, CELLS)) for name in planes),
+        seen["position"],
+        *(np.reshape(seen[name], (*lead, 1)) for name in own),
+        seen["enemies"],
+    ]
+    return np.concatenate(parts, axis=-1).astype(np.int8)
+
+
 def enemies(agent: int) -> list[int]:
     """Return how the board shows the other three."""
     return [AGENT + i for i in range(AGENTS) if i != agent]
@@ -80,7 +94,7 @@ def as_dict(state: State, agent: int = 0) -> dict[str, jax.Array]:
 
     cell = agents.cell[agent]
     return {
-        "alive": agents.alive,
+        "alive": agents.alive.astype(jnp.int8),
         "board": state.board,
         "bomb_blast_strength": bombs.blast,
         "bomb_life": bombs.life,
@@ -89,7 +103,7 @@ def as_dict(state: State, agent: int = 0) -> dict[str, jax.Array]:
         "game_type": constant([FREE_FOR_ALL])[0],
         "position": jnp.stack([cell // SIZE, cell % SIZE]),
         "blast_strength": agents.blast[agent],
-        "can_kick": agents.kick[agent],
+        "can_kick": agents.kick[agent].astype(jnp.int8),
         "teammate": constant([NOBODY])[0],
         "ammo": agents.ammo[agent],
         "enemies": constant(enemies(agent)),
