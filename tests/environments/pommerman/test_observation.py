@@ -9,6 +9,7 @@ from support.pommerman_states import part, recorded, stepped, to_state
 from worldmodels.environments.pommerman import observation
 
 VIEWED = 2  # whose observations were recorded
+OWN = ("position", "ammo", "blast_strength", "can_kick", "teammate", "enemies")
 
 
 def viewed() -> dict[str, np.ndarray]:
@@ -38,15 +39,7 @@ def test_the_integers_are_the_dictionarys_in_the_originals_order():
         names = ("board", "bomb_blast_strength", "bomb_life")
         for plane, name in zip(planes, names, strict=True):
             np.testing.assert_array_equal(plane[0], view[name][n])
-        names = (
-            "position",
-            "ammo",
-            "blast_strength",
-            "can_kick",
-            "teammate",
-            "enemies",
-        )
-        own = [np.ravel(view[name][n]) for name in (*names, "enemies")]
+        own = [np.ravel(view[name][n]) for name in OWN]
         np.testing.assert_array_equal(vector[363:], np.concatenate(own))
 
 

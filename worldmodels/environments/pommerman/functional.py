@@ -74,7 +74,7 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
     Raises:
         UserError: the keys are not typed.
     """
-    keys = _typed(keys)
+    keys, done = _typed(keys), jnp.asarray(done)
     first = jnp.argsort(~done)
     size = min(_AT_ONCE, len(done))
 
