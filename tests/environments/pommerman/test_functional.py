@@ -75,8 +75,7 @@ def test_where_no_game_is_done_none_begins(key):
 def test_each_agent_has_its_own_view(key):
     state, seen = functional.reset(jax.random.split(key, 2))
     np.testing.assert_array_equal(functional.observe(state), seen)
-    corners = [
-        functional.observe(state, agent)[0, 363:365].tolist() for agent in range(4)
-    ]
+    views = [functional.observe(state, agent)[0] for agent in range(4)]
+    corners = [view[363:365].tolist() for view in views]
     assert corners == [[1, 1], [9, 1], [9, 9], [1, 9]]
     assert views[3][368:].tolist() == [9, 10, 11, 12]
