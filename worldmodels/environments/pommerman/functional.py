@@ -10,6 +10,8 @@ of all else: actions are int [B, 4], one for each agent (0 stop, 1 up, 2 down, 3
 4 right, 5 lay a bomb; any other number: stop); what is seen is int8 [B, 372], agent 0's
 view (`observe` gives the others'); rewards are float32 [B, 4].
 
+`cautious` and `uniform` play all four agents (`policies`); `paint` draws boards.
+
 Nothing resets itself. A game that is over may be stepped on, but what it earns then
 means nothing: mask it, or begin a new one with `renew`.
 """
@@ -19,9 +21,13 @@ import jax.numpy as jnp
 
 from worldmodels.environments.pommerman import board
 from worldmodels.environments.pommerman.observation import featurize
+from worldmodels.environments.pommerman.painting import paint
+from worldmodels.environments.pommerman.policies import cautious, uniform
 from worldmodels.environments.pommerman.state import MAX_STEPS, State
 from worldmodels.environments.pommerman.step import advance
 from worldmodels.runtime.errors import UserError
+
+__all__ = ["cautious", "observe", "paint", "renew", "reset", "step", "uniform"]
 
 _AT_ONCE = 8  # boards that `renew` draws at a time
 

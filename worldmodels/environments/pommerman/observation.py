@@ -83,8 +83,8 @@ def enemies(agent: int) -> list[int]:
 def as_dict(state: State, agent: int = 0) -> dict[str, jax.Array]:
     """Return what an agent sees, by the original's names.
 
-    Departure: `alive` is four truths where the original lists the numbers of those who
-    live; the name of the original's class, `game_env`, is left out.
+    But `alive` is four truths where the original lists the numbers of those who live,
+    and the name of the original's class, `game_env`, is left out.
     """
     agents, bombs, batch = state.agents, state.bombs, state.board.shape[2:]
 
