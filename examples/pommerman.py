@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import worldmodels
-from worldmodels import pommerman
+from worldmodels import film, pommerman
 
 
 def bomber(keys: jax.Array, state) -> jax.Array:
@@ -39,7 +38,7 @@ def play(policy, keys: jax.Array, steps: int):
     return jax.lax.scan(step, state, jnp.arange(steps))[1]
 
 
-def main(games: int = 256, steps: int = 400, film: str = "pommerman.gif") -> None:
+def main(games: int = 256, steps: int = 400, out: str = "pommerman.gif") -> None:
     """Play, print a table and write a film of the first game."""
     keys = jax.random.split(jax.random.key(0), games)
     for policy in (pommerman.uniform, pommerman.cautious, bomber):
@@ -50,7 +49,7 @@ def main(games: int = 256, steps: int = 400, film: str = "pommerman.gif") -> Non
         mean = f"{last.mean() + 1:.0f} steps"
         print(f"{policy.__name__}: won {won}, lost {lost}, {mean}", flush=True)
     shown = pommerman.paint(boards[: last[0] + 1, :, :, 0])
-    worldmodels.film(film, shown, rate=8, scale=2)
+    film(out, shown, rate=8, scale=2)
 
 
 if __name__ == "__main__":

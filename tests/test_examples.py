@@ -64,7 +64,7 @@ def test_a_copters_pilot_scores_every_generation(capsys):
 @pytest.mark.slow
 def test_bombers_are_compared_and_filmed(tmp_path, capsys):
     film = tmp_path / "bombers.gif"
-    main("pommerman")(games=8, steps=40, film=str(film))
+    main("pommerman")(games=8, steps=40, out=str(film))
     lines = capsys.readouterr().out.splitlines()
     row = re.compile(r"(\w+): won (\d+)%, lost (\d+)%, (\d+) steps")
     found = [row.fullmatch(line).groups() for line in lines]

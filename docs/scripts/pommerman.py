@@ -55,9 +55,7 @@ def main() -> None:
         boards, over = play(getattr(policies, name))
         told(name, boards, over)
     moments = boards[list(MOMENTS)]
-    best = int(
-        (moments == FLAMES).any((2, 3)).sum(0).argmax()
-    )  # where most can be seen
+    best = int((moments == FLAMES).any((2, 3)).sum(0).argmax())  # the most flames
     pictures = painting.paint(moments[:, best])
     path = Path(__file__).parents[1] / "pictures" / "pommerman.png"
     path.write_bytes(grids.png(grids.grid(pictures[None])))
