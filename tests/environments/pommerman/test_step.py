@@ -231,6 +231,24 @@ def test_two_bombs_kicked_into_one_square_stay_and_so_do_their_kickers():
     assert after.bombs == {(5, 3): 0, (5, 5): 0}
 
 
+def clashing_kicks():
+    """Two bombs kicked into one square, the first of them while it rolls."""
+    made = Made().bomb((5, 4), RIGHT).agent(0, (6, 5), UP, kick=True)
+    return made.bomb((4, 4)).agent(1, (4, 3), RIGHT, kick=True)
+
+
+def test_a_rolling_bomb_whose_kick_is_undone_takes_its_place_from_a_bomb():
+    after = clashing_kicks().bomb((5, 3), RIGHT).step()
+    assert after.bombs == {(5, 4): 0, (4, 4): 0, (5, 3): 0}
+    assert after.cells[:2] == [(6, 5), (4, 3)]
+
+
+def test_a_rolling_bomb_whose_kick_is_undone_takes_its_place_from_an_agent():
+    after = clashing_kicks().agent(2, (6, 4), UP).step()
+    assert after.bombs == {(5, 4): 0, (4, 4): 0}
+    assert after.cells[:3] == [(6, 5), (4, 3), (6, 4)]
+
+
 def test_a_bomb_stops_for_an_agent_that_could_not_leave():
     made = Made().bomb((4, 4), RIGHT).agent(0, (4, 5), DOWN).agent(1, (5, 5))
     after = made.step()
