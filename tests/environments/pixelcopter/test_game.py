@@ -13,6 +13,7 @@ from worldmodels.environments.pixelcopter import game, tables
 from worldmodels.environments.pixelcopter.game import Block, Precise, Terrain
 
 play = jax.jit(game.step)
+vector = jax.jit(game.vector)
 LEVEL = np.full(48, 24, np.int32)  # columns
 FAR = np.array([23, 30], np.int32)  # a block
 
@@ -178,14 +179,14 @@ def test_the_vector_is_the_originals(begun):
     (x, y), room = plain.blocks[0], 12
     expected = [plain.y, plain.momentum, plain.y - 24 + room, 24 + room - plain.y]
     expected += [x - 16, y, y + 9]
-    np.testing.assert_allclose(jax.jit(game.vector)(copter), expected, rtol=1e-6)
+    np.testing.assert_allclose(vector(copter), expected, rtol=1e-6)
 
 
 def test_the_vector_takes_the_first_of_two_columns(begun):
     steps = jnp.arange(48, dtype=np.int32)
     copter = begun._replace(columns=jnp.concatenate([steps, steps]))
     # At first x 14 and 18 touch the player: the fourth and the fifth.
-    assert game.vector(copter)[2] == 24 - 3 + 12
+    assert vector(copter)[2] == 24 - 3 + 12
 
 
 def test_y_is_cut_as_the_sum_of_both_parts():

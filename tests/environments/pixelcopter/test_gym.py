@@ -12,6 +12,8 @@ from gymnasium.vector import AutoresetMode
 from worldmodels.environments.pixelcopter import gym, picture
 from worldmodels.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow  # test_functional.py has what lies below
+
 B = 3
 UP, NOTHING = np.ones(B, int), np.zeros(B, int)
 
@@ -50,14 +52,6 @@ def test_a_seed_is_a_level_alone_and_in_a_vector(one):
         np.testing.assert_array_equal(info["vector"], infos["vector"][b])
     again, _ = envs.reset(seed=[9, 8, 7])
     np.testing.assert_array_equal(again, frames[::-1])
-
-
-def test_without_a_seed_every_environment_and_episode_has_a_level_of_its_own(one):
-    """The original begins each new environment with the numbers of the seed 24."""
-    starts = [gymnasium.make(gym.ID).reset()[1]["vector"] for _ in range(2)]
-    starts += [one.reset()[1]["vector"] for _ in range(2)]
-    starts += [*vector().reset()[1]["vector"]]
-    assert len(np.unique(starts, axis=0)) == 4 + B
 
 
 def test_a_reset_shows_the_new_episode_and_not_the_last_one(one):

@@ -104,6 +104,7 @@ def test_the_original_cuts_coordinates_and_does_not_round_them(
     assert all(deaths) == same
 
 
+@pytest.mark.slow
 def test_a_long_flight_is_plain_pythons_in_float64():
     """The copter hovers, and goes on where it has died; nothing drifts apart."""
     rng, steps = np.random.default_rng(0), 2000

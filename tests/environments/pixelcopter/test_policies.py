@@ -11,6 +11,8 @@ from worldmodels.environments.pixelcopter import policies
 from worldmodels.environments.pixelcopter.policies import chance, metronome
 from worldmodels.scores.statistics import summarise
 
+pytestmark = pytest.mark.slow
+
 LEVELS = 256
 
 # Mean return and length over 256 to 300 levels of a game written independently of ours.
@@ -52,7 +54,6 @@ def test_blind_policies_score_what_is_known_of_them(blind, name):
         assert abs(found[row].mean() - known) <= allowed + rounding
 
 
-@pytest.mark.slow
 def test_the_pilot_beats_every_blind_policy():
     keys = jax.random.split(jax.random.key(0), LEVELS)
     play = jax.jit(partial(policies.play, policies.pilot, steps=1000))
@@ -61,7 +62,6 @@ def test_the_pilot_beats_every_blind_policy():
     assert np.mean(length) > 150
 
 
-@pytest.mark.slow
 def test_the_planner_lives_on():
     """So every level can be flown: 188 in 1,080 steps, which all 16 survive."""
     keys = jax.random.split(jax.random.key(0), 16)

@@ -112,7 +112,7 @@ def begin(block: jax.Array, columns: jax.Array) -> Copter:
         y=Precise(nought + SIDE / 2, nought),
         momentum=Precise(nought, nought),
         step=zero,
-        columns=jnp.concatenate([columns, columns]),
+        columns=jnp.concatenate([columns, columns]),  # there is no older batch yet
         block=Block(block[0], block[1], zero),
         passed=Block(zero, zero, zero + BLOCK_STEPS),
     )

@@ -18,7 +18,8 @@ from worldmodels.environments.pixelcopter.tables import PIXELS, SIDE, WIDE
 Policy = Callable[[EnvironmentState, jax.Array], jax.Array]
 
 EVERY = 11  # steps, of the metronome: the time in which the copter falls what it rose
-AHEAD, LOOK = 16, 8  # pixels and steps, of the pilot
+AHEAD, NEAR = 20, 12  # pixels in which the pilot sees columns and a block
+LOOK = 6  # steps ahead for which it takes its momentum
 PLANS, PLAN_STEPS, KEPT_STEPS = 128, 50, 3  # of the planner
 
 
@@ -57,7 +58,7 @@ def metronome(first: int, ups: int | None = None) -> Policy:
 
 
 def pilot(state: EnvironmentState, key: jax.Array) -> jax.Array:
-    """Steer for the middle of the freer gap in the next 16 pixels."""
+    """Steer for the middle of the freer gap in the next 20 pixels."""
     return jax.vmap(_steer)(state.game).astype(np.int32)
 
 
@@ -144,18 +145,18 @@ def _advanced(flight: Flight, action: jax.Array) -> Flight:
 def _steer(copter: Copter) -> jax.Array:
     """Return whether to go up, bool."""
     pixel = np.arange(SIDE)
-    near = (pixel >= PIXELS.start) & (pixel < PIXELS.stop + AHEAD)
+    seen = (pixel >= PIXELS.start) & (pixel < PIXELS.stop + AHEAD)
     roof, floor = game.edges(copter)
     # A pixel between two columns has neither.
-    upper = jnp.where(near, roof, -SIDE).max() - GAP
-    lower = jnp.where(near, floor, 2 * SIDE).min() + GAP
+    upper = jnp.where(seen, roof, -SIDE).max() - GAP
+    lower = jnp.where(seen, floor, 2 * SIDE).min() + GAP
     for block in (copter.block, copter.passed):
         left = game.leftmost(block)
-        there = (left < PIXELS.stop + AHEAD) & (left + WIDE >= PIXELS.start)
+        near = (left < PIXELS.stop + NEAR) & (left + WIDE >= PIXELS.start)
         top, bottom = block.y - TALL / 2, block.y + TALL / 2
         above = top - upper > lower - bottom
         upper, lower = (
-            jnp.where(there & ~above, bottom, upper),
-            jnp.where(there & above, top, lower),
+            jnp.where(near & ~above, bottom, upper),
+            jnp.where(near & above, top, lower),
         )
     return copter.y.high + LOOK * copter.momentum.high > (upper + lower) / 2
