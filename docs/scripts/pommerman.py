@@ -17,7 +17,7 @@ from worldmodels.runtime import devices
 
 GAMES, STEPS = 256, 800
 SHOWN = 150  # steps after which games are counted
-MOMENTS = (0, 20, 40, 66)
+MOMENTS = (0, 25, 70, 140)
 
 
 def play(policy) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +33,7 @@ def play(policy) -> tuple[np.ndarray, np.ndarray]:
     boards, over = jax.jit(
         lambda state: jax.lax.scan(step, state, np.arange(STEPS))[1]
     )(state)
-    return np.moveaxis(boards, -1, 1), np.asarray(over)
+    return np.moveaxis(np.asarray(boards), -1, 1), np.asarray(over)
 
 
 def told(name: str, boards: np.ndarray, over: np.ndarray) -> None:

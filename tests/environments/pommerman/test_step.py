@@ -338,9 +338,9 @@ def test_24_bombs_lie_roll_and_explode_together():
 
 
 def test_an_action_that_does_not_exist_is_to_stop():
-    made = Made().agent(0, (5, 5), 6).agent(1, (3, 3), -1).agent(2, (7, 7), 77)
-    after = made.step()
-    assert after.cells[:3] == [(5, 5), (3, 3), (7, 7)]
+    made = Made().agent(0, (5, 5), 6).agent(1, (3, 3), -1).agent(2, (7, 7), 256 + LAY)
+    after = made.agent(3, (1, 1), 256 + RIGHT).step()
+    assert after.cells == [(5, 5), (3, 3), (7, 7), (1, 1)]
     assert after.bombs == {}
 
 

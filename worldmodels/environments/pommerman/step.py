@@ -29,6 +29,7 @@ from worldmodels.environments.pommerman.state import (
     OPPOSITE,
     PASSAGE,
     RANGE,
+    STOP,
     Agents,
     Bombs,
     State,
@@ -67,7 +68,8 @@ class Kicks(NamedTuple):
 
 def advance(state: State, actions: jax.Array) -> State:
     """Make one step; an action that does not exist is to stop."""
-    actions = actions.astype(jnp.int8)
+    exists = (actions >= STOP) & (actions <= LAY)
+    actions = jnp.where(exists, actions, STOP).astype(jnp.int8)
     # Fused, the rules would be computed again for each of their many uses.
     keep = partial(stored, always=(state.step >= 0).all())
     state = keep(age_flames(state))
@@ -184,7 +186,9 @@ def kick(
 ) -> tuple[Wishes, Kicks, jax.Array]:
     """6. Where an agent and a bomb want one cell: a kick, or both go back.
 
-    An agent that does not move stops the bomb that rolls to it.
+    An agent that does not move stops the bomb that rolls to it. All meetings are
+    judged at once: a kick takes its bomb off the count of the cell that its agent
+    enters, and as that agent counts there no other bomb can be sent to it.
 
     Returns:
         The wishes, the kicks, and whether any agent met a bomb so, bool [...].
