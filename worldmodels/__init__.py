@@ -28,6 +28,7 @@ _API = (
     "open_run",
     "open_store",
     "pixelcopter",
+    "pommerman",
     "simulator",
 )
 __all__ = ["__version__", *_API]

@@ -31,6 +31,7 @@ from worldmodels.studies import registry
 DEAR = (
     "README.md",
     "docs/pixelcopter.md",
+    "docs/pommerman.md",
     "docs/python.md",
     "docs/simulator.md",
     "docs/tutorial.md",
