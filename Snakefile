@@ -91,6 +91,19 @@ use rule * from dsprites exclude study as dsprites_*
 use rule study from dsprites as study_dsprites
 
 
+module mixture_density:
+    snakefile:
+        "rules/studies/mixture_density.smk"
+    config:
+        registry.configured("mixture_density", CONFIG)
+
+
+use rule * from mixture_density exclude study as mixture_density_*
+
+
+use rule study from mixture_density as study_mixture_density
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:
