@@ -91,6 +91,19 @@ use rule * from dsprites exclude study as dsprites_*
 use rule study from dsprites as study_dsprites
 
 
+module evolution:
+    snakefile:
+        "rules/studies/evolution.smk"
+    config:
+        CONFIG.studies.get("evolution") or {}
+
+
+use rule * from evolution exclude study as evolution_*
+
+
+use rule study from evolution as study_evolution
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

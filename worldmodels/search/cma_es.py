@@ -18,7 +18,7 @@ nothing. What else evosax 0.3 has wrong or has left behind is corrected here:
 - sigma starts at 1 unless it is given, fitness is minimised, each instance compiles
   anew, and every `ask` decomposes C;
 - once all candidates are the same number, C falls below the smallest float and the next
-  whitening divides by it: from then on all is NaN (`_learnt`).
+  whitening divides by it: from then on all is NaN (`learnt`).
 
 The cost is that of a full covariance: two D x D matrices and one eigendecomposition
 every `generations_between_decompositions`. See `strategies` for more than about 2,000
@@ -132,7 +132,7 @@ class CMAES:
         gap = self.generations_between_decompositions
         sizes = self.population, self.dimension, self.parents
         after = _tell(*sizes, gap, state, population, fitness)
-        return _learnt(state, after, population)
+        return learnt(state, after, population)
 
     def mean(self, state: CMAState) -> jax.Array:
         """Return m [D], which is what is selected and reported."""
@@ -298,7 +298,7 @@ def updated(
 
 
 @jax.jit
-def _learnt(before: CMAState, after: CMAState, population: ArrayLike) -> CMAState:
+def learnt(before: CMAState, after: CMAState, population: ArrayLike) -> CMAState:
     """Return `after`, or `before` with its generation counted if it has learnt nothing.
 
     Candidates [P, D] that are all the same number say nothing of a direction, and C
