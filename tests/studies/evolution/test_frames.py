@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from worldmodels.pictures import video
-from worldmodels.studies.evolution.frames import Scene, ellipse, shaded
+from worldmodels.studies.evolution.frames import Scene, ellipse, mean_around, shaded
+from worldmodels.studies.evolution.functions import schaffer
 
 BLUE, GREEN, RED = (30, 80, 200), (20, 140, 70), (200, 40, 40)
 SIDE, HEADER, HALF = 400, 44, 18
@@ -35,6 +36,19 @@ def test_the_ellipse_is_two_deviations_away(mean):
     off = ellipse(np.array(mean), covariance) - mean
     distance = np.einsum("ni,ij,nj->n", off, np.linalg.inv(covariance), off)
     np.testing.assert_allclose(np.sqrt(distance), 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("u", "v"), [(0.0, 0.0), (1.2, -0.7), (6.0, 3.0), (13, -9)])
+def test_a_pixel_has_the_mean_around_it(u, v):
+    """Beside the function at many points, weighted by a tent."""
+    width = 0.02
+    off = np.linspace(-width, width, 41)
+    tent = 1 - abs(off) / width
+    points = np.stack(np.meshgrid(u + off, v + off), axis=-1)
+    f = schaffer(points, np.zeros(2), np.array(False))
+    expected = np.average(f, weights=np.outer(tent, tent))
+    assert mean_around(u, v, width) == pytest.approx(float(expected), abs=2e-3)
+    assert abs(mean_around(15.0, 14.0, 1.0) - 0.5) < 0.01  # no wave is to be seen
 
 
 def test_the_ground_is_lightest_where_the_function_is_low():

@@ -1,8 +1,4 @@
-"""Rates that were measured before this study, by other programs, to compare with.
-
-Of 256 searches of Schaffer's function each, and of 128 of the other functions, with 64
-candidates: https://arxiv.org/abs/1604.00772 is what all of them implement.
-"""
+"""Shares that were measured before this study, by other programs, to compare with."""
 
 from worldmodels.studies.evolution.settings import (
     FORMS,
@@ -14,6 +10,7 @@ from worldmodels.studies.evolution.settings import (
 
 CLOSE = 0.06  # what a rate of 512 searches may differ by
 POPULATION, GENERATIONS = 64, 63
+SEARCHES, BESIDE_SEARCHES = 256, 128  # of Schaffer's function, and of the others
 
 _BY_SIGMA = {
     16: {0.3: 0.32, 1.0: 0.73, 3.0: 0.97, 10.0: 0.996},

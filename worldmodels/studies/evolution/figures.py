@@ -150,6 +150,6 @@ def restarts(found: Sequence[Chains], budget: int) -> bytes:
                 )  # fmt: skip
             axes.set(title=f"First step {sigma:g}", xlabel="evaluations")
             axes.set(ylim=(-0.03, 1.03), xlim=(0, budget))
-            axes.legend(loc="lower right")
+        panels[-1].legend(loc="center right")  # where all have found it
         panels[0].set_ylabel("share that found it")
         return svg(figure)

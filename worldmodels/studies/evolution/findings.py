@@ -68,13 +68,27 @@ class Difference(NamedTuple):
     """A share beside one that was measured before."""
 
     name: str
-    found: float
+    found: Share
     before: float
+    tries: int  # of the earlier one
 
     @property
     def size(self) -> float:
         """How far apart they are."""
-        return abs(self.found - self.before)
+        return abs(self.found.share - self.before)
+
+    @property
+    def interval(self) -> Share:
+        """The earlier one's own interval."""
+        return share(np.arange(self.tries) < round(self.before * self.tries))
+
+    @property
+    def overlap(self) -> bool:
+        """Whether the intervals of both have a share in common."""
+        return (
+            self.found.low <= self.interval.high
+            and self.interval.low <= self.found.high
+        )
 
 
 class Found(NamedTuple):
@@ -143,7 +157,12 @@ def _chains(store: Artifact, settings: Evolution) -> list[Chains]:
 def differences(found: Found) -> list[Difference]:
     """Return all shares that were measured before, beside those of this study."""
     listed = [
-        Difference(f"Schaffer, {case_words(rate.case)}", rate.share.share, rate.before)
+        Difference(
+            f"Schaffer, {case_words(rate.case)}",
+            rate.share,
+            rate.before,
+            earlier.SEARCHES,
+        )
         for rate in found.rates
         if rate.before is not None
     ]
@@ -153,7 +172,7 @@ def differences(found: Found) -> list[Difference]:
                 (earlier.EARLY, earlier.LATE), one[2:4], one.before, strict=True
             ):
                 name = f"{one.function}, {one.searcher}, {count} generations"
-                listed.append(Difference(name, now.share, before))
+                listed.append(Difference(name, now, before, earlier.BESIDE_SEARCHES))
     return listed
 
 

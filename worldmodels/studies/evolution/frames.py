@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from worldmodels.pictures import grids
-from worldmodels.studies.evolution.functions import schaffer
 
 _SIDE, _INSET, _HEADER = 400, 150, 44  # pixels
 _FINER = 2  # times as large as it is drawn, so that lines are smooth
@@ -20,6 +19,7 @@ _RED, _GREEN, _BLUE = (200, 40, 40), (20, 140, 70), (30, 80, 200)
 _INK, _PAPER, _LINE = (32, 36, 44), (255, 255, 255), (90, 96, 108)
 _WIDTH = 4.0  # deviations that the smaller picture shows to either side
 _LEAST = 0.05
+_BLUR = 1.2  # pixels to either side that a shade is the mean over
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,30 @@ class Scene:
 def shaded(
     centre: np.ndarray, half: float, optimum: np.ndarray, side: int
 ) -> np.ndarray:
-    """Return Schaffer's function around `centre` [2] as shades, uint8 [S, S, 3]."""
+    """Return Schaffer's function around `centre` [2] as shades, uint8 [S, S, 3].
+
+    Far from the optimum its waves are finer than a pixel, and read at points they would
+    make other stars like the optimum's. So each pixel has a mean around it.
+    """
     along = np.linspace(-half, half, side)
     x, y = np.meshgrid(centre[0] + along, centre[1] - along)
-    f = np.asarray(schaffer(np.stack([x, y], axis=-1), optimum, np.array(False)))
+    width = _BLUR * 2 * half / side
+    f = mean_around(x - optimum[0], y - optimum[1], width)
     levels = np.clip((f * len(_SHADES)).astype(int), 0, len(_SHADES) - 1)
     return np.repeat(_SHADES[levels][..., None], 3, axis=-1)
+
+
+def mean_around(u: np.ndarray, v: np.ndarray, width: float) -> np.ndarray:
+    """Return the mean of Schaffer's function around (u, v), weighted by a tent.
+
+    The tent falls to 0 at `width` to either side.
+
+    sin^2 w is (1 - cos 2 w) / 2, and w is nearly linear there, with slopes 2 u and
+    -2 v: the mean of the cosine is its middle times a squared sinc for each side.
+    """
+    fading = np.sinc(2 * u * width / np.pi) * np.sinc(2 * v * width / np.pi)
+    waves = (1 - np.cos(2 * (u**2 - v**2)) * fading**2) / 2
+    return 0.5 + (waves - 0.5) / (1 + 0.001 * (u**2 + v**2)) ** 2
 
 
 def ellipse(mean: np.ndarray, covariance: np.ndarray, count: int = 73) -> np.ndarray:

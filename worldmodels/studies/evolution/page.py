@@ -23,6 +23,12 @@ _LEAD = (
     "first step, by how many parents it has, and by where it starts? And what do "
     "simpler strategies do?"
 )
+# Films are small, stand side by side and keep their colours by night.
+_STYLE = """
+.films { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr));
+  gap: 0 1.6rem; }
+.films figure img { max-width: 400px; min-width: 0; filter: none; }
+"""
 _FILMS = {
     "found": "The right code, first step 0.3: a search that finds the optimum.",
     "missed": "The same, from another start: it ends in another minimum.",
@@ -54,7 +60,9 @@ def html(
     ]
     title = "Evolution: what CMA-ES finds, and when"
     footer = f"Made by worldmodels {version}."
-    return page.document(title, escape(_LEAD), sections, footer, page.OF_CHARTS)
+    return page.document(
+        title, escape(_LEAD), sections, footer, page.OF_CHARTS + _STYLE
+    )
 
 
 def _table(rows: table.Rows) -> str:

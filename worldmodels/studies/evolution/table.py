@@ -33,7 +33,8 @@ def words(value: Share) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}" if 0.005 <= share <= 0.995 else f"{100 * share:.1f}"
+    near_an_end = 0.0005 <= share < 0.005 or 0.995 < share < 0.9995
+    return f"{100 * share:.1f}" if near_an_end else f"{100 * share:.0f}"
 
 
 def by_sigma(found: Found) -> Rows:
@@ -135,19 +136,31 @@ def compared(found: Found) -> str:
     if not listed:
         return "No share was measured before with these settings."
     near = sum(one.size <= earlier.CLOSE for one in listed)
+    overlap = sum(one.overlap for one in listed)
     worst = max(listed, key=lambda one: one.size)
     return (
         f"{near} of {len(listed)} shares are within {earlier.CLOSE} of those measured "
-        f"before; the largest difference is {worst.size:.2f} ({worst.name}: "
-        f"{worst.found:.2f}, before {worst.before:.2f})."
+        f"before, of {earlier.SEARCHES} searches on Schaffer's function and of "
+        f"{earlier.BESIDE_SEARCHES} on the others; "
+        f"of {overlap} the 95 % intervals overlap. The largest difference is "
+        f"{worst.size:.3f} ({worst.name}: {worst.found.share:.3f}, before "
+        f"{worst.before:.2f})."
     )
 
 
 def beyond(found: Found) -> Rows:
     """Return the shares that are farther from those measured before."""
     far = [one for one in differences(found) if one.size > earlier.CLOSE]
-    rows = [(one.name, f"{one.found:.3f}", f"{one.before:.3f}") for one in far]
-    return [("farther than 0.06", "here", "before"), *rows] if rows else []
+    rows = [
+        (
+            one.name,
+            f"{one.found.share:.3f}",
+            f"{one.before:.2f} ({one.interval.low:.2f} to {one.interval.high:.2f})",
+        )
+        for one in far
+    ]
+    head = f"farther than {earlier.CLOSE}", "here", "before, with its 95 % interval"
+    return [head, *rows] if rows else []
 
 
 def legend(found: Found) -> str:
@@ -219,5 +232,8 @@ def data(found: Found) -> dict[str, Any]:
             for chain in found.chains
         ],
         "compared": compared(found),
-        "differences": [one._asdict() for one in differences(found)],
+        "differences": [
+            {"name": one.name, "found": one.found.share, "before": one.before}
+            for one in differences(found)
+        ],
     }
