@@ -106,14 +106,16 @@ def test_a_strategy_of_evosax_is_asked_and_told():
 
 @pytest.mark.usefixtures("float64")
 def test_what_is_over_stays_as_it_is_in_double_precision():
-    settings = Evolution(searches=3, generations=60, dtype="float64")
+    settings = Evolution(generations=60, dtype="float64")
     case = Case(FORMS[0], NEAR, 0, 3.0)
-    course, end = rates.searched(case, settings)
-    assert course.best.dtype == end.dtype == np.float64
+    keys = jax.random.split(jax.random.key(0), 3)
+    course, drawn = rates.followed(case, settings, keys)
+    assert course.best.dtype == drawn.mean.dtype == np.float64
     assert (np.diff(course.best, axis=1) <= 0).all()
     assert (course.over < 60).all()
-    for best, over in zip(course.best, course.over, strict=True):
-        assert (best[over - 1 :] == best[over - 1]).all()
+    for over, mean in zip(course.over, drawn.mean, strict=True):
+        assert (mean[over:] == mean[over]).all()
+        assert (mean[over - 1] != mean[over]).any()
 
 
 def test_a_generation_is_that_of_the_optimiser():
@@ -129,3 +131,21 @@ def test_a_generation_is_that_of_the_optimiser():
         np.testing.assert_allclose(running.state.mean, state.mean, atol=1e-5)
         np.testing.assert_allclose(running.state.C, state.C, rtol=1e-3, atol=1e-5)
     assert drawn.population.shape == (8, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("schedule", "begun", "spent"),
+    # Of 5 generations each: of 8; or of 8, 16 and 32, which is stopped after two.
+    [("same", 5, 200), ("IPOP", 3, 8 * 5 + 16 * 5 + 32 * 2)],
+)
+def test_a_search_begins_again_until_its_evaluations_are_spent(schedule, begun, spent):
+    settings = Evolution(
+        population=8, generations=5, budget=200, restart_searches=3, parents=(0,),
+        dtype="float64",
+    )  # fmt: skip
+    found, evaluations, count = restarted.chains(schedule, 0.3, settings)
+    assert not found.any()
+    assert (count == begun).all()
+    assert (evaluations == spent).all()

@@ -85,7 +85,9 @@ def chains(
         table(largest, settings.dtype),
         jnp.array(sigma, settings.dtype),
     )
-    parts = ended.found, ended.evaluations, ended.begun
+    # One that begins when all is spent is none.
+    begun = ended.begun - (ended.generations == 0)
+    parts = ended.found, ended.evaluations, begun
     return tuple(np.asarray(part) for part in parts)
 
 

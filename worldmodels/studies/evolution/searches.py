@@ -1,7 +1,7 @@
 """Many searches as one program: each generation of all of them at once.
 
-A search ends when it has found the optimum or when `stopping` says that it is over;
-what it has found stays. Losses are minimised, in two dimensions.
+A search ends when `stopping` says that it is over: nothing of it changes then. Losses
+are minimised, in two dimensions.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Course(NamedTuple):
     """What searches found, generation by generation."""
 
     best: jax.Array  # [..., G] smallest loss so far
-    over: jax.Array  # [...] int32, generations until it was over; G + 1: it was not
+    over: jax.Array  # [...] int32, the generation it was over with; G + 1: none
 
 
 class Path(NamedTuple):
@@ -121,13 +121,12 @@ def search(
     def one(running: Running, key: jax.Array):
         following, drawn = step(rules, c, loss, key, running)
         kept = jax.tree.map(partial(jnp.where, running.over), running, following)
-        return kept, (kept.best, running.over, drawn)
+        return kept, (kept.best, kept.over, drawn)
 
     begun = begin(len(c.weights), mean, sigma)
     keys = jax.random.split(key, generations)
-    ended, (best, over, drawn) = jax.lax.scan(one, begun, keys)
-    count = jnp.sum(~over) + ~ended.over
-    return Course(best, count.astype(jnp.int32)), drawn
+    _, (best, over, drawn) = jax.lax.scan(one, begun, keys)
+    return Course(best, jnp.sum(~over, dtype=jnp.int32) + 1), drawn
 
 
 def evolution_strategy(
