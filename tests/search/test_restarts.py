@@ -51,20 +51,20 @@ def restarted(bipop, count):
 
 
 def test_bipop_is_that_of_pycma(searches):
-    restarted(True, 4)
-    assert len(searches) > 7
+    restarted(True, 3)
+    assert len(searches) > 4
     first = now = restarts.initial(8, searches[0][1])
-    small = 0
+    small, following = 0, jax.jit(restarts.bipop_drawn)
     for before, (theirs, limit, drawn) in itertools.pairwise(searches):
         spent = before[0].countiter * before[0].popsize
         draws = jnp.array(drawn or [0.0, 0.0])
-        now = restarts.bipop_drawn(first, now, jnp.int32(spent), draws)
+        now = following(first, now, jnp.int32(spent), draws)
         assert int(now.population) == theirs.popsize
         assert float(0.5 * now.factor) == pytest.approx(theirs.sigma0, rel=1e-5)
         assert int(now.generations) == np.ceil(limit)
         assert bool(now.small) == bool(drawn)
         small += bool(drawn)
-    assert small > 2
+    assert small > 1
 
 
 def test_ipop_is_that_of_pycma(searches):

@@ -53,7 +53,7 @@ def test_a_search_is_over_when_and_why_pycma_says(
     es = CMAES(population, dimension, sigma)
     state = es.initial(np.full(dimension, 0.5))
     watch = stopping.initial(population, dimension, np.float64(sigma))
-    reasons = jax.jit(stopping.reasons)
+    watched, reasons = jax.jit(stopping.watched), jax.jit(stopping.reasons)
     while not theirs.stop():
         candidates = np.array(theirs.ask())
         losses = objective(candidates)
@@ -65,7 +65,7 @@ def test_a_search_is_over_when_and_why_pycma_says(
             B=jnp.array(theirs.sm.B), path_c=jnp.array(theirs.pc),
             generation=jnp.array(theirs.countiter),
         )  # fmt: skip
-        watch = stopping.watched(watch, -jnp.asarray(losses))
+        watch = watched(watch, -jnp.asarray(losses))
         found = np.asarray(reasons(watch, state, -jnp.asarray(losses)))
         assert found.any() == bool(theirs.stop()), theirs.countiter
     ours = {name for name, holds in zip(stopping.REASONS, found, strict=True) if holds}
@@ -76,9 +76,10 @@ def test_a_search_that_goes_on_is_not_over():
     es = CMAES(8, 3, 0.3)
     state = es.initial(np.ones(3, np.float32))
     watch = stopping.initial(8, 3, np.float32(0.3))
+    watched, reasons = jax.jit(stopping.watched), jax.jit(stopping.reasons)
     for number in range(12):
         candidates, state = es.ask(jax.random.key(number), state)
         fitness = -sphere(candidates)
         state = es.tell(state, candidates, fitness)
-        watch = stopping.watched(watch, fitness)
-        assert not stopping.reasons(watch, state, fitness).any()
+        watch = watched(watch, fitness)
+        assert not reasons(watch, state, fitness).any()
