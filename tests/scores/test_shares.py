@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from worldmodels.scores.statistics import share
+from worldmodels.scores.shares import share
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 8), (8, 8), (3, 10), (151, 512)])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worldmodels.report.figures import ACCENT, AGENT, ORIGINAL, RANDOM, STYLE, svg
-from worldmodels.scores.statistics import Share
+from worldmodels.scores.shares import Share
 from worldmodels.studies.evolution.findings import Beside, Chains, Rate
 from worldmodels.studies.evolution.frames import shaded
 from worldmodels.studies.evolution.functions import FUNCTIONS

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.experiment.section import read as read_section
-from worldmodels.scores.statistics import Share, share
+from worldmodels.scores.shares import Share, share
 from worldmodels.stores.artifact import Artifact
 from worldmodels.studies.evolution import earlier
 from worldmodels.studies.evolution.functions import FOUND, FUNCTIONS

@@ -31,7 +31,7 @@ _STYLE = """
 """
 _FILMS = {
     "found": "The right code, first step 0.3: a search that finds the optimum.",
-    "missed": "The same, from another start: it ends in another minimum.",
+    "missed": "The same, from another start: not found in all its evaluations.",
     "fault_found": "The seeds' fault. The optimum lies along (1, 1): it is found.",
     "fault_missed": "The seeds' fault, same start, and the optimum lies along (1, -1).",
 }
@@ -114,7 +114,7 @@ def _rates(found: Found) -> str:
         "Smallest f so far by evaluations, for each first step.",
         f"<b>Smallest f so far</b>, mu {shown[0].case.parents}, seeds' form, start "
         "near: median and quartiles of all searches. A step that is small against the "
-        "distance of the optimum, 14, ends in one of the minima on the way.",
+        "distance of the optimum, 14, spends its evaluations among minima on the way.",
     )  # fmt: skip
     text = (
         "The seeds' form of Schaffer's function has saddles and no ring: its floors "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from worldmodels.scores import tables
-from worldmodels.scores.statistics import Share
+from worldmodels.scores.shares import Share
 from worldmodels.studies.evolution import earlier
 from worldmodels.studies.evolution.findings import (
     Beside,
