@@ -120,7 +120,7 @@ def _rates(found: Found) -> str:
         "The seeds' form of Schaffer's function has saddles and no ring: its floors "
         "are hyperbolas, whose diagonals fall to the optimum. The other form has rings "
         "around it, each a trap on all sides. A first step as large as the distance "
-        "to the optimum finds it nearly always; the seeds' 0.3 does so in one of three."
+        "to the optimum finds it nearly always, the seeds' 0.3 far less often."
     )
     return (
         f"<p>{escape(text)}</p>\n{shares.html()}{_table(rows)}{curves.html()}"
@@ -147,7 +147,7 @@ def _fault(found: Found, films: Mapping[str, bytes]) -> str:
         "The seeds' code adds p · p, a number, to every entry of C where the tutorial "
         "adds p pᵀ. A matrix of equal entries stretches the distribution along (1, 1), "
         "whatever way the mean went. That is the way from the start to (10, 10): the "
-        "fault finds the optimum more than twice as often as the right code. Mirror an "
+        "fault finds the optimum far more often than the right code does. Mirror an "
         "axis, which is the same task, and it hardly does. The right code has the same "
         "rate both ways."
     )
