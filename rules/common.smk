@@ -303,10 +303,14 @@ def get_options(*names):
     """
 
     def written(wildcards, input):
-        given = {name: input.get(name) for name in names}
-        return " ".join(f"--{name} {as_words(p)}" for name, p in given.items() if p)
+        return " ".join(filter(None, (as_option(n, input.get(n)) for n in names)))
 
     return written
+
+
+def as_option(name, paths):
+    """Return paths as an option of a command; nothing where there are none."""
+    return f"--{name} {as_words(paths)}" if paths else ""
 
 
 def as_words(stores):

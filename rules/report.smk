@@ -1,4 +1,17 @@
-"""Report: one page on all rounds, and its summary in a few lines."""
+"""Report: one page on all rounds, and its summary in a few lines.
+
+It has a chapter for each page of cells and studies that is built, and is made again when
+one is built anew. They are no inputs: the report makes none of them.
+"""
+
+from worldmodels.studies import built
+
+BESIDE = built.digests(RESULTS)
+
+# The param by which the report is made again; a report without such pages has none, as
+# those of earlier versions. The folders are told to the command by one that takes `input`
+# and is not compared.
+COMPARED_PAGES = {"pages": " ".join(map(" ".join, BESIDE.items()))} if BESIDE else {}
 
 
 rule report:
@@ -20,9 +33,11 @@ rule report:
         mem_mb=get_megabytes("report"),
         runtime=get_minutes("report"),
     params:
+        **COMPARED_PAGES,
         stores=lambda wildcards, input: as_words(input.stores),
         given=get_options("temperatures"),
+        beside=lambda wildcards, input: as_option("beside", BESIDE),
         version=get_version("report"),
     shell:
-        "worldmodels report {params.stores} {params.given} --out {output.page:q}"
-        " --log {log:q}"
+        "worldmodels report {params.stores} {params.given} {params.beside}"
+        " --out {output.page:q} --log {log:q}"

@@ -21,7 +21,7 @@ FLOORS = (
     ("report", "play"),
     # A study's table of steps names their arguments.
     ("stages", "tools", "studies", "parsing", "arguments"),
-    ("cli", "commands", "study_commands", "api"),
+    ("cli", "commands", "stage_commands", "study_commands", "api"),
 )
 FLOOR = {package: n for n, floor in enumerate(FLOORS) for package in floor}
 

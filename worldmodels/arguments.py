@@ -1,4 +1,4 @@
-"""The arguments of commands: files, numbers, what each stage reads and writes."""
+"""What commands share: files, numbers, agents, what each stage reads and writes."""
 
 from pathlib import Path
 from typing import Any
@@ -111,3 +111,15 @@ FILES: dict[str, dict[str, dict[str, Any]]] = {
         "workers": WORKERS,
     },
 }
+
+
+def add_agent(files: Any, required: bool) -> None:
+    """Add the arguments that say which agent is meant."""
+    files.add_argument(
+        "--controller",
+        help="controller stores, or a folder of them; the best tested mean of all",
+        **MANY,
+        required=required,
+    )
+    files.add_argument("--vision", **FOUND)
+    files.add_argument("--memory", **FOUND)

@@ -1,32 +1,29 @@
-"""The arguments of every command: the stages', which the rules give, and the tools'."""
+"""The parser of the command line, and the commands that a person alone runs: tools."""
 
 import argparse
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import worldmodels
-from worldmodels import study_commands
+from worldmodels import stage_commands, study_commands
 from worldmodels.arguments import (
-    FILES,
     FOUND,
     MANY,
     ONE,
     PRETRAINED,
     SEED,
-    SETTINGS,
     SEVERAL,
     SHIPPED,
     STEPS,
     WORKERS,
+    add_agent,
     numbers,
 )
 from worldmodels.experiment.checkout import PACKAGE
 from worldmodels.experiment.settings import Controller
-from worldmodels.experiment.stage_settings import listed
 from worldmodels.experiment.stages import STAGES
 from worldmodels.parsing import Parser, at_least_0
-from worldmodels.runtime.path_lists import NamedPaths
-from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
+from worldmodels.runtime.randomness import MAX_EPISODES
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -35,11 +32,6 @@ each, and tools to look at what they make. Each stage reads stores, computes, an
 publishes one store at --out when it is complete. Killed in the middle, it goes on
 where it was when the same command is given again. In a list of stores @FILE stands for
 the paths in a file, one a line.
-"""
-
-_SETTINGS = """\
-Those that change its result, with their defaults; give others with --set.
-
 """
 
 
@@ -60,13 +52,10 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             name, help=summary, description=_sentence(summary)
         )
-        files = command.add_argument_group("Files")
-        if name in FILES:
-            _add_stage(command, files, name)
-        elif name in TOOLS:
-            TOOLS[name].add(files)
+        if name in TOOLS:
+            TOOLS[name].add(command.add_argument_group("Files"))
         else:
-            _OTHER_STAGES[name](files)
+            stage_commands.add(command, name)
     about = study_commands.SUMMARY
     study_commands.add(
         commands.add_parser("study", help=about, description=_sentence(about))
@@ -78,133 +67,13 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _add_stage(command, files, stage: str) -> None:
-    for name, options in FILES[stage].items():
-        files.add_argument(f"--{name}", **options)
-    files.add_argument("--out", help="the store to make", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-    files.add_argument(
-        "--round", help="number of the round", default=0, **numbers(0, MAX_ROUNDS - 1)
-    )
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
-    given = command.add_argument_group("Settings", _SETTINGS + listed(stage))
-    for name, options in SETTINGS.items():
-        given.add_argument(f"--{name}", **options)
-
-
-def _add_report(files) -> None:
-    files.add_argument("stores", help="stores of any kind and round", **SEVERAL)
-    files.add_argument(
-        "--temperatures",
-        help="evaluations of controllers that learnt in the last round's dream, one a "
-        "temperature",
-        **MANY,
-    )
-    files.add_argument("--out", help="index.html to write", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _add_seeds(files) -> None:
-    files.add_argument(
-        "--seed",
-        help="a seed's number and all stores of its training; give this once for each",
-        action=NamedPaths,
-        nargs="+",
-        required=True,
-        metavar=("N", "STORE"),
-    )
-    files.add_argument(
-        "--out",
-        help="index.html to write; table.txt and table.json go beside it",
-        required=True,
-        **ONE,
-    )
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _add_ablations(files) -> None:
-    files.add_argument(
-        "--ablation",
-        help="a name and its evaluation stores, one a training seed; give this once "
-        "for each ablation, the one to compare with first",
-        action=NamedPaths,
-        nargs="+",
-        required=True,
-        metavar=("NAME", "STORE"),
-    )
-    files.add_argument("--out", help="table.txt to write", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _add_temperatures(files) -> None:
-    files.add_argument(
-        "stores",
-        help="evaluations of controllers that learnt in the dream, one a temperature "
-        "and seed",
-        **SEVERAL,
-    )
-    files.add_argument("--out", help="table.txt to write", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _add_forecast(files) -> None:
-    files.add_argument("--memory", help="memory store", required=True, **ONE)
-    files.add_argument(
-        "--latents", help="all that M learnt from", required=True, **MANY
-    )
-    files.add_argument("--out", help="the store to make", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _add_cells(files) -> None:
-    files.add_argument(
-        "--cell",
-        help="a cell's name and the stores of all its seeds: memory, controller, "
-        "evaluation and forecast; give this once for each cell",
-        action=NamedPaths,
-        nargs="+",
-        required=True,
-        metavar=("NAME", "STORE"),
-    )
-    files.add_argument(
-        "--out",
-        help="index.html to write; table.txt and table.json go beside it",
-        required=True,
-        **ONE,
-    )
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
 def _add_inspect(files) -> None:
     files.add_argument("store", help="a store of any kind", **ONE)
     files.add_argument("--contact-sheet", help="PNG of a rollout's frames", **ONE)
 
 
-def _add_agent(files, required: bool) -> None:
-    files.add_argument(
-        "--controller",
-        help="controller stores, or a folder of them; the best tested mean of all",
-        **MANY,
-        required=required,
-    )
-    files.add_argument("--vision", **FOUND)
-    files.add_argument("--memory", **FOUND)
-
-
-def _add_export(files) -> None:
-    _add_agent(files, required=True)
-    files.add_argument(
-        "--latents",
-        help="of C that learnt in the dream: all that M learnt from (default: found in "
-        "the rounds of its run)",
-        **MANY,
-    )
-    files.add_argument("--out", help="the store to make", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
 def _add_drive(files) -> None:
-    _add_agent(files, required=False)
+    add_agent(files, required=False)
     files.add_argument("--pretrained", **PRETRAINED)
     files.add_argument("--seed", help="of the track", **SEED)
     files.add_argument("--steps", **STEPS)
@@ -387,15 +256,4 @@ TOOLS = {
         _add_cost,
     ),
     "settings": Tool("print config.yaml: every setting, its default", _add_settings),
-}
-
-# Of the stages that have no settings.
-_OTHER_STAGES = {
-    "report": _add_report,
-    "seeds": _add_seeds,
-    "ablations": _add_ablations,
-    "temperatures": _add_temperatures,
-    "forecast": _add_forecast,
-    "cells": _add_cells,
-    "export": _add_export,
 }

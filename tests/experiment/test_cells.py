@@ -5,8 +5,8 @@ import pytest
 from worldmodels.experiment import cells, sizes
 from worldmodels.experiment.cells import AS_LARGE, CELLS, DNC, LSTM, folder
 from worldmodels.experiment.config import load
+from worldmodels.experiment.network_settings import DNC as Dnc
 from worldmodels.experiment.runs import by_folder
-from worldmodels.experiment.settings import DNC as Dnc
 from worldmodels.runtime.errors import UserError
 
 WARM = {name: {"warm_start": True} for name in ("vision", "memory", "controller")}

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from worldmodels.experiment.config import load
-from worldmodels.experiment.settings import DNC, Round, Run
+from worldmodels.experiment.network_settings import DNC
+from worldmodels.experiment.settings import Round, Run
 from worldmodels.runtime.errors import UserError
 
 

@@ -12,9 +12,8 @@ from worldmodels.environments.games import View
 from worldmodels.experiment import needs, sizes
 from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
-from worldmodels.experiment.settings import DNC as Slots
+from worldmodels.experiment.network_settings import DNC as Slots
 from worldmodels.experiment.settings import Round, Run
-from worldmodels.models.cells import dnc_segments
 from worldmodels.rollout import in_dream, in_simulator
 from worldmodels.stages import latents, memory, vision
 from worldmodels.training import assessment
@@ -243,7 +242,6 @@ def test_what_is_counted_is_what_the_stages_do():
     assert needs._RECORDED == in_simulator._CARS_RECORDED
     scored = assessment._TOGETHER, assessment.DREAMS
     assert scored == (needs._SCORED, needs._PASTS)
-    assert needs._SEGMENTED == dnc_segments.SMALL
     assert needs._ENCODED == latents._FRAMES
     assert needs._GROUPS == {"vision": vision._GROUP, "memory": memory._GROUP}
     assert sizes.frame_bytes(Round()) == math.prod(View().shape)

@@ -7,8 +7,9 @@ from support.presets import PAPER
 
 from worldmodels.commands import parser
 from worldmodels.experiment.config import load
+from worldmodels.experiment.network_settings import DNC
 from worldmodels.experiment.section import Section, groups_of
-from worldmodels.experiment.settings import DNC, Environment, Evaluation, Round, Run
+from worldmodels.experiment.settings import Environment, Evaluation, Round, Run
 from worldmodels.experiment.stage_settings import as_json, from_words, listed
 from worldmodels.experiment.stages import (
     CONFIGURED,

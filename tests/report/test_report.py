@@ -97,8 +97,10 @@ def test_page_tells_everything_that_was_promised(page):
         "Latent traversal", "A dream under real frames", "Fitness by generation",
         "Returns on unseen tracks", "Scores by round", "Wall time of each stage",
         "Resolved settings", "learning_rate", "evosax", "snakemake seeds",
+        "Gradients of M",
     ):  # fmt: skip
         assert words in text, words
+    assert "Gradients of V" not in text  # whose training was without debug
 
 
 def test_diagram_says_how_v_came_to_be(rounds):
@@ -289,3 +291,23 @@ def test_a_part_of_the_stores_gives_a_part_of_the_report(tmp_path, rounds, capsy
     assert "Fitness by generation" in text
     assert "Reconstructions" not in text
     assert capsys.readouterr().out.startswith("round 0: not evaluated\nreport: ")
+
+
+def test_pages_that_stand_beside_get_chapters(tmp_path, rounds):
+    out = tmp_path / "results" / "small" / "report" / "index.html"
+    folder = tmp_path / "results" / "studies" / "dsprites" / "laptop"
+    folder.mkdir(parents=True)
+    folder.joinpath("index.html").write_text("<title>Sprites in a memory</title>")
+    folder.joinpath("table.txt").write_text("a table to read\n")
+    missing = tmp_path / "results" / "small" / "cells"
+    stores = [store.path for store in rounds[0].controller]
+    report.run(stores=stores, beside=[missing, folder], out=out)
+    text = out.read_text()
+    links = [a["href"] for a in Elements(text).named("a")]
+    assert links[1:4] == ["#overview", "#round-0", "#beside"]
+    assert "../../studies/dsprites/laptop/index.html" in links
+    section = text[text.index('id="beside"') :]
+    assert "<h3>Sprites in a memory</h3>" in section
+    assert "<p>Does a DNC&#x27;s memory hold the position" in section
+    assert "a table to read" in section
+    assert section.split('id="provenance"')[0].count("<h3>") == 1

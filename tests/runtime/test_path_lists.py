@@ -31,6 +31,7 @@ SEVERAL = {
     "evaluation --vision=v --memory=m --controller=x --latents": "latents",
     "report": "stores",
     "report s --temperatures": "temperatures",
+    "report s --beside": "beside",
     "temperatures": "stores",
     "compare --out=o": "runs",
     "forecast --memory=m --latents": "latents",

@@ -3,10 +3,12 @@
 import io
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from worldmodels.runtime import logs, progress
+from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 
 
@@ -149,3 +151,24 @@ def test_a_pause_moves_the_bars_clock_too(monkeypatch, clock):
             bar.update(1)
         shown = terminal.getvalue().split("\r")[-1]
     assert "12/100 [00:12<01:28,  1.00it/s" in shown
+
+
+def test_details_follow_each_line_and_no_other_time(tmp_path, clock, capsys):
+    log = tmp_path / "vision.log"
+    with Progress("vision", 100, log) as bar:
+        bar.update(5, ["never seen"], loss=3.0)
+        clock[0] += 11
+        bar.update(6, ["a 1", "b 2"], loss=2.0)
+        bar.update(1, ["c 3"])
+    lines = [line.split(" ", 2)[2] for line in log.read_text().splitlines()]
+    assert [line for line in lines if "vision" not in line] == ["a 1", "b 2", "c 3"]
+    assert "vision 11/100" in lines[0]
+    assert "vision 12/100" in lines[3]
+    assert capsys.readouterr().err == log.read_text()
+
+
+def test_a_log_where_no_file_can_be_is_one_sentence():
+    place = Path("/proc/nowhere/vision.log")
+    with pytest.raises(UserError, match=r"the log /proc/nowhere/.* cannot be written"):
+        Progress("vision", 1, place).__enter__()
+    logs.record(place, "an error")  # which is told on stderr, too

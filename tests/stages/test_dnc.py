@@ -8,7 +8,7 @@ from support import cells, commands
 from support.damage import edited, set_setting
 
 import worldmodels
-from worldmodels.experiment.settings import DNC as Slots
+from worldmodels.experiment.network_settings import DNC as Slots
 from worldmodels.models import memory
 from worldmodels.models.cells.dnc import DNC
 from worldmodels.runtime.randomness import key_for

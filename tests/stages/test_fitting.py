@@ -1,5 +1,7 @@
 """The stages that train V and M: their curves, their first weights, their failures."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -104,5 +106,6 @@ def test_a_loss_that_is_not_finite_stops_the_training(learnt, tmp_path):
     out = tmp_path / "nan.zarr"
     sentence = commands.call_refused("vision", *sizes, *files, "--out", out)
     assert "the loss of vision is" in sentence
+    assert re.search(r"; the first gradients .* encoder.* from input to out", sentence)
     assert "learning_rate" in sentence
     assert not out.exists()

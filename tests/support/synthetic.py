@@ -184,6 +184,9 @@ def make_memory(
     with _create(path, "memory", config, {"latents": latents}) as store:
         store.tree("params", params)
         _write_history(store, ("loss", "nll", "grad_norm"), rng)
+        # As with debug; V is without.
+        of_each = [f"grad_norm.{name}" for name in params]
+        _write_history(store, of_each, np.random.default_rng(number))
     return open_artifact(path)
 
 

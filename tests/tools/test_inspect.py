@@ -1,5 +1,6 @@
 """inspect: what it prints of each kind of store, and the contact sheet."""
 
+import re
 import subprocess
 import sys
 
@@ -44,6 +45,40 @@ def test_the_scores_of_an_evaluation_are_told(stores, capsys):
         returns = stores.evaluation.read(f"{who}/returns").astype(np.float64)
         told = f"{who} {returns.mean():.1f} +- {returns.std(ddof=1):.1f} 6 episodes"
         assert told in lines
+
+
+def test_gradient_norms_are_told_by_parameter(stores, capsys):
+    inspect.run(store=stores.memory.path)
+    told = capsys.readouterr().out
+    table = told.split("gradient norms\n")[1].split("\n\n")[0].splitlines()
+    head, *rows = [re.split(r"  +", line.strip()) for line in table]
+    assert head == ["parameter", "first", "median", "last", "largest", "at update"]
+    history = stores.memory.tree("history")
+    names = [
+        "grad_norm",
+        *(f"grad_norm.{name}" for name in stores.memory.tree("params")),
+    ]
+    assert len(names) == 5
+    shown = {"all together": "grad_norm"} | {
+        n.removeprefix("grad_norm."): n for n in names[1:]
+    }
+    assert {row[0] for row in rows} == set(shown)
+    for name, *numbers in rows:
+        values = history[shown[name]].astype(np.float64).tolist()
+        middle = sum(sorted(values)[len(values) // 2 - 1 :][:2]) / 2
+        largest = max(values)
+        expected = [values[0], middle, values[-1], largest]
+        assert numbers[:4] == [f"{value:.4g}" for value in expected]
+        assert values[int(numbers[4]) - 1] == largest
+
+
+def test_a_training_without_debug_has_one_row_of_gradients(stores, capsys):
+    inspect.run(store=stores.vision.path)
+    told = capsys.readouterr().out
+    table = told.split("gradient norms\n")[1].split("\n\n")[0].splitlines()
+    assert len(table) == 2
+    inspect.run(store=stores.evaluation.path)
+    assert "gradient norms" not in capsys.readouterr().out
 
 
 def test_arrays_are_told_with_shape_type_and_dimensions(stores, capsys):

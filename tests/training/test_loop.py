@@ -19,7 +19,7 @@ from support.regression import (
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.checkpoint import open_checkpoint
-from worldmodels.training import loop
+from worldmodels.training import gradients, loop
 from worldmodels.training.loop import TrainState, initial, separate, updates
 
 
@@ -34,6 +34,7 @@ def python_loop(optimizer, count: int, dtype=np.float32):
         grads, metrics = gradient(params, batch, key)
         norms = {k: np.linalg.norm(g) for k, g in flat(grads).items()}
         metrics["grad_norm"] = np.sqrt(sum(n**2 for n in norms.values()))
+        metrics["grad_finite"] = np.ones(len(norms), bool)
         history.append(metrics | {f"grad_norm.{k}": n for k, n in norms.items()})
         changes, opt_state = change(grads, opt_state, params)
         params = jax.tree.map(np.add, params, changes)
@@ -117,7 +118,8 @@ def test_float64_reaches_everything():
         state, metrics = update(state, batches(4, np.float64), KEY)
         params, history = python_loop(optimizer, 4, np.float64)
         moments = jax.tree.leaves((state.opt_state[0].mu, state.opt_state[0].nu))
-        leaves = jax.tree.leaves((state.params, metrics)) + moments
+        told = {k: v for k, v in metrics.items() if k != gradients.FINITE}
+        leaves = jax.tree.leaves((state.params, told)) + moments
         assert {leaf.dtype for leaf in leaves} == {np.dtype("float64")}
         assert state.step.dtype == np.int32
         assert_close(state.params, params, 1e-12)
@@ -147,6 +149,7 @@ def test_no_epochs_change_nothing_and_test_one_batch(tmp_path):
     assert_same(state, initial(start(), OPTIMIZER))
     batch = next(source().groups(0, 1))
     _, metrics = UPDATE(initial(start(), OPTIMIZER), batch, KEY)
+    assert metrics.pop(gradients.FINITE).all()
     assert_same(history, jax.tree.map(np.asarray, metrics))
     assert history["loss"].shape == (1,)
 

@@ -14,8 +14,8 @@ from functools import cache
 from worldmodels.experiment import paths, seeds, sizes
 from worldmodels.experiment.bounds import MAX_WIDTH
 from worldmodels.experiment.config import Config
+from worldmodels.experiment.network_settings import DNC as Dnc
 from worldmodels.experiment.runs import Beginning, PipelineRun
-from worldmodels.experiment.settings import DNC as Dnc
 from worldmodels.experiment.settings import Round
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError

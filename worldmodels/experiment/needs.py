@@ -16,6 +16,7 @@ from worldmodels.experiment import sizes
 from worldmodels.experiment.settings import Rollouts, Round, Run
 from worldmodels.experiment.sizes import frame_bytes
 from worldmodels.experiment.worlds import uses_simulator
+from worldmodels.models.cells import registry
 from worldmodels.search.names import matrices
 
 _MB, _GB = 10**6, 10**9
@@ -36,7 +37,6 @@ _RECORDED = 32  # cars that are recorded together
 _TOGETHER = {"environment": 64, "dream": 128}  # agents that a core steps at a time
 _ENCODED = 256  # frames that are encoded at a time, on any number of cores
 _GATHERED = 4096  # frames that are taken out of a buffer at once
-_SEGMENTED = 4096  # numbers of a state, above which a DNC is trained by segments
 _GROUPS = {"vision": 8, "memory": 4}  # minibatches in one call
 _TRAINED = 12  # copies of a parameter: its gradient, Adam's moments, a checkpoint
 _METRICS = 6  # numbers that an update leaves in the history
@@ -179,7 +179,7 @@ def _kept(settings: Round, steps: int) -> float:
     cell = sizes.cell(settings)
     if not sizes.addressed(settings):
         return steps * cell.kept
-    if cell.state <= _SEGMENTED:
+    if cell.state <= registry.SMALL:
         return steps * (cell.kept + 5 * cell.gates)
     # The states before segments of sqrt(T) steps, and one segment's at a time.
     segment = math.isqrt(steps)

@@ -35,6 +35,7 @@ STYLE = {
     # The same data give the same bytes: no random ids, no date.
     "svg.hashsalt": "worldmodels",
 }
+_COLUMNS = 200  # of colours, that can be told apart
 _CURVE_POINTS = 400  # more cannot be told apart, and would swell the SVG
 
 
@@ -62,6 +63,40 @@ def loss_curves(history: Mapping[str, np.ndarray], log: Sequence[str] = ()) -> b
                 ):
                     axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
             axes.margins(x=0.01)
+        return svg(figure)
+
+
+def gradient_norms(norms: Mapping[str, np.ndarray]) -> bytes:
+    """Draw the norms [U] of each parameter's gradient as a row of colours, as SVG.
+
+    A column is the geometric mean of nearby updates. What is 0 or not finite in all of
+    them is left white.
+    """
+    count = len(next(iter(norms.values())))
+    parts = np.array_split(np.arange(count), min(count, _COLUMNS))
+    with np.errstate(divide="ignore"):
+        logs = np.ma.masked_invalid(np.log10(np.stack([*norms.values()])))
+    means = np.ma.stack([logs[:, part].mean(axis=1) for part in parts], axis=1)
+    low, high = means.min(), means.max()
+    if not low < high:  # one colour, or none
+        low, high = (-0.5, 0.5) if np.ma.is_masked(low) else (low - 0.5, low + 0.5)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.2, 1.1 + 0.2 * len(norms)), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(False)
+        shown = axes.imshow(
+            means, vmin=low, vmax=high, aspect="auto", interpolation="nearest",
+            cmap="viridis", extent=(0.5, count + 0.5, len(norms) - 0.5, -0.5),
+        )  # fmt: skip
+        axes.set_yticks(range(len(norms)), list(norms))
+        axes.set(xlabel="update")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        bar = figure.colorbar(shown, ax=axes, pad=0.01)
+        bar.ax.yaxis.get_major_locator().set_params(integer=True, nbins=6)
+        bar.ax.yaxis.set_major_formatter(
+            lambda power, _: f"{float(f'{10**power:.2g}'):g}"
+        )
+        bar.set_label("norm")
         return svg(figure)
 
 

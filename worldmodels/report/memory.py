@@ -37,6 +37,7 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
         "below the noise that V's posterior has of its own."
     )
     parts = [page.chapter("Memory", text), training.curves("M", shown).html()]
+    parts += [picture.html() for picture in training.gradients("M", history)]
     if round.vision is not None:
         key = jax.random.key(round.number)
         found = [_dream_strip(round, key, clip) for clip in clips]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from worldmodels.report import (
+    companions,
     controller,
     diagram,
     dream,
@@ -74,11 +75,13 @@ def html(
     done: Callable[[], None],
     sweep: Sweep | None = None,
     begun: Mapping[Path, Replays] | None = None,
+    beside: str = "",
 ) -> str:
     """Return the page of all rounds, the latest first; call `done` after each.
 
     Args:
         begun: replays of drives that were begun before, by their evaluation's path.
+        beside: chapters on pages that stand beside this one, HTML.
     """
     latest, begun = rounds[-1], begun or {}
     sections = [("overview", "Overview", _overview(rounds))]
@@ -95,6 +98,8 @@ def html(
     if sweep is not None:
         content = temperatures.section(sweep)
         sections.append(("temperatures", "Temperatures", content))
+    if beside:
+        sections.append(("beside", "Cells and studies", beside))
     content = provenance.section(rounds)
     sections.append(("provenance", "Settings, versions and cost", content))
     store = next(s for kind in latest.stores.values() for s in kind)
@@ -106,7 +111,8 @@ def html(
     )
     footer = f"Made by worldmodels {store.attributes['version']}."
     title = f"World Models on {latest.game.title}"
-    return page.document(title, lead, sections, footer)
+    style = companions.STYLE if beside else ""
+    return page.document(title, lead, sections, footer, style)
 
 
 def _can_film(round: RoundStores) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from worldmodels.report import figures
-from worldmodels.report.page import Picture
+from worldmodels.report.page import Picture, escape
 from worldmodels.runtime.wording import count
+from worldmodels.scores import gradient_norms
 from worldmodels.stores.artifact import Artifact
 
 
@@ -29,6 +30,29 @@ def curves(
         f"<b>Training of {name}.</b> Pale: one update; strong: the mean of the 2 % of "
         "updates around.",
     )  # fmt: skip
+
+
+def gradients(name: str, history: Mapping[str, np.ndarray]) -> list[Picture]:
+    """Return the picture of the gradient norms of a network, where they are stored.
+
+    Args:
+        history: each metric [updates] by its name in the store.
+    """
+    norms = gradient_norms.by_parameter(history)
+    if not norms:
+        return []
+    found = {which: gradient_norms.norms(values) for which, values in norms.items()}
+    most = max(found, key=lambda which: found[which].largest)
+    told = (
+        f"The largest is that of {most} at update {found[most].update:,}, "
+        f"{found[most].largest:.4g}"
+    )
+    return [Picture(
+        figures.gradient_norms(norms), "image/svg+xml",
+        f"Gradient norms of {name} by parameter and update. {told}.",
+        f"<b>Gradients of {name}</b>, the norm of each parameter's before anything is "
+        f"clipped; a column is the mean of nearby updates. {escape(told)}.",
+    )]  # fmt: skip
 
 
 def last(values: np.ndarray) -> float:

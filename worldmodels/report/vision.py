@@ -36,6 +36,7 @@ def chapter(round: RoundStores, clips: Sequence[Clip]) -> str:
     )
     curves = training.curves("V", shown, ["reconstruction, squared error"])
     parts = [page.chapter("Vision", text), curves.html()]
+    parts += [picture.html() for picture in training.gradients("V", history)]
     parts += [_reconstructions(round.vision, clip).html() for clip in clips]
     parts.append(_prior(round.vision, round.number).html())
     if clips:

@@ -7,16 +7,28 @@ from itertools import count
 from pathlib import Path
 from typing import TextIO
 
+from worldmodels.runtime.errors import UserError
+
 
 def open_log(path: Path) -> TextIO:
     """Open a log to append lines to; a new one gets a second name as well.
 
     Snakemake deletes the log of a job before each try. Its second name,
     tries/NAME-1.log beside it, then NAME-2.log and so on, keeps the lines of that try.
+
+    Raises:
+        UserError: for a place that can have no files, such as /proc.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    begun = not path.exists()
-    file = os.fdopen(_open(path), "a", encoding="utf-8", errors="backslashreplace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        begun = not path.exists()
+        descriptor = _open(path)
+    except FileNotFoundError as error:  # what mkdir says there, of the folder it makes
+        raise UserError(
+            f"the log {path} cannot be written ({error.strerror}: {error.filename}); "
+            "choose a place where this user may write"
+        ) from error
+    file = os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
     if begun and path.is_file():
         # A file system without links keeps the last try's log alone.
         with contextlib.suppress(OSError):
@@ -39,7 +51,7 @@ def stamped(line: str) -> str:
 
 def record(path: Path, line: str) -> None:
     """Append a line to a log where it can be written."""
-    with contextlib.suppress(OSError), open_log(path) as file:
+    with contextlib.suppress(OSError, UserError), open_log(path) as file:
         print(stamped(line), file=file)
 
 

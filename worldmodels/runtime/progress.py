@@ -6,6 +6,7 @@ Elsewhere lines are written to stderr instead, and always to the stage's log fil
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -36,6 +37,7 @@ class Progress:
         self._title, self._total, self._log = title, total, log
         self._initial = self._done = initial
         self._metrics = ""
+        self._details: Sequence[str] = ()
         self._bar = None
         self._file = None
 
@@ -55,11 +57,16 @@ class Progress:
             self._write_line()
         return self
 
-    def update(self, count: int, **metrics: float) -> None:
-        """Add `count` finished pieces and show the newest metrics."""
+    def update(self, count: int, details: Sequence[str] = (), **metrics: float) -> None:
+        """Add `count` finished pieces and show the newest metrics.
+
+        Args:
+            details: lines that follow the next line of the log.
+        """
         now = time.monotonic()
         pause = self._pace.update(now)
         self._done += count
+        self._details = details
         self._metrics = " ".join(
             f"{name} {value:.4g}" for name, value in metrics.items()
         )
@@ -82,11 +89,11 @@ class Progress:
 
     def _write_line(self) -> None:
         self._written = time.monotonic()
-        line = stamped(self._status())
-        if self._bar is None:
-            tell(line)
-        if self._file is not None:
-            print(line, file=self._file, flush=True)
+        for line in map(stamped, [self._status(), *self._details]):
+            if self._bar is None:
+                tell(line)
+            if self._file is not None:
+                print(line, file=self._file, flush=True)
 
     def _status(self) -> str:
         worked = self._pace.seconds

@@ -35,6 +35,7 @@ class Recipe(NamedTuple):
     optimizer: optax.GradientTransformation
     batches: Batches
     group: int  # minibatches in one call
+    order: Sequence[str]  # of its parameters, from input to output: see `loop.fit`
     carry: Any = ()  # that the loss hands on, before the first batch
     examine: Callable[[Any], Arrays] = lambda params: {}  # of trained parameters
 
@@ -94,6 +95,7 @@ def fit_and_publish(
             title=stage,
             log=log,
             interval=checkpoint_seconds,
+            order=recipe.order,
         )
         loop.write(store, saved, state, history)
         for name, written in recipe.examine(state.params).items():

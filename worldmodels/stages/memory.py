@@ -89,6 +89,7 @@ def run(
         optimizer=_optimizer(settings),
         batches=_batches(shared, settings, round, episodes, learnt),
         group=_GROUP,
+        order=(*model.recurrent.parameters(), "head"),
         carry=memory.initial_state(model, settings.batch_size),
         examine=partial(_examine, model, episodes, held_out, config, log),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worldmodels.report import replays
+from worldmodels.report import companions, replays
 from worldmodels.report.background import Background
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
@@ -17,6 +17,7 @@ from worldmodels.stores import places
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_input
 from worldmodels.stores.publication import publish_text
+from worldmodels.studies import built
 
 if TYPE_CHECKING:
     from worldmodels.scores.temperatures import Sweep
@@ -26,6 +27,7 @@ def run(
     *,
     stores: Sequence[Path],
     temperatures: Sequence[Path] = (),
+    beside: Sequence[Path] = (),
     out: Path,
     log: Path | None = None,
 ) -> None:
@@ -35,6 +37,8 @@ def run(
         stores: of any kind and round, in any order; what is missing is left out.
         temperatures: evaluations of controllers that learnt in the last round's dream,
             one a temperature.
+        beside: folders of the pages of cells and of studies; one that is not complete
+            is left out, for it may be being made.
 
     Raises:
         UserError: for a bad store, stores that do not belong together or a full disk.
@@ -42,8 +46,8 @@ def run(
     if not stores:
         raise UserError("a report needs at least one store; give some")
     places.file_place(out)  # a folder such as "." has no name beside it
-    beside = out.with_name("summary.txt")
-    places.check_beside(out, beside)
+    lines = out.with_name("summary.txt")
+    places.check_beside(out, lines)
     artifacts = [open_artifact(path) for path in stores]
     with Background() as background:
         begun = replays.begin_latest(artifacts, background)
@@ -57,12 +61,23 @@ def run(
         found = _sweep(temperatures, rounds[-1].one("memory"))
         with Progress("report, rounds", len(rounds), log) as progress:
             html = overview.html(
-                rounds, background, lambda: progress.update(1), found, begun
+                rounds,
+                background,
+                lambda: progress.update(1),
+                found,
+                begun,
+                _told(beside, out),
             )
     summary = overview.summary(rounds, out)
     publish_text(out, html)
-    publish_text(beside, summary)
+    publish_text(lines, summary)
     print("\n".join(map(printable, summary.split("\n"))), end="")
+
+
+def _told(folders: Sequence[Path], out: Path) -> str:
+    """Return the chapters on the pages in some folders, as HTML."""
+    found = [companions.read(folder, built.question(folder)) for folder in folders]
+    return companions.section([page for page in found if page is not None], out)
 
 
 def _sweep(temperatures: Sequence[Path], memory: Artifact | None) -> "Sweep | None":

@@ -66,6 +66,7 @@ def run(
         optimizer=optax.adam(settings.learning_rate),
         batches=_batches(shared, settings, round, episodes),
         group=_GROUP,
+        order=("encoder", "decoder.dense", "decoder"),
         examine=lambda _: excerpts.arrays(inputs["rollouts"], shared.seed),
     )
     fit_and_publish(

@@ -9,6 +9,7 @@ from worldmodels.environments.games import Game
 from worldmodels.pictures import grids
 from worldmodels.runtime.printable import printable
 from worldmodels.runtime.wording import count, duration, size
+from worldmodels.scores import gradient_norms, tables
 from worldmodels.stores import places
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_bytes
@@ -57,6 +58,7 @@ def describe(artifact: Artifact) -> str:
             printable(artifact.path),
             *_pairs(head),
             *_scores(artifact),
+            *_gradients(artifact),
             "\nsettings",
             *_pairs(_flat(artifact.config)),
             "\ninputs, by provenance",
@@ -94,6 +96,15 @@ def _scores(artifact: Artifact) -> list[str]:
             who = name.removesuffix("/returns")
             rows.append((who, mean, f"+- {std}", count(len(returns), "episode")))
     return ["\nscores, mean and standard deviation", *_columns(rows)]
+
+
+def _gradients(artifact: Artifact) -> list[str]:
+    """Return how large the gradients of a training were; nothing of another store."""
+    rows = gradient_norms.rows(artifact)
+    if not rows:
+        return []
+    lines = tables.aligned([gradient_norms.HEAD, *rows])
+    return ["\ngradient norms", *("  " + printable(line) for line in lines)]
 
 
 def _arrays(artifact: Artifact) -> Iterator[tuple[str, ...]]:

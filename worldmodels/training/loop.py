@@ -6,7 +6,7 @@ over all batches and has all side effects of a training.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,10 @@ from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
 from worldmodels.stores.checkpoint import Checkpoint
 from worldmodels.stores.publication import Writer
+from worldmodels.training import gradients
 from worldmodels.training.batches import Batches
+from worldmodels.training.gradients import Metrics, Watch, gradient_norms
 
-Metrics = dict[str, jax.Array]
 # (params, batch, key, carry) -> (loss, (metrics, carry)); the carry goes from each
 # batch to the next.
 Loss = Callable[[Any, Any, jax.Array, Any], tuple[jax.Array, tuple[Metrics, Any]]]
@@ -77,7 +78,7 @@ def updates(
         )
         changes, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
-        metrics = metrics | {"grad_norm": optax.global_norm(grads)}
+        metrics = metrics | gradients.metrics(grads)
         if debug:
             metrics |= gradient_norms(grads)
         return TrainState(params, opt_state, state.step + 1, carry), metrics
@@ -86,17 +87,6 @@ def updates(
         return jax.lax.scan(lambda s, batch: step(s, (batch, key)), state, batches)
 
     return jax.jit(run, donate_argnums=0)
-
-
-def gradient_norms(grads: Any) -> dict[str, jax.Array]:
-    """Return the norm of each parameter's gradient, named by its path."""
-    leaves = jax.tree_util.tree_leaves_with_path(grads)
-    return {
-        "grad_norm." + jax.tree_util.keystr(path, simple=True, separator="."): (
-            jnp.linalg.norm(leaf.ravel())
-        )
-        for path, leaf in leaves
-    }
 
 
 def fit(
@@ -110,6 +100,8 @@ def fit(
     title: str,
     log: Path | None,
     interval: float,
+    order: Sequence[str] = (),
+    rate: str = "",
 ) -> tuple[TrainState, dict[str, np.ndarray]]:
     """Train on all batches, from the checkpoint on when there is one.
 
@@ -117,11 +109,14 @@ def fit(
 
     Args:
         state: where to start when there is no checkpoint.
-        update: made by `updates`.
+        update: made by `updates`, or a function of the same form.
         group: minibatches in one call of `update`, S.
         title: the stage, for progress and errors.
         log: where lines of progress are appended.
         interval: seconds between checkpoints; the result does not depend on it.
+        order: how the names of parameters begin, from the network's input to its
+            output; an error names the first whose gradient was not finite.
+        rate: the setting to lower when the loss is not finite; else that of the title.
 
     Returns:
         The last state, and each metric at every step, [steps]. No epochs change
@@ -135,7 +130,7 @@ def fit(
         return state, _tested(state, update, source, key, title)
     source.check(title)
     state, history = _resume(checkpoint, state)
-    done = int(state.step)
+    done, watch = int(state.step), Watch(order)
     saved = time.monotonic()
     with (
         Progress(title, source.steps, log, initial=done) as progress,
@@ -144,7 +139,8 @@ def fit(
         for batches in source.groups(done, group):
             state, metrics = update(state, batches, key)
             metrics = {name: np.asarray(values) for name, values in metrics.items()}
-            _refuse_nan(metrics["loss"], done, title)
+            _check(metrics, state.params, done, watch, title, rate)
+            metrics.pop(gradients.FINITE, None)
             for name, values in metrics.items():
                 history.setdefault(name, []).append(values)
             count = len(metrics["loss"])
@@ -153,7 +149,8 @@ def fit(
             if due or stop() or done == source.steps:
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
-            progress.update(count, loss=float(metrics["loss"].mean()))
+            loss = float(metrics["loss"].mean())
+            progress.update(count, gradients.lines(metrics), loss=loss)
             if stop():
                 break
     return state, {name: np.concatenate(parts) for name, parts in history.items()}
@@ -181,6 +178,7 @@ def _tested(
     batches = next(once.groups(0, 1))
     # A copy: `update` donates the state that it is given.
     _, metrics = update(jax.tree.map(jnp.copy, state), batches, key)
+    metrics.pop(gradients.FINITE, None)
     return {name: np.asarray(values) for name, values in metrics.items()}
 
 
@@ -199,11 +197,25 @@ def _save(checkpoint: Checkpoint, state: TrainState, history: dict) -> None:
     checkpoint.save({"train_state": arrays, "history": joined})
 
 
-def _refuse_nan(loss: np.ndarray, done: int, title: str) -> None:
+def _check(
+    metrics: dict[str, np.ndarray],
+    params: Any,
+    done: int,
+    watch: Watch,
+    title: str,
+    rate: str,
+) -> None:
+    """Look at the updates after number `done`, and refuse a loss that is not finite."""
+    loss = metrics["loss"]
     bad = np.flatnonzero(~np.isfinite(loss))
+    seen = len(loss) if not bad.size else bad[0] + 1
+    finite = gradients.finite(metrics, params)
+    watch.see({name: values[:seen] for name, values in finite.items()}, done)
     if bad.size:
-        raise UserError(
-            f"the loss of {title} is {loss[bad[0]]} at update {done + bad[0] + 1}; "
-            f"lower {title}.learning_rate or look at its inputs with `worldmodels "
-            "inspect` (nothing that was finished is lost)"
+        told = (
+            f"the loss of {title} is {loss[bad[0]]} at update {done + seen}",
+            watch.sentence(),
+            f"lower {rate or f'{title}.learning_rate'} or look at its inputs with "
+            "`worldmodels inspect` (nothing that was finished is lost)",
         )
+        raise UserError("; ".join(filter(None, told)))

@@ -28,9 +28,9 @@ def fit(tmp_path, monkeypatch):
     """Train the small LSTM on addition; return its store."""
     monkeypatch.setattr(train, "_GROUP", 2)
 
-    def run(name: str):
+    def run(name: str, model: str = "lstm", **changes):
         train.run(
-            settings=STUDY.load(SMALL), task="addition", model="lstm", seed=3,
+            settings=STUDY.load(SMALL | changes), task="addition", model=model, seed=3,
             checkpoint=tmp_path / f"{name}.ckpt", checkpoint_seconds=0,
             out=tmp_path / f"{name}.zarr", log=None,
         )  # fmt: skip
@@ -60,6 +60,33 @@ def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch)
     assert whole.read("test/wrong").shape == (1, 3, 4)
     with pytest.raises(UserError, match="training of an lstm, which has no memory"):
         trace.run(settings=DNCTasks(), training=whole.path, out="x", log=None)
+
+
+@pytest.mark.slow
+def test_a_training_in_double_precision_with_its_gradients(fit, monkeypatch):
+    asked = []
+    few = {"times": [1], "test_slots": [4], "addition": {"longest": [2], "updates": 2}}
+    with jax.enable_x64(True):
+        store = fit("double", "dnc", dtype="float64", debug=True, **few)
+        monkeypatch.setattr(trace.devices, "prepare", asked.append)
+        out = store.path.with_name("trace.zarr")
+        trace.run(settings=DNCTasks(), training=store.path, out=out, log=None)
+    params = {name.removeprefix("params/") for name in store.names("params")}
+    norms = [f"history/grad_norm.{name}" for name in params]
+    floats = [*store.names("params"), *norms, "history/loss", "test/squared"]
+    assert {store.array(name).dtype for name in floats} == {np.dtype("f8")}
+    squares = sum(store.read(name) ** 2 for name in norms)
+    np.testing.assert_allclose(np.sqrt(squares), store.read("history/grad_norm"))
+    assert (store.config["dtype"], store.config["debug"]) == ("float64", True)
+    assert asked == ["float64"]
+    assert open_artifact(out).array("write").dtype == np.float64
+
+
+def test_a_training_as_before_there_was_a_type_is_the_same():
+    """Its store and its checkpoint are those of earlier versions."""
+    config = train.recorded(STUDY.load(SMALL), "addition", "dnc", 0)
+    assert config.keys().isdisjoint({"dtype", "debug"})
+    assert train.model_of(config).dtype == "float32"
 
 
 def test_a_training_uses_and_records_what_changes_it():

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -192,6 +193,31 @@ def test_settings_name_what_is_probed():
         STUDY.load({"probes": {"shard": 1}})  # of which Adam would make no update
     with pytest.raises(UserError, match=r"learning .* its shortest must not be longer"):
         STUDY.load({"learning": {"shortest": 200}})
+
+
+@pytest.mark.slow
+def test_a_study_in_double_precision_with_its_gradients(tmp_path):
+    settings = SETTINGS.changed(dtype="float64", debug=True)
+    with jax.enable_x64(True):
+        store = run(train, "lstm", tmp_path, "train", settings=settings)
+        read = run(probe, "lstm", tmp_path, "probe", store.path, settings=settings)
+        state = probe.Job(settings, {"noise": 2}, None).initial()
+    params = [name.removeprefix("params/") for name in store.names("params")]
+    norms = [f"history/grad_norm.{name}" for name in params]
+    floats = [*store.names("params"), *norms, "history/loss", "held_out/predicted"]
+    assert {store.array(name).dtype for name in floats} == {np.dtype("f8")}
+    squares = sum(store.read(name) ** 2 for name in norms)
+    np.testing.assert_allclose(np.sqrt(squares), store.read("history/grad_norm"))
+    assert {leaf.dtype for leaf in state["noise"]["probe"]} == {np.dtype("f8")}
+    assert read.config["dtype"] == "float64"
+    with pytest.raises(UserError, match=r"in float64 .* in float32; give --set dtype"):
+        run(probe, "lstm", tmp_path, "other", store.path)
+
+
+def test_stores_of_earlier_versions_have_the_settings_of_today():
+    for step, uses in (("train", "learning"), ("probe", "probes")):
+        used = STUDY.used(step, SETTINGS)
+        assert used.keys() == {"seed", "hidden_size", uses}
 
 
 @pytest.mark.slow

@@ -166,6 +166,11 @@ class DNC:
         """Return h, c and r [..., R W], which C may read."""
         return {"h": state.h, "c": state.c, "r": _flat(state.r)}
 
+    def interface(self, params: Params, h: jax.Array) -> Interface:
+        """Return what h [..., H] asks of the memory."""
+        xi = product(h, params["dnc_interface_kernel"], self.precision)
+        return self._interface(xi + params["dnc_interface_bias"])
+
     def _interface(self, xi: jax.Array) -> Interface:
         """Return what the numbers xi [..., X] say."""
         reads, word, leading = self.read_heads, self.word_size, xi.shape[:-1]

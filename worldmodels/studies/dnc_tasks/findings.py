@@ -20,7 +20,7 @@ NAMES = {
 MEASURES = ("wrong", "squared")
 _OF_TASK = (  # of all models that are compared on it
     "batch_size", "learning_rate", "final_learning_rate", "gradient_clip", "loss",
-    "shortest", "longest", "updates", "times", "test_sequences",
+    "shortest", "longest", "updates", "times", "test_sequences", "dtype",
 )  # fmt: skip
 _OF_MODEL = ("hidden_size", "options", "test_slots")
 

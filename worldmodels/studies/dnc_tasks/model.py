@@ -1,6 +1,6 @@
 """A recurrent cell with a linear readout that answers a task: losses and errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ class Model:
     units: int  # H
     options: tuple[tuple[str, Any], ...] = ()  # settings of that cell alone
     squared: bool = False  # bits are learnt as numbers 0 and 1, not as probabilities
+    dtype: str = "float32"  # of the weights
 
     @property
     def asked(self) -> Task:
@@ -57,11 +58,11 @@ def initial(key: jax.Array, model: Model) -> Params:
     parameters = dict(model.recurrent.parameters())
     *keys, of_readout = jax.random.split(key, len(parameters) + 1)
     params = {
-        name: parameter.initial(key, parameter.shape, jnp.float32)
+        name: parameter.initial(key, parameter.shape, model.dtype)
         for key, (name, parameter) in zip(keys, parameters.items(), strict=True)
     }
-    params["readout_kernel"] = glorot(of_readout, (model.read, outputs), jnp.float32)
-    params["readout_bias"] = jnp.zeros(outputs)
+    params["readout_kernel"] = glorot(of_readout, (model.read, outputs), model.dtype)
+    params["readout_bias"] = jnp.zeros(outputs, model.dtype)
     return params
 
 
@@ -148,7 +149,7 @@ def of_as_many(model: Model) -> Model:
     wanted = parameters(model)
 
     def lstm(units: int) -> Model:
-        return Model(model.task, registry.LSTM, units, squared=model.squared)
+        return replace(model, cell=registry.LSTM, units=units, options=())
 
     units = 1
     while parameters(lstm(units)) < wanted:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from worldmodels.experiment.bounds import BATCH, MAX_WIDTH, PASSES, RATE, WIDTH
+from worldmodels.experiment.network_settings import DNC
 from worldmodels.experiment.section import Section, group, setting
-from worldmodels.experiment.settings import DNC
 from worldmodels.experiment.values import Number, Seeds, list_of
 from worldmodels.studies.study import StudySettings
 

@@ -18,7 +18,7 @@ STUDY = Study(
             uses=(
                 *("hidden_size", "dnc", "batch_size", "learning_rate"),
                 *("final_learning_rate", "gradient_clip", "loss", *TASKS),
-                *("times", "test_slots", "test_sequences"),
+                *("times", "test_slots", "test_sequences", "dtype", "debug"),
             ),
             arguments={
                 "task": {"help": "to learn", "choices": TASKS, "required": True},

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from worldmodels.models.cells.dnc import DNCState, Interface
+from worldmodels.runtime import devices
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import ArtifactError, open_artifact
 from worldmodels.studies.dnc_tasks import train
@@ -41,6 +42,7 @@ def run(*, settings: DNCTasks, training: Path, out: Path, log: Path | None) -> N
             f"{training} is the training of an {store.config['model']}, which has no "
             "memory to follow; give that of a dnc"
         )
+    devices.prepare(store.config.get("dtype", "float32"))  # as it was trained
     length = store.config["longest"][-1]
     trace = follow(train.weights(store), train.model_of(store.config), length)
     config = {name: store.config[name] for name in ("task", "seed", "options")}
@@ -74,10 +76,8 @@ def _followed(params: Params, model: Model, batch: Sequences) -> Trace:
 
     start = cell.initial(batch.inputs.shape[1], batch.inputs.dtype)
     _, (read, states) = jax.lax.scan(step, start, batch.inputs)
-    xi = states.h @ params["dnc_interface_kernel"] + params["dnc_interface_bias"]
-    return Trace(
-        batch, answers(readout(params, read), model), states, cell._interface(xi)
-    )
+    asked = cell.interface(params, states.h)
+    return Trace(batch, answers(readout(params, read), model), states, asked)
 
 
 def _arrays(trace: Trace) -> dict[str, tuple[Any, ...]]:

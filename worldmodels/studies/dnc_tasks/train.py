@@ -1,6 +1,7 @@
 """Step train: one model learns one task with one seed, and is tested at all lengths."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def run(
     ):
         state, history = loop.fit(
             loop.initial(models.initial(_key(seed, "weights"), known), optimizer),
-            loop.updates(_loss(config, known), optimizer),
+            loop.updates(_loss(config, known), optimizer, settings.debug),
             stream,
             _key(seed, "updates"),
             group=_GROUP,
@@ -72,6 +73,8 @@ def run(
             title=f"studies.dnc_tasks {task} {model}",
             log=log,
             interval=checkpoint_seconds,
+            order=(*known.recurrent.parameters(), "readout"),
+            rate="studies.dnc_tasks.learning_rate",
         )
         loop.write(store, saved, state, history)
         for name, values in _tests(state.params, known, config, log).items():
@@ -99,11 +102,11 @@ def recorded(settings: DNCTasks, task: str, model: str, seed: int) -> dict[str, 
 def _model(settings: DNCTasks, task: str, model: str) -> Model:
     squared = settings.loss == "all_steps"
     options = tuple(settings.dnc.model_dump(mode="json").items())
-    dnc = Model(task, "dnc", settings.hidden_size, options, squared)
+    dnc = Model(task, "dnc", settings.hidden_size, options, squared, settings.dtype)
     if model == "dnc":
         return dnc
     if model == "lstm":
-        return Model(task, registry.LSTM, settings.hidden_size, squared=squared)
+        return replace(dnc, cell=registry.LSTM, options=())
     return models.of_as_many(dnc)
 
 
@@ -122,6 +125,7 @@ def model_of(config: dict[str, Any], slots: int | None = None) -> Model:
         config["hidden_size"],
         tuple(options.items()),
         config["loss"] == "all_steps",
+        config.get("dtype", "float32"),
     )
 
 

@@ -38,30 +38,36 @@ class Model:
 
     cell: Cell
     outputs: int  # numbers that the cell gives at a step
+    dtype: str = "float32"  # of the weights and the state
 
     def initial(self, key: jax.Array) -> Params:
-        """Return fresh weights, float32."""
+        """Return fresh weights."""
         parameters = dict(self.cell.parameters())
         keys = jax.random.split(key, len(parameters) + 1)
         params = {
-            name: parameter.initial(key, parameter.shape, jnp.float32)
+            name: parameter.initial(key, parameter.shape, self.dtype)
             for key, (name, parameter) in zip(keys[1:], parameters.items(), strict=True)
         }
         glorot = nn.initializers.glorot_uniform()
-        params["head_kernel"] = glorot(keys[0], (self.outputs, PIXELS), jnp.float32)
-        params["head_bias"] = jnp.full(PIXELS, _UNLIT)
+        params["head_kernel"] = glorot(keys[0], (self.outputs, PIXELS), self.dtype)
+        params["head_bias"] = jnp.full(PIXELS, _UNLIT, self.dtype)
         return params
 
     def initial_state(self, batch: int) -> State:
         """Return the state [B, ...] before the first step: zeros."""
-        return self.cell.initial(batch, jnp.float32)
+        return self.cell.initial(batch, self.dtype)
 
     def unfold(
         self, params: Params, steps: Steps, state: State
     ) -> tuple[jax.Array, State]:
         """Return what the cell gives after each step, [T, B, N], and the state."""
         own = self.of_cell(params)
-        return self.cell.unfold(own, inputs(steps), steps.first, state)
+        return self.cell.unfold(own, self.inputs(steps), steps.first, state)
+
+    def inputs(self, steps: Steps) -> jax.Array:
+        """Return what the cell reads, [T, B, 4096 + 5]."""
+        pixels = steps.pixels.astype(self.dtype)
+        return jnp.concatenate([pixels, steps.actions.astype(self.dtype)], axis=-1)
 
     def of_cell(self, params: Params) -> Params:
         """Return the cell's own weights, without the linear layer's."""
@@ -72,18 +78,13 @@ class Model:
         return h @ params["head_kernel"] + params["head_bias"]
 
 
-def create(name: str, hidden_size: int) -> Model:
+def create(name: str, hidden_size: int, dtype: str = "float32") -> Model:
     """Return the model of that name, one of `settings.SIZES`."""
     cell, options = SIZES[name]
     inputs = PIXELS + ACTIONS
     size = registry.size(cell, inputs, hidden_size, **options)
     made = registry.create(cell, inputs, hidden_size, **options)
-    return Model(made, size.output)
-
-
-def inputs(steps: Steps) -> jax.Array:
-    """Return what the cell reads, [T, B, 4096 + 5]."""
-    return jnp.concatenate([steps.pixels.astype(jnp.float32), steps.actions], axis=-1)
+    return Model(made, size.output, dtype)
 
 
 def loss(
@@ -97,7 +98,7 @@ def loss(
     """
     steps = Steps(*(jnp.swapaxes(batch[name], 0, 1) for name in Steps._fields))
     h, state = model.unfold(params, steps, state)
-    lit = jnp.swapaxes(batch["next"], 0, 1).astype(jnp.float32)
+    lit = jnp.swapaxes(batch["next"], 0, 1).astype(model.dtype)
     costs = optax.sigmoid_binary_cross_entropy(model.logits(params, h), lit)
     value = costs.sum(axis=-1).mean()
     return value, ({"loss": value}, jax.lax.stop_gradient(state))
@@ -125,7 +126,7 @@ def observe(
         found = vectors(model, state)
         return state, {name: found[name] for name in names}
 
-    return jax.lax.scan(step, state, (inputs(steps), steps.first))
+    return jax.lax.scan(step, state, (model.inputs(steps), steps.first))
 
 
 def vectors(model: Model, state: State) -> dict[str, jax.Array]:

@@ -27,13 +27,14 @@ Observer = Callable[[np.ndarray], Vectors]
 
 def fresh(name: str, settings: Settings) -> tuple[Model, Any]:
     """Return the model of a name and its first weights, which are its seed's."""
-    model = models.create(name, settings.hidden_size)
+    model = models.create(name, settings.hidden_size, settings.dtype)
     return model, model.initial(key_for(settings.seed, 0, f"dsprites {name}"))
 
 
 def fitted(store: Artifact) -> tuple[Model, Any]:
     """Return the model of a store of the step train, and its weights."""
-    model = models.create(store.config["model"], store.config["hidden_size"])
+    sizes = store.config["model"], store.config["hidden_size"]
+    model = models.create(*sizes, store.config.get("dtype", "float32"))
     return model, store.tree("params")
 
 
@@ -54,7 +55,13 @@ def of(name: str, settings: Settings, store: Artifact | None) -> tuple[Model, An
         raise ArtifactError(
             f"{store.path} is of model {store.config['model']}, not of {name}"
         )
-    return fitted(store)
+    model, params = fitted(store)
+    if model.dtype != settings.dtype:
+        raise ArtifactError(
+            f"{store.path} has learnt in {model.dtype} and is to be read in "
+            f"{settings.dtype}; give --set dtype={model.dtype}"
+        )
+    return model, params
 
 
 def observer(

@@ -119,7 +119,7 @@ class Job:
         return {
             vector: {
                 "statistics": running_statistics.empty((steps, size)),
-                "probe": (probe := probes.initial(size)),
+                "probe": (probe := probes.initial(size, self.settings.dtype)),
                 "moments": adam.init(probe),
                 "fit": probes.no_rows(size),
                 "check": probes.no_rows(size),
@@ -139,7 +139,8 @@ class Job:
             passed, shard = epochs + 2, number - self.learnt * (epochs + 2)
         held_out = passed > epochs + 1
         vectors = self.vectors(shard, held_out)
-        wanted = probes.targets(_places(self.settings, shard, held_out)[:, :-1])
+        places = _places(self.settings, shard, held_out)[:, :-1]
+        wanted = probes.targets(places, self.settings.dtype)
         work = self._measured if passed == 0 else self._fitted
         if passed > epochs:
             work = self._scored
@@ -181,7 +182,9 @@ class Job:
         adam = probes.errors(_told(found["probe"], x), wanted)
         if passed == sizes.epochs + 1:
             if shard == 0:
-                found = found | {"solved": probes.ridge(found["fit"], found["check"])}
+                sums = found["fit"], found["check"]
+                solved = probes.ridge(*sums, self.settings.dtype)
+                found = found | {"solved": solved}
             share = adam.sum(axis=0) / sizes.rollouts
             return found | {"adam_learnt": found["adam_learnt"] + share}
         ridge = probes.errors(_told(found["solved"], x), wanted)

@@ -40,8 +40,8 @@ class Gram(NamedTuple):
     yy: np.ndarray  # [27]
 
 
-def targets(index: np.ndarray) -> np.ndarray:
-    """Return what probes are to tell, float32 [..., T - 10, 27], of places [..., T].
+def targets(index: np.ndarray, dtype: str = "float32") -> np.ndarray:
+    """Return what probes are to tell, [..., T - 10, 27], of places [..., T].
 
     Shapes are one-hot. The first row is of step 10, the first that has all lags.
     """
@@ -51,7 +51,7 @@ def targets(index: np.ndarray) -> np.ndarray:
     each = np.concatenate([shape, values, factors.turned(given)], axis=-1)
     last, steps = max(LAGS), index.shape[-1]
     rows = [each[..., last - lag : steps - lag, :] for lag in LAGS]
-    return np.concatenate(rows, axis=-1).astype(np.float32)
+    return np.concatenate(rows, axis=-1).astype(dtype)
 
 
 def constant() -> np.ndarray:
@@ -61,13 +61,13 @@ def constant() -> np.ndarray:
     return np.tile(one, len(LAGS))
 
 
-def initial(features: int) -> Probe:
+def initial(features: int, dtype: str = "float32") -> Probe:
     """Return the probe that tells the best constants, which is chance."""
     # Equal log-odds of shapes are zeros.
     bias = constant().reshape(len(LAGS), OUTPUTS)
     bias[:, _SHAPE] = 0
-    zeros = jnp.zeros((features, bias.size), jnp.float32)
-    return Probe(zeros, jnp.asarray(bias.ravel(), jnp.float32))
+    zeros = jnp.zeros((features, bias.size), dtype)
+    return Probe(zeros, jnp.asarray(bias.ravel(), dtype))
 
 
 def optimizer(learning_rate: float) -> optax.GradientTransformation:
@@ -147,7 +147,7 @@ def no_rows(features: int) -> Gram:
 
 def gram(x: np.ndarray, y: np.ndarray) -> Gram:
     """Return the sums of normalised rows x [N, F] and targets y [N, 27]."""
-    y = y - constant().astype(np.float32)
+    y = y - constant().astype(y.dtype)
     xx, xy = _products(x, y)
     yy = (y.astype(np.float64) ** 2).sum(axis=0)
     return Gram(len(x), np.asarray(xx, np.float64), np.asarray(xy, np.float64), yy)
@@ -164,7 +164,7 @@ def added(a: Gram, b: Gram) -> Gram:
     return Gram(*(one + other for one, other in zip(a, b, strict=True)))
 
 
-def ridge(fit: Gram, check: Gram) -> Probe:
+def ridge(fit: Gram, check: Gram, dtype: str = "float32") -> Probe:
     """Return the least-squares layer with the strength that suits each output best.
 
     The strengths are tried on `fit` and compared on `check`, from other rollouts; the
@@ -178,7 +178,7 @@ def ridge(fit: Gram, check: Gram) -> Probe:
     kernel = np.empty_like(both.xy)
     for n in np.unique(best):
         kernel[:, best == n] = _solved(linalg, both, STRENGTHS[n])[:, best == n]
-    return Probe(kernel.astype(np.float32), constant().astype(np.float32))
+    return Probe(kernel.astype(dtype), constant().astype(dtype))
 
 
 def _solved(linalg, sums: Gram, strength: float) -> np.ndarray:

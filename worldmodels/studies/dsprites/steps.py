@@ -21,19 +21,19 @@ STUDY = Study(
         "train": Step(
             "train a model to predict the next picture",
             1,
-            ("seed", "hidden_size", "learning"),
+            ("seed", "hidden_size", "learning", "dtype", "debug"),
             {"model": _MODEL, "pictures": _PICTURES, **RESUMED},
         ),
         "probe": Step(
             "read the factors linearly from what a model holds",
             2,
-            ("seed", "hidden_size", "probes"),
+            ("seed", "hidden_size", "probes", "dtype"),
             {"model": _MODEL, "train": _TRAINED, "pictures": _PICTURES, **RESUMED},
         ),
         "information": Step(
             "estimate what each number of a memory shares with a sprite's position",
             1,
-            ("seed", "hidden_size", "information"),
+            ("seed", "hidden_size", "information", "dtype"),
             {"model": _MODEL, "train": _TRAINED, "pictures": _PICTURES, **RESUMED},
         ),
         "page": Step(

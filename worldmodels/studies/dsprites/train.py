@@ -63,7 +63,7 @@ def run(
     ):
         state, history = loop.fit(
             loop.initial(params, optimizer, shapes.initial_state(sizes.batch_size)),
-            loop.updates(partial(models.loss, model=shapes), optimizer),
+            loop.updates(partial(models.loss, model=shapes), optimizer, settings.debug),
             rollouts.batches(settings.seed, sizes, source, _GROUP),
             key_for(settings.seed, 0, "dsprites updates"),
             group=_GROUP,
@@ -71,6 +71,8 @@ def run(
             title=f"dsprites {model}",
             log=log,
             interval=checkpoint_seconds,
+            order=(*shapes.cell.parameters(), "head"),
+            rate="studies.dsprites.learning.learning_rate",
         )
         loop.write(store, saved, state, history)
         for name, values in _held_out(shapes, state.params, settings, source).items():
