@@ -14,7 +14,7 @@ from worldmodels.studies.evolution.settings import Evolution, cases
 from worldmodels.studies.evolution.steps import STUDY
 
 SETTINGS = Evolution(
-    searches=4, sigmas=(0.3, 3.0), parents=(0, 16), strategies=("snes",),
+    searches=4, sigmas=(0.3, 3.0), parents=(0, 0.25), strategies=("snes",),
     restart_searches=4, restart_sigmas=(3.0,), budget=800,
 )  # fmt: skip
 

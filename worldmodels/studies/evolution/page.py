@@ -16,6 +16,7 @@ from worldmodels.studies.evolution.settings import (
     SCALAR,
     SEEDS_PARENTS,
     TENSOR,
+    parents_of,
 )
 
 _LEAD = (
@@ -87,7 +88,7 @@ def _rates(found: Found) -> str:
         f"mu {parents}" if parents else "half, others repel": rates
         for parents, rates in near.items()
     }
-    of_seeds = max(1, round(SEEDS_PARENTS * found.settings.population))
+    of_seeds = parents_of(SEEDS_PARENTS, found.settings)
     others = {
         f"{form}, {'start near' if start == NEAR else 'start in box'}": rates
         for form in FORMS

@@ -18,7 +18,7 @@ OPTIMUM, MIRRORED = (10.0, 10.0), (10.0, -10.0)
 SEEDS_PARENTS, SEEDS_SIGMA = 0.25, 0.3  # of the seeds' code: a share of the population
 
 _Sigma = Annotated[Number, Field(gt=0.0, le=MAX_RATE)]
-_Parents = Annotated[int, Field(ge=0, le=MAX_BATCH)]
+_Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 
 
 class Case(NamedTuple):
@@ -57,10 +57,10 @@ class Evolution(StudySettings):
     sigmas: list_of(_Sigma) = setting(
         (0.3, 1.0, 3.0, 5.0, 10.0, 20.0), "first step sizes"
     )
-    parents: list_of(_Parents) = setting(
-        (0, 8, 16, 32),
+    parents: list_of(_Share) = setting(
+        (0.0, 0.125, 0.25, 0.5),
         "mu, the best that the mean moves to; 0: half, and the others repel",
-        unit="candidates",
+        unit="shares of the population",
     )
     generations_beside: int = setting(
         60,
@@ -88,12 +88,14 @@ class Evolution(StudySettings):
 
     @model_validator(mode="after")
     def _possible(self) -> "Evolution":
-        for parents in self.parents:
-            if parents > self.population:
-                raise ValueError("none of its parents may be above its population")
         if self.population % 2 and set(self.strategies) & set(IN_PAIRS):
             raise ValueError("its population must be even, for its strategies")
         return self
+
+
+def parents_of(share: float, settings: Evolution) -> int:
+    """Return the candidates mu of a share of the population; 0 stays 0."""
+    return max(1, round(share * settings.population)) if share else 0
 
 
 def cases(settings: Evolution) -> list[Case]:
@@ -103,10 +105,11 @@ def cases(settings: Evolution) -> list[Case]:
     the first step size; and the seeds' fault with its optimum either way.
     """
     first = FORMS[0]
-    of_seeds = max(1, round(SEEDS_PARENTS * settings.population))
+    of_seeds = parents_of(SEEDS_PARENTS, settings)
+    numbers = dict.fromkeys(parents_of(share, settings) for share in settings.parents)
     found = [
         Case(first, NEAR, parents, sigma)
-        for parents in settings.parents
+        for parents in numbers
         for sigma in settings.sigmas
     ]
     for form, start in ((first, BOX), (FORMS[1], NEAR), (FORMS[1], BOX)):

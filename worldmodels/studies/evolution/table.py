@@ -22,6 +22,7 @@ from worldmodels.studies.evolution.settings import (
     SCALAR,
     SEEDS_SIGMA,
     TENSOR,
+    cases,
 )
 
 Rows = list[tuple[str, ...]]
@@ -64,7 +65,7 @@ def evaluations(found: Found) -> Rows:
     sigmas = found.settings.sigmas
     head = ("seeds' form, near, parents", *(f"sigma {sigma:g}" for sigma in sigmas))
     rows = []
-    for parents in found.settings.parents:
+    for parents in dict.fromkeys(case.parents for case in cases(found.settings)):
         medians = {
             rate.case.sigma: "" if np.isnan(rate.median) else f"{rate.median:,.0f}"
             for rate in found.rates

@@ -26,6 +26,7 @@ from worldmodels.studies.evolution.settings import (
     TENSOR,
     Case,
     Evolution,
+    parents_of,
 )
 from worldmodels.studies.evolution.steps import STUDY
 
@@ -42,7 +43,7 @@ def run(*, settings: Evolution, out: Path, log: Path | None) -> None:
     del log  # it takes seconds
     key = key_for(settings.seed, 0, f"evolution {STEP}")
     keys = jax.random.split(key, _SEARCHES)
-    parents = max(1, round(SEEDS_PARENTS * settings.population))
+    parents = parents_of(SEEDS_PARENTS, settings)
     right, up, down = (
         jax.tree.map(np.asarray, followed(case, settings, keys))
         for case in (
