@@ -80,7 +80,6 @@ def chains(
     ended = _chains(
         name,
         (settings.population, largest, settings.generations, settings.budget),
-        settings.dtype,
         jax.random.split(key, settings.restart_searches),
         table(largest, settings.dtype),
         jnp.array(sigma, settings.dtype),
@@ -105,11 +104,66 @@ def table(largest: int, dtype: str) -> Params:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+class Task(NamedTuple):
+    """What all chains of one program have in common."""
+
+    schedule: str
+    first: Schedule
+    largest: int  # population that is drawn
+    budget: int  # evaluations of a chain
+    constants: Params  # of every population, as `table` has them
+    sigma: jax.Array  # first step size []
+
+    def begin(self, key: jax.Array, schedule: Schedule) -> Running:
+        """Return a search that begins anywhere in the box."""
+        mean = rates.start(key, jnp.array(True), self.sigma.dtype)
+        return searches.begin(self.largest, mean, self.sigma * schedule.factor)
+
+    def begun(self, key: jax.Array) -> Chain:
+        """Return a chain at its beginning."""
+        running, zero = self.begin(key, self.first), jnp.int32(0)
+        return Chain(running, self.first, zero, zero, zero + 1, jnp.array(False))
+
+    def active(self, chain: Chain) -> jax.Array:
+        """Return whether a chain goes on, bool []."""
+        spent = chain.evaluations + chain.schedule.population > self.budget
+        return ~chain.found & ~spent
+
+    def step(self, key: jax.Array, chain: Chain) -> Chain:
+        """Return a chain after one generation more."""
+        of_search, of_schedule, of_start = jax.random.split(key, 3)
+        size = chain.schedule.population
+        c = jax.tree.map(lambda leaf: leaf[size], self.constants)
+        rules = cma_es.rules(self.largest, DIMENSION)
+        optimum = jnp.array(OPTIMUM, self.sigma.dtype)
+        loss = rates.squared(optimum, jnp.array(False))
+        running, _ = searches.step(rules, c, loss, of_search, chain.running, size)
+        count = chain.generations + 1
+        following = self.following(chain.schedule, count * size, of_schedule)
+        again = self.begin(of_start, following), following, 0, chain.begun + 1
+        on = running, chain.schedule, count, chain.begun
+        over = running.over | (count >= chain.schedule.generations)
+        now = jax.tree.map(partial(jnp.where, over), again, on)
+        running_now, schedule, generations, begun = now
+        found = running.best <= FOUND
+        spent = chain.evaluations + size
+        return Chain(running_now, schedule, generations, spent, begun, found)
+
+    def following(
+        self, schedule: Schedule, evaluations: jax.Array, key: jax.Array
+    ) -> Schedule:
+        """Return the next search's, no larger than what is drawn."""
+        found = SCHEDULES[self.schedule](self.first, schedule, evaluations, key)
+        return found._replace(
+            population=jnp.clip(found.population, self.first.population, self.largest),
+            generations=jnp.maximum(found.generations, 1),
+        )
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def _chains(
     name: str,
     sizes: tuple[int, int, int, int],
-    dtype: str,
     keys: jax.Array,
     constants: Params,
     sigma: jax.Array,
@@ -117,56 +171,21 @@ def _chains(
     """Return where chains of searches [S, ...] end: found, or their budget spent."""
     population, largest, generations, budget = sizes
     first = restarts.initial(population, generations)
-    rules = cma_es.rules(largest, DIMENSION)
-    loss = rates.squared(jnp.array(OPTIMUM, dtype), jnp.array(False))
-
-    def begin(key: jax.Array, schedule: Schedule) -> Running:
-        mean = rates.start(key, jnp.array(True), dtype)
-        return searches.begin(largest, mean, sigma * schedule.factor)
-
-    def active(chain: Chain) -> jax.Array:
-        spent = chain.evaluations + chain.schedule.population > budget
-        return ~chain.found & ~spent
-
-    def step(key: jax.Array, chain: Chain) -> Chain:
-        of_search, of_schedule, of_start = jax.random.split(key, 3)
-        size = chain.schedule.population
-        c = jax.tree.map(lambda leaf: leaf[size], constants)
-        running, _ = searches.step(rules, c, loss, of_search, chain.running, size)
-        count = chain.generations + 1
-        over = running.over | (count >= chain.schedule.generations)
-        following = SCHEDULES[name](first, chain.schedule, count * size, of_schedule)
-        following = following._replace(
-            population=jnp.clip(following.population, population, largest),
-            generations=jnp.maximum(following.generations, 1),
-        )
-        again = begin(of_start, following), following, 0, chain.begun + 1
-        on = running, chain.schedule, count, chain.begun
-        running, schedule, count, begun = jax.tree.map(
-            partial(jnp.where, over), again, on
-        )
-        found = on[0].best <= FOUND
-        spent = chain.evaluations + size
-        return Chain(running, schedule, count, spent, begun, found)
+    task = Task(name, first, largest, budget, constants, sigma)
 
     def generation(carry: tuple[jax.Array, Chain]) -> tuple[jax.Array, Chain]:
-        number, chain = carry
-        following = jax.vmap(step)(
-            jax.vmap(jax.random.fold_in, (0, None))(keys, number), chain
-        )
-        goes_on = jax.vmap(active)(chain)
+        number, chains = carry
+        of_generation = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+        following = jax.vmap(task.step)(of_generation, chains)
+        goes_on = jax.vmap(task.active)(chains)
 
         def kept(new: jax.Array, old: jax.Array) -> jax.Array:
             return jnp.where(goes_on.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
-        return number + 1, jax.tree.map(kept, following, chain)
+        return number + 1, jax.tree.map(kept, following, chains)
 
-    def begun(key: jax.Array) -> Chain:
-        zero = jnp.int32(0)
-        running = begin(jax.random.fold_in(key, 2**31), first)
-        return Chain(running, first, zero, zero, zero + 1, jnp.array(False))
-
-    start = jnp.int32(0), jax.vmap(begun)(keys)
+    of_starts = jax.vmap(jax.random.fold_in, (0, None))(keys, 2**31)
+    begun = jnp.int32(0), jax.vmap(task.begun)(of_starts)
     return jax.lax.while_loop(
-        lambda carry: jax.vmap(active)(carry[1]).any(), generation, start
+        lambda carry: jax.vmap(task.active)(carry[1]).any(), generation, begun
     )[1]
