@@ -52,3 +52,10 @@ def test_evolution_scores_every_generation(capsys):
     means = re.findall(r"^generation \d: (-?[0-9.]+)$", capsys.readouterr().out, re.M)
     assert len(means) == 3
     assert len(set(means)) > 1
+
+
+@pytest.mark.slow
+def test_a_copters_pilot_scores_every_generation(capsys):
+    main("copter")(generations=3, population=4, steps=30)
+    means = re.findall(r"^generation \d: (-?[0-9.]+)$", capsys.readouterr().out, re.M)
+    assert len(means) == 3

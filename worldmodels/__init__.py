@@ -27,6 +27,7 @@ _API = (
     "make",
     "open_run",
     "open_store",
+    "pixelcopter",
     "simulator",
 )
 __all__ = ["__version__", *_API]
