@@ -104,6 +104,19 @@ use rule * from mixture_density exclude study as mixture_density_*
 use rule study from mixture_density as study_mixture_density
 
 
+module evolution:
+    snakefile:
+        "rules/studies/evolution.smk"
+    config:
+        registry.configured("evolution", CONFIG)
+
+
+use rule * from evolution exclude study as evolution_*
+
+
+use rule study from evolution as study_evolution
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

@@ -13,7 +13,7 @@ from worldmodels.experiment.config import Config
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies.study import Study
 
-STUDIES: tuple[str, ...] = ("dnc_tasks", "dsprites", "mixture_density")
+STUDIES: tuple[str, ...] = ("dnc_tasks", "dsprites", "mixture_density", "evolution")
 
 
 def study(name: str) -> Study:
