@@ -91,6 +91,32 @@ use rule * from dsprites exclude study as dsprites_*
 use rule study from dsprites as study_dsprites
 
 
+module mixture_density:
+    snakefile:
+        "rules/studies/mixture_density.smk"
+    config:
+        registry.configured("mixture_density", CONFIG)
+
+
+use rule * from mixture_density exclude study as mixture_density_*
+
+
+use rule study from mixture_density as study_mixture_density
+
+
+module evolution:
+    snakefile:
+        "rules/studies/evolution.smk"
+    config:
+        registry.configured("evolution", CONFIG)
+
+
+use rule * from evolution exclude study as evolution_*
+
+
+use rule study from evolution as study_evolution
+
+
 module conditional_gan:
     snakefile:
         "rules/studies/conditional_gan.smk"

@@ -52,3 +52,22 @@ def test_evolution_scores_every_generation(capsys):
     means = re.findall(r"^generation \d: (-?[0-9.]+)$", capsys.readouterr().out, re.M)
     assert len(means) == 3
     assert len(set(means)) > 1
+
+
+@pytest.mark.slow
+def test_a_copters_pilot_scores_every_generation(capsys):
+    main("copter")(generations=3, population=4, steps=30)
+    means = re.findall(r"^generation \d: (-?[0-9.]+)$", capsys.readouterr().out, re.M)
+    assert len(means) == 3
+
+
+@pytest.mark.slow
+def test_bombers_are_compared_and_filmed(tmp_path, capsys):
+    film = tmp_path / "bombers.gif"
+    main("pommerman")(games=8, steps=40, out=str(film))
+    lines = capsys.readouterr().out.splitlines()
+    row = re.compile(r"(\w+): won (\d+)%, lost (\d+)%, (\d+) steps")
+    found = [row.fullmatch(line).groups() for line in lines]
+    assert [name for name, *_ in found] == ["uniform", "cautious", "bomber"]
+    assert int(found[0][2]) > 50  # uniform agents blow themselves up
+    assert 1 < Image.open(film).n_frames <= 40

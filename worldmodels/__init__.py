@@ -27,6 +27,8 @@ _API = (
     "make",
     "open_run",
     "open_store",
+    "pixelcopter",
+    "pommerman",
     "simulator",
 )
 __all__ = ["__version__", *_API]

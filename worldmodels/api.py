@@ -1,9 +1,9 @@
 """The public face: what `import worldmodels` offers a person who writes Python.
 
-Eleven functions on the stores of a run and on a trained agent, and the simulator. All
-else in the package may move; these names stay. Frames are uint8 [T, 64, 64, 3], red
-first (a gymnasium world may have larger ones); letters stand for lengths: T time, Z
-latent dimensions, A numbers of an action.
+Eleven functions on the stores of a run and on a trained agent, and three worlds: the
+simulator, PixelCopter and Pommerman. All else in the package may move; these names
+stay. Frames are uint8 [T, 64, 64, 3], red first (a gymnasium world may have larger
+ones); letters stand for lengths: T time, Z latent dimensions, A numbers of an action.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ import numpy as np
 
 from worldmodels.commands import SHIPPED
 from worldmodels.environments.carracing import functional as simulator
+from worldmodels.environments.pixelcopter import functional as pixelcopter
+from worldmodels.environments.pommerman import functional as pommerman
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import grids, imagery, video
 from worldmodels.pictures.imagery import FittedMemory, FittedVision
@@ -40,6 +42,8 @@ __all__ = [
     "make",
     "open_run",
     "open_store",
+    "pixelcopter",
+    "pommerman",
     "simulator",
 ]
 

@@ -28,7 +28,14 @@ from worldmodels.experiment.overlays import merged
 from worldmodels.studies import registry
 
 # Their blocks compile what drives and dreams.
-DEAR = ("README.md", "docs/python.md", "docs/simulator.md", "docs/tutorial.md")
+DEAR = (
+    "README.md",
+    "docs/pixelcopter.md",
+    "docs/pommerman.md",
+    "docs/python.md",
+    "docs/simulator.md",
+    "docs/tutorial.md",
+)
 
 
 PLACES = (

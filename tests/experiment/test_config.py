@@ -220,6 +220,14 @@ def test_refused_with_key_value_and_what_is_allowed(mapping, parts):
             ["controller.population is 5", "open_es", "must be even"],
         ),
         (
+            {"controller": {"strategy": "sep_cma_es", "parents": 4}},
+            ["controller.parents is 4", "cma_es alone", "leave controller.parents 0"],
+        ),
+        (
+            {"controller": {"parents": 65, "population": 64}},
+            ["controller.parents is 65", "controller.population, which is 64"],
+        ),
+        (
             {"controller": {"train_in": "dream"}},
             ["controller.train_in is dream", "memory.death_head or memory.reward_head"],
         ),

@@ -293,3 +293,93 @@ def test_a_coarse_fitness_is_climbed():
             es, jax.random.key(0), state, lambda x: jnp.clip(sphere(x) // 1, 0, 12)
         )
     assert sphere(state.mean) < 1  # 10 at the start
+
+
+# --- converged, flat, traced -----------------------------------------------------
+
+
+def test_searches_that_have_converged_stay_finite():
+    """In two dimensions C falls by a factor of five a generation: NaN at 48, once.
+
+    Where the optimum is 0 candidates differ until their squares are no floats.
+    """
+    es = CMAES(64, 2, 0.3)
+    centres = jnp.array([[1.7, -0.4], [0.0, 0.0]]).repeat(4, axis=0)
+
+    @jax.jit
+    @jax.vmap
+    def run(key, centre):
+        def step(state, key):
+            candidates, state = es.ask(key, state)
+            return es.tell(state, candidates, -sphere(candidates - centre)), None
+
+        start, *keys = jax.random.split(key, 121)
+        state = es.initial(jax.random.normal(start, (2,)))
+        return jax.lax.scan(step, state, jnp.stack(keys))[0]
+
+    states = run(jax.random.split(jax.random.key(0), 8), centres)
+    assert all(np.isfinite(leaf).all() for leaf in states)
+    assert (states.generation == 120).all()
+    assert sphere(states.mean - centres).max() < 1e-10
+    assert states.sigma.min() > 0
+
+
+def test_a_generation_of_one_candidate_alone_teaches_nothing():
+    es = CMAES(8, 3, 0.5)
+    state = generation(es, jax.random.key(0), es.initial(np.ones(3)), sphere)
+    same = jnp.broadcast_to(state.mean, (8, 3))
+    after = es.tell(state, same, jnp.zeros(8))
+    assert after.generation == state.generation + 1
+    assert jax.tree.all(jax.tree.map(np.array_equal, after[:-1], state[:-1]))
+
+
+def test_many_searches_are_one_program(monkeypatch):
+    """Their starts and first step sizes are arrays; each search is the one alone."""
+    es = CMAES(8, 3, 0.5)
+    means = jax.random.normal(jax.random.key(1), (4, 3))
+    sigmas = jnp.array([0.1, 0.5, 1.0, 2.0])
+
+    def search(mean, sigma):
+        return generation(es, jax.random.key(0), es.initial(mean, sigma), sphere)
+
+    # `generation` reads a number that is not there yet when traced.
+    monkeypatch.setattr(CMAES, "generation", lambda self, state: state.generation)
+    together = jax.jit(jax.vmap(search))(means, sigmas)
+    for number in range(4):
+        alone = search(np.asarray(means[number]), float(sigmas[number]))
+        for name, value in alone._asdict().items():
+            np.testing.assert_allclose(
+                getattr(together, name)[number], value, rtol=1e-4, atol=1e-6
+            )
+
+
+# --- parents ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parents", [1, 4, 16])
+def test_the_best_parents_alone_count(parents):
+    """Hansen's weights: ln(mu + 1/2) - ln i, of the best mu, summing to one."""
+    ours = cma_es.constants(16, 5, parents)
+    raw = np.log(parents + 0.5) - np.log(np.arange(1, parents + 1))
+    np.testing.assert_allclose(ours.weights[:parents], raw / raw.sum(), rtol=1e-12)
+    assert (ours.weights[parents:] == 0).all()
+    mu_eff = 1 / np.sum((raw / raw.sum()) ** 2)
+    assert ours.mu_eff == pytest.approx(mu_eff, rel=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_half_of_the_population_without_the_others_is_pycma_not_active():
+    ours = cma_es.constants(16, 10, 8)
+    theirs = cma.CMAEvolutionStrategy(
+        10 * [0.0], 0.1, PYCMA | {"popsize": 16, "CMA_active": False}
+    )
+    np.testing.assert_allclose(ours.weights[:8], theirs.sp.weights[:8], rtol=1e-10)
+    assert ours.c_1 == pytest.approx(theirs.sp.c1, rel=1e-12)
+    assert ours.c_mu == pytest.approx(theirs.sp.cmu, rel=1e-12)
+
+
+def test_one_parent_moves_the_mean_to_the_best_candidate():
+    es = CMAES(8, 3, 0.5, parents=1)
+    candidates, state = es.ask(jax.random.key(0), es.initial(np.zeros(3)))
+    after = es.tell(state, candidates, jnp.arange(8.0))
+    np.testing.assert_allclose(after.mean, candidates[7], rtol=1e-5)

@@ -88,6 +88,17 @@ def test_impossible_searches_are_refused(population, dimension, sigma, named):
         CMAES(population, dimension, sigma)
 
 
+@pytest.mark.parametrize("parents", [-1, 0, 9])
+def test_impossible_parents_are_refused(parents):
+    with pytest.raises(UserError, match=rf"controller.parents is {parents}; .* 1 to 8"):
+        CMAES(8, 10, 0.1, parents)
+
+
+def test_a_traced_start_of_another_size_is_refused():
+    with pytest.raises(UserError, match="10 finite numbers"):
+        jax.jit(CMAES(8, 10, 0.1).initial)(jnp.zeros(9))
+
+
 @pytest.mark.parametrize("mean", [np.zeros(9), np.zeros((1, 10)), np.full(10, np.nan)])
 def test_an_impossible_start_is_refused(mean):
     with pytest.raises(UserError, match="10 finite numbers"):

@@ -198,6 +198,21 @@ def test_the_scale_of_the_returns_does_not_matter():
     np.testing.assert_allclose(*means, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["cma_es", "sep_cma_es", "open_es"])
+def test_starts_may_be_traced(name):
+    """So that many searches are one program."""
+    es = by_name(name, 8, 3, 0.1)
+    states = jax.eval_shape(jax.vmap(es.initial), jnp.zeros((5, 3)))
+    assert all(leaf.shape[0] == 5 for leaf in jax.tree.leaves(states))
+    with pytest.raises(UserError, match="3 finite numbers"):
+        jax.eval_shape(es.initial, jnp.zeros(4))
+
+
+def test_cma_es_alone_is_given_parents():
+    assert by_name("cma_es", 8, 3, 0.1, 4) == CMAES(8, 3, 0.1, parents=4)
+    assert by_name("cma_es", 8, 3, 0.1).parents is None
+
+
 # --- what it refuses -------------------------------------------------------------
 
 

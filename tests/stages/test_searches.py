@@ -5,6 +5,7 @@ import pytest
 from support import dream_stores
 from support.dream_stores import SETTINGS, evolve
 
+from worldmodels.experiment import stages
 from worldmodels.runtime.errors import UserError
 from worldmodels.search import cma_es
 from worldmodels.stages import controller
@@ -151,6 +152,20 @@ def test_a_store_of_cma_es_is_as_it_was_before_there_was_a_choice(stores, tmp_pa
     }
     with pytest.raises(UserError, match=r"searched with cma_es, and snes cannot go on"):
         evolve(stores, tmp_path, block=1, settings=SETTINGS.changed(strategy="snes"))
+
+
+def test_one_parent_is_where_the_mean_goes(stores, tmp_path):
+    """And blocks go on with as many parents only, those of before with the default."""
+    chosen = SETTINGS.changed(parents=1)
+    block = evolve(stores, tmp_path, settings=chosen)
+    population, fitness = block.read("population"), block.read("fitness").mean(axis=2)
+    best = population[np.arange(len(population)), fitness.argmax(axis=1)]
+    np.testing.assert_allclose(
+        block.read("mean"), best.reshape(len(best), -1), rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(UserError, match="evolved with parents 1 and this block has 0"):
+        evolve(stores, tmp_path, block=1, settings=SETTINGS)
+    assert stages.before("controller")["parents"] == 0
 
 
 @pytest.mark.slow

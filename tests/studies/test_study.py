@@ -144,6 +144,8 @@ def numbers(section: Section, where: str = ""):
     for name, value in section:
         if isinstance(value, Section):
             yield from numbers(value, f"{where}{name}.")
+        elif isinstance(value, tuple) and all(isinstance(v, str) for v in value):
+            continue  # a list of words
         elif not isinstance(value, (bool, str)):
             yield where + name, value
 

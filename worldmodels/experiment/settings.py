@@ -205,6 +205,14 @@ class Controller(Section):
     population: int = setting(
         64, "in a generation P", unit="candidates", paper=64, low=4, high=MAX_BATCH
     )
+    parents: int = setting(
+        0,
+        "mu, the best that cma_es moves to; 0: half of P, and the others repel",
+        unit="candidates",
+        before=0,
+        low=0,
+        high=MAX_BATCH,
+    )
     rollouts: int = setting(
         4, "that each candidate drives R", unit="tracks", paper=16, **BATCH
     )

@@ -16,7 +16,7 @@ from worldmodels.experiment.worlds import uses_simulator
 from worldmodels.models.cells import registry
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES
-from worldmodels.search.names import IN_PAIRS
+from worldmodels.search.names import CMA_ES, IN_PAIRS
 
 Values = Mapping[str, Any]
 
@@ -197,6 +197,19 @@ def _in_pairs(strategy: str, population: int) -> None:
         )
 
 
+def _are_parents(strategy: str, population: int, parents: int) -> None:
+    if parents and strategy != CMA_ES:
+        raise UserError(
+            f"controller.parents is {parents}, which is for controller.strategy "
+            f"{CMA_ES} alone; {strategy} has its own: leave controller.parents 0"
+        )
+    if parents > population:
+        raise UserError(
+            f"controller.parents is {parents}; it must be at most "
+            f"controller.population, which is {population}"
+        )
+
+
 def _few_tracks(
     generations: int, rollouts: int, population: int, common: bool, selection: int
 ) -> None:
@@ -229,6 +242,7 @@ _CHECKS = (
         _dies,
     ),
     Check(_of("controller", "strategy", "population"), _in_pairs),
+    Check(_of("controller", "strategy", "population", "parents"), _are_parents),
     Check(_of("controller", "centred", "bias"), _moves_bias),
     Check(("evaluation.episodes",), _spread),
     Check(

@@ -16,7 +16,9 @@ nothing. What else evosax 0.3 has wrong or has left behind is corrected here:
 - c_mu lacks the 1/4 of the tutorial's second version, c_1 the factor for small
   populations, c_sigma and chi_n differ from pycma's (`constants`);
 - sigma starts at 1 unless it is given, fitness is minimised, each instance compiles
-  anew, and every `ask` decomposes C.
+  anew, and every `ask` decomposes C;
+- once all candidates are the same number, C falls below the smallest float and the next
+  whitening divides by it: from then on all is NaN (`learnt`).
 
 The cost is that of a full covariance: two D x D matrices and one eigendecomposition
 every `generations_between_decompositions`. See `strategies` for more than about 2,000
@@ -36,6 +38,7 @@ from jax.typing import ArrayLike
 
 from worldmodels.search.optimiser import (
     Arrays,
+    check_parents,
     check_size,
     check_stored,
     first_mean,
@@ -63,6 +66,9 @@ class CMAState(NamedTuple):
 class CMAES:
     """An `Optimiser`: P candidates of D parameters, first step size sigma.
 
+    `parents` is mu, how many of the best candidates the mean moves to; the others count
+    for nothing. None: half of them, and the worse half has negative weights.
+
     Raises:
         UserError: for a value that no search can have.
     """
@@ -70,11 +76,13 @@ class CMAES:
     population: int
     dimension: int
     sigma_0: float  # the paper's: 0.1
+    parents: int | None = None
 
     group = "cma"
 
     def __post_init__(self) -> None:
         check_size(self.population, self.dimension, self.sigma_0)
+        check_parents(self.parents, self.population)
 
     @property
     def generations_between_decompositions(self) -> int:
@@ -83,12 +91,18 @@ class CMAES:
         C learns at rate c_1 + c_mu, so until 1 / (10 D (c_1 + c_mu)) generations have
         passed its axes have hardly turned (tutorial, appendix B.2; pycma's default).
         """
-        params = constants(self.population, self.dimension)
+        params = constants(self.population, self.dimension, self.parents)
         rate = params.c_1 + params.c_mu
         return max(1, math.ceil(1 / (10 * self.dimension * rate)))
 
-    def initial(self, mean: ArrayLike) -> CMAState:
+    def initial(self, mean: ArrayLike, sigma: ArrayLike | None = None) -> CMAState:
         """Return the state before the first generation, in the dtype of `mean` [D].
+
+        Both may be traced, so that many searches are one program: the values of a
+        traced mean are not checked.
+
+        Args:
+            sigma: the first step size [], instead of the search's own.
 
         Raises:
             UserError: when `mean` is not D finite numbers.
@@ -97,7 +111,11 @@ class CMAES:
         size, dtype = self.dimension, mean.dtype
         zeros, ones = np.zeros(size, dtype), np.ones(size, dtype)
         eye = np.eye(size, dtype=dtype)
-        sigma, generation = np.array(self.sigma_0, dtype), np.zeros((), np.int32)
+        generation = np.zeros((), np.int32)
+        if sigma is None:
+            sigma = np.array(self.sigma_0, dtype)
+        else:
+            sigma = jnp.asarray(sigma, dtype)
         return CMAState(mean, sigma, zeros, zeros, eye, eye, ones, generation)
 
     def ask(self, key: jax.Array, state: CMAState) -> tuple[jax.Array, CMAState]:
@@ -112,7 +130,9 @@ class CMAES:
         The larger fitness is the better. It must be finite: see `check_fitness`.
         """
         gap = self.generations_between_decompositions
-        return _tell(self.population, gap, state, population, fitness)
+        sizes = self.population, self.dimension, self.parents
+        after = _tell(*sizes, gap, state, population, fitness)
+        return learnt(state, after, population)
 
     def mean(self, state: CMAState) -> jax.Array:
         """Return m [D], which is what is selected and reported."""
@@ -159,16 +179,26 @@ def decompose(C: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 @lru_cache
-def constants(population: int, dimension: int) -> evosax.Params:
+def constants(
+    population: int, dimension: int, parents: int | None = None
+) -> evosax.Params:
     """Return the strategy's constants, as pycma has them, in double precision.
 
     Scalars are Python floats, so that they take the state's dtype.
+
+    Args:
+        parents: mu; None: as `CMAES` says.
     """
     n = dimension
-    raw = math.log((population + 1) / 2) - np.log(np.arange(1, population + 1))
-    positive, negative = raw[raw > 0], raw[raw < 0]  # Eq. (49)
+    middle = (population if parents is None else 2 * parents) + 1
+    raw = math.log(middle / 2) - np.log(np.arange(1, population + 1))  # Eq. (49)
+    if parents is not None:
+        raw[parents:] = 0
+    positive, negative = raw[raw > 0], raw[raw < 0]
     mu_eff = float(positive.sum() ** 2 / (positive**2).sum())  # Eq. (8)
-    mu_eff_minus = float(negative.sum() ** 2 / (negative**2).sum())
+    mu_eff_minus = 0.0
+    if len(negative):
+        mu_eff_minus = float(negative.sum() ** 2 / (negative**2).sum())
     c_c = (4 + mu_eff / n) / (n + 4 + 2 * mu_eff / n)  # Eq. (56)
     # Departure: from Eq. (57), as pycma: slower below six candidates.
     c_1 = min(1, population / 6) * 2 / ((n + 1.3) ** 2 + mu_eff)
@@ -179,7 +209,8 @@ def constants(population: int, dimension: int) -> evosax.Params:
         1 + 2 * mu_eff_minus / (mu_eff + 2),  # Eq. (51)
         (1 - c_1 - c_mu) / (n * c_mu),  # Eq. (52): C stays positive definite
     )
-    scale = np.where(raw > 0, 1 / positive.sum(), alpha / -negative.sum())  # Eq. (53)
+    below = -negative.sum() if len(negative) else 1.0
+    scale = np.where(raw > 0, 1 / positive.sum(), alpha / below)  # Eq. (53)
     # Departure: from Eq. (55), as pycma: 3 where the tutorial has 5.
     c_std = (mu_eff + 2) / (n + mu_eff + 3)
     d_std = 1 + 2 * max(0, math.sqrt((mu_eff - 1) / (n + 1)) - 1) + c_std  # Eq. (55)
@@ -207,15 +238,39 @@ def _ask(shape: tuple[int, int], key: jax.Array, state: CMAState) -> jax.Array:
     return state.mean + state.sigma * y  # Eq. (40)
 
 
-# The whitening by C^-1/2 is useless in the reduced precision that GPUs default to.
-@partial(jax.jit, static_argnums=(0, 1))
-@jax.default_matmul_precision("highest")
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _tell(
-    size: int, gap: int, state: CMAState, population: ArrayLike, fitness: ArrayLike
+    size: int,
+    dimension: int,
+    parents: int | None,
+    gap: int,
+    state: CMAState,
+    population: ArrayLike,
+    fitness: ArrayLike,
 ) -> CMAState:
+    c = constants(size, dimension, parents)
+    return updated(rules(size, dimension), c, gap, state, population, fitness)
+
+
+# The whitening by C^-1/2 is useless in the reduced precision that GPUs default to.
+@jax.default_matmul_precision("highest")
+def updated(
+    es: evosax.CMA_ES,
+    c: evosax.Params,
+    gap: int,
+    state: CMAState,
+    population: ArrayLike,
+    fitness: ArrayLike,
+) -> CMAState:
+    """Return the state that the fitness [P] of `population` [P, D] leads to.
+
+    Args:
+        es: evosax's rules of update: see `rules`.
+        c: the constants, of which numbers may be traced.
+        gap: generations between two decompositions of C.
+    """
     m, sigma, p_sigma, p_c, C, B, D, generation = state
     generation = generation + 1
-    es, c = _updates(size, len(m)), constants(size, len(m))
     c = c.replace(weights=jnp.array(c.weights, m.dtype))
     w = rank_weights(c.weights, jnp.asarray(fitness))  # where evosax says "fitness"
     x = jnp.asarray(population, m.dtype)
@@ -242,6 +297,23 @@ def _tell(
     return CMAState(m, sigma, p_sigma, p_c, C, B, D, generation)
 
 
+@jax.jit
+def learnt(before: CMAState, after: CMAState, population: ArrayLike) -> CMAState:
+    """Return `after`, or `before` with its generation counted if it has learnt nothing.
+
+    Candidates [P, D] that are all the same number say nothing of a direction, and C
+    would shrink without end; so it would where a fitness is flat for very long. It is
+    a program of its own, so that what `updated` computes is not compiled otherwise.
+    """
+    x = jnp.asarray(population)
+    tiny = jnp.finfo(after.C.dtype).tiny
+    variances = jnp.minimum(jnp.diagonal(after.C).min(), (after.D**2).min())
+    finite = jnp.array([jnp.isfinite(leaf).all() for leaf in after[:-1]]).all()
+    sound = finite & (variances >= tiny) & (after.sigma >= tiny) & (x != x[0]).any()
+    kept = before._replace(generation=after.generation)
+    return jax.tree.map(partial(jnp.where, sound), after, kept)
+
+
 def _heaviside(
     length: jax.Array, generation: jax.Array, n: int, c: evosax.Params
 ) -> jax.Array:
@@ -255,8 +327,14 @@ def _heaviside(
 
 
 @lru_cache
-def _updates(population: int, dimension: int) -> evosax.CMA_ES:
-    """Return evosax's update rules, of which only the sizes are used."""
+def rules(
+    population: int, dimension: int, kind: type[evosax.CMA_ES] = evosax.CMA_ES
+) -> evosax.CMA_ES:
+    """Return evosax's update rules, of which only the sizes are used.
+
+    Args:
+        kind: evosax's, or one with a rule that is another.
+    """
     # evosax makes arrays here, which must not become tracers of a caller's jit.
     with jax.ensure_compile_time_eval():
-        return evosax.CMA_ES(population, jnp.zeros(dimension))
+        return kind(population, jnp.zeros(dimension))

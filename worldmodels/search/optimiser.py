@@ -84,13 +84,29 @@ def check_size(population: int, dimension: int, sigma: float) -> None:
         )
 
 
+def check_parents(parents: int | None, population: int) -> None:
+    """Refuse so many parents mu of a population, where they are given.
+
+    Raises:
+        UserError: naming both.
+    """
+    if parents is not None and not 1 <= parents <= population:
+        raise UserError(
+            f"controller.parents is {parents}; of a population of {population} it must "
+            f"be from 1 to {population}, or 0 for the default"
+        )
+
+
 def first_mean(mean: ArrayLike, dimension: int) -> jax.Array:
     """Return where a search starts, [D] of floating numbers.
+
+    A traced mean has no values yet: its shape alone is checked.
 
     Raises:
         UserError: when `mean` is not D finite numbers.
     """
-    if np.shape(mean) != (dimension,) or not np.isfinite(mean).all():
+    traced = isinstance(mean, jax.core.Tracer)
+    if np.shape(mean) != (dimension,) or not (traced or np.isfinite(mean).all()):
         raise UserError(
             f"the search starts at an array of shape {np.shape(mean)}; it must be"
             f" {dimension} finite numbers, one for each parameter of the controller"

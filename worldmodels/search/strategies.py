@@ -61,14 +61,23 @@ _STANDARDISED = fitness_shaping.standardize_fitness_shaping_fn
 _KEY = "tell_key"  # among the stored arrays; no strategy has one of that name
 
 
-def by_name(strategy: str, population: int, dimension: int, sigma: float) -> Optimiser:
+def by_name(
+    strategy: str,
+    population: int,
+    dimension: int,
+    sigma: float,
+    parents: int | None = None,
+) -> Optimiser:
     """Return the optimiser that `controller.strategy` names.
+
+    Args:
+        parents: mu of CMA-ES; the others have their own.
 
     Raises:
         UserError: for sizes that it cannot have.
     """
     if strategy == CMA_ES:
-        return CMAES(population, dimension, sigma)
+        return CMAES(population, dimension, sigma, parents)
     return Evosax(strategy, population, dimension, sigma)
 
 

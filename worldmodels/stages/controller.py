@@ -94,7 +94,8 @@ def run(
     game = check_settings(environment, *made)
     agent, weights = networks.load_agent(*made, config, game)
     size = agent.controller.parameter_count
-    optimiser = by_name(settings.strategy, settings.population, size, settings.sigma)
+    search = settings.strategy, settings.population, size, settings.sigma
+    optimiser = by_name(*search, settings.parents or None)
     with (
         publication.create(
             out,

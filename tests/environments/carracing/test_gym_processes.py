@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from worldmodels.environments.carracing import gym, programs
+from worldmodels.environments import jax_process
+from worldmodels.environments.carracing import gym
 from worldmodels.runtime.errors import UserError
 
 SPAWNED = """
@@ -53,7 +54,7 @@ def test_a_forked_child_of_a_process_that_used_jax_refuses():
             envs.reset_wait(timeout=60)
     finally:
         envs.close(terminate=True)
-    programs._prepare()  # here all is as before
+    jax_process.prepare()  # here all is as before
 
 
 @pytest.mark.slow
@@ -77,7 +78,7 @@ def unprepared(monkeypatch, tmp_path):
     """This process as if it had made no environment, and nobody had set a cache."""
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {name: getattr(jax.config, name) for name in names}
-    monkeypatch.setattr(programs._Process, "prepared", False)
+    monkeypatch.setattr(jax_process._Process, "prepared", False)
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     jax.config.update("jax_compilation_cache_dir", None)
@@ -102,7 +103,7 @@ def compile_something(name):
 
 
 def test_programs_are_kept_for_the_next_process(unprepared):
-    programs._prepare()
+    jax_process.prepare()
     compile_something("first")
     assert any("first" in name for name in kept(unprepared / "home" / "worldmodels"))
 
@@ -112,7 +113,7 @@ def test_a_cache_that_somebody_chose_is_left_alone(unprepared):
     jax.config.update("jax_compilation_cache_dir", str(chosen))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 7.0)
     compilation_cache.reset_cache()
-    programs._prepare()
+    jax_process.prepare()
     assert jax.config.jax_compilation_cache_dir == str(chosen)
     assert jax.config.jax_persistent_cache_min_compile_time_secs == 7.0
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -21,7 +21,7 @@ their own are drawn from the same distribution, but are not those that gymnasium
 go on with. Where an episode is over, the infos say whether by a finished lap:
 "lap_finished", as gymnasium's.
 
-The first `reset` and the first `step` compile for a while: see `programs`.
+The first `reset` and the first `step` compile for a while: see `jax_process`.
 """
 
 from typing import Any
@@ -31,6 +31,7 @@ import jax
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from worldmodels.environments import gym_arguments
 from worldmodels.environments.carracing import (
     arguments,
     colors,
@@ -61,7 +62,7 @@ class CarRacing(gymnasium.Env[np.ndarray, np.ndarray]):
         domain_randomize: bool = False,
         continuous: bool = True,
     ) -> None:
-        self.render_mode = arguments.render_mode(render_mode)
+        self.render_mode = gym_arguments.render_mode(render_mode)
         self.observation_space = arguments.frame_space()
         self.action_space = space(continuous)
         self.continuous, self.domain_randomize = continuous, domain_randomize
@@ -101,7 +102,7 @@ class CarRacing(gymnasium.Env[np.ndarray, np.ndarray]):
             raise ResetNeeded("reset comes before step")
         driven = applied(action, (), self.continuous)[None]
         self._state, self._frames, reward, terminated, _ = programs.step(
-            self._state, driven, programs.NEVER, self.lap_complete_percent
+            self._state, driven, gym_arguments.NEVER, self.lap_complete_percent
         )
         frame, paid = np.array(self._frames[0]), float(reward[0])
         over = bool(terminated[0])

@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
+from worldmodels.environments import gym_arguments
 from worldmodels.environments.carracing import (
     arguments,
     colors,
+    functional,
     programs,
     simulator,
     tracks,
@@ -22,10 +23,10 @@ from worldmodels.environments.carracing import (
 from worldmodels.environments.carracing.actions import applied, space
 from worldmodels.environments.carracing.arguments import RENDERING
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.runtime.errors import UserError
+from worldmodels.environments.one_batch import OneBatch
 
 
-class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class CarRacingVector(OneBatch):
     """B cars, each on a track of its own.
 
     Args:
@@ -49,21 +50,17 @@ class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         continuous: bool = True,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ) -> None:
-        self.num_envs = arguments.count(num_envs)
-        self.render_mode = arguments.render_mode(render_mode)
-        self.autoreset_mode = arguments.autoreset(autoreset_mode)
-        self.metadata = RENDERING | {"autoreset_mode": self.autoreset_mode}
-        self.single_observation_space = arguments.frame_space()
-        self.single_action_space = space(continuous)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        super().__init__(
+            num_envs,
+            (arguments.frame_space(), space(continuous)),
+            gym_arguments.steps(max_episode_steps, functional.MAX_STEPS),
+            render_mode,
+            autoreset_mode,
+        )
         self.continuous, self.domain_randomize = continuous, domain_randomize
         self.lap_complete_percent = arguments.lap_complete(lap_complete_percent)
-        self._max_steps = arguments.steps(max_episode_steps)
         self.colors = colors.Colors(*(np.tile(x, (num_envs, 1)) for x in colors.USUAL))
         self._recolor(np.ones(num_envs, bool), [self.np_random] * num_envs)
-        self._state = self._frames = None
-        self._done = np.zeros(num_envs, bool)
 
     def reset(
         self,
@@ -120,12 +117,6 @@ class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             each[renewed] = 0
         infos = self._ended(terminated | truncated, terminated, rewards)
         return np.array(self._frames), rewards, terminated, truncated, infos
-
-    def render(self) -> tuple[np.ndarray, ...] | None:
-        """Return the last frames."""
-        if self.render_mode is None or self._frames is None:
-            return None
-        return tuple(np.array(self._frames))
 
     def _ended(
         self, done: np.ndarray, terminated: np.ndarray, rewards: np.ndarray
@@ -187,39 +178,3 @@ class CarRacingVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         any_one = next(iter(made.values()))
         each = [made.get(b, any_one) for b in range(self.num_envs)]
         return jax.tree.map(lambda *fields: np.stack(fields), *each)
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        """Return the seed of each environment, None where it goes on without."""
-        if seed is None:
-            return [None] * self.num_envs
-        if np.ndim(seed) == 0:
-            first = arguments.seed(seed)
-            return list(range(first, first + self.num_envs))
-        seeds = [arguments.seed(each) for each in seed]
-        if len(seeds) != self.num_envs:
-            raise UserError(
-                f"{len(seeds)} seeds are given for {self.num_envs} environments; give "
-                "one for each, or the first alone"
-            )
-        return seeds
-
-    def _chosen(self, mask: np.ndarray | None) -> np.ndarray:
-        """Return which episodes begin."""
-        if mask is None:
-            return np.ones(self.num_envs, bool)
-        mask = np.asarray(mask)
-        if mask.dtype != bool or mask.shape != (self.num_envs,) or not mask.any():
-            raise UserError(
-                f"reset_mask is {mask.dtype} of the shape {mask.shape}; it must be "
-                f"bool of the shape {(self.num_envs,)}, with one at least that is true"
-            )
-        if self._state is None and not mask.all():
-            raise ResetNeeded("a reset of all comes before one of some")
-        return mask
-
-    def _refuse_to_go_on(self) -> None:
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._done.any():
-            raise UserError(
-                f"the episodes of the environments {np.flatnonzero(self._done)} are "
-                "over: call reset(options={'reset_mask': ...}) with those true first"
-            )

@@ -1,0 +1,1 @@
+"""Study evolution: what CMA-ES finds, and when, beside simpler strategies."""

@@ -1,0 +1,1 @@
+"""Mixture density: what squared error learns where several y are right for one x."""
