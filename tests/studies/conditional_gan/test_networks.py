@@ -110,7 +110,7 @@ def test_labels_change_what_is_drawn_and_how_it_is_judged(labels):
 
 def test_a_projected_score_is_linear_in_the_labels_and_in_the_summed_features():
     """w f + y E f: scores of labels e_1, e_2 and 0 tell E f by their differences."""
-    known = shapes(batch_spread=False)
+    known = shapes()
     params = drawn_weights(known)
     images = painted(known, params, *given())
     zero, one, other = (
@@ -211,23 +211,16 @@ def test_the_discriminator_sees_checkers():
     assert abs(score(images=board) - score(images=plain)) > 0.05
 
 
-def test_the_spread_of_a_batch_is_what_labels_do_not_tell():
-    """The mean deviation of the residuals of least squares, by batch."""
+@pytest.mark.parametrize("form", [PLAIN, CPU], ids=["plain", "cpu"])
+def test_the_spread_of_a_batch_is_its_mean_deviation(form):
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, (20, 2)).astype(float)
-    x = rng.normal(size=(20, 3)) * np.repeat([1, 3], 10)[:, None]
-    expected = []
-    for half in (slice(0, 10), slice(10, 20)):
-        known = np.column_stack([np.ones(10), labels[half]])
-        told = known @ np.linalg.lstsq(known, x[half], rcond=None)[0]
-        expected += 10 * [np.sqrt(((x[half] - told) ** 2).mean(axis=0)).mean()]
-    found = networks._spread(jnp.asarray(x), jnp.asarray(labels), 2)
-    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-3)
-    # What labels tell alone is no spread, and pictures that are alike give no NaN.
-    alone = networks._spread(jnp.asarray(labels @ rng.normal(size=(2, 3))), labels, 1)
-    assert alone.max() < 1e-3
-    slope = jax.grad(lambda x: networks._spread(x, jnp.ones((3, 2)), 1).sum())
-    assert np.isfinite(slope(jnp.ones((3, 4)))).all()
+    x = rng.normal(size=(6, 4, 3, 5)) * np.repeat([1, 3], 3)[:, None, None, None]
+    found = networks._spread(form, form.arrange(jnp.asarray(x)), 2)
+    expected = [part.std(axis=0).mean() for part in (x[:3], x[3:])]
+    np.testing.assert_allclose(found[:, 0], np.repeat(expected, 3), rtol=1e-4)
+    alike = jnp.ones((3, 2, 2, 1))
+    slope = jax.grad(lambda x: networks._spread(PLAIN, x, 1).sum())(alike)
+    assert np.isfinite(slope).all()
 
 
 def test_features_are_dropped_and_the_score_is_not():

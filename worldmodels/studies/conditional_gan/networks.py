@@ -29,7 +29,6 @@ Statistics = dict[str, tuple[jax.Array, jax.Array]]  # mean and variance, by nor
 COLOURS = 3
 _EPSILON = 2e-5  # of a batch norm's variance
 _LEAK = 0.1
-_RIDGE = 1e-3
 _FLAT = 1e-8  # a variance, below which the root's gradient would grow without end
 _STD = 0.02  # of first weights, cut at two of them
 
@@ -91,16 +90,17 @@ def discriminator_shapes(shapes: Shapes) -> dict[str, dict[str, tuple[int, ...]]
         inputs = network.full_size
     inputs += appended
     for level, channels in enumerate(network.discriminator, 1):
+        if network.batch_spread and level == len(network.discriminator):
+            inputs += 1
         found[f"down_{level}"] = _layer_shapes(4, inputs, channels)
         if network.layers_3x3:
             found[f"same_{level}"] = _layer_shapes(3, channels, channels)
         inputs = channels
-    spread = int(network.batch_spread)
     if shapes.projected:
-        score = {"kernel": (inputs + spread, 1), "bias": (1,)}
+        score = {"kernel": (inputs, 1), "bias": (1,)}
         return found | {"labels": {"kernel": (shapes.labels, inputs)}, "score": score}
     height, width = shapes.sizes[-1]
-    features = height * width * inputs + appended + spread
+    features = height * width * inputs + appended
     return found | {"score": {"kernel": (features, 1), "bias": (1,)}}
 
 
@@ -234,44 +234,38 @@ def discriminate(
     for level in range(1, len(network.discriminator) + 1):
         if level > 1 or network.full_size:
             x = _leaky(x)
+        if network.batch_spread and level == len(network.discriminator):
+            x = _appended(form, x, _spread(form, x, batches))
         x = _halved(params[f"down_{level}"], shapes, x, level)
         if network.layers_3x3:
             x = _same(params[f"same_{level}"], form, _leaky(x))
     if not network.layers_3x3:  # the seed's last layer of 3 x 3 has no activation
         x = _leaky(x)
-    x = form.restore(x)
-    x = x.sum(axis=(1, 2)) if shapes.projected else x.reshape(len(labels), -1)
-    seen = [x] if shapes.projected else [x, labels]
-    if network.batch_spread:
-        seen.append(_spread(x, labels, batches))
-    # The features, and not the score, are what is dropped.
-    seen = jnp.concatenate(seen, axis=1)
-    if network.dropout and drop is not None:
-        kept = jax.random.bernoulli(drop, 1 - network.dropout, seen.shape)
-        seen = jnp.where(kept, seen / (1 - network.dropout), 0)
-    score = (seen @ params["score"]["kernel"])[:, 0] + params["score"]["bias"]
     if shapes.projected:
-        features = seen[:, : x.shape[1]]
-        by_label = labels @ params["labels"]["kernel"]
-        score = score + jnp.sum(by_label * features, axis=1)
+        x = form.restore(x).sum(axis=(1, 2))
+    else:
+        x = jnp.concatenate([form.restore(x).reshape(len(labels), -1), labels], axis=1)
+    # The features, and not the score, are what is dropped.
+    if network.dropout and drop is not None:
+        kept = jax.random.bernoulli(drop, 1 - network.dropout, x.shape)
+        x = jnp.where(kept, x / (1 - network.dropout), 0)
+    score = (x @ params["score"]["kernel"])[:, 0] + params["score"]["bias"]
+    if shapes.projected:
+        score = score + jnp.sum((labels @ params["labels"]["kernel"]) * x, axis=1)
     return score
 
 
-def _spread(x: jax.Array, labels: jax.Array, batches: int) -> jax.Array:
-    """Return how much features [B, N] differ within their batch, [B, 1].
+def _spread(form: Operations, x: jax.Array, batches: int) -> jax.Array:
+    """Return the mean standard deviation [B, 1] of the numbers of x over its batch.
 
-    It is the mean standard deviation of what labels do not tell of them linearly. A
-    generator whose pictures of equal labels differ less than real ones is told by it
-    (the idea, without labels, is that of Karras et al. 2018, section 3).
+    A generator that draws less various pictures than real ones is told by it (Karras et
+    al. 2018, section 3).
     """
-    x, labels = (v.reshape(batches, -1, v.shape[1]) for v in (x, labels))
-    known = jnp.concatenate([jnp.ones_like(labels[..., :1]), labels], axis=2)
-    turned = known.swapaxes(1, 2)
-    # Labels may tell each other; the ridge lets the system be solved then.
-    gram = turned @ known + _RIDGE * jnp.eye(known.shape[2], dtype=x.dtype)
-    rest = x - known @ jnp.linalg.solve(gram, turned @ x)
-    spread = jnp.sqrt(jnp.mean(rest**2, axis=1) + _FLAT).mean(axis=1)
-    return jnp.repeat(spread, x.shape[1])[:, None]
+    axis = form.axes[0]
+    parts = x.reshape(*x.shape[:axis], batches, -1, *x.shape[axis + 1 :])
+    spread = jnp.moveaxis(jnp.sqrt(parts.var(axis=axis + 1) + _FLAT), axis, 0)
+    means = spread.reshape(batches, -1).mean(axis=1)
+    return jnp.repeat(means, parts.shape[axis + 1])[:, None]
 
 
 def _leaky(x: jax.Array) -> jax.Array:

@@ -51,7 +51,7 @@ class Network(Section):
         "smooth", "G's kernels that enlarge: 3x3 on doubled pixels; free: 4x4"
     )
     batch_spread: bool = setting(
-        True, "whether D is given how much the pictures of a batch differ within labels"
+        True, "whether D's last layer is given how much the pictures of a batch differ"
     )
     layers_3x3: bool = setting(
         False, "whether D has a 3x3 layer after each that halves the size"
