@@ -117,6 +117,19 @@ use rule * from evolution exclude study as evolution_*
 use rule study from evolution as study_evolution
 
 
+module conditional_gan:
+    snakefile:
+        "rules/studies/conditional_gan.smk"
+    config:
+        registry.configured("conditional_gan", CONFIG)
+
+
+use rule * from conditional_gan exclude study as conditional_gan_*
+
+
+use rule study from conditional_gan as study_conditional_gan
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import worldmodels
@@ -188,6 +189,30 @@ def _add_import_rollouts(files) -> None:
         )
 
 
+def _add_paint(files) -> None:
+    files.add_argument(
+        "--labels",
+        help="of the pictures, such as Male=0,Smiling=1; 0 where nothing is said, and "
+        "0.5 is half-way",
+        required=True,
+        metavar="NAME=X,...",
+    )
+    files.add_argument(
+        "--training",
+        help="store of a generator (default: %(default)s)",
+        default=Path("results/studies/conditional_gan/laptop/train/main-0.zarr"),
+        **ONE,
+    )
+    files.add_argument(
+        "--count",
+        help="of pictures (default: %(default)s)",
+        default=16,
+        **numbers(1, 1024),
+    )
+    files.add_argument("--seed", help="of z", **SEED)
+    files.add_argument("--out", help="faces.png", required=True, **ONE)
+
+
 def _add_cost(files) -> None:
     files.add_argument(
         "--configfile",
@@ -250,6 +275,10 @@ TOOLS = {
     "compare": Tool("tell whether a change helped: runs side by side", _add_compare),
     "import-rollouts": Tool(
         "make rollout stores of your own frames and actions", _add_import_rollouts
+    ),
+    "paint": Tool(
+        "draw pictures with given labels, with the generator of a conditional GAN",
+        _add_paint,
     ),
     "cost": Tool(
         "say what a run takes before it runs: minutes, memory and disk by stage",

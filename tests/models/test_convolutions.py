@@ -23,14 +23,14 @@ def channels_last(operations, name, precision=FLOAT32):
     return operation
 
 
-@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("size", [(4, 4), (5, 5), (4, 7), (6, 1)], ids=str)
 @pytest.mark.parametrize("kernel_size", [3, 4, 5, 6])
 def test_both_forms_agree_for_any_size(size, kernel_size):
     rng = np.random.default_rng(0)
-    shape = (2, size + kernel_size, size + kernel_size, 2)
+    shape = (2, size[0] + kernel_size, size[1] + kernel_size, 2)
     x = rng.normal(size=shape).astype(np.float32)
     kernel = rng.normal(size=(kernel_size, kernel_size, 2, 3)).astype(np.float32)
-    for name in ("convolution", "transposed_convolution"):
+    for name in ("convolution", "transposed_convolution", "unstrided"):
         results = []
         for operations in (PLAIN, CPU):
             operation = channels_last(operations, name)
@@ -100,15 +100,28 @@ def test_a_broken_pixel_breaks_what_is_seen(broken):
     assert not np.isfinite(ours[0, 0, 0]).any()
 
 
+@pytest.mark.parametrize("size", [(1, 3), (2, 1)], ids=str)
+def test_a_line_of_pixels_is_enlarged_as_any_image(size):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, *size, 2)).astype(np.float32)
+    kernel = rng.normal(size=(4, 4, 2, 3)).astype(np.float32)
+    ours, reference = (
+        channels_last(form, "transposed_convolution")(x, kernel)
+        for form in (CPU, PLAIN)
+    )
+    np.testing.assert_allclose(ours, reference, rtol=1e-5, atol=1e-5)
+
+
 def test_plain_forms_are_flaxs_layers():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 9, 9, 3)).astype(np.float32)
     kernel = rng.normal(size=(5, 5, 3, 2)).astype(np.float32)
-    for layer, name in (
-        (nn.Conv, "convolution"),
-        (nn.ConvTranspose, "transposed_convolution"),
+    for layer, stride, name in (
+        (nn.Conv, 2, "convolution"),
+        (nn.ConvTranspose, 2, "transposed_convolution"),
+        (nn.Conv, 1, "unstrided"),
     ):
-        layer = layer(2, (5, 5), (2, 2), "VALID", use_bias=False)
+        layer = layer(2, (5, 5), (stride, stride), "VALID", use_bias=False)
         expected = layer.apply({"params": {"kernel": kernel}}, x)
         ours = channels_last(PLAIN, name)(x, kernel)
         np.testing.assert_array_equal(ours, expected)

@@ -1,10 +1,10 @@
-"""V's stride-2 convolutions on a CPU: products over patches, one row of them at a time.
+"""Convolutions on a CPU: products over patches, one row of them at a time.
 
 Layout: images [H, C, W, B], the batch last; kernels [k, k, C, F]; no padding (VALID).
-Images are square. A row of patches [k * k * C, W * B] is copied in runs of W * B
-numbers, at the speed of memory, and stays in the cache while a product reads it. All
-rows at once, or channels last, which makes runs of a few numbers, cost several times
-as much as the products themselves.
+The stride is 2 where nothing else is said. A row of patches [k * k * C, W * B] is
+copied in runs of W * B numbers, at the speed of memory, and stays in the cache while a
+product reads it. All rows at once, or channels last, which makes runs of a few numbers,
+cost several times as much as the products themselves.
 
 It all rests on one adjoint pair with a shared kernel: `gather` reads patches of an
 image into features, `scatter` adds features times the kernel back onto an image. Each
@@ -23,7 +23,7 @@ from worldmodels.runtime.barrier import stored
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def convolution(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
-    """Convolve [H, I, W, B] with [k, k, I, O]; H becomes (H - k) // 2 + 1."""
+    """Convolve [H, I, W, B] with [k, k, I, O]; H and W become (n - k) // 2 + 1."""
     return gather(x, kernel, precision)
 
 
@@ -34,19 +34,42 @@ def _convolution_forward(x, kernel, precision):
 def _convolution_backward(precision, residuals, dy):
     x, kernel = residuals
     dx = scatter(dy, kernel, precision)
-    unread = len(x) - len(dx)  # a last row and column that no patch reaches
-    dx = jnp.pad(dx, ((0, unread), (0, 0), (0, unread), (0, 0)))
+    # A last row and column that no patch reaches.
+    rows, columns = len(x) - len(dx), x.shape[2] - dx.shape[2]
+    dx = jnp.pad(dx, ((0, rows), (0, 0), (0, columns), (0, 0)))
     return dx, kernel_gradient(x, dy, len(kernel), precision)
 
 
 convolution.defvjp(_convolution_forward, _convolution_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def unstrided(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
+    """Convolve, with stride 1, [H, I, W, B] with [k, k, I, O]; H becomes H - k + 1."""
+    return gather(x, kernel, precision, stride=1)
+
+
+def _unstrided_forward(x, kernel, precision):
+    return unstrided(x, kernel, precision), (x, kernel)
+
+
+def _unstrided_backward(precision, residuals, dy):
+    x, kernel = residuals
+    border = (len(kernel) - 1,) * 2
+    around = jnp.pad(dy, (border, (0, 0), border, (0, 0)))
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    dx = gather(around, turned, precision, stride=1)
+    return dx, kernel_gradient(x, dy, len(kernel), precision, stride=1)
+
+
+unstrided.defvjp(_unstrided_forward, _unstrided_backward)
+
+
 def transposed_convolution(
     x: jax.Array, kernel: jax.Array, precision: Precision
 ) -> jax.Array:
-    """Convolve, transposed, [H, I, W, B] with [k, k, I, O]; H becomes 2 H + k - 2."""
-    if len(x) == 1:
+    """Convolve, transposed, [H, I, W, B] with [k, k, I, O]; n becomes 2 n + k - 2."""
+    if len(x) == x.shape[2] == 1:
         return _enlarged(x[0, :, 0], kernel, precision)
     # What one pixel adds to the image: flax stores it turned around.
     return _stamped(x, kernel[::-1, ::-1].swapaxes(2, 3), precision)
@@ -69,19 +92,25 @@ def _stamped_backward(precision, residuals, dy):
 _stamped.defvjp(_stamped_forward, _stamped_backward)
 
 
-def gather(image: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
-    """Multiply [H, C, W, B]'s patches by [k, k, C, F]; H becomes (H - k) // 2 + 1."""
+def gather(
+    image: jax.Array, kernel: jax.Array, precision: Precision, stride: int = 2
+) -> jax.Array:
+    """Multiply [H, C, W, B]'s patches by [k, k, C, F]; n becomes (n - k) // 2 + 1."""
     matrix = _matrix(kernel).T
 
     def step(nothing, p):
         return nothing, contract("fk,kn->fn", matrix, p, precision)
 
-    _, features = _over_patches(step, (), image, len(kernel), precision)
+    _, features = _over_patches(step, (), image, len(kernel), precision, stride=stride)
     return features
 
 
 def kernel_gradient(
-    image: jax.Array, features: jax.Array, k: int, precision: Precision
+    image: jax.Array,
+    features: jax.Array,
+    k: int,
+    precision: Precision,
+    stride: int = 2,
 ) -> jax.Array:
     """Return the gradient [k, k, C, F] of `gather`'s kernel, `features` its dy."""
 
@@ -89,7 +118,9 @@ def kernel_gradient(
         return gradient + contract("fn,kn->fk", features, p, precision), None
 
     zero = jnp.zeros((features.shape[1], k * k * image.shape[1]), image.dtype)
-    gradient, _ = _over_patches(step, zero, image, k, precision, features)
+    gradient, _ = _over_patches(
+        step, zero, image, k, precision, features, stride=stride
+    )
     return _kernel(gradient.T, k)
 
 
@@ -118,14 +149,14 @@ def _kernel(matrix, k):
     return matrix.reshape(k, k, -1, matrix.shape[-1]).swapaxes(0, 1)
 
 
-def _over_patches(step, carry, image, k, precision, *features):
+def _over_patches(step, carry, image, k, precision, *features, stride=2):
     """Scan `step(carry, patches, *features)` over the rows of k x k patches.
 
     Patches are [k * k * C, W * B], in mixed precision of bfloat16, and features, those
     returned as well, [F, W * B].
     """
-    size = (len(image) - k) // 2 + 1
-    _, channels, _, batch = image.shape
+    height, channels, width, batch = image.shape
+    size, columns = ((n - k) // stride + 1 for n in (height, width))
     always = ~(image.ravel()[0] > jnp.inf)
     if precision == MIXED:
         # XLA on CPU moves bfloat16 as float32, and integers as they are.
@@ -134,19 +165,20 @@ def _over_patches(step, carry, image, k, precision, *features):
     def row(state, inputs):
         carry, p = state
         i, *features = inputs
-        rows = jax.lax.dynamic_slice_in_dim(image, 2 * i, k)
+        rows = jax.lax.dynamic_slice_in_dim(image, stride * i, k)
         # Slices are written into their places: joined, they would cost twice as much.
         for x in range(k):
-            part = rows[:, :, x : x + 2 * size - 1 : 2].reshape(-1, size * batch)
+            part = rows[:, :, x : x + stride * (columns - 1) + 1 : stride]
+            part = part.reshape(-1, columns * batch)
             p = jax.lax.dynamic_update_slice_in_dim(p, part, x * len(part), 0)
         factor = p
         if precision == MIXED:
             factor = jax.lax.bitcast_convert_type(stored(p, always), jnp.bfloat16)
         carry, y = step(carry, factor, *map(_flat, features))
-        return (carry, p), None if y is None else y.reshape(-1, size, batch)
+        return (carry, p), None if y is None else y.reshape(-1, columns, batch)
 
     # Carried so that each row overwrites the last one: a new place would be cleared.
-    p = jnp.zeros((k * k * channels, size * batch), image.dtype)
+    p = jnp.zeros((k * k * channels, columns * batch), image.dtype)
     (carry, _), ys = jax.lax.scan(row, (carry, p), (jnp.arange(size), *features))
     return carry, ys
 
@@ -162,7 +194,7 @@ def join_columns(image: jax.Array) -> jax.Array:
 
 
 def scatter(features: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
-    """Add [H, F, W, B] times [k, k, C, F] onto an image; H becomes 2 H + k - 2."""
+    """Add [H, F, W, B] times [k, k, C, F] onto an image; n becomes 2 n + k - 2."""
     k, _, channels, _ = kernel.shape
     width, batch = features.shape[2:]
     taps = (k + 1) // 2  # of one row, on even columns as on odd ones
@@ -228,11 +260,16 @@ def add_bias(images: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def _add_bias_backward(_, dy):
-    height, channels, *rest = dy.shape
+    return dy, channel_sums(dy)
+
+
+def channel_sums(images: jax.Array) -> jax.Array:
+    """Sum [H, C, W, B] over all but the channels: [C]."""
+    height, channels, *rest = images.shape
     # A product with ones: XLA's sum takes 50 times as long within a training step.
-    ones = jnp.ones(math.prod(rest), dy.dtype)
-    sums = dy.reshape(height * channels, -1) @ ones
-    return dy, sums.reshape(height, channels).sum(0)
+    ones = jnp.ones(math.prod(rest), images.dtype)
+    sums = images.reshape(height * channels, -1) @ ones
+    return sums.reshape(height, channels).sum(0)
 
 
 add_bias.defvjp(lambda images, bias: (add_bias(images, bias), None), _add_bias_backward)

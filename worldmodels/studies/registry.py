@@ -13,7 +13,13 @@ from worldmodels.experiment.config import Config
 from worldmodels.runtime.errors import UserError
 from worldmodels.studies.study import Study
 
-STUDIES: tuple[str, ...] = ("dnc_tasks", "dsprites", "mixture_density", "evolution")
+STUDIES: tuple[str, ...] = (
+    "dnc_tasks",
+    "dsprites",
+    "mixture_density",
+    "evolution",
+    "conditional_gan",
+)
 
 
 def study(name: str) -> Study:

@@ -1,0 +1,177 @@
+"""The page and the tables, of stores with made-up numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores import publication
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.studies.conditional_gan import (
+    compare,
+    filming,
+    findings,
+    networks,
+    scored,
+    table,
+)
+from worldmodels.studies.conditional_gan.data_settings import Data
+from worldmodels.studies.conditional_gan.metrics import Told
+from worldmodels.studies.conditional_gan.scored import Beside, Copies, Scored, Sliced
+from worldmodels.studies.conditional_gan.settings import Network, network_of
+from worldmodels.studies.conditional_gan.source import Pictures
+
+NETWORK = Network(latent_size=3, generator=[2, 3], discriminator=[3])
+
+
+def scores(all_five: float = 0.8, frechet: float = 20.0) -> Scored:
+    """Measures of which the labels are told in `all_five` to 0.96 of the pictures."""
+    told = Told(np.full(5, 0.96), all_five, np.full(5, 0.5), 0.04)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2, 3, 16, 16, 3), dtype=np.uint8)
+    return Scored(
+        told, told, Beside(frechet, 3.0), Beside(0.95, 1.0), Beside(1.8, 2.0),
+        Sliced(np.array([16]), np.array([0.05]), np.array([0.01])),
+        Copies(Beside(20.0, 21.0), *pictures),
+    )  # fmt: skip
+
+
+class Stores:
+    """Stores of all steps below a folder."""
+
+    def __init__(self, folder: Path, pictures: Path):
+        self.folder, self.pictures = folder, Pictures(pictures)
+
+    def training(self, model: str, seed: int, **changes) -> Artifact:
+        """A training of six updates; `changes` of its learning."""
+        shapes = networks.Shapes(network_of(NETWORK, model), 16, 16, 5)
+        rng = np.random.default_rng(seed)
+        params = networks.initial(shapes, rng)
+        config = {
+            "network": shapes.network.model_dump(mode="json"), "model": model,
+            "learning": {"loss": "hinge", "updates": 6, "batch_size": 4, **changes},
+            "seed": seed, "names": list(self.pictures.names), "height": 16, "width": 16,
+        }  # fmt: skip
+        path = self.folder / f"{model}-{seed}.zarr"
+        with publication.create(
+            path, "conditional_gan_train", config=config, stage_version=1,
+            inputs={"pictures": self.pictures.store},
+        ) as store:  # fmt: skip
+            self._fill(store, params, rng)
+        return open_artifact(path)
+
+    def _fill(self, store, params, rng) -> None:
+        store.tree("params", params)
+        store.tree("average", params["generator"])
+        for name, layer in params["generator"].items():
+            if name.endswith("norm"):
+                size = layer["gain"].shape
+                store.write(f"statistics/{name}/mean", np.zeros(size, np.float32))
+                store.write(f"statistics/{name}/variance", np.ones(size, np.float32))
+        layers = [f"sigma.{name}" for name in params["discriminator"]]
+        metrics = "loss", "generator_loss", "score_real", "score_drawn", "grad_norm"
+        for name in (*metrics, *layers):
+            store.write(f"history/{name}", rng.random(6).astype(np.float32) + 0.1)
+        for number, name in enumerate(params["discriminator"]):
+            store.write(f"norm/{name}", np.float32(2))
+            store.write(f"estimate/{name}", np.float32(1.9 - 0.1 * (number == 1)))
+        film = rng.integers(0, 256, (6, 2, 8, 16, 16, 3), dtype=np.uint8)
+        store.write("film/pictures", film)
+        store.write("film/labels", self.pictures.labels(np.arange(2)))
+        store.write("film/update", filming.times(6, 1))
+
+    def score(self, training: Artifact, found: Scored) -> Artifact:
+        path = training.path.with_name(f"score-{training.path.name}")
+        with publication.create(
+            path, "conditional_gan_score", config={}, stage_version=1,
+            inputs={"training": training},
+        ) as store:  # fmt: skip
+            scored.write(store, found)
+        return open_artifact(path)
+
+    def judge(self) -> Artifact:
+        path = self.folder / "judge.zarr"
+        with publication.create(
+            path, "conditional_gan_judge", config={}, stage_version=1,
+            inputs={"pictures": self.pictures.store},
+        ) as store:  # fmt: skip
+            store.write("held_out/accuracy", np.full(5, 0.99))
+            store.write("held_out/all", np.float64(0.94))
+        return open_artifact(path)
+
+
+@pytest.fixture
+def stores(tmp_path, packed):
+    return Stores(tmp_path, packed)
+
+
+def test_models_are_read_with_the_means_of_their_seeds(stores):
+    trainings = [
+        stores.training(model, seed) for model in ("concat", "main") for seed in (1, 0)
+    ]
+    values = iter([0.3, 0.5, 0.7, 0.9])
+    given = [stores.score(store, scores(next(values))) for store in trainings]
+    main, concat = findings.read(trainings, given)
+    assert (main.model, main.seeds, concat.labels) == ("main", (0, 1), "concat")
+    assert main.each("gan_test")[-1].mean == pytest.approx(0.8)
+    assert concat.each("gan_test")[-1].mean == pytest.approx(0.4)
+    assert main.sigma == pytest.approx(0.9)
+    with pytest.raises(UserError, match=r"no score of .*main-1\.zarr is given"):
+        findings.read(trainings, given[:2])
+    with pytest.raises(UserError, match=r"main has the seeds \[0, 1\] and concat"):
+        findings.read(trainings[1:], given[1:])
+    longer = stores.training("main", 2, updates=7)
+    with pytest.raises(UserError, match="learning"):
+        findings.read([*trainings, longer], [*given, stores.score(longer, scores())])
+
+
+@pytest.mark.parametrize(
+    ("all_five", "frechet", "missed"),
+    [
+        (0.8, 20.0, {"Black_Hair", "Blond_Hair"}),
+        (0.7, 40.0, {"Black_Hair", "Blond_Hair", "all labels at once",
+                     "Frechet distance"}),
+    ],
+)  # fmt: skip
+def test_floors_stand_beside_what_is_measured(stores, all_five, frechet, missed):
+    training = stores.training("main", 0)
+    score = stores.score(training, scores(all_five, frechet))
+    (found,) = findings.read([training], [score])
+    bars = findings.bars(found, findings.judged(stores.judge()))
+    assert {bar.name for bar in bars if not bar.reached(bar.floor)} == missed
+    rows = {row[0]: row[1:] for row in table.floors(bars)}
+    assert rows["Smiling"] == ("0.960", "at least 0.85", "met", "at least 0.95", "met")
+    assert rows["diversity, pixels"][0] == "0.900"
+    word = "met" if frechet < 35 else "missed"
+    assert rows["Frechet distance"][1:3] == ("at most 35", word)
+
+
+def test_floors_are_of_the_studys_own_faces_alone(stores):
+    training = stores.training("main", 0)
+    (found,) = findings.read([training], [stores.score(training, scores())])
+    assert findings.has_bars(Data(), found)
+    assert not findings.has_bars(Data(folder="celeba"), found)
+    assert not findings.has_bars(Data(size=[64, 64]), found)
+
+
+@pytest.mark.slow
+def test_the_page_has_all_pictures_and_tables(stores, tmp_path, capsys, packed):
+    trainings = [stores.training(model, 0) for model in ("main", "unnormalised")]
+    given = [stores.score(store, scores()) for store in trainings]
+    out = tmp_path / "page" / "index.html"
+    compare.run(
+        settings=compare.STUDY.load({}), pictures=packed, judge=stores.judge().path,
+        trainings=[store.path for store in trainings],
+        scores=[store.path for store in given], out=out, log=None,
+    )  # fmt: skip
+    page, text = out.read_text(), out.with_name("table.txt").read_text()
+    assert page.count("<figure>") == 8
+    assert page.count("data:image/gif") == 1
+    assert "Missed floors: Black_Hair, Blond_Hair." in page
+    assert capsys.readouterr().out == text
+    assert "projection, hinge, not normalised" in text
+    data = json.loads(out.with_name("table.json").read_text())
+    assert [one["model"] for one in data["models"]] == ["main", "unnormalised"]
+    assert data["models"][0]["trainings"][0]["frechet"] == {"drawn": 20.0, "real": 3.0}

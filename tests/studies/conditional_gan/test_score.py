@@ -1,0 +1,73 @@
+"""Step score on a generator that has learnt next to nothing."""
+
+import pytest
+from support.resumed import assert_same_arrays
+
+from worldmodels.runtime.errors import UserError
+from worldmodels.stores.artifact import open_artifact
+from worldmodels.studies.conditional_gan import judge, pack, score, scored, train
+from worldmodels.studies.conditional_gan.source import Stream
+from worldmodels.studies.conditional_gan.steps import STUDY
+
+from .conftest import SMALL
+
+SIZES = SMALL | {
+    "judge": {"updates": 40, "batch_size": 10, "drawn": 64, "neighbours": 2},
+    "network": {"latent_size": 4, "generator": [4, 4, 4], "discriminator": [4, 4]},
+    "learning": {"updates": 2, "batch_size": 4},
+}
+
+
+@pytest.fixture
+def made(packed, tmp_path, monkeypatch):
+    """Make the stores that score reads; return what runs it."""
+    monkeypatch.setattr(train, "_MEASURED", (2, 8))
+    settings = STUDY.load(SIZES)
+    how = {"settings": settings, "pictures": packed, "log": None}
+    how["checkpoint_seconds"] = 0
+
+    def run(name: str, **changed):
+        given = how | {
+            "judge": tmp_path / "judge.zarr", "training": tmp_path / "train.zarr",
+            "checkpoint": tmp_path / f"{name}.ckpt", "out": tmp_path / f"{name}.zarr",
+        }  # fmt: skip
+        score.run(**given | changed)
+        return open_artifact(tmp_path / f"{name}.zarr", "conditional_gan_score")
+
+    out = {"checkpoint": tmp_path / "j.ckpt", "out": tmp_path / "judge.zarr"}
+    judge.run(**how, **out)
+    out = {"checkpoint": tmp_path / "t.ckpt", "out": tmp_path / "train.zarr"}
+    train.run(**how, **out, model="main", seed=0)
+    return run
+
+
+@pytest.mark.slow
+def test_a_killed_score_goes_on_and_measures_all(made, monkeypatch):
+    groups = Stream.groups
+
+    def killed(self, start, size):
+        yield next(groups(self, start, size))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stream, "groups", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made("killed")
+    again, whole = made("killed"), made("whole")
+    assert_same_arrays(again.path, whole.path)
+    found = scored.read(whole)
+    assert found.gan_test.each.shape == found.gan_train.each.shape == (5,)
+    # What has learnt nothing draws grey: far away, and all alike.
+    assert found.frechet.drawn > 2 * found.frechet.real
+    assert found.pixels.ratio < 0.5
+    assert found.copies.drawn.shape == (2, 16, 16, 3)
+
+
+@pytest.mark.slow
+def test_stores_of_other_pictures_are_refused(made, drawn, tmp_path):
+    other = tmp_path / "other.zarr"
+    settings = STUDY.load({"data": SMALL["data"] | {"held_out": 0.5}})
+    pack.run(settings=settings, folder=drawn, out=other, log=None)
+    with pytest.raises(UserError, match=r"judge.zarr .*other.zarr"):
+        made("refused", pictures=other)
+    assert not (tmp_path / "refused.zarr").exists()

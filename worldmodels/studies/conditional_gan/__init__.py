@@ -1,0 +1,1 @@
+"""Study: can labels steer what a GAN draws, and what makes them steer?"""
