@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from worldmodels.runtime.errors import UserError
-from worldmodels.studies.evolution import compare, findings, page, table
+from worldmodels.studies.evolution import compare, figures, findings, page, table
 from worldmodels.studies.evolution.settings import SCALAR, TENSOR, Evolution, cases
 from worldmodels.studies.evolution.steps import STUDY
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(stores):
     return findings.read(**stores)
 
@@ -76,9 +76,9 @@ def test_the_fault_is_searched_whatever_is_swept():
      ("restarted", "generations", 5)],
 )  # fmt: skip
 def test_stores_of_other_settings_do_not_go_together(stores, store, step, name, value):
-    stores[step] = store(step, {"best": np.zeros(1)}, **{name: value})
+    other = store(step, {"best": np.zeros(1)}, **{name: value})
     with pytest.raises(UserError, match=f"has {name} .* has {value}"):
-        findings.read(**stores)
+        findings.read(**stores | {step: other})
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_shares_are_written_with_a_digit_near_their_ends():
     assert [word.split()[0] for word in words] == ["0", "0.2", "50", "99.8"]
 
 
-def test_the_page_and_both_tables_are_written(stores, tmp_path, capsys):
+def test_the_page_and_both_tables_are_written(stores, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "_GRID", 12)
     film = tmp_path / "found.gif"
     film.write_bytes(b"GIF89a")
     out = tmp_path / "index.html"
