@@ -77,6 +77,15 @@ def test_ipop_is_that_of_pycma(searches):
         assert float(now.factor) == 1
 
 
+@pytest.mark.parametrize("schedule", [restarts.ipop, restarts.bipop])
+def test_a_population_that_doubled_for_ever_stays_a_number(schedule):
+    first = now = restarts.initial(65_536, 10)
+    step = jax.jit(schedule)
+    for number in range(70):
+        now = step(first, now, jnp.int32(1), jax.random.key(number))
+        assert int(now.population) >= 65_536
+
+
 def test_small_searches_are_drawn_between_the_first_and_the_large_population():
     first = restarts.initial(8, 1000)
     spent = jnp.array([10_000, 0], jnp.int32)

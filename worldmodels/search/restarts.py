@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+_MOST = 14  # doublings: of 65,536 candidates as many still fit in 32 bits
+
 
 class Schedule(NamedTuple):
     """What has been spent, and what the search that runs now has."""
@@ -56,7 +58,7 @@ def ipop(
     over, the evaluations it took and what is drawn with.
     """
     del evaluations, key
-    doublings = now.doublings + 1
+    doublings = jnp.minimum(now.doublings + 1, _MOST)
     population = first.population * 2**doublings
     return now._replace(population=population, doublings=doublings)
 
@@ -78,7 +80,7 @@ def bipop_drawn(
     spent = now.spent.at[now.small.astype(int)].add(evaluations)
     large, small = spent
     smaller = small < jnp.maximum(1, large)
-    doublings = now.doublings + ~smaller
+    doublings = jnp.minimum(now.doublings + ~smaller, _MOST)
     among = 2.0 ** (doublings * drawn[1] ** 2)
     of_small = (first.population * among).astype(jnp.int32)
     population = jnp.where(smaller, of_small, first.population * 2**doublings)

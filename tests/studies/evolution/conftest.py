@@ -19,12 +19,12 @@ SETTINGS = Evolution(
 )  # fmt: skip
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
     """Return a function that publishes the arrays of a step, and opens the store."""
 
     def publish(step, arrays, **extra):
-        path = tmp_path / f"{step}.zarr"
+        path = tmp_path_factory.mktemp("made") / f"{step}.zarr"
         with publication.create(
             path, STUDY.kind(step), config=STUDY.used(step, SETTINGS) | extra,
             inputs={}, stage_version=1,
@@ -36,7 +36,7 @@ def store(tmp_path):
     return publish
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stores(store):
     """Return the stores that the page is made of.
 

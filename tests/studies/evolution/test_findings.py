@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from worldmodels.studies.evolution import compare, findings, table
+from worldmodels.runtime.errors import UserError
+from worldmodels.studies.evolution import compare, figures, findings, page, table
 from worldmodels.studies.evolution.settings import SCALAR, TENSOR, Evolution, cases
+from worldmodels.studies.evolution.steps import STUDY
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(stores):
     return findings.read(**stores)
 
@@ -68,12 +70,55 @@ def test_the_fault_is_searched_whatever_is_swept():
     assert len(set(listed)) == len(listed)
 
 
+@pytest.mark.parametrize(
+    ("step", "name", "value"),
+    [("beside", "population", 32), ("beside", "searches", 9),
+     ("restarted", "generations", 5)],
+)  # fmt: skip
+def test_stores_of_other_settings_do_not_go_together(stores, store, step, name, value):
+    other = store(step, {"best": np.zeros(1)}, **{name: value})
+    with pytest.raises(UserError, match=f"has {name} .* has {value}"):
+        findings.read(**stores | {step: other})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("found.gif", None, "found.gif cannot be read"),
+        ("found.gif", b"PNG", "found.gif is no film of this page"),
+        ("other.gif", b"GIF89a", "each named after its search: found, missed"),
+    ],
+)
+def test_a_film_that_is_none_is_named(tmp_path, name, content, why):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=why):
+        page.read_films([path])
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"sigmas": []}, "sigmas must have at least one entry"),
+        ({"strategies": ["snes", "snes"]}, "each entry of strategies must be there"),
+        ({"budget": 64, "population": 128}, "budget must be at least its population"),
+        ({"population": 1024}, "population is 1024; it must be"),
+        ({"population": 9, "strategies": ["pgpe"]}, "population must be even"),
+    ],
+)
+def test_impossible_settings_are_refused(values, why):
+    with pytest.raises(UserError, match=why):
+        STUDY.load(values)
+
+
 def test_shares_are_written_with_a_digit_near_their_ends():
     words = [table.words(findings.share(np.arange(512) < n)) for n in (0, 1, 256, 511)]
     assert [word.split()[0] for word in words] == ["0", "0.2", "50", "99.8"]
 
 
-def test_the_page_and_both_tables_are_written(stores, tmp_path, capsys):
+def test_the_page_and_both_tables_are_written(stores, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "_GRID", 12)
     film = tmp_path / "found.gif"
     film.write_bytes(b"GIF89a")
     out = tmp_path / "index.html"

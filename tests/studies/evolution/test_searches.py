@@ -123,10 +123,11 @@ def test_a_generation_is_that_of_the_optimiser():
     rules, c = cma_es.rules(8, 2), searches.constants(8, None, np.float32)
     start, key = jnp.array([1.0, -2.0]), jax.random.key(0)
     running = searches.begin(8, start, 0.5)
+    step = jax.jit(lambda key, now: searches.step(rules, c, sphere, key, now))
     state = es.initial(start)
     for _ in range(3):
         each = jax.random.fold_in(key, es.generation(state))
-        running, drawn = searches.step(rules, c, sphere, each, running)
+        running, drawn = step(each, running)
         state = generation(es, key, state, sphere)
         np.testing.assert_allclose(running.state.mean, state.mean, atol=1e-5)
         np.testing.assert_allclose(running.state.C, state.C, rtol=1e-3, atol=1e-5)

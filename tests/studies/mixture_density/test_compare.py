@@ -106,9 +106,10 @@ def test_the_page_the_tables_and_the_figures_are_made(
     [
         ([("a", 0), ("a", 2), ("b", 0)], "hold 0 of toy b with 2 mixtures"),
         ([("a", 2), ("b", 0), ("b", 2)], "hold 0 of toy a with 0 mixtures"),
+        ([("a", 0), ("a", 2), ("a", 2)], "hold 2 of toy a with 2 mixtures"),
     ],
 )
-def test_a_network_that_is_missing_is_named(found, given, why):
+def test_a_network_that_is_missing_or_there_twice_is_named(found, given, why):
     stores = {
         (s.config["toy"], s.config["mixtures"]): s for f in found for s in f.stores
     }

@@ -24,18 +24,20 @@ def run(
     """Write the page to `out`, and table.txt and table.json beside it.
 
     Raises:
-        UserError: for a store of another step, or a full disk.
+        UserError: for stores that do not go together, a film that is none, or a full
+            disk.
     """
     del settings, log  # it takes seconds
     places.file_place(out)  # a folder such as "." has no name beside it
     summary = out.with_name("table.txt")
     places.check_beside(out, summary)
     tables.prepare(summary)
+    gifs = page.read_films(films)
     given = {"rates": rates, "beside": beside, "restarted": restarted}
     stores = {name: open_artifact(at, STUDY.kind(name)) for name, at in given.items()}
     found = findings.read(**stores)
     paths = {name: stores["beside"].read(f"path/{name}") for name in ("es", "cma")}
     version = stores["rates"].attributes["version"]
-    text = page.html(found, paths, page.read_films(films), version)
+    text = page.html(found, paths, gifs, version)
     publish_text(out, text)
     tables.publish(summary, table.text(found), table.data(found))

@@ -25,9 +25,10 @@ def rates(panels: Sequence[tuple[str, dict[str, Sequence[Rate]]]]) -> bytes:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for one, (title, lines) in zip(axes, panels, strict=True):
             for (name, found), colour in zip(lines.items(), _COLOURS, strict=False):
-                sigmas = [rate.case.sigma for rate in found]
-                _shares(one, sigmas, [rate.share for rate in found], name, colour)
+                at = [rate.case.sigma for rate in found]
+                _shares(one, at, [rate.share for rate in found], name, colour)
             one.set_xscale("log")
+            sigmas = sorted({r.case.sigma for found in lines.values() for r in found})
             one.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
             one.set_xticks([], minor=True)
             one.set(title=title, xlabel="first step size", ylim=(-0.03, 1.03))

@@ -9,6 +9,7 @@ import numpy as np
 from worldmodels.experiment.section import read as read_section
 from worldmodels.scores.shares import Share, share
 from worldmodels.stores.artifact import Artifact
+from worldmodels.stores.lineage import check_alike
 from worldmodels.studies.evolution import earlier
 from worldmodels.studies.evolution.functions import FOUND, FUNCTIONS
 from worldmodels.studies.evolution.restarted import SCHEDULES
@@ -101,7 +102,14 @@ class Found(NamedTuple):
 
 
 def read(rates: Artifact, beside: Artifact, restarted: Artifact) -> Found:
-    """Return what three stores hold."""
+    """Return what three stores hold.
+
+    Raises:
+        ArtifactError: for stores of settings that do not go together.
+    """
+    check_alike([rates, beside, restarted], ("seed", "dtype", "population"))
+    check_alike([rates, beside], ("searches",))
+    check_alike([rates, restarted], ("generations",))
     known = {**rates.config, **beside.config, **restarted.config}
     fields = Evolution.model_fields
     settings = read_section(Evolution, {k: v for k, v in known.items() if k in fields})

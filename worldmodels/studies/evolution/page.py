@@ -7,8 +7,10 @@ import numpy as np
 
 from worldmodels.report import page
 from worldmodels.report.page import Picture, escape
-from worldmodels.studies.evolution import figures, table
+from worldmodels.runtime.errors import UserError
+from worldmodels.studies.evolution import earlier, figures, table
 from worldmodels.studies.evolution.findings import Found, Rate
+from worldmodels.studies.evolution.restarted import DOUBLINGS
 from worldmodels.studies.evolution.settings import (
     BOX,
     FORMS,
@@ -31,9 +33,9 @@ _STYLE = """
 .films figure img { max-width: 400px; min-width: 0; filter: none; }
 """
 _FILMS = {
-    "found": "The right code, first step 0.3: a search that finds the optimum.",
-    "missed": "The same, from another start: not found in all its evaluations.",
-    "fault_found": "The seeds' fault. The optimum lies along (1, 1): it is found.",
+    "found": "The right code, first step 0.3: a search that finds it, if one did.",
+    "missed": "The same, from another start: one that does not, if there was one.",
+    "fault_found": "The seeds' fault, and the optimum lies along (1, 1).",
     "fault_missed": "The seeds' fault, same start, and the optimum lies along (1, -1).",
 }
 
@@ -73,8 +75,8 @@ def _table(rows: table.Rows) -> str:
 def _swept(found: Found, form: str, start: str) -> dict[int, list[Rate]]:
     """Return rates of the right code, by first step, of each number of parents."""
     rates: dict[int, list[Rate]] = {}
-    for rate in found.rates:
-        if table.is_swept(rate) and (rate.case.form, rate.case.start) == (form, start):
+    for rate in table.swept(found):
+        if (rate.case.form, rate.case.start) == (form, start):
             rates.setdefault(rate.case.parents, []).append(rate)
     return {
         parents: sorted(some, key=lambda rate: rate.case.sigma)
@@ -175,9 +177,9 @@ def _beside(found: Found, paths: Mapping[str, np.ndarray]) -> str:
         figures.paths(paths["es"], paths["cma"], names, found.beside), "image/svg+xml",
         "Paths of the mean of one search of each function by both strategies.",
         "<b>The mean of one search of each function.</b> Above a (1, λ)-ES, whose "
-        "mean is the best of 64 candidates and whose step never changes; below CMA-ES. "
-        "Black: start; green: end; blue ring: optimum; in the titles the share of all "
-        "searches that found it.",
+        f"mean is the best of {found.settings.population} candidates and whose step "
+        "never changes; below CMA-ES. Black: start; green: end; blue ring: optimum; in "
+        "the titles the share of all searches that found it.",
     )  # fmt: skip
     text = (
         "All begin at the same random whole numbers in the function's box. A step that "
@@ -186,7 +188,10 @@ def _beside(found: Found, paths: Mapping[str, np.ndarray]) -> str:
         "sep_cma_es and snes learn the deviation of each axis alone."
     )
     rows = _table(table.beside(found.beside))
-    told = "% found within 16 / within 60 generations, the latter with its interval."
+    told = (
+        f"% found within {earlier.EARLY} / within {earlier.LATE} generations, the "
+        "latter with its interval."
+    )
     return f"<p>{escape(text)}</p>\n{picture.html()}{rows}<p>{escape(told)}</p>\n"
 
 
@@ -196,8 +201,9 @@ def _restarts(found: Found) -> str:
         figures.restarts(found.chains, budget), "image/svg+xml",
         "Share that found the optimum by evaluations, of three schedules.",
         "<b>Searches that begin again</b>, anywhere in the box, when they are over by "
-        "pycma's tolerances. Same: always 64 candidates. IPOP doubles them each "
-        "time. BIPOP spends as many evaluations on small populations with small steps.",
+        f"pycma's tolerances. Same: always {found.settings.population} candidates. "
+        f"IPOP doubles them each time, to {2**DOUBLINGS} times as many at most. BIPOP "
+        "spends as many evaluations on small populations with small steps.",
     )  # fmt: skip
     return picture.html() + _table(table.restarts(found.chains, budget))
 
@@ -208,5 +214,24 @@ def _before(found: Found) -> str:
 
 
 def read_films(paths: list[Path]) -> dict[str, bytes]:
-    """Return GIFs by the names of their files."""
-    return {path.stem: path.read_bytes() for path in paths}
+    """Return GIFs by the names of their files.
+
+    Raises:
+        UserError: for one that is missing, no GIF, or of another search.
+    """
+    found = {}
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}); give the GIFs of the step "
+                "film"
+            ) from error
+        if path.stem not in _FILMS or not data.startswith(b"GIF8"):
+            raise UserError(
+                f"{path} is no film of this page; give GIFs of the step film, each "
+                f"named after its search: {', '.join(_FILMS)}"
+            )
+        found[path.stem] = data
+    return found

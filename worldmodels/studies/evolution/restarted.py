@@ -33,7 +33,7 @@ SCHEDULES = {
     "IPOP": restarts.ipop,
     "BIPOP": restarts.bipop,
 }
-_DOUBLINGS = 3  # of the population, at most: more would not fit in the budget
+DOUBLINGS = 3  # of the population, at most: all that is drawn is paid for
 
 
 class Chain(NamedTuple):
@@ -75,7 +75,7 @@ def chains(
     name: str, sigma: float, settings: Evolution
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return of searches [S] if they found it, their evaluations, and their number."""
-    largest = settings.population * (1 if name == "same" else 2**_DOUBLINGS)
+    largest = settings.population * (1 if name == "same" else 2**DOUBLINGS)
     key = key_for(settings.seed, 0, f"evolution {STEP} {name} {sigma}")
     ended = _chains(
         name,

@@ -15,6 +15,7 @@ FORMS = ("saddles", "rings")  # of Schaffer's function; the seeds' is the first
 NEAR, BOX = "near", "box"  # where searches start: N(0, I), or uniform in [-20, 40]^2
 TENSOR, SCALAR = "tensor", "scalar"  # the rank-one term: as it should be, or a number
 OPTIMUM, MIRRORED = (10.0, 10.0), (10.0, -10.0)
+MAX_POPULATION = 512  # the constants of every size to 8 times it lie in memory
 SEEDS_PARENTS, SEEDS_SIGMA = 0.25, 0.3  # of the seeds' code: a share of the population
 
 _Sigma = Annotated[Number, Field(gt=0.0, le=MAX_RATE)]
@@ -49,7 +50,7 @@ class Evolution(StudySettings):
         512, "of each kind, in one program", unit="searches", low=2, high=MAX_BATCH
     )
     population: int = setting(
-        64, "in a generation", unit="candidates", low=8, high=4096
+        64, "in a generation", unit="candidates", low=8, high=MAX_POPULATION
     )
     generations: int = setting(
         63, "of one search of Schaffer's function", unit="generations", low=1, high=2000
@@ -88,6 +89,14 @@ class Evolution(StudySettings):
 
     @model_validator(mode="after")
     def _possible(self) -> "Evolution":
+        for name in ("sigmas", "parents", "restart_sigmas", "strategies"):
+            values = getattr(self, name)
+            if not values and name != "strategies":
+                raise ValueError(f"{name} must have at least one entry")
+            if len(set(values)) < len(values):
+                raise ValueError(f"each entry of {name} must be there once")
+        if self.budget < self.population:
+            raise ValueError("budget must be at least its population, one generation")
         if self.population % 2 and set(self.strategies) & set(IN_PAIRS):
             raise ValueError("its population must be even, for its strategies")
         return self

@@ -22,7 +22,6 @@ from worldmodels.studies.evolution.settings import (
     SCALAR,
     SEEDS_SIGMA,
     TENSOR,
-    cases,
 )
 
 Rows = list[tuple[str, ...]]
@@ -41,9 +40,8 @@ def _percent(share: float) -> str:
 def by_sigma(found: Found) -> Rows:
     """Return the shares of searches that found Schaffer's optimum, by first step."""
     sigmas = found.settings.sigmas
-    right = [rate for rate in found.rates if is_swept(rate)]
     groups: dict[tuple[Any, ...], list[Rate]] = {}
-    for rate in right:
+    for rate in swept(found):
         groups.setdefault((rate.case.form, rate.case.start, rate.case.parents), [])
         groups[rate.case.form, rate.case.start, rate.case.parents].append(rate)
     head = ("form, start, parents", *(f"sigma {sigma:g}" for sigma in sigmas))
@@ -55,23 +53,28 @@ def by_sigma(found: Found) -> Rows:
     return [head, *rows]
 
 
-def is_swept(rate: Rate) -> bool:
-    """Return whether a rate is one of those by first step, and not of the fault."""
-    return rate.case.rank_one == TENSOR and rate.case.optimum != MIRRORED
+def swept(found: Found) -> list[Rate]:
+    """Return the rates by first step, without those that the fault alone asks for."""
+    return [
+        rate
+        for rate in found.rates
+        if rate.case.rank_one == TENSOR
+        and rate.case.optimum != MIRRORED
+        and rate.case.sigma in found.settings.sigmas
+    ]
 
 
 def evaluations(found: Found) -> Rows:
     """Return the median evaluations of the searches that found it, by first step."""
     sigmas = found.settings.sigmas
     head = ("seeds' form, near, parents", *(f"sigma {sigma:g}" for sigma in sigmas))
+    near = [r for r in swept(found) if (r.case.form, r.case.start) == (FORMS[0], NEAR)]
     rows = []
-    for parents in dict.fromkeys(case.parents for case in cases(found.settings)):
+    for parents in dict.fromkeys(rate.case.parents for rate in near):
         medians = {
             rate.case.sigma: "" if np.isnan(rate.median) else f"{rate.median:,.0f}"
-            for rate in found.rates
-            if is_swept(rate)
-            and (rate.case.form, rate.case.start) == (FORMS[0], NEAR)
-            and rate.case.parents == parents
+            for rate in near
+            if rate.case.parents == parents
         }
         name = f"mu {parents}" if parents else "half repels"
         rows.append((name, *(medians.get(sigma, "") for sigma in sigmas)))

@@ -122,7 +122,7 @@ def read(stores: Sequence[Artifact], shown: Shown) -> list[Found]:
 
 def _read(toy: str, stores: Sequence[Artifact], shown: int) -> Found:
     numbers = [store.config["mixtures"] for store in stores]
-    for wanted in (SQUARED, shown):
+    for wanted in sorted({SQUARED, shown, *numbers}):
         if numbers.count(wanted) != 1:
             raise UserError(
                 f"the trainings hold {numbers.count(wanted)} of toy {toy} with "
