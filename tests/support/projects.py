@@ -33,6 +33,9 @@ CLUSTER_OPTIONS = [
     "--jobs=2",
 ]
 
+# A workflow's jobs compute little: half their time would be the compiler's optimising.
+LIGHT = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
 WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
 
 # Two rounds, each of two shards and two blocks of generations.
@@ -67,7 +70,7 @@ class Project:
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, **environment},
+            env={**os.environ, **LIGHT, "PATH": path, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,7 +1,5 @@
 """The steps of the study, one after the other, at small sizes; and after a kill."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
@@ -10,10 +8,8 @@ from worldmodels.runtime import stopping
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.dsprites import (
-    factors,
     information,
     observed,
-    page,
     probe,
     probes,
     train,
@@ -22,7 +18,6 @@ from worldmodels.studies.dsprites.settings import (
     Settings,
     learning_of,
     probed,
-    trained,
     with_memory,
 )
 from worldmodels.studies.dsprites.steps import STUDY
@@ -218,32 +213,6 @@ def test_stores_of_earlier_versions_have_the_settings_of_today():
     for step, uses in (("train", "learning"), ("probe", "probes")):
         used = STUDY.used(step, SETTINGS)
         assert used.keys() == {"seed", "hidden_size", uses}
-
-
-@pytest.mark.slow
-def test_the_whole_study(tmp_path, monkeypatch):
-    settings = SETTINGS.changed(models="lstm b")
-    stores = {step.STEP: {} for step in (train, probe, information)}
-    for name in trained(settings):
-        stores["train"][name] = run(train, name, tmp_path, f"train-{name}").path
-    for step, names in ((probe, probed), (information, with_memory)):
-        for name in names(settings):
-            given = stores["train"].get(name)
-            out = f"{step.STEP}-{name}"
-            stores[step.STEP][name] = run(step, name, tmp_path, out, given).path
-    page.run(
-        settings=settings,
-        out=tmp_path / "index.html",
-        log=None,
-        **{step: list(made.values()) for step, made in stores.items()},
-    )
-    shown = (tmp_path / "index.html").read_text()
-    assert "explain 70 % of x and 86 % of y" in shown
-    data = json.loads((tmp_path / "table.json").read_text())
-    planted = data["information"][0]
-    np.testing.assert_allclose(planted["planted_plain"], planted["entropy"])
-    assert data["chance"]["x"] == factors.VALUES[3].var()
-    assert "chance, exactly" in (tmp_path / "table.txt").read_text()
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
 """The whole study through Snakemake, tiny, from nothing to its page."""
 
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.projects import Project, copy_workflow
 
 from worldmodels.stores.artifact import open_artifact
+from worldmodels.studies.dsprites import factors
 
 SMOKE = ["study_dsprites", "--cores=2", "--configfile=presets/dsprites_smoke.yaml"]
 STORES = {
@@ -31,7 +34,14 @@ def test_the_study_goes_from_nothing_to_its_page(tmp_path):
     assert status == 0, told
     made = tmp_path / "results/studies/dsprites/smoke"
     assert (made / "table.txt").read_text() in told
-    assert (made / "index.html").read_text().count("<figure>") == 4
+    assert "chance, exactly" in told
+    shown = (made / "index.html").read_text()
+    assert shown.count("<figure>") == 4
+    assert "explain 70 % of x and 86 % of y" in shown
+    data = json.loads((made / "table.json").read_text())
+    planted = data["information"][0]
+    np.testing.assert_allclose(planted["planted_plain"], planted["entropy"])
+    assert data["chance"]["x"] == factors.VALUES[3].var()
     for step, names in STORES.items():
         for name in names:
             store = open_artifact(made / step / f"{name}.zarr", f"dsprites_{step}")
