@@ -57,6 +57,7 @@ def test_nothing_is_played_before_a_reset():
         ({"render_mode": "ansi"}, "render_mode is 'ansi'"),
         ({"num_envs": 0}, "num_envs is 0"),
         ({"max_episode_steps": 0}, "max_episode_steps is 0"),
+        ({"max_episode_steps": [5]}, r"max_episode_steps is \[5\]"),
         ({"autoreset_mode": "Never"}, "'NextStep', 'SameStep', 'Disabled'"),
     ],
 )
