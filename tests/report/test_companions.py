@@ -90,6 +90,11 @@ def test_a_page_without_a_file_or_an_end_is_no_error(make, tmp_path):
     assert companions.read(read.path.parent) is None
 
 
+def test_what_is_no_page_at_all_has_no_chapter(make):
+    """Python's parser gives up on it."""
+    assert make("<![bad <!DOCTYPE [ >") is None
+
+
 def test_the_pages_of_this_package_are_understood(make):
     """The figure and the title as they are written for real."""
     picture = page.Picture(b"png", "image/png", "What is <seen>.", "<b>Seen</b>, here.")

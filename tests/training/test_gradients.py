@@ -17,14 +17,17 @@ BAD, STEPS = 4, 8  # the update, counted from 1, whose gradient is not finite; a
 class Numbers:
     """`Batches` that are their own numbers."""
 
-    epochs, steps = 1, STEPS
+    epochs = 1
+
+    def __init__(self, steps=STEPS):
+        self.steps = steps
 
     def check(self, what):
         pass
 
     def groups(self, start, size):
-        for first in range(start, STEPS, size):
-            yield np.arange(first, min(first + size, STEPS)) + 1
+        for first in range(start, self.steps, size):
+            yield np.arange(first, min(first + size, self.steps)) + 1
 
 
 def loss(params, number, key):
@@ -34,19 +37,28 @@ def loss(params, number, key):
     return value, {"loss": value}
 
 
-def train(folder, group, update=None, log=None, debug=False, **given):
+def train(
+    folder,
+    group,
+    update=None,
+    log=None,
+    debug=False,
+    steps=STEPS,
+    interval=1e9,
+    **given,
+):
     optimizer = optax.sgd(0.1)
     with open_checkpoint(folder / "ckpt", "abc") as checkpoint:
         return loop.fit(
             loop.initial({"a": jnp.ones(()), "z": jnp.ones(())}, optimizer),
             update or loop.updates(loop.separate(loss), optimizer, debug),
-            Numbers(),
+            Numbers(steps),
             jax.random.key(0),
             group=group,
             checkpoint=checkpoint,
             title="toy",
             log=log,
-            interval=1e9,
+            interval=interval,
             **given,
         )
 
@@ -62,6 +74,19 @@ def test_the_first_gradient_that_is_not_finite_is_named(tmp_path, group):
         "toy.learning_rate or look at its inputs with `worldmodels inspect` (nothing "
         "that was finished is lost)"
     )
+
+
+@pytest.mark.parametrize("interval", [1e9, -1.0])
+def test_weights_that_are_not_finite_are_neither_returned_nor_kept(tmp_path, interval):
+    """The gradient of the last update is not finite, and its loss is."""
+    with pytest.raises(UserError) as raised:
+        train(tmp_path, 2, steps=BAD, interval=interval)
+    assert "the weights of toy are not finite after update 4; the first" in str(
+        raised.value
+    )
+    with open_checkpoint(tmp_path / "ckpt", "abc") as checkpoint:
+        kept = checkpoint.load()
+    assert (kept is None) == (interval > 0)
 
 
 def test_a_study_names_its_own_setting_to_lower(tmp_path):

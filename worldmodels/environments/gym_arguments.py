@@ -38,9 +38,10 @@ def steps(given: int | None, usual: int) -> int:
     Raises:
         UserError: it is another negative number, or no whole one.
     """
-    limits = {None: usual, -1: NEVER}
-    if given in limits:
-        return limits[given]
+    if given is None:
+        return usual
+    if _whole(given) and given == -1:
+        return NEVER
     if not _whole(given) or not 1 <= given <= NEVER:
         raise UserError(
             f"max_episode_steps is {given!r}; it must be a whole number from 1 on, or "

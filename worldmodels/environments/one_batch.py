@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -65,6 +66,28 @@ class OneBatch(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             )
         return seeds
 
+    def _reseed(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        """Return the seed of each environment; where one is given, begin to draw anew.
+
+        The first number is left out: it is the first episode's of an environment that
+        has this seed, and a later one shall be another.
+        """
+        seeds = self._seeds(seed)
+        first = next((each for each in seeds if each is not None), None)
+        super().reset(seed=first)
+        if first is not None:
+            _draw(self.np_random)
+        return seeds
+
+    def _drawn(self, chosen: np.ndarray, seeds: Sequence[int | None]) -> np.ndarray:
+        """Return a number for each that begins, uint32 [B], as a single one does."""
+        drawn = np.zeros(self.num_envs, np.uint32)
+        for b in np.flatnonzero(chosen):
+            seed = seeds[b]
+            rng = self.np_random if seed is None else seeding.np_random(seed)[0]
+            drawn[b] = _draw(rng)
+        return drawn
+
     def _chosen(self, mask: np.ndarray | None) -> np.ndarray:
         """Return which episodes begin."""
         if mask is None:
@@ -85,3 +108,7 @@ class OneBatch(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 f"the episodes of the environments {np.flatnonzero(self._done)} are "
                 "over: call reset(options={'reset_mask': ...}) with those true first"
             )
+
+
+def _draw(rng: np.random.Generator) -> np.uint32:
+    return rng.integers(2**32, dtype=np.uint32)

@@ -43,12 +43,12 @@ class Page(NamedTuple):
 
 
 def read(folder: Path, question: str = "") -> Page | None:
-    """Return the page in a folder; None: a file of it is missing."""
+    """Return the page in a folder; None: a file of it is missing, or is no page."""
     path = folder / "index.html"
     try:
         told = _Told(path.read_text(encoding="utf-8", errors="replace"))
-        table = folder.joinpath("table.txt").read_text(errors="replace")
-    except OSError:  # it is being made again
+        table = (folder / "table.txt").read_text(encoding="utf-8", errors="replace")
+    except (OSError, AssertionError):  # being made again; what the parser gives up on
         return None
     shown = len(told.picture) <= _LARGEST and _PICTURE.fullmatch(told.picture)
     return Page(

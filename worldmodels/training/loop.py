@@ -123,8 +123,8 @@ def fit(
         nothing; the metrics are then those of one batch, [1].
 
     Raises:
-        UserError: when there is not one batch, or when the loss is not finite. The
-            last checkpoint is kept.
+        UserError: when there is not one batch, or when the loss or the weights are not
+            finite. The last checkpoint is kept.
     """
     if not source.epochs:
         return state, _tested(state, update, source, key, title)
@@ -147,6 +147,7 @@ def fit(
             done += count
             due = time.monotonic() - saved > interval
             if due or stop() or done == source.steps:
+                _check_weights(state.params, done, watch, title, rate)
                 _save(checkpoint, state, history)
                 saved = time.monotonic()
             loss = float(metrics["loss"].mean())
@@ -212,10 +213,22 @@ def _check(
     finite = gradients.finite(metrics, params)
     watch.see({name: values[:seen] for name, values in finite.items()}, done)
     if bad.size:
-        told = (
-            f"the loss of {title} is {loss[bad[0]]} at update {done + seen}",
-            watch.sentence(),
-            f"lower {rate or f'{title}.learning_rate'} or look at its inputs with "
-            "`worldmodels inspect` (nothing that was finished is lost)",
-        )
-        raise UserError("; ".join(filter(None, told)))
+        found = f"the loss of {title} is {loss[bad[0]]} at update {done + seen}"
+        raise _failure(found, watch, title, rate)
+
+
+def _check_weights(params: Any, done: int, watch: Watch, title: str, rate: str) -> None:
+    """Refuse weights that are not finite: the loss would tell one update later."""
+    if not all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        found = f"the weights of {title} are not finite after update {done}"
+        raise _failure(found, watch, title, rate)
+
+
+def _failure(found: str, watch: Watch, title: str, rate: str) -> UserError:
+    told = (
+        found,
+        watch.sentence(),
+        f"lower {rate or f'{title}.learning_rate'} or look at its inputs with "
+        "`worldmodels inspect` (nothing that was finished is lost)",
+    )
+    return UserError("; ".join(filter(None, told)))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from worldmodels.environments.pixelcopter import functional, picture
-from worldmodels.runtime.errors import UserError
 
 B = 3
 UP, NOTHING = jnp.ones(B, np.int32), jnp.zeros(B, np.int32)
@@ -117,8 +116,3 @@ def test_those_that_are_done_begin_anew(begun, keys):
     same(data(after.level), data(jnp.stack([others[0], keys[1], others[2]])))
     unchanged, _ = renew(state, others, jnp.zeros(B, bool))
     same(unchanged.game, state.game)
-
-
-def test_keys_must_be_typed():
-    with pytest.raises(UserError, match=r"jax\.random\.key"):
-        functional.reset(jax.random.PRNGKey(0))

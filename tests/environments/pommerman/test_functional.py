@@ -8,7 +8,6 @@ from support.pommerman_states import pack, stepped
 
 from worldmodels.environments.pommerman import functional
 from worldmodels.environments.pommerman.state import MAX_STEPS
-from worldmodels.runtime.errors import UserError
 
 B = 11
 
@@ -30,11 +29,6 @@ def test_rewards_and_ends():
     assert told(one) == ([-1, 1, -1, -1], True, False)
     assert told(one, MAX_STEPS - 1) == ([-1, 1, -1, -1], True, True)
     assert told(Made()) == ([-1, -1, -1, -1], True, False)
-
-
-def test_keys_are_typed():
-    with pytest.raises(UserError, match="keys must be typed"):
-        functional.reset(np.zeros((2, 2), np.uint32))
 
 
 def test_one_key_is_a_batch_of_one(key):

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-from worldmodels.environments.pommerman import gym, painting, spaces
+from worldmodels.environments.pommerman import gym, painting, programs, spaces
 from worldmodels.runtime.errors import UserError
 
 
@@ -57,12 +57,30 @@ def test_nothing_is_played_before_a_reset():
         ({"render_mode": "ansi"}, "render_mode is 'ansi'"),
         ({"num_envs": 0}, "num_envs is 0"),
         ({"max_episode_steps": 0}, "max_episode_steps is 0"),
+        ({"max_episode_steps": [5]}, r"max_episode_steps is \[5\]"),
         ({"autoreset_mode": "Never"}, "'NextStep', 'SameStep', 'Disabled'"),
     ],
 )
 def test_what_a_vector_cannot_be_is_refused(asked, refused):
     with pytest.raises(UserError, match=refused):
         gymnasium.make_vec(gym.ID, **({"num_envs": 2} | asked))
+
+
+def test_a_vector_goes_on_with_other_games_than_its_first_ones(monkeypatch):
+    begun = []
+
+    def begin(drawn):
+        begun.extend(drawn.tolist())
+        return None, gym.PommermanVector(len(drawn)).observation_space.sample()
+
+    monkeypatch.setattr(programs, "begin", begin)
+    vector, one = gymnasium.make_vec(gym.ID, num_envs=3), gymnasium.make(gym.ID)
+    vector.reset(seed=7)
+    vector.reset()
+    assert len(set(begun)) == 6
+    for seed in (7, 8, 9):
+        one.reset(seed=seed)
+    assert begun[6:] == begun[:3]
 
 
 def test_the_metadata_tell_the_autoreset():

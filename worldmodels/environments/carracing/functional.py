@@ -31,11 +31,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from worldmodels.environments.batches import typed
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.carracing.tracks import Track
-from worldmodels.runtime.errors import UserError
 
 MAX_STEPS = 1000  # until truncation, as in gymnasium
 
@@ -66,7 +66,7 @@ def draw(keys: jax.Array) -> World:
     Raises:
         UserError: as `reset`.
     """
-    return simulator.build(jax.vmap(tracks.from_key)(_typed(keys)))
+    return simulator.build(jax.vmap(tracks.from_key)(typed(keys)))
 
 
 def start(world: World, track: jax.Array) -> tuple[EnvironmentState, jax.Array]:
@@ -126,7 +126,7 @@ def renew(
         UserError: the keys are not typed.
         ValueError: there are not as many tracks as environments.
     """
-    keys = _typed(keys)
+    keys = typed(keys)
     if len(state.world.count) != len(done):
         raise ValueError("renew needs a state whose environments share no tracks")
     world = jax.lax.cond(
@@ -186,9 +186,3 @@ def _restart(
     car = jax.tree.map(partial(jnp.where, done), new, old)
     state = EnvironmentState(world, car._replace(visited=car.visited.T))
     return state, observe(state)
-
-
-def _typed(keys: jax.Array) -> jax.Array:
-    if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
-        raise UserError("the keys must be typed: make them with jax.random.key")
-    return keys.reshape(-1)

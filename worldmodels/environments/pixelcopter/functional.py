@@ -21,10 +21,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from worldmodels.environments.batches import renewed, shaped, typed
 from worldmodels.environments.pixelcopter import game, picture
 from worldmodels.environments.pixelcopter.game import Copter
 from worldmodels.environments.pixelcopter.tables import BATCH
-from worldmodels.runtime.errors import UserError
 
 MAX_STEPS = 10_000  # until truncation, as in the original's environment of gym
 
@@ -45,7 +45,7 @@ def reset(keys: jax.Array) -> tuple[EnvironmentState, jax.Array]:
     Raises:
         UserError: the keys are not typed.
     """
-    keys = _typed(keys)
+    keys = typed(keys)
     state = EnvironmentState(keys, jax.vmap(_begin)(keys))
     return state, observe(state)
 
@@ -62,8 +62,12 @@ def step(
         whether the player died, bool [B]; and whether `max_steps` steps have been made
         since the reset, bool [B].
 
+    Raises:
+        UserError: the actions are not [B].
+
     Source: `Pixelcopter.step` of the PyGame Learning Environment.
     """
+    action = shaped("action", action, state.level.shape)
     keys = jax.vmap(jax.random.fold_in)(state.level, state.game.step + 1)
     blocks = jax.vmap(game.draw_block)(keys)
     now, reward, terminated = jax.vmap(game.step)(
@@ -88,9 +92,9 @@ def renew(
         As `reset`; the other environments are as they were.
 
     Raises:
-        UserError: the keys are not typed.
+        UserError: the keys are not typed, or they or `done` are not [B].
     """
-    keys = _typed(keys)
+    keys, done = renewed(keys, done, len(state.level))
 
     def begun(state: EnvironmentState) -> EnvironmentState:
         new = EnvironmentState(keys, jax.vmap(_begin)(keys))
@@ -135,9 +139,3 @@ def _terrain(key: jax.Array, first: bool) -> jax.Array:
 
 def _where(done: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
     return jnp.where(done.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-
-def _typed(keys: jax.Array) -> jax.Array:
-    if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
-        raise UserError("the keys must be typed: make them with jax.random.key")
-    return keys.reshape(-1)

@@ -75,10 +75,10 @@ class PixelCopter(gymnasium.Env[np.ndarray, int]):
         return picture.colored(self._frame())
 
     def _frame(self) -> np.ndarray:
-        return np.array(self._seen.frames[0])
+        return np.array(self._seen.frames)[0]
 
     def _info(self) -> dict[str, Any]:
-        return {"vector": np.array(self._seen.vector[0])}
+        return {"vector": np.array(self._seen.vector)[0]}
 
 
 gymnasium.register(

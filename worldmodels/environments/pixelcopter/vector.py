@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments import gym_arguments
@@ -58,11 +57,7 @@ class PixelCopterVector(OneBatch):
                 from one that had used JAX.
         """
         chosen = self._chosen((options or {}).get("reset_mask"))
-        seeds = self._seeds(seed)
-        first = next((each for each in seeds if each is not None), None)
-        super().reset(seed=first)
-        if first is not None:
-            self._level(self.np_random)  # that of an environment which has this seed
+        seeds = self._reseed(seed)
         self._begin(chosen, seeds)
         return np.array(self._frames), self._infos()
 
@@ -102,23 +97,13 @@ class PixelCopterVector(OneBatch):
 
     def _begin(self, chosen: np.ndarray, seeds: Sequence[int | None]) -> None:
         """Give those chosen a fresh level each."""
-        rngs = [
-            self.np_random if seed is None else seeding.np_random(seed)[0]
-            for seed in seeds
-        ]
-        levels = np.zeros(self.num_envs, np.uint32)
-        for b in np.flatnonzero(chosen):
-            levels[b] = self._level(rngs[b])
+        levels = self._drawn(chosen, seeds)
         if chosen.all():
             self._state, seen = programs.begin(levels)
         else:
             self._state, seen = programs.replace(self._state, levels, chosen)
         self._frames, self._vector = seen
         self._done = self._done & ~chosen
-
-    @staticmethod
-    def _level(rng: np.random.Generator) -> np.uint32:
-        return rng.integers(2**32, dtype=np.uint32)
 
     def _final(self) -> dict[str, Any]:
         """Return the last infos of those that are done, and begin them anew."""

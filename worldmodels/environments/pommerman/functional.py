@@ -19,13 +19,13 @@ means nothing: mask it, or begin a new one with `renew`.
 import jax
 import jax.numpy as jnp
 
+from worldmodels.environments.batches import renewed, shaped, typed
 from worldmodels.environments.pommerman import board
 from worldmodels.environments.pommerman.observation import featurize
 from worldmodels.environments.pommerman.painting import paint
 from worldmodels.environments.pommerman.policies import cautious, uniform
-from worldmodels.environments.pommerman.state import MAX_STEPS, State
+from worldmodels.environments.pommerman.state import AGENTS, MAX_STEPS, State
 from worldmodels.environments.pommerman.step import advance
-from worldmodels.runtime.errors import UserError
 
 __all__ = ["cautious", "observe", "paint", "renew", "reset", "step", "uniform"]
 
@@ -41,7 +41,7 @@ def reset(keys: jax.Array) -> tuple[State, jax.Array]:
     Raises:
         UserError: the keys are not typed.
     """
-    state = board.start(_typed(keys))
+    state = board.start(typed(keys))
     return state, observe(state)
 
 
@@ -56,8 +56,12 @@ def step(
         `max_steps` -1 for all, before that 0, and -1 for the dead; whether at most one
         lives, bool [B]; and whether `max_steps` steps have been made, bool [B].
 
+    Raises:
+        UserError: the actions are not [B, 4].
+
     Source: `get_rewards` and `get_done` of the original, free for all.
     """
+    actions = shaped("actions", actions, (*state.step.shape, AGENTS))
     state = advance(state, actions.T)
     living = state.agents.alive.sum(axis=0)
     late = state.step >= max_steps
@@ -78,9 +82,9 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
         As `reset`; the other games are as they were.
 
     Raises:
-        UserError: the keys are not typed.
+        UserError: the keys are not typed, or they or `done` are not [B].
     """
-    keys, done = _typed(keys), jnp.asarray(done)
+    keys, done = renewed(keys, done, *state.step.shape)
     first = jnp.argsort(~done)
     size = min(_AT_ONCE, len(done))
 
@@ -104,9 +108,3 @@ def renew(state: State, keys: jax.Array, done: jax.Array) -> tuple[State, jax.Ar
 def observe(state: State, agent: int = 0) -> jax.Array:
     """Return what an agent sees, int8 [B, 372]: see `observation`."""
     return featurize(state, agent).T
-
-
-def _typed(keys: jax.Array) -> jax.Array:
-    if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
-        raise UserError("the keys must be typed: make them with jax.random.key")
-    return keys.reshape(-1)

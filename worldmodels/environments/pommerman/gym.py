@@ -82,10 +82,9 @@ class Pommerman(gymnasium.Env[dict[str, Any], int]):
         return observation.flatten(seen)
 
     def _observation(self) -> dict[str, Any]:
+        # Cut from numpy's arrays: to cut from JAX's takes eight times as long.
         return {
-            name: space.dtype.type(self._seen[name][0])
-            if space.shape == ()
-            else np.asarray(self._seen[name][0], space.dtype)
+            name: np.array(self._seen[name], space.dtype)[0]
             for name, space in self.observation_space.items()
         }
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments import gym_arguments
@@ -60,8 +59,7 @@ class PommermanVector(OneBatch):
                 from one that had used JAX.
         """
         chosen = self._chosen((options or {}).get("reset_mask"))
-        seeds = self._seeds(seed)
-        super().reset(seed=next((each for each in seeds if each is not None), None))
+        seeds = self._reseed(seed)
         self._begin(chosen, seeds)
         return self._observation(), {}
 
@@ -104,11 +102,7 @@ class PommermanVector(OneBatch):
 
     def _begin(self, chosen: np.ndarray, seeds: Sequence[int | None]) -> None:
         """Begin those chosen anew."""
-        drawn = np.zeros(self.num_envs, np.uint32)
-        for b in np.flatnonzero(chosen):
-            seed = seeds[b]
-            rng = self.np_random if seed is None else seeding.np_random(seed)[0]
-            drawn[b] = rng.integers(2**32, dtype=np.uint32)
+        drawn = self._drawn(chosen, seeds)
         if chosen.all():
             self._state, self._seen = programs.begin(drawn)
         else:
