@@ -23,7 +23,11 @@ def channels_last(operations, name, precision=FLOAT32):
     return operation
 
 
-@pytest.mark.parametrize("size", [(4, 4), (5, 5), (4, 7), (6, 1)], ids=str)
+def slow(size):
+    return pytest.param(size, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("size", [slow((4, 4)), slow((5, 5)), (4, 7), slow((6, 1))])
 @pytest.mark.parametrize("kernel_size", [3, 4, 5, 6])
 def test_both_forms_agree_for_any_size(size, kernel_size):
     rng = np.random.default_rng(0)
