@@ -108,6 +108,13 @@ def test_networks_that_double_and_halve_unequally_often_are_refused():
         STUDY.load({"network": {"generator": [4, 4]}})
 
 
+def test_an_ablation_that_changes_nothing_is_refused():
+    with pytest.raises(UserError, match="its ablation concat changes nothing"):
+        STUDY.load(
+            {"network": {"labels": "concat"}, "ablations": "concat unnormalised"}
+        )
+
+
 def test_the_film_has_early_frames_more_often_and_ends_with_the_training():
     times = filming.times(10_000, 1, 10)
     assert times.tolist() == [100, 400, 900, 1600, 2500, 3600, 4900, 6400, 8100, 10_000]
