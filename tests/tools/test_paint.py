@@ -55,7 +55,7 @@ def test_pictures_are_painted_and_the_rest_of_the_labels_is_told(
     # Two rows, of eight and of one picture; the rest of the second is white.
     assert first.shape == (16 * (6 + 2 + 6), 16 * (8 * 4 + 7 * 2), 3)
     assert (first[16 * 8 :, 16 * 6 :] == 255).all()
-    assert cli.main(["paint", "--labels=Male=0,Smiling=1", *words]) == 0
+    assert cli.main(["paint", "--labels=Male = 0, Smiling=1", *words]) == 0
     np.testing.assert_array_equal(np.asarray(Image.open(out)), first)
     assert cli.main(["paint", "--labels=Male=0.5,Smiling=1", *words]) == 0
     assert (np.asarray(Image.open(out)) != first).any()
@@ -67,7 +67,7 @@ def test_pictures_are_painted_and_the_rest_of_the_labels_is_told(
         ("Hat=1", "--labels has 'Hat', which this generator does not know; its labels "
          "are Male, Smiling, Mustache"),
         ("Male=2", "--labels has Male=2; give 0 or 1, or a number between them"),
-        ("Male", "--labels has Male=; give 0 or 1"),
+        ("Male", "--labels has Male; give 0 or 1"),
         ("Male=nan", "--labels has Male=nan; give 0 or 1"),
         ("Male=1,Male=0", "--labels has Male twice; give it once"),
         ("", "--labels has ''"),

@@ -87,7 +87,7 @@ def check_alike(stores: Sequence[Artifact], names: Sequence[str]) -> None:
             if one != other:
                 raise ArtifactError(
                     f"{stores[0].path} has {name} {one} and {store.path} has {other}; "
-                    "give stores of one game and size"
+                    f"give stores of the same {name}"
                 )
 
 

@@ -35,7 +35,7 @@ def run(*, labels: str, training: Path, count: int, seed: int, out: Path) -> Non
     wanted = np.tile(list(asked.values()), (count, 1))
     rng = generator_for(seed, 0, "conditional_gan z of paint")
     publish_bytes(out, _png(painting.painted(store, wanted, rng)))
-    named = dict(part.split("=") for part in labels.split(","))
+    named = {name for name, _, _ in _entries(labels)}
     print("drawn with " + " ".join(f"{name}={x:g}" for name, x in asked.items()))
     if rest := [name for name in asked if name not in named]:
         print(f"not named, and so 0: {', '.join(rest)}")
@@ -51,8 +51,7 @@ def given(labels: str, names: Sequence[str]) -> dict[str, float]:
         UserError: for an unknown or repeated label, or a value not in [0, 1].
     """
     found: dict[str, float] = {}
-    for part in labels.split(","):
-        name, _, value = part.partition("=")
+    for name, equals, value in _entries(labels):
         if name not in names:
             raise UserError(
                 f"--labels has {name!r}, which this generator does not know; its "
@@ -60,18 +59,24 @@ def given(labels: str, names: Sequence[str]) -> dict[str, float]:
             )
         if name in found:
             raise UserError(f"--labels has {name} twice; give it once")
-        found[name] = _share(name, value)
+        found[name] = _share(name + equals + value, value)
     return {name: found.get(name, 0.0) for name in names}
 
 
-def _share(name: str, value: str) -> float:
+def _entries(labels: str) -> list[tuple[str, str, str]]:
+    """Return the name, the sign and the value of each entry, without their blanks."""
+    parts = (part.partition("=") for part in labels.split(","))
+    return [tuple(word.strip() for word in part) for part in parts]
+
+
+def _share(entry: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1:
         raise UserError(
-            f"--labels has {name}={value}; give 0 or 1, or a number between them"
+            f"--labels has {entry}; give 0 or 1, or a number between them, as in Male=1"
         )
     return number
 

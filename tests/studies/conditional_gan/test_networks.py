@@ -152,16 +152,16 @@ def test_batch_norms_follow_the_labels():
 def test_with_statistics_a_picture_depends_on_nothing_beside_it():
     known = shapes()
     params, (z, labels) = drawn_weights(known), given()
-    _, statistics = generate(params["generator"], known, z, labels)
-    together = painted(known, params, z, labels, statistics)
-    alone = painted(known, params, z[:1], labels[:1], statistics)
-    np.testing.assert_allclose(alone[0], together[0], atol=1e-5)
-    batch = painted(known, params, z[:2], labels[:2])
-    assert np.abs(batch[0] - together[0]).max() > 1e-3
-    both = (params["generator"], statistics)
-    np.testing.assert_allclose(
-        networks.paint(both, known, z, labels), together, atol=1e-6
-    )
+    own = params["generator"]
+    _, statistics = generate(own, known, z, labels)
+    others = np.concatenate([z[:1], 2 * z[1:]])
+    paint = jax.jit(networks.paint, static_argnums=1)
+    one, other = (paint((own, statistics), known, x, labels) for x in (z, others))
+    np.testing.assert_allclose(other[0], one[0], atol=1e-5)
+    assert np.abs(other[1] - one[1]).max() > 1e-3
+    # Of the statistics of its own batch, each depends on all.
+    one, other = (painted(known, params, x, labels) for x in (z, others))
+    assert np.abs(other[0] - one[0]).max() > 1e-3
 
 
 def test_a_norm_per_unit_is_one_of_units_and_not_of_channels():
@@ -215,18 +215,19 @@ def test_the_discriminator_sees_checkers():
 def test_the_spread_of_a_batch_is_its_mean_deviation(form):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, 4, 3, 5)) * np.repeat([1, 3], 3)[:, None, None, None]
-    found = networks._spread(form, form.arrange(jnp.asarray(x)), 2)
+    spread = jax.jit(networks._spread, static_argnums=(0, 2))
+    found = spread(form, form.arrange(jnp.asarray(x)), 2)
     expected = [part.std(axis=0).mean() for part in (x[:3], x[3:])]
     np.testing.assert_allclose(found[:, 0], np.repeat(expected, 3), rtol=1e-4)
     alike = jnp.ones((3, 2, 2, 1))
-    slope = jax.grad(lambda x: networks._spread(PLAIN, x, 1).sum())(alike)
+    slope = jax.jit(jax.grad(lambda x: spread(PLAIN, x, 1).sum()))(alike)
     assert np.isfinite(slope).all()
 
 
 def test_features_are_dropped_and_the_score_is_not():
     known = shapes(dropout=0.9)
-    params, (z, labels) = drawn_weights(known), given(64)
-    images = painted(known, params, z, labels)
+    params, (z, labels) = drawn_weights(known), given()
+    images = painted(shapes(), params, z, labels)
     params["discriminator"]["score"]["bias"][:] = 100
     key = jax.random.key(0)
     found = scored(known, params, images, labels, key)

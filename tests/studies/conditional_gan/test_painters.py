@@ -70,6 +70,12 @@ def test_a_table_that_is_amiss_is_refused(folder, lines, words):
     refused(folder, str(folder), *words)
 
 
+def test_values_that_become_one_name_are_refused(folder):
+    rows = [row.replace("portrait", "still_life") for row in ROWS]
+    write(folder, HEAD, *rows)
+    refused(folder, "one word but for blanks", "'still life'", values=3)
+
+
 def test_more_values_than_there_are_are_refused(folder):
     refused(folder, "has 2 values in its column style and 3 are", column="style",
             values=3)  # fmt: skip

@@ -4,17 +4,24 @@ import pytest
 from support.resumed import assert_same_arrays
 
 from worldmodels.runtime.errors import UserError
+from worldmodels.stores import publication
 from worldmodels.stores.artifact import open_artifact
-from worldmodels.studies.conditional_gan import judge, pack, score, scored, train
-from worldmodels.studies.conditional_gan.source import Stream
+from worldmodels.studies.conditional_gan import (
+    judge,
+    pack,
+    painting,
+    score,
+    scored,
+    train,
+)
+from worldmodels.studies.conditional_gan.source import Pictures, Stream
 from worldmodels.studies.conditional_gan.steps import STUDY
 
 from .conftest import SMALL
 
 SIZES = SMALL | {
-    "judge": {"updates": 40, "batch_size": 10, "drawn": 64, "neighbours": 2},
+    "judge": {"updates": 12, "batch_size": 10, "drawn": 64, "neighbours": 2},
     "network": {"latent_size": 4, "generator": [4, 4, 4], "discriminator": [4, 4]},
-    "learning": {"updates": 2, "batch_size": 4},
 }
 
 
@@ -22,6 +29,7 @@ SIZES = SMALL | {
 def made(packed, tmp_path, monkeypatch):
     """Make the stores that score reads; return what runs it."""
     monkeypatch.setattr(train, "_MEASURED", (2, 8))
+    monkeypatch.setattr(judge, "_GROUP", 4)
     settings = STUDY.load(SIZES)
     how = {"settings": settings, "pictures": packed, "log": None}
     how["checkpoint_seconds"] = 0
@@ -36,9 +44,21 @@ def made(packed, tmp_path, monkeypatch):
 
     out = {"checkpoint": tmp_path / "j.ckpt", "out": tmp_path / "judge.zarr"}
     judge.run(**how, **out)
-    out = {"checkpoint": tmp_path / "t.ckpt", "out": tmp_path / "train.zarr"}
-    train.run(**how, **out, model="main", seed=0)
+    _write_generator(tmp_path / "train.zarr", settings, Pictures(packed))
     return run
+
+
+def _write_generator(path, settings, pictures) -> None:
+    """Write what score reads of a training, of the first weights."""
+    config = train.recorded(settings, "main", 0, pictures)
+    shapes = painting.shapes_of(config)
+    state = train._initial(shapes, settings, 0)
+    with publication.create(
+        path, STUDY.kind("train"), config=config, stage_version=1,
+        inputs={"pictures": pictures.store},
+    ) as store:  # fmt: skip
+        scene = train._scene(pictures, shapes, 0)
+        train._write_average(store, state.carry, shapes, scene)
 
 
 @pytest.mark.slow
@@ -58,7 +78,7 @@ def test_a_killed_score_goes_on_and_measures_all(made, monkeypatch):
     found = scored.read(whole)
     assert found.gan_test.each.shape == found.gan_train.each.shape == (5,)
     # What has learnt nothing draws grey: far away, and all alike.
-    assert found.frechet.drawn > 2 * found.frechet.real
+    assert found.frechet.drawn > 1.5 * found.frechet.real
     assert found.pixels.ratio < 0.5
     assert found.copies.drawn.shape == (2, 16, 16, 3)
 

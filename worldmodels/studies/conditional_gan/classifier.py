@@ -31,6 +31,22 @@ class Classifier(nn.Module):
     size: tuple[int, int]  # height and width of the pictures
     dtype: Any = jnp.float32
 
+    @property
+    def convolutions(self) -> dict[str, int]:
+        """The channels of each convolution by its name, as many as fit."""
+        found, least = {}, min(self.size)
+        for number, channels in enumerate(_CHANNELS):
+            if least < _KERNEL:
+                break
+            found[f"conv_{number}"] = channels
+            least = (least - _KERNEL) // 2 + 1
+        return found
+
+    @property
+    def order(self) -> list[str]:
+        """The names of its layers, from the picture to the labels."""
+        return [*self.convolutions, "features", "labels"]
+
     @nn.compact
     def __call__(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return a number for each label [B, L] and features [B, 64].
@@ -41,13 +57,9 @@ class Classifier(nn.Module):
         form = for_platform(jax.default_backend())
         how = self.dtype, form, FLOAT32
         x = form.arrange(images).astype(self.dtype) / 127.5 - 1
-        least = min(self.size)
-        for number, channels in enumerate(_CHANNELS):
-            if least < _KERNEL:
-                break
-            name = f"conv_{number}"
+        for name, channels in self.convolutions.items():
             layer = Layer("convolution", channels, _KERNEL, *how, name=name)
-            x, least = nn.relu(layer(x)), (least - _KERNEL) // 2 + 1
+            x = nn.relu(layer(x))
         x = form.restore(x)
         dense = Dense(FEATURES, self.dtype, FLOAT32, name="features")
         features = nn.relu(dense(x.reshape(len(x), -1)))

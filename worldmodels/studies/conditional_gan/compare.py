@@ -37,9 +37,10 @@ def run(
     stores = [open_artifact(path, STUDY.kind("train")) for path in trainings]
     for store in (judged, *stores):
         check_input(store, "pictures", source.store)
-    found = findings.read(
-        stores, [open_artifact(path, STUDY.kind("score")) for path in scores]
-    )
+    measured = [open_artifact(path, STUDY.kind("score")) for path in scores]
+    for store in measured:
+        check_input(store, "judge", judged)
+    found = findings.read(stores, measured)
     known, bars = findings.judged(judged), []
     if findings.has_bars(settings.data, found[0]):
         bars = findings.bars(found[0], known)

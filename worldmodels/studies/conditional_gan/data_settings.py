@@ -31,7 +31,10 @@ class Data(Section):
         "genre", "of Painter by Numbers' table that holds the labels"
     )
     values: int = setting(
-        5, "most frequent of that column that are labels", unit="values", **WIDTH
+        5,
+        "most frequent of that column that are labels",
+        unit="values",
+        **WIDTH | {"low": 2},
     )
     size: list_of(_Side, 2) = setting(
         (32, 32), "height and width that pictures are brought to", unit="pixels"

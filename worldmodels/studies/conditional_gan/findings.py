@@ -111,12 +111,13 @@ def read(trainings: Sequence[Artifact], scores: Sequence[Artifact]) -> list[Foun
     """Return what the trainings reached, in the order of the settings' models.
 
     Raises:
-        UserError: for a training without its score, scores of other trainings, models
-            of other pictures or seeds, or trainings of one model that differ by more
-            than their seeds.
+        UserError: for a training without its score, scores of other trainings or of
+            other settings, models of other pictures or seeds, or trainings of one model
+            that differ by more than their seeds.
     """
     check_distinct(trainings)
     check_alike(trainings, ("names", "height", "width"))
+    check_alike(scores, ("seed", "judge"))
     pairs = [(store, _score_of(store, scores)) for store in trainings]
     if len(scores) > len(trainings):
         raise UserError(

@@ -97,6 +97,8 @@ def learnt(
         title=title,
         log=log,
         interval=interval,
+        order=model.order,
+        rate="studies.conditional_gan.judge.learning_rate",
     )
 
 

@@ -72,6 +72,22 @@ def check_matched(folder: Path, found: list[str], rows: Mapping, table: Path) ->
             )
 
 
+def check_varied(found: Labelled) -> None:
+    """Refuse a label that all pictures have, or none: it would steer nothing.
+
+    Raises:
+        UserError: naming the first one.
+    """
+    for name, share in zip(found.names, found.labels.mean(axis=0), strict=True):
+        if share in (0, 1):
+            whose = f"all {len(found.files):,} have" if share else "none has"
+            raise UserError(
+                f"of the {len(found.files):,} pictures in {found.files[0].parent} "
+                f"{whose} the label {name}, which then steers nothing; give other "
+                "labels in studies.conditional_gan.data, or more pictures"
+            )
+
+
 def _others(missing: int) -> str:
     return f", nor have {count(missing - 1, 'other')}" if missing > 1 else ""
 

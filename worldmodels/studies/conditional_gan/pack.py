@@ -18,7 +18,7 @@ from worldmodels.runtime.randomness import generator_for
 from worldmodels.runtime.streams import tell
 from worldmodels.stores import publication
 from worldmodels.stores.provenance import fingerprint
-from worldmodels.studies.conditional_gan import celeba, decoding, painters
+from worldmodels.studies.conditional_gan import celeba, decoding, labelled, painters
 from worldmodels.studies.conditional_gan.data_settings import Data
 from worldmodels.studies.conditional_gan.labelled import Labelled
 from worldmodels.studies.conditional_gan.settings import ConditionalGAN
@@ -26,6 +26,7 @@ from worldmodels.studies.conditional_gan.steps import STUDY
 
 STEP = "pack"
 _AT_ONCE = 256  # pictures that are decoded before any is written
+_LEAST = 2  # pictures to learn from and to judge on: one has no spread
 
 
 def run(*, settings: ConditionalGAN, folder: Path, out: Path, log: Path | None) -> None:
@@ -45,10 +46,10 @@ def run(*, settings: ConditionalGAN, folder: Path, out: Path, log: Path | None) 
         out, STUDY.kind(STEP), config=config, inputs={}, stage_version=version
     ) as store:
         kept = _write(store, found, data, log)
-        if len(kept) < 2:
+        if len(kept) < 2 * _LEAST:
             raise UserError(
                 f"of the {len(found.files)} pictures in {folder} that have labels "
-                f"{len(kept)} can be decoded; at least 2 are needed"
+                f"{len(kept)} can be decoded; at least {2 * _LEAST} are needed"
             )
         store.write("labels", found.labels[kept], ["picture", "label"])
         out_of = generator_for(settings.seed, 0, "conditional_gan held out")
@@ -60,15 +61,23 @@ def listed(folder: Path, data: Data) -> Labelled:
     """Return the labelled pictures of a folder in either layout.
 
     Raises:
-        UserError: when it has neither, and as the loaders do.
+        UserError: when it has neither, when all pictures or none have a label, and as
+            the loaders do.
     """
     if (folder / celeba.LIST).exists():
-        return celeba.read(folder, data.labels.split())
-    if (folder / painters.TABLE).exists():
-        return painters.read(folder, data.column, data.values)
+        found = celeba.read(folder, data.labels.split())
+    elif (folder / painters.TABLE).exists():
+        found = painters.read(folder, data.column, data.values)
+    else:
+        raise _unknown(folder)
+    labelled.check_varied(found)
+    return found
+
+
+def _unknown(folder: Path) -> UserError:
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder; give that of the pictures")
-    raise UserError(
+        return UserError(f"{folder} is no folder; give that of the pictures")
+    return UserError(
         f"{folder} holds neither {celeba.LIST}, as CelebA does, nor {painters.TABLE}, "
         "as Painter by Numbers does; give the folder with one of them and the pictures"
     )
@@ -77,9 +86,9 @@ def listed(folder: Path, data: Data) -> Labelled:
 def held_out(count: int, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return which of so many pictures are kept from training, bool [count].
 
-    Some are and some are not, whatever the share.
+    Two at least are and two are not, whatever the share.
     """
-    kept_back = min(max(round(share * count), 1), count - 1)
+    kept_back = min(max(round(share * count), _LEAST), count - _LEAST)
     return rng.permutation(count) < kept_back
 
 

@@ -9,6 +9,7 @@ from worldmodels.report.page import Picture, escape
 from worldmodels.runtime.randomness import generator_for
 from worldmodels.studies.conditional_gan import choices, figures, painting, table
 from worldmodels.studies.conditional_gan.findings import Bar, Found
+from worldmodels.studies.conditional_gan.painting import Painter
 from worldmodels.studies.conditional_gan.source import Pictures
 from worldmodels.studies.conditional_gan.table import Rows
 
@@ -89,17 +90,7 @@ def _drawn(main: Found, pictures: Pictures) -> str:
 def _between(main: Found, pictures: Pictures) -> str:
     learnt = pictures.labels(pictures.training)
     known, z = painting.painter(main.stores[0]), _z(3, main)
-    pairs, settings = choices.toggles(learnt), choices.frequent(learnt, 5)
-    ends = [
-        " → ".join(choices.words(main.names, end) for end in pair) for pair in pairs
-    ]
-    labels = Picture(
-        figures.between_labels(known, pairs, z[0]), "image/png",
-        f"One z while labels change: {'; '.join(ends)}.",
-        "<b>Between labels.</b> One z; from left to right y goes in equal steps from "
-        "one setting to another. G never learnt from a y between 0 and 1.",
-        ends,
-    )  # fmt: skip
+    settings = choices.frequent(learnt, 5)
     told = figures.described(main.names, settings)
     numbers = Picture(
         figures.between_z(known, settings, z), "image/png",
@@ -108,7 +99,24 @@ def _between(main: Found, pictures: Pictures) -> str:
         "the labels of a row stay.",
         told,
     )  # fmt: skip
-    return labels.html() + numbers.html()
+    return _between_labels(known, choices.toggles(learnt), z[0]) + numbers.html()
+
+
+def _between_labels(known: Painter, pairs: np.ndarray, z: np.ndarray) -> str:
+    """Return the figure; none where all pictures have equal labels."""
+    if not len(pairs):
+        return ""
+    ends = [
+        " → ".join(choices.words(known.names, end) for end in pair) for pair in pairs
+    ]
+    picture = Picture(
+        figures.between_labels(known, pairs, z), "image/png",
+        f"One z while labels change: {'; '.join(ends)}.",
+        "<b>Between labels.</b> One z; from left to right y goes in equal steps from "
+        "one setting to another. G never learnt from a y between 0 and 1.",
+        ends,
+    )  # fmt: skip
+    return picture.html()
 
 
 def _along(main: Found) -> str:

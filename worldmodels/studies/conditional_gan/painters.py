@@ -27,8 +27,8 @@ def read(folder: Path, column: str, values: int) -> Labelled:
     Among values that are as frequent, the first in the alphabet is taken.
 
     Raises:
-        UserError: when the folder is not laid out so, the table is not well formed or
-            has fewer values, or pictures and rows do not match.
+        UserError: when the folder is not laid out so, the table is not well formed, has
+            fewer values or two of one name, or pictures and rows do not match.
     """
     table = folder / TABLE
     rows = _rows(table, column)
@@ -41,10 +41,16 @@ def read(folder: Path, column: str, values: int) -> Labelled:
             f"{values} are asked for; lower studies.conditional_gan.data.values"
         )
     ranked = sorted(counts, key=lambda value: (-counts[value], value))[:values]
+    names = tuple(map(_word, ranked))
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"{table} has values in its column {column} that are one word but for "
+            f"blanks and signs, among {', '.join(map(repr, ranked))}; spell them alike"
+        )
     kept = [name for name in found if rows[name] in ranked]
     labels = np.array([[rows[name] == value for value in ranked] for name in kept])
     files = [folder / PICTURES / name for name in kept]
-    return Labelled(tuple(map(_word, ranked)), files, labels.astype(np.uint8))
+    return Labelled(names, files, labels.astype(np.uint8))
 
 
 def _word(value: str) -> str:

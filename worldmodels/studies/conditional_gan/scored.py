@@ -33,8 +33,8 @@ class Beside(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """The measure of drawn pictures over that of real ones."""
-        return self.drawn / self.real
+        """The measure of drawn pictures over that of real ones; nan where that is 0."""
+        return self.drawn / self.real if self.real else float("nan")
 
 
 class Copies(NamedTuple):

@@ -112,6 +112,16 @@ class ConditionalGAN(StudySettings):
     network: Network = group(Network)
     learning: Learning = group(Learning)
 
+    @model_validator(mode="after")
+    def _changing(self) -> "ConditionalGAN":
+        for name in self.ablations.split():
+            if network_of(self.network, name) == self.network:
+                raise ValueError(
+                    f"its ablation {name} changes nothing of its network; give other "
+                    "ablations, or none"
+                )
+        return self
+
 
 def models(settings: ConditionalGAN) -> list[str]:
     """Return the names of the models that learn."""
