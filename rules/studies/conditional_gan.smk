@@ -25,11 +25,6 @@ PAGE = {
 }
 
 
-def more(amount):
-    """Return the function of an amount that a job asks for, more at each try."""
-    return lambda wildcards, attempt: growing(amount, 0, attempt)
-
-
 wildcard_constraints:
     model="|".join(MODELS),
     seed=r"\d+",
@@ -56,8 +51,8 @@ else:
             CONDA
         threads: 1
         resources:
-            mem_mb=more(1000),
-            runtime=more(60),
+            mem_mb=lambda wildcards, attempt: growing(1000, 0, attempt),
+            runtime=lambda wildcards, attempt: growing(60, 0, attempt),
         params:
             settings=STUDY.as_json("draw", SETTINGS),
             version=STUDY.steps["draw"].version,
@@ -78,8 +73,8 @@ rule pack:
         CONDA
     threads: workflow.cores
     resources:
-        mem_mb=more(2000),
-        runtime=more(240),
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(240, 0, attempt),
     params:
         settings=STUDY.as_json("pack", SETTINGS),
         version=STUDY.steps["pack"].version,
@@ -100,8 +95,8 @@ rule judge:
         CONDA
     threads: 1
     resources:
-        mem_mb=more(2000),
-        runtime=more(120),
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(120, 0, attempt),
         gpu=0,
     params:
         checkpoint=f"{FOLDER}/checkpoints/judge.ckpt",
@@ -127,8 +122,8 @@ rule train:
         CONDA
     threads: workflow.cores
     resources:
-        mem_mb=more(3000),
-        runtime=more(720),
+        mem_mb=lambda wildcards, attempt: growing(3000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(720, 0, attempt),
         gpu=0,
     params:
         checkpoint=f"{FOLDER}/checkpoints/train-{{model}}-{{seed}}.ckpt",
@@ -157,8 +152,8 @@ rule score:
         CONDA
     threads: 1
     resources:
-        mem_mb=more(3000),
-        runtime=more(120),
+        mem_mb=lambda wildcards, attempt: growing(3000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(120, 0, attempt),
         gpu=0,
     params:
         checkpoint=f"{FOLDER}/checkpoints/score-{{model}}-{{seed}}.ckpt",
@@ -186,8 +181,8 @@ rule compare:
         CONDA
     threads: 1
     resources:
-        mem_mb=more(2000),
-        runtime=more(60),
+        mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
+        runtime=lambda wildcards, attempt: growing(60, 0, attempt),
     params:
         settings=STUDY.as_json("compare", SETTINGS),
         version=STUDY.steps["compare"].version,
