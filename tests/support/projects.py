@@ -36,6 +36,12 @@ CLUSTER_OPTIONS = [
 # A workflow's jobs compute little: half their time would be the compiler's optimising.
 LIGHT = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
+# Over the smoke preset: one job where it has two, for tests of what lies beside.
+ONE_JOB = {
+    "rollouts": {"episodes_per_shard": 4},
+    "controller": {"generations_per_block": 2},
+}
+
 WORKFLOW = ("Snakefile", "config.yaml", "rules", "profiles", "presets", "envs")
 
 # Two rounds, each of two shards and two blocks of generations.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.commands import REPOSITORY
+from support.projects import ONE_JOB
 from support.small_run import from_controller, from_memory, rollouts, whole_round
 
 from worldmodels.experiment.ablations import ABLATIONS
@@ -155,7 +156,7 @@ def test_another_seed_only_adds_its_trainings(project):
 @pytest.mark.slow
 def test_two_real_ablations_on_one_v(real_project):
     smoke = str(REPOSITORY / "presets" / "smoke.yaml")
-    seeds = real_project.write("seeds.yaml", {"seeds": [3]})
+    seeds = real_project.write("seeds.yaml", {"seeds": [3], **ONE_JOB})
     targets = ["ablation_z", "ablation_untrained_memory"]
     status, output = real_project.run(*targets, "--configfile", smoke, seeds)
     assert status == 0, output
@@ -164,7 +165,7 @@ def test_two_real_ablations_on_one_v(real_project):
     sizes = {"z": 8, "untrained_memory": 8 + 16}  # of what C sees
     for name, size in sizes.items():
         place = results / name
-        block = open_artifact(place / "seed-3/round-0/controller/block-0001.zarr")
+        block = open_artifact(place / "seed-3/round-0/controller/block-0000.zarr")
         assert block.array("mean").shape[1] == 3 * (size + 1)
         row = json.loads((place / "table.json").read_text())["ablations"][name]
         store = open_artifact(place / "seed-3/round-1/evaluation.zarr")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.commands import REPOSITORY
+from support.projects import ONE_JOB
 from support.small_run import from_memory, whole_round
 
 from worldmodels.experiment.cells import CELLS, DNC, LSTM
@@ -129,9 +130,9 @@ def test_real_cells_over_one_seed(real_project):
         "rounds": 1,
         "seeds": [3],
         "environment": {"max_steps": 70},
-        "rollouts": {"steps": 70},
+        "rollouts": {"steps": 70, **ONE_JOB["rollouts"]},
         "memory": {"held_out": 0.25, "death_head": True},
-        "controller": {"train_in": "dream"},
+        "controller": {"train_in": "dream", **ONE_JOB["controller"]},
     }
     overlay = real_project.write("cells.yaml", change)
     status, output = real_project.run("cells", "--configfile", smoke, overlay)

@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 from support.commands import REPOSITORY
+from support.projects import ONE_JOB
 from support.small_run import whole_round
 
 from worldmodels.commands import parser
@@ -79,8 +80,9 @@ def test_the_page_and_the_table_are_made_once(project):
 def test_two_real_seeds_and_the_ablations_of_both(real_project):
     """Of one round; two rounds are in the other tests."""
     smoke = str(REPOSITORY / "presets" / "smoke.yaml")
-    words = ["--cores", "2", "--configfile", smoke]
-    words += ["--config", "seeds=[0,1]", "rounds=1"]
+    change = {"seeds": [0, 1], "rounds": 1, **ONE_JOB}
+    overlay = real_project.write("seeds.yaml", change)
+    words = ["--cores", "2", "--configfile", smoke, overlay]
     for target in ("seeds", "ablations"):
         status, output = real_project.run(target, *words)
         assert status == 0, output
