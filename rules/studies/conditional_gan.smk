@@ -71,7 +71,7 @@ rule pack:
         f"{FOLDER}/logs/pack.log",
     conda:
         CONDA
-    threads: workflow.cores
+    threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: growing(2000, 0, attempt),
         runtime=lambda wildcards, attempt: growing(240, 0, attempt),
@@ -120,7 +120,7 @@ rule train:
         f"{FOLDER}/benchmarks/train-{{model}}-{{seed}}.tsv"
     conda:
         CONDA
-    threads: workflow.cores
+    threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: growing(3000, 0, attempt),
         runtime=lambda wildcards, attempt: growing(720, 0, attempt),
