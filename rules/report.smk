@@ -9,8 +9,8 @@ from worldmodels.studies import built
 BESIDE = built.digests(RESULTS)
 
 # The param by which the report is made again; a report without such pages has none, as
-# those of earlier versions. The folders are told to the command by one that takes `input`
-# and is not compared.
+# those of earlier versions. Another param, a function of `input`, gives the folders to
+# the command; Snakemake does not compare it.
 COMPARED_PAGES = {"pages": " ".join(map(" ".join, BESIDE.items()))} if BESIDE else {}
 
 

@@ -43,7 +43,7 @@ def far(x):
 def test_a_search_is_over_when_and_why_pycma_says(
     objective, dimension, population, sigma
 ):
-    """Both are told pycma's candidates, and their whole state is the same."""
+    """Both learn from pycma's candidates, and their whole state is the same."""
     options = {"popsize": population, "seed": 3, "verbose": -9, "tolstagnation": 0}
     options |= {
         "AdaptSigma": cma.sigma_adaptation.CMAAdaptSigmaCSA,

@@ -1,8 +1,10 @@
 """What a killed run left behind, and whether it ended as an uninterrupted one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.stores.checkpoint import Checkpoint
@@ -15,6 +17,20 @@ def assert_same_arrays(one: Path, other: Path) -> None:
     for name in one.names():
         np.testing.assert_array_equal(one.read(name), other.read(name), err_msg=name)
     assert one.provenance == other.provenance
+
+
+def killed(monkeypatch, stream: type, fit: Callable[[str], object]) -> None:
+    """Kill the training `fit("killed")` after the first batches of its stream."""
+    groups = stream.groups
+
+    def first(self, start, size):
+        yield next(groups(self, start, size))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stream, "groups", first)
+        with pytest.raises(KeyboardInterrupt):
+            fit("killed")
 
 
 def steps_saved(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""What is told of gradients: their norms, and the first that was not finite."""
+"""Norms of gradients, and the first gradient that was not finite."""
 
 import jax
 import jax.numpy as jnp

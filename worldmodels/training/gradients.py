@@ -1,4 +1,4 @@
-"""What is told of the gradients of a training: their norms, and which were not finite.
+"""The norms of a training's gradients, and which gradients were not finite.
 
 A gradient counts as not finite when its norm is not. The parameters that an update
 makes of it are not finite either, and so is every gradient after it: what counts is the

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from support.resumed import assert_same_arrays
+from support.resumed import assert_same_arrays, killed
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.artifact import open_artifact
@@ -133,16 +133,7 @@ def test_a_judge_in_double_precision_with_its_gradients(fit, float64, pictures):
 
 @pytest.mark.slow
 def test_a_judge_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch):
-    groups = Stream.groups
-
-    def killed(self, start, size):
-        yield next(groups(self, start, size))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Stream, "groups", killed)
-        with pytest.raises(KeyboardInterrupt):
-            fit("killed")
+    killed(monkeypatch, Stream, fit)
     again, whole = fit("killed"), fit("whole")
     assert_same_arrays(again.path, whole.path)
     assert jax.tree.leaves(judge.weights(whole))[0].dtype == np.float32

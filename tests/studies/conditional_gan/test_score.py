@@ -1,7 +1,7 @@
 """Step score on a generator that has learnt next to nothing."""
 
 import pytest
-from support.resumed import assert_same_arrays
+from support.resumed import assert_same_arrays, killed
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores import publication
@@ -63,16 +63,7 @@ def _write_generator(path, settings, pictures) -> None:
 
 @pytest.mark.slow
 def test_a_killed_score_goes_on_and_measures_all(made, monkeypatch):
-    groups = Stream.groups
-
-    def killed(self, start, size):
-        yield next(groups(self, start, size))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Stream, "groups", killed)
-        with pytest.raises(KeyboardInterrupt):
-            made("killed")
+    killed(monkeypatch, Stream, made)
     again, whole = made("killed"), made("whole")
     assert_same_arrays(again.path, whole.path)
     found = scored.read(whole)

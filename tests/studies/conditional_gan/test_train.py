@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from support.resumed import assert_same_arrays
+from support.resumed import assert_same_arrays, killed
 
 from worldmodels.runtime import devices
 from worldmodels.runtime.errors import UserError
@@ -56,16 +56,7 @@ def fit(packed, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch):
-    groups = Stream.groups
-
-    def killed(self, start, size):
-        yield next(groups(self, start, size))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Stream, "groups", killed)
-        with pytest.raises(KeyboardInterrupt):
-            fit("killed")
+    killed(monkeypatch, Stream, fit)
     again, whole = fit("killed"), fit("whole")
     assert_same_arrays(again.path, whole.path)
     assert whole.read("history/loss").shape == (6,)

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from support.resumed import killed
 
 from worldmodels.models.cells import addressing
 from worldmodels.runtime.errors import UserError
@@ -41,16 +42,7 @@ def fit(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch):
-    groups = Stream.groups
-
-    def killed(self, start, size):
-        yield next(groups(self, start, size))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Stream, "groups", killed)
-        with pytest.raises(KeyboardInterrupt):
-            fit("killed")
+    killed(monkeypatch, Stream, fit)
     again, whole = fit("killed"), fit("whole")
     assert again.names() == whole.names()
     assert whole.read("history/loss").shape == (6,)

@@ -103,7 +103,7 @@ def learnt(
 
 
 def _right(params: Params, model: Classifier, pictures: Pictures) -> np.ndarray:
-    """Return whether each label of each held-out picture is told right, [H, L]."""
+    """Return whether the judge finds each label of each held-out picture, [H, L]."""
     parts = []
     for at in range(0, len(pictures.held_out), pictures.shard):
         rows = pictures.held_out[at : at + pictures.shard]
