@@ -106,7 +106,7 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
     population = driver.controller[None]
     policy = AgentSlots(driver.agent, driver.weights, population, world.slots)
     policy.start(0, Episode(seed=seed, steps=steps))
-    choose = _first_slot(policy, world.slots)
+    choose = first_slot(policy, world.slots)
     with Progress("drive", steps, None) as progress:
 
         def step(frame: np.ndarray) -> np.ndarray:
@@ -116,7 +116,7 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
         return drive(spec, seed, step, steps)
 
 
-def _first_slot(policy: AgentSlots, slots: int) -> Callable[[np.ndarray], np.ndarray]:
+def first_slot(policy: AgentSlots, slots: int) -> Callable[[np.ndarray], np.ndarray]:
     """Let a policy of many slots drive in one of them.
 
     The batch keeps the size that the controller was evolved with, or is evaluated with
