@@ -60,8 +60,8 @@
 //       for t = 1, 2, ...: act; predict; r.at(t); draw; dies (in this order)
 //
 //   Latents
-//   world.latents -> [{index, mean, std, low, high}] of mu over the recordings (or, where there
-//     is none, over the starts of dreams), by falling std; used: std > 0.1
+//   world.latents -> [{index, mean, std, low, high}] of mu over the recordings (or, where
+//     there is none, over the starts of dreams), by falling std; one in use has std > 0.1
 //
 //   world.recordings -> [{by: "agent" | "random", seed, steps, score, sheet, columns,
 //     actions, mu, logvar, rewards}]: sheet is a data: URL of a picture with `columns`
