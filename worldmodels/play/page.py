@@ -18,7 +18,8 @@ from typing import Any
 from worldmodels.play.packing import Packed
 
 ENGINE = ("numbers.js", "kernel.js", "layers.js", "cells.js", "world.js")
-SCRIPTS = (*ENGINE, "app.js")
+SEEN = ("draw.js", "wheel.js", "dream.js", "recording.js", "latents.js", "words.js")
+SCRIPTS = (*ENGINE, *SEEN, "app.js")
 
 
 def html(packed: Packed) -> str:
