@@ -6,13 +6,13 @@ const { game } = world.header;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const dream = new Dream(world);
 const clock = new Clock(game.frames_per_second);
-const wheel = new Wheel(game.actions, tellHands);
+const wheel = new Wheel(game, tellHands);
 const screen = new Picture(byId("screen"), world.sizes.frame);
 const drawn = new Picture(byId("drawn"), world.sizes.frame);
 const likely = new Picture(byId("likely"), world.sizes.frame);
 const inSight = watchSight(["stage", "drive", "latents"]);
 const bars = game.actions.map(makeBar);
-const watching = new Watching(world, dream, {
+const watching = !world.recordings.length ? NOTHING_WATCHED : new Watching(world, dream, {
   sleep(drive, frame, memory) {
     dream.asleep(seed, drive.z(frame), memory, (t) =>
       frame + t < drive.steps - 1 ? drive.action(frame + t) : null);
@@ -312,7 +312,7 @@ function watchSight(ids) {
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) sight[target.id] = isIntersecting;
     stale = true;
-  });
+  }, { rootMargin: "200px 0px" });
   ids.forEach((id) => observer.observe(byId(id)));
   return sight;
 }

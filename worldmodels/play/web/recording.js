@@ -204,7 +204,7 @@ class Watching {
     this.reached = frame;
   }
 
-  // Do what is due at the time `now`; return whether there was anything to do.
+  // Do what is due at the time `now`.
   tick(now, inSight) {
     if (this.running && inSight) {
       const steps = this.clock.due(now);
@@ -281,6 +281,9 @@ class Watching {
     };
   }
 }
+
+// Stands for it on a page without a recording.
+const NOTHING_WATCHED = { asleep: null, stale: false, dreamt() {}, tick() {} };
 
 // A number with a minus sign of full width, and none before a zero.
 function signed(x, digits = 2) {

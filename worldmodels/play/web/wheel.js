@@ -7,13 +7,24 @@ const KEYS = {
 const PATIENCE = 1000; // ms without input after which the agent plays again
 const RAMP = 0.1, DECAY = 0.9; // of what a key holds down, a step
 
+// What each number of an action is to the keys: the first that goes to both sides is
+// steered across, the second along; of those from 0 on the first is a pedal that is
+// pressed by "up", the second by "down". Others stay as they are.
+function rolesOf(actions) {
+  const sides = ["across", "along"];
+  const pedals = ["up", "down"];
+  return actions.map(({ low }) => (low < 0 ? sides : pedals).shift());
+}
+
 // The numbers of an action, as the person gives them.
 class Wheel {
-  constructor(actions, onHands) {
+  constructor({ actions, discrete }, onHands) {
     this.actions = actions;
+    this.discrete = discrete;
+    this.roles = rolesOf(actions);
     this.values = new Float32Array(actions.length);
     this.held = new Set(); // directions whose keys are down
-    this.pointer = null; // [x, y] of -1..1, or null
+    this.pointer = null; // [x, y] of -1..1, y downwards, or null
     this.person = false; // whether the person plays
     this.kept = false; // and keeps the wheel until it is given back
     this.onHands = onHands; // called when the one who plays changes
@@ -64,28 +75,50 @@ class Wheel {
 
   // Move the values by one step of the game.
   step() {
-    const [x, y] = this.pointer || [0, 0];
-    this.actions.forEach((action, i) => {
-      if (action.low < 0) this.turn(i, action, x);
-      else this.pedal(i, action, i === 1 ? "up" : "down", i === 1 ? -y : y);
-    });
+    if (this.discrete) this.choose();
+    else
+      this.roles.forEach((role, n) => {
+        if (role === "across" || role === "along") this.turn(n, role);
+        else if (role) this.tread(n, role);
+      });
     return this.values;
   }
 
-  turn(i, action, x) {
-    const way = this.held.has("right") - this.held.has("left");
-    if (this.pointer) this.values[i] = x * action.high;
-    // A game of one number has two keys: each is all of it, at once.
-    else if (this.actions.length === 1) this.values[i] = way * action.high;
-    else if (way) this.values[i] = clamp(this.values[i] + way * RAMP, -1, 1);
-    else this.values[i] *= DECAY * DECAY;
+  // Return how far the keys or the pointer go: [to the right, upwards], of -1..1.
+  way() {
+    const { held, pointer } = this;
+    if (pointer) return [pointer[0], -pointer[1]];
+    return [held.has("right") - held.has("left"), held.has("up") - held.has("down")];
   }
 
-  pedal(i, action, direction, push) {
-    if (this.pointer) this.values[i] = clamp(1.25 * push - 0.1, 0, 1) * action.high;
-    else if (this.held.has(direction))
-      this.values[i] = clamp(this.values[i] + RAMP, action.low, action.high);
-    else this.values[i] *= DECAY;
+  turn(n, role) {
+    const { low, high } = this.actions[n];
+    const way = this.way()[role === "across" ? 0 : 1];
+    const full = way * (way < 0 ? -low : high);
+    // A game of one number has two keys: each is all of it, at once.
+    if (this.pointer || this.actions.length === 1) this.values[n] = full;
+    else if (way) this.values[n] = clamp(this.values[n] + RAMP * full, low, high);
+    else this.values[n] *= DECAY * DECAY;
+  }
+
+  tread(n, role) {
+    const { low, high } = this.actions[n];
+    const push = role === "up" ? this.way()[1] : -this.way()[1];
+    let share = (this.values[n] - low) / (high - low);
+    if (this.pointer) share = 1.25 * push - 0.1;
+    else if (this.held.has(role)) share += RAMP;
+    else share *= DECAY;
+    this.values[n] = low + (high - low) * clamp(share, 0, 1);
+  }
+
+  // Of two choices the keys left and right are one each. Of more the first is done
+  // without a key, and the next four are left, up, right and down.
+  choose() {
+    const [x, y] = this.way().map((share) => (Math.abs(share) < 0.35 ? 0 : share));
+    const few = this.actions.length === 2;
+    let choice = x < 0 ? 1 : x > 0 ? 3 : y > 0 ? 2 : y < 0 ? 4 : 0;
+    if (few) choice = x < 0 ? 0 : x > 0 ? 1 : this.values.indexOf(1);
+    this.values.fill(0)[clamp(choice, 0, this.actions.length - 1)] = 1;
   }
 }
 

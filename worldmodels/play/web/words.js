@@ -26,7 +26,7 @@ const OF_OTHERS = {
 
 function fillWords({ name, game, agent, memory }, latents) {
   const words = OF_GAMES[game.name] || OF_OTHERS;
-  const score = agent.score === null ? "" : ` \u00b7 ${game.score} ${agent.score}`;
+  const score = agent.score === null ? "" : ` \u00b7 ${game.score} ${Math.round(agent.score)}`;
   byId("kicker").textContent = `${game.title} \u00b7 ${name}${score}`;
   byId("title").textContent = words.title;
   byId("lead").textContent =
