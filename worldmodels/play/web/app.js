@@ -212,7 +212,8 @@ function ending() {
 function listen() {
   const played = () => dream.action;
   const here = () => inSight.stage || (inSight.drive && Boolean(watching.asleep));
-  const hands = () => (wheel.person ? wheel.giveBack() : wheel.take(performance.now(), true));
+  const keep = () => wheel.take(performance.now(), true, dream.action);
+  const hands = () => (wheel.person ? wheel.giveBack() : keep());
   listenToKeys(wheel, here, played, {
     m: hands,
     " ": () => pause(!paused),
@@ -225,12 +226,12 @@ function listen() {
     aim.hidden = x === null;
     if (x !== null) place(aim, x, y);
   });
-  listenToPointer(wheel, byId("guess"), () => dream.action, false, () => {});
+  listenToPointer(wheel, byId("guess"), played, false, () => {}, () => watching.asleep);
   listenToPointer(wheel, byId("pad"), played, true, (x, y) => {
     place(knob, x === null ? 0 : clamp(x, -0.9, 0.9), x === null ? 0 : clamp(y, -0.7, 0.7));
   });
   byId("by-agent").addEventListener("click", () => wheel.giveBack());
-  byId("by-person").addEventListener("click", () => wheel.take(performance.now(), true));
+  byId("by-person").addEventListener("click", keep);
   byId("pause").addEventListener("click", () => pause(!paused));
   byId("single").addEventListener("click", single);
   byId("reset").addEventListener("click", reset);

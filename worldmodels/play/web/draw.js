@@ -143,15 +143,13 @@ function drawStrip(canvas, surprises, known, scale, at, asleep) {
   const up = (y, low, high) =>
     floor - Math.min(1, Math.max(0, (y - low) / (high - low || 1))) * (floor - 20);
   const points = [];
-  for (let pixel = 0; pixel <= width; pixel++) {
-    const from = Math.max(1, Math.floor((pixel / width) * last));
-    const to = Math.min(known, Math.max(from + 1, Math.ceil(((pixel + 1) / width) * last)));
-    let most = -Infinity;
-    for (let t = from; t < to; t++) most = Math.max(most, surprises[t]);
-    if (most > -Infinity) points.push([pixel, up(most, scale.low, scale.high)]);
+  const together = Math.ceil(last / width); // frames in a point: its highest counts
+  for (let from = 1; from < known; from += together) {
+    const most = Math.max(...surprises.subarray(from, Math.min(from + together, known)));
+    points.push([across(from), up(most, scale.low, scale.high)]);
   }
   context.beginPath();
-  context.moveTo(0, floor);
+  context.moveTo(across(1), floor);
   points.forEach(([x, y]) => context.lineTo(x, y));
   if (points.length) context.lineTo(points[points.length - 1][0], floor);
   context.fillStyle = ink.agent;

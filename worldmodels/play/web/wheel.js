@@ -31,10 +31,12 @@ class Wheel {
     this.last = 0; // when the person last did something, ms
   }
 
-  take(now, kept) {
+  // Let the person play, from the values on that were played last.
+  take(now, kept, values) {
     this.last = now;
-    if (this.person && this.kept === (this.kept || kept)) return;
-    this.kept = this.kept || kept;
+    if (!this.person) this.values.set(values);
+    if (this.person && (this.kept || !kept)) return;
+    this.kept = kept;
     this.person = true;
     this.onHands();
   }
@@ -47,9 +49,8 @@ class Wheel {
   }
 
   press(direction, now, values) {
-    if (!this.person) this.values.set(values);
     this.held.add(direction);
-    this.take(now, false);
+    this.take(now, false, values);
   }
 
   release(direction, now) {
@@ -57,9 +58,8 @@ class Wheel {
   }
 
   point(x, y, now, values) {
-    if (!this.person) this.values.set(values);
     this.pointer = [Math.max(-1, Math.min(1, x)), Math.max(-1, Math.min(1, y))];
-    this.take(now, false);
+    this.take(now, false, values);
   }
 
   letGo(now) {
@@ -155,7 +155,7 @@ function listenToKeys(wheel, may, played, shortcuts) {
 }
 
 // Let a pointer on `area` be the wheel: across steers, up is gas, down is the brake.
-function listenToPointer(wheel, area, played, fingers, show) {
+function listenToPointer(wheel, area, played, fingers, show, may = () => true) {
   const at = (event) => {
     const box = area.getBoundingClientRect();
     const x = (2 * (event.clientX - box.left)) / box.width - 1;
@@ -168,7 +168,8 @@ function listenToPointer(wheel, area, played, fingers, show) {
     show(null);
   };
   area.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || (event.pointerType === "touch") !== fingers) return;
+    if (event.button !== 0 || !may()) return;
+    if (event.pointerType === "touch" && !fingers) return; // it scrolls the page
     area.setPointerCapture(event.pointerId);
     at(event);
   });

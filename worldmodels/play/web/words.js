@@ -24,10 +24,10 @@ const OF_OTHERS = {
   pad: "drag to play",
 };
 
-function fillWords({ name, game, agent, memory }, latents) {
+function fillWords({ name, game, agent, dream, memory }, latents) {
   const words = OF_GAMES[game.name] || OF_OTHERS;
-  const score = agent.score === null ? "" : ` \u00b7 ${game.score} ${Math.round(agent.score)}`;
-  byId("kicker").textContent = `${game.title} \u00b7 ${name}${score}`;
+  byId("kicker").textContent = [game.title, name, scored(game, agent, dream)]
+    .filter(Boolean).join(" \u00b7 ");
   byId("title").textContent = words.title;
   byId("lead").textContent =
     `A neural network ${words.watched}. It learnt to see each picture as ${latents} ` +
@@ -46,6 +46,13 @@ function fillWords({ name, game, agent, memory }, latents) {
     "This page is one file, made by worldmodels play. It holds the whole agent, " +
     "computes everything itself, and asks no network for anything. After Ha & " +
     "Schmidhuber, World Models (2018).";
+}
+
+// What the agent had when it was chosen from among others.
+function scored(game, { score }, { temperature }) {
+  if (score === null) return "";
+  const where = temperature === null ? "the game" : "its dream";
+  return `${game.score} ${Math.round(score).toLocaleString("en")} in ${where}`;
 }
 
 // Keys with what they do.
