@@ -1,6 +1,6 @@
 // The recurrent cells of M. Each is made as plan(memory plan, inputs, units, options)
 // and has: output, how many numbers M's heads read; state, the sizes of what it
-// remembers, by name; fill(arrays); step(multiply, state, x, output), which reads
+// remembers, by name; fill(arrays); step(operations, state, x, output), which reads
 // x [inputs], changes the state and fills in the output.
 
 const CELLS = {
@@ -14,10 +14,10 @@ const CELLS = {
         fillMatrix(gates.matrix, arrays("lstm_kernel"));
         gates.bias.set(arrays("lstm_bias"));
       },
-      step(multiply, state, x, output) {
+      step(operations, state, x, output) {
         seen.data.set(x);
         seen.data.set(state.h, inputs);
-        lstmGates(gates.apply(multiply, seen), units, state);
+        lstmGates(gates.apply(operations, seen), units, state);
         output.set(state.h);
       },
     };
@@ -37,11 +37,11 @@ const CELLS = {
         fillMatrix(ofH.matrix, arrays("gru_recurrent_kernel"));
         ofH.bias.set(arrays("gru_recurrent_bias"), 2 * units);
       },
-      step(multiply, state, x, output) {
+      step(operations, state, x, output) {
         seen.data.set(x);
         before.data.set(state.h);
-        const g = ofX.apply(multiply, seen);
-        const k = ofH.apply(multiply, before);
+        const g = ofX.apply(operations, seen);
+        const k = ofH.apply(operations, before);
         for (let n = 0, u = units, c = 2 * units; n < units; n++, u++, c++) {
           const kept = sigmoid(g[u] + k[u]);
           const candidate = tanh(g[c] + sigmoid(g[n] + k[n]) * k[c]);

@@ -14,16 +14,19 @@ function planMemory(simd) {
       asked.push(part);
       return part;
     },
-    // Return multiply(a, aStride, b, c, cStride, rows, inputs, panels), which adds
-    // A [rows, inputs] times B to C. All places and strides are in floats.
+    // Return the two operations; all places, strides and lengths are in floats:
+    //   multiply(a, aStride, b, c, cStride, rows, inputs, panels): add A [rows, inputs]
+    //     times B, a matrix of `planMatrix`, to C;
+    //   stamp(from, to, pixels, lines, run, row, shift, stride): add stamps to an image,
+    //     of `lines` runs each, which are a `row` of the image apart; the next stamp is
+    //     `stride` further on and adds `shift` further on in the image.
     commit() {
       const kernel = simd ? kernelFor(size) : null;
       const buffer = kernel ? kernel.buffer : new ArrayBuffer(4 * size);
       for (const part of asked) {
         part.data = new Float32Array(buffer, 4 * part.at, part.length);
       }
-      const multiply = kernel ? kernel.multiply : loopsFor(new Float32Array(buffer));
-      return Object.assign(multiply, { simd: kernel !== null });
+      return kernel || loopsFor(new Float32Array(buffer));
     },
   };
 }
@@ -32,21 +35,27 @@ function kernelFor(size) {
   if (KERNEL === "" || typeof WebAssembly === "undefined") return null;
   const bytes = fromBase64(KERNEL);
   if (!WebAssembly.validate(bytes)) return null;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(size / 16384) + 1 });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    page: { memory },
-  });
-  const run = instance.exports.multiply;
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(size / 16384) });
+  const imports = { page: { memory } };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   return {
+    simd: true,
     buffer: memory.buffer,
     multiply(a, aStride, b, c, cStride, rows, inputs, panels) {
-      run(4 * a, 4 * aStride, 4 * b, 4 * c, 4 * cStride, rows, inputs, panels);
+      const strides = [4 * aStride, 4 * cStride];
+      exports.multiply(4 * a, strides[0], 4 * b, 4 * c, strides[1], rows, inputs, panels);
+    },
+    stamp(from, to, pixels, lines, run, row, shift, stride) {
+      const sizes = [4 * run, 4 * row, 4 * shift, 4 * stride];
+      exports.stamp(4 * from, 4 * to, pixels, lines, ...sizes);
     },
   };
 }
 
-function loopsFor(f) {
-  return (a, aStride, b, c, cStride, rows, inputs, panels) => {
+const loopsFor = (f) => ({
+  simd: false,
+
+  multiply(a, aStride, b, c, cStride, rows, inputs, panels) {
     for (let panel = 0; panel < panels; panel++) {
       const from = b + 8 * panel * inputs;
       for (let row = 0; row < rows; row++) {
@@ -81,8 +90,18 @@ function loopsFor(f) {
         f[to + 7] = s7;
       }
     }
-  };
-}
+  },
+
+  stamp(from, to, pixels, lines, run, row, shift, stride) {
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      for (let line = 0; line < lines; line++) {
+        const x = from + pixel * stride + line * run;
+        const y = to + pixel * shift + line * row;
+        for (let n = 0; n < run; n++) f[y + n] += f[x + n];
+      }
+    }
+  },
+});
 
 const panelsOf = (columns) => Math.ceil(columns / 8);
 
@@ -112,9 +131,9 @@ function planDense(plan, inputs, outputs) {
     bias,
     y,
     // x is a part of the memory; the result is y.data.
-    apply(multiply, x) {
+    apply(operations, x) {
       y.data.set(bias);
-      multiply(x.at, 0, matrix.part.at, y.at, 0, 1, inputs, panelsOf(outputs));
+      operations.multiply(x.at, 0, matrix.part.at, y.at, 0, 1, inputs, panelsOf(outputs));
       return y.data;
     },
   };
@@ -127,7 +146,8 @@ function planImage(plan, side, channels) {
 
 function fillImage(image, bias) {
   const { data } = image.part;
-  for (let at = 0; at < data.length - 8; at += bias.length) data.set(bias, at);
+  data.set(bias);
+  for (let done = bias.length; done < data.length; done *= 2) data.copyWithin(done, 0, done);
 }
 
 function rectify(image) {
@@ -154,7 +174,7 @@ function planConvolution(plan, from, kernel, outputs) {
       rows.forEach((row, ky) => fillMatrix(row, values.subarray(ky * size, (ky + 1) * size)));
       this.bias.set(bias);
     },
-    apply(multiply) {
+    apply({ multiply }) {
       for (let y = 0; y < side; y++) {
         for (let x = 0; x < side; x++) line.data.set(bias, x * width);
         rows.forEach((row, ky) => {
@@ -176,7 +196,8 @@ function planConvolution(plan, from, kernel, outputs) {
 // A transposed convolution of stride 2; n pixels become 2 n + k - 2. Each pixel adds a
 // stamp of k x k pixels to the image, its numbers times the matrix.
 function planTransposed(plan, from, kernel, outputs) {
-  const run = kernel * outputs; // numbers of a stamp in one row of the image
+  const used = kernel * outputs; // numbers of a stamp in one row of the image
+  const run = (used + 3) & ~3; // and with the zeros that fill it up
   const matrix = planMatrix(plan, from.channels, kernel * run);
   const width = 8 * panelsOf(kernel * run);
   const stamps = plan.floats(from.side * width);
@@ -187,25 +208,23 @@ function planTransposed(plan, from, kernel, outputs) {
     bias: new Float32Array(outputs),
     // stamp [inputs, k, k, outputs] and bias [outputs].
     fill(values, bias) {
-      fillMatrix(matrix, values);
+      const padded = new Float32Array(from.channels * kernel * run);
+      for (let n = 0; n < from.channels * kernel; n++) {
+        padded.set(values.subarray(n * used, (n + 1) * used), n * run);
+      }
+      fillMatrix(matrix, padded);
       this.bias.set(bias);
     },
-    apply(multiply) {
-      const image = to.part.data;
-      const stamp = stamps.data;
+    apply({ multiply, stamp }) {
       const inputs = from.channels;
+      const row = side * outputs;
       fillImage(to, this.bias);
       for (let y = 0; y < from.side; y++) {
-        stamp.fill(0);
+        stamps.data.fill(0);
         const a = from.part.at + y * from.side * inputs;
         multiply(a, inputs, matrix.part.at, stamps.at, width, from.side, inputs, width / 8);
-        for (let x = 0; x < from.side; x++) {
-          for (let ky = 0; ky < kernel; ky++) {
-            const at = ((2 * y + ky) * side + 2 * x) * outputs;
-            const s = x * width + ky * run;
-            for (let n = 0; n < run; n++) image[at + n] += stamp[s + n];
-          }
-        }
+        const start = to.part.at + 2 * y * row;
+        stamp(stamps.at, start, from.side, kernel, run, row, 2 * outputs, width);
       }
     },
   };

@@ -9,10 +9,15 @@ const WORDS = new Uint32Array(BITS.buffer); // the high half is the second every
 function exp(x) {
   if (!(x > -708)) return Number.isNaN(x) ? x : 0;
   if (x > 709) return Infinity;
-  const k = Math.floor(x * 1.4426950408889634 + 0.5);
+  const k = Math.floor(x * 1.4426950408889634 + 0.5) | 0;
   const r = x - k * 6.93147180369123816e-1 - k * 1.90821492927058770e-10;
-  let sum = 1 + r / 10; // the power series of e^r, |r| < 0.35
-  for (let n = 9; n > 0; n--) sum = 1 + (r * sum) / n;
+  const s = r * r;
+  // The power series of e^r, |r| < 0.35, in pairs that wait for nothing.
+  const pair2 = 1 / 2 + r * (1 / 6);
+  const pair4 = 1 / 24 + r * (1 / 120);
+  const pair6 = 1 / 720 + r * (1 / 5040);
+  const pair8 = 1 / 40320 + r * (1 / 362880);
+  const sum = 1 + r + s * (pair2 + s * (pair4 + s * (pair6 + s * pair8)));
   return sum * POWERS_OF_2[k + 1023];
 }
 

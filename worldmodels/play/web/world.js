@@ -60,8 +60,8 @@
 //       for t = 1, 2, ...: act; predict; r.at(t); draw; dies (in this order)
 //
 //   Latents
-//   world.latents -> [{index, mean, std, low, high}] of mu over the recordings (or, where there
-//     is none, over the starts of dreams), by falling std; used: std > 0.1
+//   world.latents -> [{index, mean, std, low, high}] of mu over the recordings (or, where
+//     there is none, over the starts of dreams), by falling std; one in use has std > 0.1
 //
 //   world.recordings -> [{by: "agent" | "random", seed, steps, score, sheet, columns,
 //     actions, mu, logvar, rewards}]: sheet is a data: URL of a picture with `columns`
@@ -92,7 +92,7 @@ function openWorld(header, bytes, simd = true) {
   const cell = CELLS[m.cell](plan, Z + A, m.units, m.options);
   const read = plan.floats(cell.output);
   const head = planDense(plan, cell.output, heads + m.death + m.reward);
-  const multiply = plan.commit();
+  const operations = plan.commit();
   encoder.fill(arrays);
   decoder.fill(arrays);
   cell.fill(arrays);
@@ -117,13 +117,13 @@ function openWorld(header, bytes, simd = true) {
   const world = {
     header,
     sizes: { frame: vision.size, latent: Z, action: A, mixtures: K },
-    simd: multiply.simd,
+    simd: operations.simd,
     recordings,
     latents: spread(recordings.length ? recordings.map((r) => r.mu) : [starts.mu], Z),
     z: (recording, t) => recording.mu.subarray(t * Z, (t + 1) * Z),
     act,
-    encode: (pixels) => encoder.apply(multiply, pixels),
-    decode: (z, rgba) => decoder.apply(multiply, z, rgba),
+    encode: (pixels) => encoder.apply(operations, pixels),
+    decode: (z, rgba) => decoder.apply(operations, z, rgba),
 
     begin() {
       const sizes = Object.entries(cell.state);
@@ -142,8 +142,8 @@ function openWorld(header, bytes, simd = true) {
     predict(memory, z, action, prediction) {
       x.set(z);
       x.set(action, Z);
-      cell.step(multiply, memory, x, read.data);
-      const y = head.apply(multiply, read);
+      cell.step(operations, memory, x, read.data);
+      const y = head.apply(operations, read);
       prediction.logit.set(y.subarray(0, K * Z));
       prediction.mean.set(y.subarray(K * Z, 2 * K * Z));
       prediction.logstd.set(y.subarray(2 * K * Z, heads));
@@ -270,15 +270,15 @@ function planEncoder(plan, vision) {
         heads.bias.set(arrays(`${name}/bias`), first);
       });
     },
-    apply(multiply, pixels) {
+    apply(operations, pixels) {
       const { data } = frame.part;
       const count = vision.size * vision.size;
       const step = pixels.length / count;
       for (let n = 0; n < count; n++) {
         for (let o = 0; o < 3; o++) data[3 * n + o] = pixels[step * n + o] / 255;
       }
-      layers.forEach((layer) => layer.apply(multiply));
-      const y = heads.apply(multiply, image.part);
+      layers.forEach((layer) => layer.apply(operations));
+      const y = heads.apply(operations, image.part);
       mean.set(y.subarray(0, vision.latent));
       logvar.set(y.subarray(vision.latent, 2 * vision.latent));
       return { mean, logvar };
@@ -310,12 +310,12 @@ function planDecoder(plan, vision) {
         layer.fill(arrays(`deconv_${n + 1}/kernel`), arrays(`deconv_${n + 1}/bias`));
       });
     },
-    apply(multiply, z, rgba) {
+    apply(operations, z, rgba) {
       code.data.set(z);
-      first.apply(multiply, code);
+      first.apply(operations, code);
       layers.forEach((layer, n) => {
         rectify(images[n]);
-        layer.apply(multiply);
+        layer.apply(operations);
       });
       const { data } = image.part;
       for (let n = 0; n < picture.length; n++) picture[n] = sigmoid(data[n]);
