@@ -151,9 +151,7 @@ def test_the_page_reads_its_drive():
 def test_a_cell_that_the_page_has_not_is_refused(monkeypatch):
     player = engine.player()
     monkeypatch.setattr("worldmodels.play.packing.CELLS", ("gru",))
-    with pytest.raises(
-        UserError, match=r"memory\.cell of this M is lstm, which"
-    ):
+    with pytest.raises(UserError, match=r"memory\.cell of this M is lstm, which"):
         pack(player)
 
 

@@ -39,7 +39,8 @@ def html(packed: Packed) -> str:
 
 def script() -> str:
     """Return the page's one script."""
-    joined = "".join(map(source, SCRIPTS))
+    # Its comments are for those who read it here.
+    joined = re.sub(r"^ *//.*\n", "", "".join(map(source, SCRIPTS)), flags=re.M)
     return f'(() => {{\n"use strict";\n{joined}}})();\n'
 
 
