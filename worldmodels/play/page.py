@@ -18,7 +18,8 @@ from typing import Any
 from worldmodels.play.packing import Packed
 
 ENGINE = ("numbers.js", "kernel.js", "layers.js", "cells.js", "dnc.js", "world.js")
-SCRIPTS = (*ENGINE, "app.js")
+SEEN = ("draw.js", "wheel.js", "dream.js", "recording.js", "latents.js", "words.js")
+SCRIPTS = (*ENGINE, *SEEN, "app.js")
 
 
 def html(packed: Packed) -> str:
@@ -38,7 +39,8 @@ def html(packed: Packed) -> str:
 
 def script() -> str:
     """Return the page's one script."""
-    joined = "".join(map(source, SCRIPTS))
+    # Its comments are for those who read it here.
+    joined = re.sub(r"^ *//.*\n", "", "".join(map(source, SCRIPTS)), flags=re.M)
     return f'(() => {{\n"use strict";\n{joined}}})();\n'
 
 
