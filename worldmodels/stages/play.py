@@ -31,7 +31,7 @@ from worldmodels.stores.agents import AgentStores, Driver
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_text
 
-STEPS = {"agent": 300, "random": 100}  # recorded, by who drives
+STEPS = {"agent": 240, "random": 80}  # recorded, by who drives
 _STARTS = 64  # where dreams begin, at most
 _RANDOM = "brownian"  # the random policy
 
