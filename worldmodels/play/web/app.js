@@ -10,7 +10,7 @@ const wheel = new Wheel(game, tellHands);
 const screen = new Picture(byId("screen"), world.sizes.frame);
 const drawn = new Picture(byId("drawn"), world.sizes.frame);
 const likely = new Picture(byId("likely"), world.sizes.frame);
-const inSight = watchSight(["stage", "drive", "latents"]);
+const inSight = watchSight(["stage", "mind", "drive", "latents"]);
 const bars = game.actions.map(makeBar);
 const watching = !world.recordings.length ? NOTHING_WATCHED : new Watching(world, dream, {
   sleep(drive, frame, memory) {
@@ -94,17 +94,21 @@ function tick(now) {
 function draw() {
   stale = false;
   screen.decode(world, dream.z);
+  if (inSight.mind) drawMind();
+  byId("step").textContent = dream.step;
+  const seconds = (dream.step / game.frames_per_second).toFixed(1);
+  byId("seconds").textContent = `${seconds} s of play`;
+  bars.forEach((show, n) => show(dream.action[n]));
+  drawOutcome();
+}
+
+function drawMind() {
   drawn.context.drawImage(screen.canvas, 0, 0);
   if (dream.step) {
     world.likeliest(dream.prediction, dream.likeliest);
     likely.decode(world, dream.likeliest);
   } else likely.clear();
-  byId("step").textContent = dream.step;
-  const seconds = (dream.step / game.frames_per_second).toFixed(1);
-  byId("seconds").textContent = `${seconds} s of play`;
-  bars.forEach((show, n) => show(dream.action[n]));
   drawBells();
-  drawOutcome();
 }
 
 function drawBells() {
