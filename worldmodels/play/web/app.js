@@ -230,7 +230,7 @@ function listen() {
     aim.hidden = x === null;
     if (x !== null) place(aim, x, y);
   });
-  listenToPointer(wheel, byId("guess"), played, false, () => {}, () => watching.asleep);
+  listenToPointer(wheel, byId("guess"), played, true, () => {}, () => watching.asleep);
   listenToPointer(wheel, byId("pad"), played, true, (x, y) => {
     place(knob, x === null ? 0 : clamp(x, -0.9, 0.9), x === null ? 0 : clamp(y, -0.7, 0.7));
   });
@@ -248,9 +248,13 @@ function listen() {
   });
   const tau = byId("tau");
   tau.addEventListener("input", () => setTemperature(tau.value));
+  tau.addEventListener("change", toAddress); // some browsers bear few changes of it
   // After a click on it the arrows are the wheel's again.
   tau.addEventListener("pointerup", () => byId("screen").focus({ preventScroll: true }));
-  byId("tau-one").addEventListener("click", () => setTemperature(1));
+  byId("tau-one").addEventListener("click", () => {
+    setTemperature(1);
+    toAddress();
+  });
   addEventListener("hashchange", fromAddress);
   const redraw = () => { stale = watching.stale = true; };
   addEventListener("resize", redraw);
@@ -292,7 +296,6 @@ function setTemperature(text) {
   dream.temperature = clamp(Number(text) || 0, 0, most);
   byId("tau").value = dream.temperature;
   byId("tau-value").textContent = dream.temperature.toFixed(2);
-  toAddress();
   begunToLook();
 }
 
