@@ -23,8 +23,8 @@ from worldmodels.arguments import (
 from worldmodels.experiment.checkout import PACKAGE
 from worldmodels.experiment.settings import Controller
 from worldmodels.experiment.stages import STAGES
-from worldmodels.parsing import Parser, at_least_0, whole_number
-from worldmodels.runtime.randomness import MAX_EPISODE_SEED, MAX_EPISODES
+from worldmodels.parsing import Parser, at_least_0
+from worldmodels.runtime.randomness import MAX_EPISODES
 
 _DESCRIPTION = """\
 World Models (Ha & Schmidhuber 2018): an agent that learns to see (V), to remember (M)
@@ -79,36 +79,6 @@ def _add_drive(files) -> None:
     files.add_argument("--seed", help="of the track", **SEED)
     files.add_argument("--steps", **STEPS)
     files.add_argument("--out", help="drive.mp4 or drive.gif", required=True, **ONE)
-
-
-def _add_play(files) -> None:
-    files.add_argument(
-        "agent",
-        help="an agent store, or a folder of controller stores",
-        nargs="?",
-        **ONE,
-    )
-    add_agent(files, required=False)
-    files.add_argument("--pretrained", **PRETRAINED)
-    files.add_argument(
-        "--record",
-        help="seed of the drives that go into the page, or none (default: %(default)s)",
-        type=_seed_or_none,
-        metavar="SEED|none",
-        default=0,
-    )
-    files.add_argument(
-        "--quality",
-        help="of their pictures; 100 is exact (default: %(default)s)",
-        default=80,
-        **numbers(1, 100),
-    )
-    files.add_argument("--out", help="page.html to write", required=True, **ONE)
-    files.add_argument("--log", help="file to append progress to", **ONE)
-
-
-def _seed_or_none(text: str) -> int | None:
-    return None if text == "none" else whole_number(0, MAX_EPISODE_SEED)(text)
 
 
 def _add_dream(files) -> None:
@@ -301,7 +271,6 @@ TOOLS = {
     "dream": Tool(
         "film what M dreams, under any actions and at any temperature", _add_dream
     ),
-    "play": Tool("make an agent a page to play in, one HTML file", _add_play),
     "evaluate": Tool("score a pretrained agent on unseen tracks", _add_evaluate),
     "compare": Tool("tell whether a change helped: runs side by side", _add_compare),
     "import-rollouts": Tool(

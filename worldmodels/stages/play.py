@@ -1,4 +1,4 @@
-"""Tool play: an agent as a page to play in, one HTML file that opens offline.
+"""Stage play: an agent as a page to play in, one HTML file that opens offline.
 
 The page dreams with the agent's own V, M and C. A drive in the game goes into it, too,
 of the agent and of random actions, to be seen beside what M expected.
@@ -20,6 +20,7 @@ from worldmodels.play import packing, page
 from worldmodels.play.packing import Player
 from worldmodels.play.recording import Recorded, recorded
 from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
+from worldmodels.rollout.one_slot import first_slot
 from worldmodels.rollout.replay import Recording, drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.printable import printable
@@ -29,7 +30,6 @@ from worldmodels.stores import agents, networks, places
 from worldmodels.stores.agents import AgentStores, Driver
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_text
-from worldmodels.tools.drive import first_slot
 
 STEPS = {"agent": 300, "random": 100}  # recorded, by who drives
 _STARTS = 64  # where dreams begin, at most
@@ -42,6 +42,7 @@ def run(
     controller: Sequence[Path] = (),
     vision: Path | None = None,
     memory: Path | None = None,
+    latents: Sequence[Path] = (),
     pretrained: Path | None = None,
     record: int | None = 0,
     quality: int = 80,
@@ -54,6 +55,8 @@ def run(
         agent: an agent store, or controller stores' folder.
         controller: instead, controller stores, or their folder.
         vision, memory: of a controller; default: found in the rounds of the experiment.
+        latents: all that M of a controller learnt from, at whose first frames dreams
+            begin; default: found in the rounds of its run, if they are there.
         pretrained: instead, an agent store.
         record: the seed of the drives that go into the page; None: no drive does.
         quality: of their pictures, 1 to 100; 100 is exact.
@@ -63,7 +66,7 @@ def run(
             cannot be played, or a place that may not be written.
     """
     check_out(out)
-    opened = _opened(agent, controller, vision, memory, pretrained)
+    opened = _opened(agent, controller, vision, memory, latents, pretrained)
     driver = opened.driver
     recordings = [] if record is None else _recordings(driver, record, quality, log)
     starts = opened.starts or _starts_of(recordings, driver.agent.vision.latent_size)
@@ -109,6 +112,7 @@ def _opened(
     controller: Sequence[Path],
     vision: Path | None,
     memory: Path | None,
+    latents: Sequence[Path],
     pretrained: Path | None,
 ) -> Opened:
     given = [bool(x) for x in (agent, controller, pretrained)]
@@ -120,11 +124,12 @@ def _opened(
     if agent is not None and _is_search(agent):
         controller = [agent]
     if controller:
-        return _of_run(agents.open_stores(controller, vision, memory))
-    if vision or memory:
+        stores = agents.open_stores(controller, vision, memory)
+        return _of_run(stores, _starts_of_run(stores.memory, latents))
+    if vision or memory or latents:
         raise UserError(
-            "--vision and --memory belong to --controller; an agent store has V and M "
-            "of its own"
+            "--vision, --memory and --latents belong to --controller; an agent store "
+            "has all that it needs"
         )
     return _of_store(agent or pretrained)
 
@@ -151,7 +156,7 @@ def _of_store(path: Path) -> Opened:
     )
 
 
-def _of_run(stores: AgentStores) -> Opened:
+def _of_run(stores: AgentStores, starts: Starts | None) -> Opened:
     driver = agents.from_stores(stores)
     config = stores.controller[0].config
     selected = networks.select(stores.controller)
@@ -166,7 +171,7 @@ def _of_run(stores: AgentStores) -> Opened:
     return Opened(
         _name_of_run(stores.controller[0]),
         driver,
-        _starts_of_run(stores.memory),
+        starts,
         training,
         config["temperature"] if in_dream else None,
         networks.death_threshold(stores.memory.config, death),
@@ -179,13 +184,15 @@ def _name_of_run(block: Artifact) -> str:
     return printable(f"{folder.name}, round {block.config['round']}")
 
 
-def _starts_of_run(memory: Artifact) -> Starts | None:
+def _starts_of_run(memory: Artifact, latents: Sequence[Path]) -> Starts | None:
     """Return where M's dreams begin, if its latents are there."""
     try:
-        latents = agents.open_latents(memory, ())
+        stores = agents.open_latents(memory, latents)
     except ArtifactError:
+        if latents:
+            raise
         return None
-    return Starts(*(networks.first_frames(latents, name) for name in Starts._fields))
+    return Starts(*(networks.first_frames(stores, name) for name in Starts._fields))
 
 
 def _some(starts: Starts) -> Starts:
