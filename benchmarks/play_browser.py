@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from worldmodels.tools import play
+from worldmodels.stages import play
 
 AGENTS = sorted((Path(__file__).parents[1] / "pretrained").glob("*.zarr"))
 COUNT_PICTURES = """

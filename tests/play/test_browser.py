@@ -6,7 +6,7 @@ import pytest
 from support.browser import DESKTOP, PHONE, STILL, Opened, chromium
 from support.commands import REPOSITORY
 
-from worldmodels.tools import play
+from worldmodels.stages import play
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +151,9 @@ def test_uncertainty_changes_the_dream_and_goes_into_the_address(browser, driver
         assert page("() => location.hash") == "#seed=1&uncertainty=0"
         page.steps(1)  # at 0 the likeliest is drawn
         assert page.picture("drawn") == page.picture("likely")
+        page("() => { location.hash = '#seed=3&uncertainty=0.5'; }")
+        page.until(lambda: page.text("tau-value") == "0.50")
+        assert page("() => document.getElementById('seed').value") == "3"
 
 
 def test_the_expected_bells_are_those_of_the_chosen_number(browser, driver):

@@ -201,7 +201,7 @@ function tellHands() {
   }
   if (paused) words = `Paused. ${words}`;
   if (dream.ended) words = ending();
-  byId("mode").textContent = words;
+  if (byId("mode").textContent !== words) byId("mode").textContent = words; // is read out
   byId("ended-text").textContent = dream.ended ? ending() : "";
   byId("ended").hidden = !dream.ended;
 }
@@ -240,7 +240,10 @@ function listen() {
   byId("single").addEventListener("click", single);
   byId("reset").addEventListener("click", reset);
   byId("another").addEventListener("click", another);
-  byId("again").addEventListener("click", another);
+  byId("again").addEventListener("click", () => {
+    another();
+    byId("screen").focus({ preventScroll: true }); // the button is gone
+  });
   byId("seed").addEventListener("change", () => setSeed(byId("seed").value));
   byId("latent").addEventListener("change", () => {
     latent = Number(byId("latent").value);
@@ -293,7 +296,8 @@ function setSeed(text) {
 
 function setTemperature(text) {
   const most = Number(byId("tau").max);
-  dream.temperature = clamp(Number(text) || 0, 0, most);
+  const asked = Number(text);
+  dream.temperature = Number.isFinite(asked) ? clamp(asked, 0, most) : 1;
   byId("tau").value = dream.temperature;
   byId("tau-value").textContent = dream.temperature.toFixed(2);
   begunToLook();

@@ -116,7 +116,10 @@ class Watching {
       if (this.asleep) this.wake();
       else this.run(!this.running);
     });
-    byId("sleep").addEventListener("click", () => this.sleep());
+    byId("sleep").addEventListener("click", () => {
+      this.sleep();
+      byId("watch").focus({ preventScroll: true }); // this button is gone
+    });
     const apart = () => {
       if (this.frame < this.drive.steps)
         this.calls.apart(this.drive.z(this.frame), `frame ${this.frame} of the recording`);
