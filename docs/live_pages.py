@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import worldmodels
-from worldmodels.tools import play
+from worldmodels.stages import play
 
 AGENTS = Path(__file__).parents[1] / "pretrained"
 NEEDED = {"takecover": "vizdoom"}  # what a game needs to be recorded

@@ -3,10 +3,10 @@
 from contextlib import contextmanager
 
 import pytest
-from support.browser import DESKTOP, PHONE, Opened, chromium
+from support.browser import DESKTOP, PHONE, STILL, Opened, chromium
 from support.commands import REPOSITORY
 
-from worldmodels.tools import play
+from worldmodels.stages import play
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +58,7 @@ def test_it_opens_from_a_file_and_dreams(browser, driver):
 
 
 def test_a_key_takes_the_wheel_and_m_gives_it_back(browser, driver):
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         page.steps(20)
         steered, shown = page.text("value-steer"), page.picture("screen")
         assert page.text("mode") == "Paused. The agent plays."
@@ -77,8 +76,7 @@ def test_a_key_takes_the_wheel_and_m_gives_it_back(browser, driver):
 
 
 def test_pedals_ramp_and_are_let_go(browser, driver):
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         page.page.keyboard.down("w")
         page.steps(4)
         page.picture("screen")  # and so the bars
@@ -125,8 +123,7 @@ def test_pause_stops_it(browser, driver):
 
 def test_a_number_is_a_dream(browser, driver):
     def hundredth(seed):
-        with opened(browser, driver, seed) as page:
-            page.pause()
+        with opened(browser, driver, seed, **STILL) as page:
             page.steps(100)
             shown = page.picture("screen")
             assert page.step() == 100
@@ -145,8 +142,7 @@ def test_uncertainty_changes_the_dream_and_goes_into_the_address(browser, driver
         page.steps(10)
         return page.picture("screen")
 
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         shown = [tenth(page, tau) for tau in (0, 1, 2, 1)]
         assert len(set(shown)) == 3
         assert shown[1] == shown[3]
@@ -155,11 +151,13 @@ def test_uncertainty_changes_the_dream_and_goes_into_the_address(browser, driver
         assert page("() => location.hash") == "#seed=1&uncertainty=0"
         page.steps(1)  # at 0 the likeliest is drawn
         assert page.picture("drawn") == page.picture("likely")
+        page("() => { location.hash = '#seed=3&uncertainty=0.5'; }")
+        page.until(lambda: page.text("tau-value") == "0.50")
+        assert page("() => document.getElementById('seed').value") == "3"
 
 
 def test_the_expected_bells_are_those_of_the_chosen_number(browser, driver):
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         page.steps(30)
         shown = page.picture("mixture")
         page.page.select_option("#latent", index=3)
@@ -167,8 +165,7 @@ def test_the_expected_bells_are_those_of_the_chosen_number(browser, driver):
 
 
 def test_a_slider_changes_the_picture_of_its_numbers(browser, driver):
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         page.look("latents")
         slider = page("() => document.querySelector('#sliders input').id")
         dreamt, shown = page.picture("screen"), page.picture("portrait")
@@ -189,13 +186,11 @@ def test_a_slider_changes_the_picture_of_its_numbers(browser, driver):
         page.keep("driver-numbers")
         page.set(slider, 2.5)
         page.click("onward")
-        page.pause()  # the beginning is that of the number again
-        assert page.step() == 0
+        page.until(lambda: page.step() > 0)
 
 
 def test_a_recording_runs_beside_what_was_expected(browser, driver):
-    with opened(browser, driver) as page:
-        page.pause()
+    with opened(browser, driver, **STILL) as page:
         page.look("drive")
         page.set("frame", 60)
         page.until(lambda: page.text("surprise") not in ("", "\N{EN DASH}"))
@@ -230,10 +225,9 @@ def test_it_falls_asleep_in_a_recording(browser, driver):
 
 
 def test_a_game_of_one_number_with_death(browser, player):
-    with opened(browser, player, 3, color_scheme="dark", **DESKTOP) as page:
+    with opened(browser, player, 3, color_scheme="dark", **STILL) as page:
         assert page("() => document.getElementById('tau').max") == "3"
         assert page.page.locator("#drive").is_hidden()  # nothing was recorded
-        page.pause()
         page.page.keyboard.down("ArrowRight")
         page.steps(2100)
         page.picture("screen")

@@ -13,6 +13,7 @@ import pytest
 # Where pictures of the pages are kept, if anywhere: a folder.
 PICTURES = os.environ.get("WORLDMODELS_PICTURES", "")
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+STILL = DESKTOP | {"reduced_motion": "reduce"}  # it starts paused
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "has_touch": True,
@@ -100,12 +101,6 @@ class Opened:
             }""",
             [id, value],
         )
-
-    def pause(self) -> None:
-        """Stop the dream and put it at its beginning."""
-        if self.text("pause") == "Pause":
-            self.click("pause")
-        self.click("reset")
 
     def steps(self, count: int) -> None:
         """Let a dream that is paused go on by some steps."""

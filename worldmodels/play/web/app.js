@@ -10,7 +10,7 @@ const wheel = new Wheel(game, tellHands);
 const screen = new Picture(byId("screen"), world.sizes.frame);
 const drawn = new Picture(byId("drawn"), world.sizes.frame);
 const likely = new Picture(byId("likely"), world.sizes.frame);
-const inSight = watchSight(["stage", "drive", "latents"]);
+const inSight = watchSight(["stage", "mind", "drive", "latents"]);
 const bars = game.actions.map(makeBar);
 const watching = !world.recordings.length ? NOTHING_WATCHED : new Watching(world, dream, {
   sleep(drive, frame, memory) {
@@ -94,17 +94,21 @@ function tick(now) {
 function draw() {
   stale = false;
   screen.decode(world, dream.z);
+  if (inSight.mind) drawMind();
+  byId("step").textContent = dream.step;
+  const seconds = (dream.step / game.frames_per_second).toFixed(1);
+  byId("seconds").textContent = `${seconds} s of play`;
+  bars.forEach((show, n) => show(dream.action[n]));
+  drawOutcome();
+}
+
+function drawMind() {
   drawn.context.drawImage(screen.canvas, 0, 0);
   if (dream.step) {
     world.likeliest(dream.prediction, dream.likeliest);
     likely.decode(world, dream.likeliest);
   } else likely.clear();
-  byId("step").textContent = dream.step;
-  const seconds = (dream.step / game.frames_per_second).toFixed(1);
-  byId("seconds").textContent = `${seconds} s of play`;
-  bars.forEach((show, n) => show(dream.action[n]));
   drawBells();
-  drawOutcome();
 }
 
 function drawBells() {
@@ -197,7 +201,7 @@ function tellHands() {
   }
   if (paused) words = `Paused. ${words}`;
   if (dream.ended) words = ending();
-  byId("mode").textContent = words;
+  if (byId("mode").textContent !== words) byId("mode").textContent = words; // is read out
   byId("ended-text").textContent = dream.ended ? ending() : "";
   byId("ended").hidden = !dream.ended;
 }
@@ -226,7 +230,7 @@ function listen() {
     aim.hidden = x === null;
     if (x !== null) place(aim, x, y);
   });
-  listenToPointer(wheel, byId("guess"), played, false, () => {}, () => watching.asleep);
+  listenToPointer(wheel, byId("guess"), played, true, () => {}, () => watching.asleep);
   listenToPointer(wheel, byId("pad"), played, true, (x, y) => {
     place(knob, x === null ? 0 : clamp(x, -0.9, 0.9), x === null ? 0 : clamp(y, -0.7, 0.7));
   });
@@ -236,7 +240,10 @@ function listen() {
   byId("single").addEventListener("click", single);
   byId("reset").addEventListener("click", reset);
   byId("another").addEventListener("click", another);
-  byId("again").addEventListener("click", another);
+  byId("again").addEventListener("click", () => {
+    another();
+    byId("screen").focus({ preventScroll: true }); // the button is gone
+  });
   byId("seed").addEventListener("change", () => setSeed(byId("seed").value));
   byId("latent").addEventListener("change", () => {
     latent = Number(byId("latent").value);
@@ -244,9 +251,13 @@ function listen() {
   });
   const tau = byId("tau");
   tau.addEventListener("input", () => setTemperature(tau.value));
+  tau.addEventListener("change", toAddress); // some browsers bear few changes of it
   // After a click on it the arrows are the wheel's again.
   tau.addEventListener("pointerup", () => byId("screen").focus({ preventScroll: true }));
-  byId("tau-one").addEventListener("click", () => setTemperature(1));
+  byId("tau-one").addEventListener("click", () => {
+    setTemperature(1);
+    toAddress();
+  });
   addEventListener("hashchange", fromAddress);
   const redraw = () => { stale = watching.stale = true; };
   addEventListener("resize", redraw);
@@ -285,10 +296,10 @@ function setSeed(text) {
 
 function setTemperature(text) {
   const most = Number(byId("tau").max);
-  dream.temperature = clamp(Number(text) || 0, 0, most);
+  const asked = Number(text);
+  dream.temperature = Number.isFinite(asked) ? clamp(asked, 0, most) : 1;
   byId("tau").value = dream.temperature;
   byId("tau-value").textContent = dream.temperature.toFixed(2);
-  toAddress();
   begunToLook();
 }
 

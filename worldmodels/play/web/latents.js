@@ -2,6 +2,7 @@
 
 const REACH = 3; // a slider goes this many standard deviations to both sides
 const PICTURES = 7; // of a number's strip
+const GAP = 4; // between them, in their pixels
 const USED = 0.1; // standard deviation over the recordings above which a number is used
 const SHOWN = 14; // rows, until more are asked for
 
@@ -31,8 +32,9 @@ class Numbers {
       `${this.used.length} of them are in use. Move one and see what it stands for; ` +
       "the pictures beside it show its whole range, with the others as they are.";
     byId("random").addEventListener("click", () => {
-      const z = Float32Array.from({ length: latent }, () => this.random.normal());
-      this.load(z, "random numbers");
+      for (const { index, mean, std } of this.world.latents)
+        this.moved[index] = mean + std * this.random.normal();
+      this.load(this.moved, "random numbers");
     });
     byId("middle").addEventListener("click", () => this.middle());
     byId("from-dream").addEventListener("click", () => {
@@ -61,7 +63,7 @@ class Numbers {
     label.textContent = `z${index}`;
     label.htmlFor = slider.id = `z${index}`;
     Object.assign(slider, { type: "range", min: -REACH, max: REACH, step: 0.05 });
-    strip.width = PICTURES * this.world.sizes.frame;
+    strip.width = PICTURES * (this.world.sizes.frame + GAP) - GAP;
     strip.height = this.world.sizes.frame;
     strip.setAttribute("role", "img");
     strip.setAttribute("aria-label", `Pictures over the range of z${index}`);
@@ -126,7 +128,7 @@ class Numbers {
       this.moved[row.index] = row.mean + valueOf(n) * row.std;
       this.tile.decode(this.world, this.moved);
       const { width } = this.tile.canvas;
-      row.strip.getContext("2d").drawImage(this.tile.canvas, n * width, 0);
+      row.strip.getContext("2d").drawImage(this.tile.canvas, n * (width + GAP), 0);
     }
   }
 }

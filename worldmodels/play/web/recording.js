@@ -108,8 +108,7 @@ class Watching {
   listen() {
     const which = byId("which");
     this.world.recordings.forEach((recording, n) => {
-      const by = recording.by === "agent" ? "the agent plays" : "random actions";
-      which.add(new Option(`${by}, ${Math.round(recording.score)} points`, n));
+      which.add(new Option(recording.by === "agent" ? "the agent" : "random actions", n));
     });
     byId("which-field").hidden = this.drives.length < 2;
     which.addEventListener("change", () => this.choose(Number(which.value)));
@@ -117,7 +116,10 @@ class Watching {
       if (this.asleep) this.wake();
       else this.run(!this.running);
     });
-    byId("sleep").addEventListener("click", () => this.sleep());
+    byId("sleep").addEventListener("click", () => {
+      this.sleep();
+      byId("watch").focus({ preventScroll: true }); // this button is gone
+    });
     const apart = () => {
       if (this.frame < this.drive.steps)
         this.calls.apart(this.drive.z(this.frame), `frame ${this.frame} of the recording`);
@@ -240,6 +242,7 @@ class Watching {
     const { drive, frame, asleep } = this;
     const seconds = frame / this.world.header.game.frames_per_second;
     byId("real").parentElement.classList.toggle("gone", Boolean(asleep && asleep.alone));
+    byId("guess").parentElement.classList.toggle("dreams", Boolean(asleep));
     byId("real-text").textContent =
       `the game, frame ${frame} (${seconds.toFixed(1)} s)`;
     byId("watch").textContent = asleep ? "Wake up" : this.running ? "Stop" : "Watch";
@@ -275,7 +278,7 @@ class Watching {
         : "Asleep: it does what was done in the recording, and sees none of it.",
       surprise: `${Math.round((100 * last) / this.drive.unrelated)} %`,
       "surprise-text": "of the way to an unrelated picture",
-      "sleep-text": alone ? "" : "Press an arrow key, or drag in a picture, to steer it.",
+      "sleep-text": alone ? "" : "Press an arrow key, or drag in its picture, and it is yours.",
       "strip-text":
         "How far what it expects is from the game: the distance between their numbers.",
     };
