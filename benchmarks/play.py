@@ -5,8 +5,8 @@
 The agents have random weights and the sizes of the default and of the paper. In node,
 which runs the page's own engine: V's decoder, with the kernel in WebAssembly and with
 plain loops; a step of C, M and a draw; V's encoder; and opening the page. In JAX: one
-frame of V's decoder, as it is and folded. Each is the median over turns of the user's
-CPU time, but XLA's is wall time. The last line is JSON.
+frame of V's decoder, as it is and folded, with the CPU time of all threads. Each is the
+median over turns. The last line is JSON.
 """
 
 import argparse
@@ -144,14 +144,14 @@ def in_xla(player: Player, turns: int) -> dict[str, float]:
 
 
 def milliseconds(run: Any, turns: int, calls: int = 20) -> float:
-    """Return the median over turns of one call's wall time."""
+    """Return the median over turns of one call's CPU time."""
     jax.block_until_ready(run())
     times = []
     for _ in range(turns):
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(calls):
             jax.block_until_ready(run())
-        times.append(1e3 * (time.perf_counter() - start) / calls)
+        times.append(1e3 * (time.process_time() - start) / calls)
     return float(np.median(times))
 
 
