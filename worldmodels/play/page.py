@@ -18,8 +18,8 @@ from typing import Any
 from worldmodels.play.packing import Packed
 
 ENGINE = ("numbers.js", "kernel.js", "layers.js", "cells.js", "dnc.js", "world.js")
-SEEN = ("draw.js", "wheel.js", "dream.js", "recording.js", "latents.js", "words.js")
-SCRIPTS = (*ENGINE, *SEEN, "app.js")
+SEEN = ("draw.js", "wheel.js", "dream.js", "expected.js", "recording.js", "latents.js")
+SCRIPTS = (*ENGINE, *SEEN, "words.js", "app.js")
 
 
 def html(packed: Packed) -> str:
