@@ -4,6 +4,7 @@ The page dreams with the agent's own V, M and C. A drive in the game goes into i
 of the agent and of random actions, to be seen beside what M expected.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from worldmodels.stores.agents import AgentStores, Driver
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_text
 
-STEPS = {"agent": 300, "random": 100}  # recorded, by who drives
+STEPS = {"agent": 240, "random": 80}  # recorded, by who drives
 _STARTS = 64  # where dreams begin, at most
 _RANDOM = "brownian"  # the random policy
 
@@ -145,7 +146,7 @@ def _of_store(path: Path) -> Opened:
     driver = agents.from_pretrained(path)
     config, dream = open_artifact(path, "agent").config, driver.dream
     training = {name: config.get(name) for name in ("round", "seed", "generation")}
-    training["score"] = config.get("selection_score")
+    training["score"] = _known(config.get("selection_score"))
     return Opened(
         printable(path.name.removesuffix(".zarr")),
         driver,
@@ -164,7 +165,7 @@ def _of_run(stores: AgentStores, starts: Starts | None) -> Opened:
         "round": config["round"],
         "seed": config["seed"],
         "generation": selected.generation,
-        "score": float(selected.returns.mean(dtype=np.float64)),
+        "score": _known(float(selected.returns.mean(dtype=np.float64))),
     }
     in_dream = networks.learnt_in_dream(config)
     death = networks.death_rule(config)
@@ -176,6 +177,11 @@ def _of_run(stores: AgentStores, starts: Starts | None) -> Opened:
         config["temperature"] if in_dream else None,
         networks.death_threshold(stores.memory.config, death),
     )
+
+
+def _known(score: float | None) -> float | None:
+    """Return a score, or None where it is no number: JSON has none but finite ones."""
+    return score if score is not None and math.isfinite(score) else None
 
 
 def _name_of_run(block: Artifact) -> str:
