@@ -2,10 +2,15 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from support import engine
 from support.browser import DESKTOP, PHONE, STILL, Opened, chromium
 from support.commands import REPOSITORY
 
+from worldmodels.environments.games import View, imported
+from worldmodels.play.packing import pack
+from worldmodels.play.page import html
 from worldmodels.stages import play
 
 pytestmark = pytest.mark.slow
@@ -239,6 +244,29 @@ def test_a_game_of_one_number_with_death(browser, player):
         page.picture("screen")
         assert page.step() == 0
         assert page("() => location.hash") == "#seed=4"
+
+
+def test_a_game_of_choices_with_a_reward_and_a_hostile_name(browser, tmp_path):
+    game = imported(np.zeros(4), np.ones(4), True, View(), 50)
+    name = "<img src=x onerror=alert(1)>"
+    agent = engine.player(game, cell="gru", reward_head=True)._replace(name=name)
+    path = tmp_path / "choices.html"
+    path.write_text(html(pack(agent)))
+    with opened(browser, path, **STILL) as page:
+        assert name in page.text("kicker")
+        page.page.keyboard.down("ArrowUp")
+        page.steps(1)
+        page.picture("screen")  # and so the bars
+        chosen = [page.text(f"value-a{n}") for n in range(4)]
+        assert chosen == ["0.00", "0.00", "1.00", "0.00"]
+        first = page.text("outcome-value")
+        assert first.endswith("in all")
+        page.steps(1)
+        page.picture("screen")
+        assert page.text("outcome-value") != first
+        page.steps(100)
+        page.picture("screen")
+        assert page.text("mode") == "50 steps: as long as a game can be."
 
 
 def test_reduced_motion_starts_paused(browser, driver):

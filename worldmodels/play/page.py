@@ -27,8 +27,8 @@ ENGINE = (
     "controller.js",
     "world.js",
 )
-SEEN = ("draw.js", "wheel.js", "dream.js", "recording.js", "latents.js", "words.js")
-SCRIPTS = (*ENGINE, *SEEN, "app.js")
+SEEN = ("draw.js", "wheel.js", "dream.js", "expected.js", "recording.js", "latents.js")
+SCRIPTS = (*ENGINE, *SEEN, "words.js", "app.js")
 
 
 def html(packed: Packed) -> str:

@@ -4,12 +4,15 @@ const world = openWorld(
   JSON.parse(byId("agent").textContent), fromBase64(byId("numbers").textContent));
 const { game } = world.header;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+let seed = 1;
+let paused = calm;
+let stale = true;
+
 const dream = new Dream(world);
 const clock = new Clock(game.frames_per_second);
 const wheel = new Wheel(game, tellHands);
 const screen = new Picture(byId("screen"), world.sizes.frame);
-const drawn = new Picture(byId("drawn"), world.sizes.frame);
-const likely = new Picture(byId("likely"), world.sizes.frame);
+const expected = new Expected(world, dream, () => { stale = true; });
 const inSight = watchSight(["stage", "mind", "drive", "latents"]);
 const bars = game.actions.map(makeBar);
 const watching = !world.recordings.length ? NOTHING_WATCHED : new Watching(world, dream, {
@@ -35,11 +38,6 @@ const numbers = new Numbers(world, dream, {
     byId("screen").focus({ preventScroll: true });
   },
 });
-let seed = 1;
-let paused = calm;
-let stale = true;
-let latent = world.latents[0].index; // whose mixture is shown
-let bellView = { low: 0, high: null, top: 0 }; // of its chart
 
 // The dream
 
@@ -66,7 +64,7 @@ function reset() {
 
 function begun() {
   clock.stop();
-  bellView = { low: 0, high: null, top: 0 };
+  expected.lookAnew();
   stale = true;
   tellHands();
 }
@@ -94,73 +92,12 @@ function tick(now) {
 function draw() {
   stale = false;
   screen.decode(world, dream.z);
-  if (inSight.mind) drawMind();
+  if (inSight.mind) expected.draw(screen.canvas);
   byId("step").textContent = dream.step;
   const seconds = (dream.step / game.frames_per_second).toFixed(1);
   byId("seconds").textContent = `${seconds} s of play`;
   bars.forEach((show, n) => show(dream.action[n]));
-  drawOutcome();
-}
-
-function drawMind() {
-  drawn.context.drawImage(screen.canvas, 0, 0);
-  if (dream.step) {
-    world.likeliest(dream.prediction, dream.likeliest);
-    likely.decode(world, dream.likeliest);
-  } else likely.clear();
-  drawBells();
-}
-
-function drawBells() {
-  const bells = dream.step ? tempered(world.gaussians(dream.prediction, latent)) : [];
-  const value = dream.z[latent];
-  look(bells, value);
-  const { low, high } = bellView;
-  bellView.top = drawMixture(byId("mixture"), bells, value, low, high, bellView.top);
-  byId("mixture").setAttribute("aria-label",
-    `${bells.length} bell curves for z${latent}; drawn: ${value.toFixed(2)}`);
-}
-
-// Let the chart's axis glide to where the bells are.
-function look(bells, value) {
-  const ends = bells.filter(({ weight }) => weight > 0.02).flatMap(({ mean, std }) =>
-    [mean - 4 * std, mean + 4 * std]);
-  const low = Math.min(...ends, value - 0.1);
-  const high = Math.max(...ends, value + 0.1);
-  const wide = Math.max(high - low, 0.8);
-  const aim = [(low + high - wide) / 2, (low + high + wide) / 2];
-  const share = bellView.high === null ? 1 : 0.12;
-  bellView.low = Math.min(low, bellView.low + share * (aim[0] - bellView.low));
-  bellView.high = Math.max(high, bellView.high + share * (aim[1] - bellView.high));
-}
-
-// The bells as they are drawn from at the temperature that is set.
-function tempered(bells) {
-  const tau = Math.max(dream.temperature, 1e-3);
-  const best = Math.max(...bells.map(({ weight }) => weight));
-  const weights = bells.map(({ weight }) => (weight / best) ** (1 / tau));
-  const sum = weights.reduce((x, y) => x + y, 0);
-  return bells.map(({ mean, std }, k) => (
-    { weight: weights[k] / sum, mean, std: std * Math.sqrt(tau) }));
-}
-
-function drawOutcome() {
-  const { death, reward } = world.header.memory;
-  if (!death && !reward) return;
-  const room = 10 * game.frames_per_second;
-  const { lately } = dream;
-  const last = lately.length ? lately[lately.length - 1] : 0;
-  const shown = lately.slice(-room);
-  if (death) {
-    const percent = 100 * last;
-    byId("outcome-value").textContent = `${percent.toFixed(percent < 10 ? 2 : 0)} %`;
-    drawLately(byId("outcome-line"), lately, 0, Math.max(0.02, ...shown), room);
-  } else {
-    byId("outcome-value").textContent =
-      `${signed(last)} now, ${signed(dream.total, 0)} in all`;
-    drawLately(byId("outcome-line"), lately, Math.min(-0.5, ...shown),
-      Math.max(1, ...shown), room);
-  }
+  expected.drawOutcome();
 }
 
 function makeBar({ name, low, high }) {
@@ -245,10 +182,6 @@ function listen() {
     byId("screen").focus({ preventScroll: true }); // the button is gone
   });
   byId("seed").addEventListener("change", () => setSeed(byId("seed").value));
-  byId("latent").addEventListener("change", () => {
-    latent = Number(byId("latent").value);
-    begunToLook();
-  });
   const tau = byId("tau");
   tau.addEventListener("input", () => setTemperature(tau.value));
   tau.addEventListener("change", toAddress); // some browsers bear few changes of it
@@ -262,11 +195,6 @@ function listen() {
   const redraw = () => { stale = watching.stale = true; };
   addEventListener("resize", redraw);
   byNight.addEventListener("change", redraw);
-}
-
-function begunToLook() {
-  bellView = { low: 0, high: null, top: 0 };
-  stale = true;
 }
 
 function single() {
@@ -300,7 +228,7 @@ function setTemperature(text) {
   dream.temperature = Number.isFinite(asked) ? clamp(asked, 0, most) : 1;
   byId("tau").value = dream.temperature;
   byId("tau-value").textContent = dream.temperature.toFixed(2);
-  begunToLook();
+  expected.lookAnew();
 }
 
 function toAddress() {
@@ -339,8 +267,6 @@ function start() {
   byId("tau").max = most;
   for (const mark of [byId("tau-mark"), byId("tau-one")])
     mark.style.left = `calc(8px + (100% - 16px) / ${most})`;
-  const select = byId("latent");
-  for (const { index } of world.latents) select.add(new Option(`z${index}`, index));
   byId("drive").hidden = !world.recordings.length;
   listen();
   fromAddress();
