@@ -17,7 +17,16 @@ from typing import Any
 
 from worldmodels.play.packing import Packed
 
-ENGINE = ("numbers.js", "kernel.js", "layers.js", "cells.js", "dnc.js", "world.js")
+ENGINE = (
+    "numbers.js",
+    "kernel.js",
+    "layers.js",
+    "cells.js",
+    "dnc.js",
+    "vision.js",
+    "controller.js",
+    "world.js",
+)
 SEEN = ("draw.js", "wheel.js", "dream.js", "expected.js", "recording.js", "latents.js")
 SCRIPTS = (*ENGINE, *SEEN, "words.js", "app.js")
 

@@ -1,8 +1,7 @@
 // The agent of a page: V's eyes and pictures, M's dream, C's choices. No DOM here.
 //
-// The scripts numbers.js, kernel.js, layers.js, cells.js, world.js and then app.js are
-// joined, in this order, into the one script of the page. app.js needs what stands here
-// and no more:
+// The scripts of the engine and then those that draw the page are joined into its one
+// script, in the order of play/page.py. The latter need what stands here and no more:
 //
 //   const world = openWorld(header, bytes, simd = true)
 //     header: the parsed JSON of <script id="agent">; bytes: fromBase64(text of
@@ -245,138 +244,6 @@ function mixtureOf(K, Z) {
       return total;
     },
   };
-}
-
-function planEncoder(plan, vision) {
-  const frame = planImage(plan, vision.size, 3);
-  const layers = [];
-  let image = frame;
-  for (const outputs of vision.channels) {
-    layers.push(planConvolution(plan, image, 4, outputs));
-    image = layers[layers.length - 1].to;
-  }
-  const seen = image.side * image.side * image.channels;
-  const heads = planDense(plan, seen, 2 * vision.latent);
-  const mean = new Float32Array(vision.latent);
-  const logvar = new Float32Array(vision.latent);
-  return {
-    fill(arrays) {
-      layers.forEach((layer, n) => {
-        layer.fill(arrays(`conv_${n}/kernel`), arrays(`conv_${n}/bias`));
-      });
-      ["mu", "logvar"].forEach((name, n) => {
-        const first = n * vision.latent;
-        fillMatrix(heads.matrix, arrays(`${name}/kernel`), vision.latent, first);
-        heads.bias.set(arrays(`${name}/bias`), first);
-      });
-    },
-    apply(operations, pixels) {
-      const { data } = frame.part;
-      const count = vision.size * vision.size;
-      const step = pixels.length / count;
-      for (let n = 0; n < count; n++) {
-        for (let o = 0; o < 3; o++) data[3 * n + o] = pixels[step * n + o] / 255;
-      }
-      layers.forEach((layer) => layer.apply(operations));
-      const y = heads.apply(operations, image.part);
-      mean.set(y.subarray(0, vision.latent));
-      logvar.set(y.subarray(vision.latent, 2 * vision.latent));
-      return { mean, logvar };
-    },
-  };
-}
-
-// V's decoder, whose first two layers Python has folded into one linear map.
-function planDecoder(plan, vision) {
-  const channels = [...vision.decoder_channels, 3];
-  const side = 2 * ((vision.size - 48) / 16) + 3;
-  const code = plan.floats(vision.latent);
-  const first = planDense(plan, vision.latent, side * side * channels[0]);
-  const layers = [];
-  let image = { side, channels: channels[0], part: first.y };
-  const images = [image];
-  [5, 6, 6].forEach((kernel, n) => {
-    layers.push(planTransposed(plan, image, kernel, channels[n + 1]));
-    image = layers[n].to;
-    images.push(image);
-  });
-  const count = vision.size * vision.size;
-  const picture = new Float32Array(3 * count);
-  return {
-    fill(arrays) {
-      fillMatrix(first.matrix, arrays("folded/kernel"));
-      first.bias.set(arrays("folded/bias"));
-      layers.forEach((layer, n) => {
-        layer.fill(arrays(`deconv_${n + 1}/kernel`), arrays(`deconv_${n + 1}/bias`));
-      });
-    },
-    apply(operations, z, rgba) {
-      code.data.set(z);
-      first.apply(operations, code);
-      layers.forEach((layer, n) => {
-        rectify(images[n]);
-        layer.apply(operations);
-      });
-      const { data } = image.part;
-      for (let n = 0; n < picture.length; n++) picture[n] = sigmoid(data[n]);
-      if (rgba) {
-        for (let n = 0; n < count; n++) {
-          for (let o = 0; o < 3; o++) rgba[4 * n + o] = 255 * picture[3 * n + o];
-          rgba[4 * n + 3] = 255;
-        }
-      }
-      return picture;
-    },
-  };
-}
-
-const SQUASHES = {
-  tanh: (x) => x,
-  shifted: (x) => (x + 1) / 2,
-  positive: (x) => Math.max(x, 0),
-  scaled: (x, low, high) => {
-    return Math.min(Math.max(low + ((high - low) * (x + 1)) / 2, low), high);
-  },
-};
-
-function controllerOf(controller, game, arrays) {
-  const { inputs, layers, bias } = controller;
-  const values = arrays("controller");
-  const seen = new Float32Array(layers[0].inputs);
-  const results = layers.map((layer) => new Float32Array(layer.outputs));
-  return (z, memory, action) => {
-    let at = 0;
-    for (const name of inputs) {
-      const part = name === "z" ? z : memory[name];
-      seen.set(part, at);
-      at += part.length;
-    }
-    let x = seen;
-    let from = 0;
-    layers.forEach((layer, n) => {
-      const y = results[n];
-      const biases = from + layer.inputs * layer.outputs;
-      for (let o = 0; o < layer.outputs; o++) {
-        let sum = bias ? values[biases + o] : 0;
-        for (let i = 0; i < layer.inputs; i++) sum += values[from++] * x[i];
-        y[o] = n < layers.length - 1 ? tanh(sum) : sum;
-      }
-      if (bias) from += layer.outputs;
-      x = y;
-    });
-    squash(x, game, action);
-  };
-}
-
-function squash(raw, game, action) {
-  if (game.discrete) {
-    const best = raw.indexOf(Math.max(...raw));
-    action.fill(0)[best] = 1;
-    return;
-  }
-  game.actions.forEach(({ low, high, squash }, n) => {
-    action[n] = SQUASHES[squash](tanh(raw[n]), low, high);
-  });
 }
 
 // The mean and standard deviation of each latent over means mu [T * Z].
