@@ -84,11 +84,9 @@ def test_pedals_ramp_and_are_let_go(browser, driver):
     with opened(browser, driver, **STILL) as page:
         page.page.keyboard.down("w")
         page.steps(4)
-        page.picture("screen")  # and so the bars
         assert page.text("value-gas") == "0.40"
         page.page.keyboard.up("w")
         page.steps(1)
-        page.picture("screen")
         assert page.text("value-gas") == "0.36"
 
 
@@ -117,12 +115,12 @@ def test_pause_stops_it(browser, driver):
     with opened(browser, driver) as page:
         page.until(lambda: page.step() > 0)
         page.page.keyboard.press("Space")
-        page.picture("screen")
+        page.settle()
         before = page.step()
         page.page.wait_for_timeout(300)
         assert page.step() == before
         page.click("single")
-        page.picture("screen")
+        page.settle()
         assert page.step() == before + 1
 
 
@@ -235,13 +233,12 @@ def test_a_game_of_one_number_with_death(browser, player):
         assert page.page.locator("#drive").is_hidden()  # nothing was recorded
         page.page.keyboard.down("ArrowRight")
         page.steps(2100)
-        page.picture("screen")
         assert page.text("outcome-value").endswith("%")
         assert "died after" in page.text("mode")
         assert 0 < page.step() < 2100
         page.keep("player-died-dark")
         page.click("again")
-        page.picture("screen")
+        page.settle()
         assert page.step() == 0
         assert page("() => location.hash") == "#seed=4"
 
@@ -256,16 +253,13 @@ def test_a_game_of_choices_with_a_reward_and_a_hostile_name(browser, tmp_path):
         assert name in page.text("kicker")
         page.page.keyboard.down("ArrowUp")
         page.steps(1)
-        page.picture("screen")  # and so the bars
         chosen = [page.text(f"value-a{n}") for n in range(4)]
         assert chosen == ["0.00", "0.00", "1.00", "0.00"]
         first = page.text("outcome-value")
         assert first.endswith("in all")
         page.steps(1)
-        page.picture("screen")
         assert page.text("outcome-value") != first
         page.steps(100)
-        page.picture("screen")
         assert page.text("mode") == "50 steps: as long as a game can be."
 
 

@@ -77,14 +77,17 @@ class Opened:
         """Return how many steps the dream has had."""
         return int(self.text("step"))
 
+    def settle(self) -> None:
+        """Wait until all that is due is drawn."""
+        self(
+            """() => new Promise((done) =>
+                requestAnimationFrame(() => requestAnimationFrame(done)))"""
+        )
+
     def picture(self, id: str) -> str:
         """Return the pixels of a canvas, once all that is due is drawn."""
-        return self(
-            """(id) => new Promise((done) => requestAnimationFrame(() =>
-                requestAnimationFrame(() =>
-                    done(document.getElementById(id).toDataURL()))))""",
-            id,
-        )
+        self.settle()
+        return self("(id) => document.getElementById(id).toDataURL()", id)
 
     def click(self, id: str) -> None:
         """Click on an element."""
@@ -103,7 +106,7 @@ class Opened:
         )
 
     def steps(self, count: int) -> None:
-        """Let a dream that is paused go on by some steps."""
+        """Let a dream that is paused go on by some steps, and look at it."""
         self(
             """(count) => {
                 const button = document.getElementById("single");
@@ -111,6 +114,7 @@ class Opened:
             }""",
             count,
         )
+        self.settle()
 
     def look(self, id: str) -> None:
         """Bring a part of the page into sight."""
