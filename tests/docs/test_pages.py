@@ -251,7 +251,8 @@ def test_snakemake_plans_what_a_page_asks_for(page, tmp_path):
     asked = [c for b in blocks(page, "sh") for c in commands(b) if c[0] == "snakemake"]
     project = with_stub(tmp_path)
     project.write("my.yaml", {"experiment": "mine"})
-    (project.folder / "dsprites.npz").touch()  # the user's own
+    (project.folder / "dsprites.npz").touch()  # the user's own, as the next
+    (project.folder / "PATH").mkdir()
     for _, *words in asked:
         if "profiles/slurm" in words:  # needs the plugin of that extra
             words = [
