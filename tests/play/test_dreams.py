@@ -36,7 +36,8 @@ return Array.from({ length: dreams }, (_, seed) => {
     r.at(t);
     world.draw(prediction, temperature, r, z);
     const died = world.dies(prediction, r);
-    seen.push([world.worth(prediction, died), ...action, ...before]);
+    const worth = prediction.death === null ? prediction.reward : Number(!died);
+    seen.push([worth, ...action, ...before]);
     if (died) break;
   }
   return seen;

@@ -122,15 +122,14 @@ function drawMixture(canvas, bells, value, low, high, before) {
   return top;
 }
 
-// Draw the last values of something, the newest at the right.
+// Draw the last values of something, the newest at the right, of as many as there is room
+// for. The axis goes from `low` to `high`, and further where they do.
 function drawLately(canvas, values, low, high, room) {
   const { context, width, height } = wiped(canvas);
-  const ink = colours(), first = Math.max(0, values.length - room);
-  const up = (y) => height - 4 - ((y - low) / (high - low)) * (height - 8);
+  const ink = colours(), least = Math.min(low, ...values), most = Math.max(high, ...values);
+  const up = (y) => height - 4 - ((y - least) / (most - least)) * (height - 8);
   if (low < 0) line(context, [[0, up(0)], [width, up(0)]], ink.line, 1);
-  const points = [];
-  for (let i = first; i < values.length; i++)
-    points.push([((i - first) / (room - 1)) * width, up(values[i])]);
+  const points = values.map((y, i) => [(i / (room - 1)) * width, up(y)]);
   if (points.length > 1) line(context, points, ink.agent, 1.5);
 }
 

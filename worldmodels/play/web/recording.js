@@ -85,7 +85,7 @@ class Watching {
   constructor(world, dream, calls) {
     this.world = world;
     this.dream = dream;
-    this.calls = calls; // {sleep(drive, frame, memory), apart(z, words), woke()}
+    this.calls = calls; // {sleep(drive, frame, memory), apart(z, words, picture), woke()}
     this.drives = world.recordings.map((recording) => new Drive(world, recording));
     this.drive = this.drives[0];
     this.real = new Picture(byId("real"), world.sizes.frame);
@@ -121,8 +121,8 @@ class Watching {
       byId("watch").focus({ preventScroll: true }); // this button is gone
     });
     const apart = () => {
-      if (this.frame < this.drive.steps)
-        this.calls.apart(this.drive.z(this.frame), `frame ${this.frame} of the recording`);
+      const words = `frame ${this.frame} of the recording`;
+      this.calls.apart(this.drive.z(this.frame), words, this.real.canvas);
     };
     byId("take").addEventListener("click", apart);
     byId("real").addEventListener("click", apart);
@@ -260,7 +260,8 @@ class Watching {
       "drive-state": "Awake: it sees every frame.",
       surprise: found ? signed(drive.surprises[frame]) : "\u2013",
       "surprise-text":
-        "surprise at this frame: nats for each of its numbers, less is better",
+        "surprise at this frame: the less, the better it was foreseen " +
+        "(in nats, for each of its numbers)",
       "sleep-text": "",
       "strip-text":
         "Surprise at every frame: high where the game did what nobody could foresee. " +

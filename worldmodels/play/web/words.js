@@ -39,9 +39,7 @@ function fillWords({ name, game, agent, dream, memory }, latents) {
     `The dream. Keys: ${words.keys.map((key) => key.join(" ")).join(", ")}`);
   const others = [["M", "who plays"], ["space", "pause"], ["or drag in the picture"]];
   byId("keys").append(...[...words.keys, ...others].map(key));
-  byId("outcome").hidden = !(memory.death || memory.reward);
-  byId("outcome-name").textContent =
-    memory.death ? "Chance that this step kills" : "Points it expects";
+  for (const head of ["death", "reward"]) byId(head).hidden = !memory[head];
   byId("footer").textContent =
     "This page is one file, made by worldmodels play. It holds the whole agent, " +
     "computes everything itself, and asks no network for anything. After Ha & " +
