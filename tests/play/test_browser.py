@@ -306,6 +306,10 @@ def test_a_game_of_choices_with_a_reward_and_a_hostile_name(browser, tmp_path):
     path.write_text(html(pack(agent)))
     with opened(browser, path, **STILL) as page:
         assert name in page.text("kicker")
+        assert (
+            page.text("pad-text")
+            == "left: a1 \N{MIDDLE DOT} up: a2 \N{MIDDLE DOT} right: a3"
+        )
         page.page.keyboard.down("ArrowUp")
         page.steps(1)
         chosen = [page.text(f"value-a{n}") for n in range(4)]

@@ -107,7 +107,7 @@ function makeBar({ name, low, high }) {
   const fill = document.createElement("i");
   const value = document.createElement("output");
   label.textContent = name;
-  value.id = `value-${name}`;
+  value.id = `value-${name.replaceAll(" ", "-")}`;
   bar.className = low < 0 ? "bar axis" : "bar";
   bar.append(fill);
   byId("bars").append(label, bar, value);
