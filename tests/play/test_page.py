@@ -101,10 +101,14 @@ def test_the_same_agent_has_the_same_page():
 
 
 @pytest.mark.parametrize(
-    ("v", "units", "limit"), [(DEFAULT, 64, 1e6), (VAE(), 256, 5e6)]
+    ("v", "units", "limit"),
+    [
+        (DEFAULT, 64, 1e6),
+        pytest.param(VAE(), 256, 5e6, marks=pytest.mark.slow),
+    ],
 )
 def test_a_page_is_small(v, units, limit):
-    """With 250 kB for the drives, and 60 kB more for the page itself than it has."""
+    """With 230 kB for the drives: those of the shipped driver take 200."""
     player = engine.player(v=v, units=units, mixtures=5)
     text = page.html(pack(player))
     assert len(text.encode()) + 230_000 < limit
