@@ -66,8 +66,8 @@ def pack(player: Player, precision: str = "half") -> Packed:
     for name, values in player.starts._asdict().items():
         arrays[f"starts/{name}"] = values
     for n, recorded in enumerate(player.recordings):
-        for name in ("actions", "mu", "logvar", "rewards"):
-            arrays[f"recordings/{n}/{name}"] = getattr(recorded, name)
+        arrays[f"recordings/{n}/actions"] = recorded.actions
+        arrays[f"recordings/{n}/mu"] = recorded.mu
     places, numbers = _joined(arrays, precision)
     header = {
         "name": player.name,

@@ -79,9 +79,9 @@ function pause(value) {
 
 function tick(now) {
   if (!paused) wheel.wait(now);
-  if (!paused && !dream.ended && (inSight.stage || (inSight.drive && watching.asleep)))
+  if (!paused && !dream.ended && inPlay()) {
     for (let due = clock.due(now); due > 0; due--) step();
-  else clock.stop();
+  } else clock.stop();
   if (stale && inSight.stage) draw();
   watching.tick(now, inSight.drive);
   numbers.tick(inSight.latents);
@@ -151,12 +151,16 @@ function ending() {
     : `${steps} steps: as long as a game can be.`;
 }
 
+// Whether pictures of the dream are in sight.
+function inPlay() {
+  return inSight.stage || (inSight.drive && Boolean(watching.asleep));
+}
+
 function listen() {
   const played = () => dream.action;
-  const here = () => inSight.stage || (inSight.drive && Boolean(watching.asleep));
   const keep = () => wheel.take(performance.now(), true, dream.action);
   const hands = () => (wheel.person ? wheel.giveBack() : keep());
-  listenToKeys(wheel, here, played, {
+  listenToKeys(wheel, inPlay, played, {
     m: hands,
     " ": () => pause(!paused),
     ".": single,
@@ -274,8 +278,9 @@ function start() {
   fillWords(world.header, world.sizes.latent);
   const most = world.header.memory.death ? 3 : 2;
   byId("tau").max = most;
-  for (const mark of [byId("tau-mark"), byId("tau-one")])
+  for (const mark of [byId("tau-mark"), byId("tau-one")]) {
     mark.style.left = `calc(8px + (100% - 16px) / ${most})`;
+  }
   byId("drive").hidden = !world.recordings.length;
   listen();
   fromAddress();

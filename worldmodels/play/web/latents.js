@@ -37,8 +37,9 @@ class Numbers {
       "Move one and see what it stands for; the pictures beside it show its whole " +
       "range, with the others as they are. Or give it a picture of your own.";
     byId("random").addEventListener("click", () => {
-      for (const { index, mean, std } of this.latents)
+      for (const { index, mean, std } of this.latents) {
         this.moved[index] = mean + std * this.random.normal();
+      }
       this.load(this.moved, "random numbers");
     });
     listenToPictures(frame, (picture, name) => this.look(picture, name), (words) => {
@@ -134,9 +135,9 @@ class Numbers {
 
   redraw() {
     this.queue.length = 0;
-    for (const row of this.rows)
-      if (!row.element.hidden)
-        for (let n = 0; n < PICTURES; n++) this.queue.push([row, n]);
+    for (const row of this.rows.filter(({ element }) => !element.hidden)) {
+      for (let n = 0; n < PICTURES; n++) this.queue.push([row, n]);
+    }
   }
 
   // Draw what has changed, and a picture or two of the strips.

@@ -17,7 +17,8 @@ function listenToPictures(size, seen, failed) {
       return;
     }
     const side = Math.min(picture.width, picture.height); // the square in its middle
-    const left = (picture.width - side) / 2, top = (picture.height - side) / 2;
+    const left = (picture.width - side) / 2;
+    const top = (picture.height - side) / 2;
     context.fillStyle = "#fff"; // where it is transparent
     context.fillRect(0, 0, size, size);
     context.drawImage(picture, left, top, side, side, 0, 0, size, size);

@@ -55,8 +55,9 @@ class Drive {
     // The prediction of t needs the step before it.
     const kept = Math.max(0, last * KEPT === t ? last - 1 : last);
     world.copy(this.kept[kept] || world.begin(), memory);
-    for (let s = kept * KEPT; s < t; s++)
+    for (let s = kept * KEPT; s < t; s++) {
       world.predict(memory, this.z(s), this.action(s), prediction);
+    }
   }
 
   distance(z, t) {
@@ -101,14 +102,17 @@ class Watching {
     this.stale = true;
     this.listen();
     this.choose(0);
-    for (const drive of this.drives)
-      drive.sheet.addEventListener("load", () => { this.stale = true; });
+    for (const { sheet } of this.drives) {
+      sheet.addEventListener("load", () => { this.stale = true; });
+    }
   }
 
   listen() {
+    const { game } = this.world.header;
     const which = byId("which");
     this.world.recordings.forEach((recording, n) => {
-      which.add(new Option(recording.by === "agent" ? "the agent" : "random actions", n));
+      const who = recording.by === "agent" ? "the agent" : "random actions";
+      which.add(new Option(`${who}: ${gained(game, recording.score)}`, n));
     });
     byId("which-field").hidden = this.drives.length < 2;
     which.addEventListener("change", () => this.choose(Number(which.value)));
@@ -248,8 +252,9 @@ class Watching {
     byId("watch").textContent = asleep ? "Wake up" : this.running ? "Stop" : "Watch";
     byId("sleep").hidden = Boolean(asleep);
     const texts = asleep ? this.ofSleep() : this.ofWatching();
-    for (const [id, text] of Object.entries(texts))
+    for (const [id, text] of Object.entries(texts)) {
       if (byId(id).textContent !== text) byId(id).textContent = text;
+    }
   }
 
   ofWatching() {

@@ -42,7 +42,7 @@ function waysOf({ actions, discrete }) {
 function fillWords({ name, game, agent, dream, memory }, latents) {
   const words = OF_GAMES[game.name] || OF_OTHERS;
   const title = game.title.replace(/^.*[:/]/, ""); // of an id without where it is
-  byId("kicker").textContent = [title, name, scored(words, game, agent, dream)]
+  byId("kicker").textContent = [title, name, selected(game, agent, dream)]
     .filter(Boolean).join(" \u00b7 ");
   byId("title").textContent = words.title;
   byId("lead").textContent =
@@ -65,12 +65,16 @@ function fillWords({ name, game, agent, dream, memory }, latents) {
     "Schmidhuber, World Models (2018).";
 }
 
+// A score in words.
+function gained(game, score) {
+  const number = Math.round(score).toLocaleString("en").replace("-", "\u2212");
+  return (OF_GAMES[game.name] || OF_OTHERS).scored(number, game.score);
+}
+
 // What the agent had when it was chosen from among others.
-function scored(words, game, { score }, { temperature }) {
+function selected(game, { score }, { temperature }) {
   if (score === null) return "";
-  const number = Math.round(score).toLocaleString("en");
-  const where = temperature === null ? "the game" : "its dream";
-  return `${words.scored(number, game.score)} in ${where}`;
+  return `${gained(game, score)} in ${temperature === null ? "the game" : "its dream"}`;
 }
 
 // Keys with what they do.

@@ -62,10 +62,9 @@
 //     by falling std; one in use has std > 0.1
 //
 //   world.recordings -> [{by: "agent" | "random", seed, steps, score, sheet, columns,
-//     actions, mu, logvar, rewards}]: sheet is a data: URL of a picture with `columns`
-//     frames a row, frame t at ((t % columns) * size, floor(t / columns) * size);
-//     actions Float32Array [T * A], mu and logvar [T * Z], rewards [T]. frame t was
-//     seen, actions[t] done on it, rewards[t] got for it.
+//     actions, mu}]: score is the sum of its rewards; sheet a data: URL of a picture with
+//     `columns` frames a row, frame t at ((t % columns) * size, floor(t / columns) * size);
+//     actions Float32Array [T * A], mu [T * Z]. Frame t was seen, actions[t] done on it.
 //   world.z(recording, t) -> mu of frame t, a view [Z]
 
 function openWorld(header, bytes, simd = true) {
@@ -108,8 +107,6 @@ function openWorld(header, bytes, simd = true) {
     ...recording,
     actions: arrays(`recordings/${n}/actions`),
     mu: arrays(`recordings/${n}/mu`),
-    logvar: arrays(`recordings/${n}/logvar`),
-    rewards: arrays(`recordings/${n}/rewards`),
   }));
 
   const second = Z * Math.floor(game.frames_per_second);
