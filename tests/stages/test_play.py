@@ -109,6 +109,19 @@ def test_what_is_no_agent_is_refused(stores, pretrained, tmp_path):
     assert not out.exists()
 
 
+def test_a_game_that_is_not_there_can_be_left_out(pretrained, tmp_path, monkeypatch):
+    def missing(environment):
+        raise UserError("it needs a package")
+
+    monkeypatch.setattr(play, "spec_of", missing)
+    out = tmp_path / "play.html"
+    with pytest.raises(UserError, match="it needs a package; or give --record none"):
+        play.run(pretrained=pretrained, out=out)
+    assert not out.exists()
+    play.run(pretrained=pretrained, record=None, out=out)
+    assert header(out)["recordings"] == []
+
+
 @pytest.mark.parametrize("option", ["--record=-1", "--record=some", "--quality=0"])
 def test_options_that_mean_nothing_are_refused(option, pretrained, tmp_path, capsys):
     out = tmp_path / "play.html"
