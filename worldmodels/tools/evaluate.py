@@ -134,7 +134,7 @@ def _store(
         return nullcontext()
     agent = open_artifact(pretrained, "agent")
     world = driver.environment
-    own = OWN if world.name == GYMNASIUM else ()
+    own = OWN if world.name == GYMNASIUM else ("view",)
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],
