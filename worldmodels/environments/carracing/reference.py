@@ -137,9 +137,9 @@ class CarRacing(car_racing.CarRacing):
             self._drawn_car = self.car
             self._parts = [(body, *outlines(body)) for body in self.car.drawlist]
         draw, surface = pygame.draw.polygon, self._canvas.world
-        for body, color, outlines in self._parts:
+        for body, color, shapes in self._parts:
             transform = body.transform
-            for outline in outlines:
+            for outline in shapes:
                 draw(surface, color, camera.points(transform, outline))
             if "phase" in body.__dict__:
                 light = stripe(body.phase)
