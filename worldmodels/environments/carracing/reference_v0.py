@@ -8,7 +8,8 @@ Physics, tracks, rewards and ends of v0 and v3 read the same; the camera does no
   is drawn at its drift angle; v3's turns with the car.
 - OpenGL drew straight into 96x96 pixels, without smoothing: the middle of a pixel
   decides what it shows. v3 shrinks a large picture, which also darkens it by 2.
-- Grass patches have a green of 229, v3's 230.
+- A grass patch has a green of 229 and every third tile a grey of 105; v3's have 230 and
+  104. OpenGL rounded where pygame cuts.
 
 The rows of the indicators, which V never saw, stay black here. Pictures for videos
 (`rgb_array`) are v3's.
@@ -72,7 +73,7 @@ class CarRacing(reference.CarRacing):
 
     def _colors(self) -> np.ndarray:
         """Return the colours of grass patches, tiles and kerbs, [Q, 3], in order."""
-        road = np.array([color for _, color in self.road_poly]).astype(np.uint8)
+        road = np.array([color for _, color in self.road_poly]).round().astype(np.uint8)
         grass = np.full((len(self._quads) - len(road), 3), _GRASS_COLOR, np.uint8)
         return np.concatenate([grass, road])
 

@@ -34,8 +34,11 @@ GRID = Grid(rows=84, columns=96, height=1000 / 96, width=1200 / 96, car=(600, 75
 # The pixels that the car can reach, however it slides and steers: it is 2.9 m away.
 BOUNDS = COLUMNS, ROWS = slice(44, 52), slice(67, 77)
 
-# Nothing is darkened, and v0's patches have 229 for v3's 230.
-PALETTE = palette(USUAL._replace(grass=np.array([102.0, 229, 102])), darkened=0)
+# Nothing is darkened, v0's patches have 229 for v3's 230, and the greys of tiles are
+# rounded where v3's are cut.
+PALETTE = palette(
+    USUAL._replace(road=USUAL.road + 0.5, grass=np.array([102.0, 229, 102])), darkened=0
+)
 
 _TURNING = 0.5  # m/s, above which the view turns with the velocity
 _TYRE, _STRIPE, _HULL = 0, 0x4D4D4D, 0x0000CC
