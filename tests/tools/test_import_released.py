@@ -11,6 +11,7 @@ import pytest
 from support import released_files as files
 
 from worldmodels.runtime.errors import UserError
+from worldmodels.stages import play
 from worldmodels.stores import agents
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.tools import dream, drive, evaluate, import_released, inspect
@@ -170,6 +171,8 @@ def test_every_command_works_on_what_was_imported(tmp_path, game, monkeypatch, c
     said = capsys.readouterr().out
     assert f"at temperature {1 if game == 'carracing' else 1.25}; film" in said
     assert ("unknown to M" in said) == (game == "carracing")
+    play.run(agent=agent, out=tmp_path / "play.html")
+    assert (tmp_path / "play.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow
