@@ -32,7 +32,9 @@ class Moments(NamedTuple):
 
 def empty(shape: tuple[int, ...], dtype: str = "float32") -> Moments:
     """Return the moments of no rows of this shape."""
-    return Moments(jnp.zeros((), np.int32), jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+    return Moments(
+        jnp.zeros((), np.int32), jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)
+    )
 
 
 def of(rows: jax.Array, dtype: str = "float32") -> Moments:

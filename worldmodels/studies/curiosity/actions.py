@@ -107,7 +107,9 @@ class Numbers:
 
     def applied(self, actions: jax.Array) -> jax.Array:
         """Return the actions as the environment takes them."""
-        low, high = (np.asarray(bound, actions.dtype) for bound in (self.low, self.high))
+        low, high = (
+            np.asarray(bound, actions.dtype) for bound in (self.low, self.high)
+        )
         return jnp.clip(low + (actions + 1) / 2 * (high - low), low, high)
 
 

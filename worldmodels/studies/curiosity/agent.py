@@ -68,7 +68,9 @@ def order(agent: Agent) -> list[str]:
     bodies = ["body"] if agent.shared else ["body", "value_body"]
     own = [f"{body}.{name}" for body in bodies for name in names]
     heads = ["policy", "log_std", "values"]
-    predictor = [f"{PREDICTOR}.{name}" for name in networks.layers(agent.pair.predictor)]
+    predictor = [
+        f"{PREDICTOR}.{name}" for name in networks.layers(agent.pair.predictor)
+    ]
     return [*(f"{AGENT}.{name}" for name in [*own, *heads]), *predictor]
 
 

@@ -70,4 +70,6 @@ def scaled(
     moments = running_moments.combined(kept.moments, of_these)
     divisor = running_moments.deviation(moments)
     # Alike everywhere, bonuses say nothing, and nothing is divided by 0.
-    return bonus / jnp.maximum(divisor, np.finfo(bonus.dtype).tiny), Filter(last, moments)
+    return bonus / jnp.maximum(divisor, np.finfo(bonus.dtype).tiny), Filter(
+        last, moments
+    )

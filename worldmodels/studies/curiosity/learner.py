@@ -98,7 +98,13 @@ def iterate(
     of_play, of_order = jax.random.split(jax.random.fold_in(key, state.step))
     carry, dtype = state.carry, agent.body.dtype
     place, made = rollout.gather(
-        state.params[AGENT], agent, world, carry.place, of_play, sizes.steps, given.limit
+        state.params[AGENT],
+        agent,
+        world,
+        carry.place,
+        of_play,
+        sizes.steps,
+        given.limit,
     )
     shape = made.frame.shape
     these = running_moments.of(made.frame.reshape(-1, *shape[2:]), dtype)
@@ -112,7 +118,12 @@ def iterate(
     bonus, kept = distillation.scaled(errors, carry.filter, given.gamma_intrinsic)
     last = agents.values(state.params[AGENT], agent, place.seen)
     wanted = targets(made, bonus, last, given)
-    learnt = {"seen": made.seen, "action": made.action, "frame": frames, "wanted": wanted}
+    learnt = {
+        "seen": made.seen,
+        "action": made.action,
+        "frame": frames,
+        "wanted": wanted,
+    }
     state, metrics = _learn(
         state, learnt, carry.target, of_order, given, agent, sizes, debug
     )
@@ -171,15 +182,18 @@ def loss(
     advantage = ppo.standardised(wanted.advantages)
     of_policy = log_prob, wanted.log_prob, advantage, given.clip
     policy = jnp.where(
-        given.stretched, ppo.stretched_policy_loss(*of_policy), ppo.policy_loss(*of_policy)
+        given.stretched,
+        ppo.stretched_policy_loss(*of_policy),
+        ppo.policy_loss(*of_policy),
     )
     of_values = said.values, wanted.returns
     value = jnp.where(
-        given.stretched, ppo.stretched_value_loss(*of_values), ppo.value_loss(*of_values)
+        given.stretched,
+        ppo.stretched_value_loss(*of_values),
+        ppo.value_loss(*of_values),
     )
-    # Minibatches are shuffled, so the first environments are any quarter of them.
-    some = batch["frame"][:, : max(1, batch["frame"].shape[1] // _QUARTER)]
-    error = distillation.errors(params[PREDICTOR], target, agent.pair, some).mean()
+    predicted = params[PREDICTOR], target, agent.pair, batch["frame"]
+    error = distillation.errors(*predicted).mean()
     total = policy + _VALUE_WEIGHT * value - given.entropy * entropy + error  # Eq. (10)
     parts = {
         "policy_loss": policy,
@@ -199,12 +213,19 @@ def _learn(
     share = state.step / jnp.maximum(given.iterations - 1, 1)
     rate = given.rate + (given.final_rate - given.rate) * jnp.minimum(share, 1)
     rate = rate.astype(agent.body.dtype)
-    drawn = jax.random.bits(key, (sizes.epochs, sizes.environments), np.uint32)
-    order = jnp.argsort(drawn, axis=-1).reshape(sizes.epochs * sizes.minibatches, -1)
+    width = sizes.environments // sizes.minibatches
+    drawn = jax.random.bits(key, (2, sizes.epochs, sizes.minibatches), np.uint32)
+    order = jnp.argsort(drawn[0], axis=-1).ravel()
+    quarters = (drawn[1] % _QUARTER).ravel().astype(np.int32)
 
-    def step(learning: tuple[Any, Any], chosen: jax.Array):
+    def step(learning: tuple[Any, Any], now: tuple[jax.Array, jax.Array]):
         params, opt_state = learning
-        batch = jax.tree.map(lambda x: x[:, chosen], learnt)
+        number, quarter = now
+        # A slice of environments: to gather rows of pictures would take as long as
+        # to learn from them.
+        batch = {k: _slice(v, number * width, width) for k, v in learnt.items()}
+        some = max(1, width // _QUARTER)
+        batch["frame"] = _slice(batch["frame"], quarter * width // _QUARTER, some)
         (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(
             params, batch, target, given, agent
         )
@@ -219,12 +240,19 @@ def _learn(
         return (params, opt_state), parts
 
     (params, opt_state), parts = jax.lax.scan(
-        step, (state.params, state.opt_state), order
+        step, (state.params, state.opt_state), (order, quarters)
     )
     finite = parts.pop(gradients.FINITE).all(axis=0)
     metrics = {name: values.mean() for name, values in parts.items()}
     metrics |= {gradients.FINITE: finite, "rate": rate}
     return state._replace(params=params, opt_state=opt_state), metrics
+
+
+def _slice(tree: Any, start: jax.Array, width: int) -> Any:
+    """Return the part of arrays [T, B, ...] that some environments have."""
+    return jax.tree.map(
+        lambda x: jax.lax.dynamic_slice_in_dim(x, start, width, axis=1), tree
+    )
 
 
 def _clipped(grads: Any, most: jax.Array) -> Any:

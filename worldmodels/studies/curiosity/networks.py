@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from worldmodels.models.precision import Precision, product
@@ -32,6 +31,7 @@ class Body:
         units: features in the end.
         patch_features: of the two layers of patches.
         extra: dense layers of as many units after that.
+        activated: whether an activation follows the last layer.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Body:
     units: int
     patch_features: tuple[int, int] = (8, 32)
     extra: int = 0
+    activated: bool = True
     precision: Precision = "float32"
     dtype: str = "float32"
 
@@ -89,7 +90,7 @@ def layers(body: Body) -> dict[str, tuple[int, ...]]:
 def initial(
     rng: np.random.Generator, shapes: dict[str, tuple[int, ...]], dtype: str
 ) -> Params:
-    """Return orthogonal kernels and biases of 0, drawn on the host: nothing compiles."""
+    """Return orthogonal kernels and biases of 0, drawn on the host."""
     return {name: layer(rng, shape, _GAIN, dtype) for name, shape in shapes.items()}
 
 
@@ -123,9 +124,12 @@ def features(params: Params, body: Body, x: jax.Array) -> jax.Array:
         for number, (_, _, stride) in enumerate(_PAPER):
             x = _convolution(params[f"convolution{number}"], x, stride)
         x = x.reshape(len(x), -1)
-    x = _dense(params["features"], body, x)
-    for number in range(body.extra):
-        x = _dense(params[f"extra{number}"], body, x)
+    *hidden, last = ["features", *(f"extra{n}" for n in range(body.extra))]
+    for name in hidden:
+        x = _dense(params[name], body, x)
+    x = linear(params[last], x, body.precision)
+    if body.activated:
+        x = jax.nn.leaky_relu(x)
     return x.reshape(*lead, body.units)
 
 

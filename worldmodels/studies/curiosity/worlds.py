@@ -32,6 +32,7 @@ class World(NamedTuple):
         step: state, actions, limit -> state, rewards [B], deaths [B], cuts [B].
         renew: state, typed keys [B], done [B] -> state.
         observe: state -> observations [B, ...], as its body reads them.
+        picture: state -> what people look at, uint8 [B, H, W] or [B, H, W, 3].
         shape: of one observation.
         scale: by what an observation is multiplied before a policy reads it.
         idle: actions -> whether nothing was done, bool [B].
@@ -41,6 +42,7 @@ class World(NamedTuple):
     step: Callable[..., tuple[State, jax.Array, jax.Array, jax.Array]]
     renew: Callable[[State, jax.Array, jax.Array], State]
     observe: Callable[[State], jax.Array]
+    picture: Callable[[State], jax.Array]
     shape: tuple[int, ...]
     scale: float
     actions: Actions
@@ -74,7 +76,8 @@ def car_pixels(kind: str) -> World:
         return networks.arranged(kind, grey.round().astype(np.uint8))
 
     actions = Numbers(
-        tuple(map(float, carracing.ACTION_LOW)), tuple(map(float, carracing.ACTION_HIGH))
+        tuple(map(float, carracing.ACTION_LOW)),
+        tuple(map(float, carracing.ACTION_HIGH)),
     )
     return _world(cars, observe, 1 / 255, actions, lambda a: jnp.zeros(len(a), bool))
 
@@ -95,7 +98,10 @@ def _world(functional: Any, observe, scale, actions, idle) -> World:
         return functional.renew(state, keys, done)[0]
 
     one = jax.eval_shape(lambda key: observe(reset(key)), jax.random.key(0))
-    return World(reset, step, renew, observe, one.shape[1:], scale, actions, idle)
+    return World(
+        reset, step, renew, observe, functional.observe, one.shape[1:], scale, actions,
+        idle,
+    )  # fmt: skip
 
 
 def _numbers(state: State) -> jax.Array:
