@@ -60,10 +60,6 @@ class Choice:
         """Return the actions as the environment takes them."""
         return actions
 
-    def empty(self) -> jax.Array:
-        """Return the shape and type of one action, as an array of none."""
-        return jnp.zeros((), np.int32)
-
 
 @dataclass(frozen=True)
 class Numbers:

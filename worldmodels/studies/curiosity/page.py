@@ -13,9 +13,9 @@ from worldmodels.studies.curiosity.findings import DRAWN, Found
 Arrays = Mapping[str, np.ndarray]
 _LEAD = (
     "PPO learns to fly PixelCopter: from what the game gives, from what a network "
-    "cannot predict of its pictures (random network distillation, RND), and from both. "
-    "Does it end in going up a few times and then no more, and does curiosity alone end "
-    "there too?"
+    "cannot predict of its pictures (random network distillation, RND), and from "
+    "both. Does it end in going up a few times and then no more, and does curiosity "
+    "alone end there too?"
 )
 # Films stand side by side and keep their colours by night.
 _STYLE = """

@@ -1,6 +1,7 @@
-"""Whole episodes of unseen levels: the scores of a policy, and one of them to look at."""
+"""Whole episodes of unseen levels: what a policy scores, and one to look at."""
 
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
@@ -22,13 +23,18 @@ from worldmodels.studies.curiosity.setup import Setup
 from worldmodels.training.running_moments import Moments
 
 
-class Scores(NamedTuple):
-    """Episodes of N levels [N], each played once by draws and once by likeliest."""
+class Ended(NamedTuple):
+    """Episodes that are over, [N]."""
 
-    drawn: Flight
-    likeliest: Flight
-    drawn_died: jax.Array  # bool
-    likeliest_died: jax.Array
+    flight: Flight
+    died: jax.Array  # bool; else they were cut
+
+
+class Scores(NamedTuple):
+    """Episodes of N levels, each played twice."""
+
+    drawn: Ended  # actions as the policy draws them
+    likeliest: Ended  # its likeliest actions
 
 
 class Episode(NamedTuple):
@@ -60,10 +66,10 @@ def score(
     count, agent = len(words), setup.agent
     level = episode_keys(jnp.concatenate([words, words]), "curiosity level")
     place = rollout.begin(setup.world, level, setup.stack)
-    lively = jnp.ones(2 * count, bool)
+    none = jnp.zeros(2 * count, bool)
 
     def going(now) -> jax.Array:
-        place, alive, step = now
+        _, alive, step = now
         return alive.any() & (step < limit)
 
     def play(now):
@@ -77,16 +83,16 @@ def score(
         state, reward, dead, _ = setup.world.step(place.state, applied, limit)
         after = rollout.advanced(place.flight, reward, setup.world.idle(applied))
         flight = jax.tree.map(partial(jnp.where, alive), after, place.flight)
-        seen = agents.pushed(place.seen, setup.world.observe(state), ~lively)
+        seen = agents.pushed(place.seen, setup.world.observe(state), none)
         return rollout.Place(state, seen, flight), alive & ~dead, step + 1
 
-    begun = place, lively, jnp.zeros((), np.int32)
+    begun = place, ~none, jnp.zeros((), np.int32)
     place, alive, _ = jax.lax.while_loop(going, play, begun)
-    first, second = (
-        jax.tree.map(lambda x: x[part], (place.flight, ~alive))
+    drawn, likeliest = (
+        jax.tree.map(itemgetter(part), Ended(place.flight, ~alive))
         for part in (slice(None, count), slice(count, None))
     )
-    return Scores(first[0], second[0], first[1], second[1])
+    return Scores(drawn, likeliest)
 
 
 @partial(jax.jit, static_argnames=("steps", "setup"))

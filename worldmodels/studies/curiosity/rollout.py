@@ -1,4 +1,4 @@
-"""A rollout: T steps of B environments under the policy, and their episodes' numbers."""
+"""A rollout: T steps of B environments by the policy, and what episodes earned."""
 
 from typing import Any, NamedTuple
 
@@ -62,8 +62,8 @@ def no_flight(count: int, dtype: Any) -> Flight:
 
 
 def gather(
-    params: Params, agent: Agent, world: World, place: Place, key: jax.Array, steps: int,
-    limit: jax.Array,
+    params: Params, agent: Agent, world: World, place: Place, key: jax.Array,
+    steps: int, limit: jax.Array,
 ) -> tuple[Place, Rollout]:  # fmt: skip
     """Play `steps` steps; an episode that ends is followed by one in a new level.
 

@@ -72,5 +72,5 @@ STUDY = Study(
 
 
 def training_settings(settings: Curiosity, world: str) -> str:
-    """Return the settings that change a training in a world, as its rule passes them."""
+    """Return the settings that change a training, as its rule passes them."""
     return json.dumps(of_training(STUDY.used("train", settings), world))

@@ -23,13 +23,13 @@ TITLES = {
     "pixels": "PixelCopter, pixels",
     "carracing": "CarRacing, pixels",
 }
-_NONE = "–"
+_NONE = "never"
 
 
 def words(value: MeanOfSeeds) -> str:
     """Return a mean with its interval over the seeds."""
     if np.isnan(value.mean):
-        return _NONE
+        return "none died"
     if value.interval is None:
         return f"{value.mean:.1f}"
     low, high = value.interval
@@ -122,10 +122,10 @@ def legend(found: Sequence[Found]) -> str:
     low, high = OPTIMUM_LENGTH
     return (
         f"Mean returns over {one.returns.shape[1]} unseen levels and the seeds "
-        f"{', '.join(map(str, one.seeds))}, actions drawn, with Student's 95 % interval "
-        "over the seeds. In the optimum: episodes of "
-        f"{low:.0f} to {high:.0f} steps, the last {OPTIMUM_TAIL:.0f} or more without an "
-        f"up. Past it: the episodes of a rollout earn {PAST:.0f} in the mean, which "
+        f"{', '.join(map(str, one.seeds))}, actions drawn, with Student's 95 % "
+        "interval over the seeds. In the optimum: episodes of "
+        f"{low:.0f} to {high:.0f} steps, the last {OPTIMUM_TAIL:.0f} or more without "
+        f"an up. Past it: the episodes of a rollout earn {PAST:.0f} in the mean, which "
         "nobody earns who stops going up."
     )
 

@@ -159,6 +159,7 @@ def _write_scores(
     axes = ["level"]
     store.write("test/seed", seeds, axes)
     for way in ("drawn", "likeliest"):
-        for name, values in getattr(found, way)._asdict().items():
+        ended = getattr(found, way)
+        for name, values in ended.flight._asdict().items():
             store.write(f"test/{way}/{name}", values, axes)
-        store.write(f"test/{way}/died", getattr(found, f"{way}_died"), axes)
+        store.write(f"test/{way}/died", ended.died, axes)
