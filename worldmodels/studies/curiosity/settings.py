@@ -43,7 +43,7 @@ class World(Section):
         1, "that the policy sees at once", unit="observations", low=1, high=16
     )
     units: int = setting(128, "of the layers after the first", unit="units", **WIDTH)
-    features: int = setting(64, "that RND's networks end in", unit="numbers", **WIDTH)
+    embedding: int = setting(64, "that RND's networks end in", unit="numbers", **WIDTH)
     gamma: Number = setting(0.99, "discount of extrinsic rewards", paper=0.999, **_PART)
     gamma_intrinsic: Number = setting(
         0.99, "discount of intrinsic rewards", paper=0.99, **_PART

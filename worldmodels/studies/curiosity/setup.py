@@ -55,7 +55,7 @@ def of(config: dict[str, Any]) -> Setup:
     precision = config.get("precision", "float32") if dtype == "float32" else "float32"
     forms = {"kind": kind, "shape": world.shape, "precision": precision, "dtype": dtype}
     body = Body(stack=config["stack"], units=config["units"], **forms)
-    target = Body(stack=1, units=config["features"], activated=False, **forms)
+    target = Body(stack=1, units=config["embedding"], activated=False, **forms)
     extra = _PAPERS_EXTRA if kind == "convolutions" else 1
     predictor = replace(target, extra=extra)
     # Numbers are read twice, for policy and values, as it is cheap; pictures once.
