@@ -75,21 +75,16 @@ class Pixels(World):
     """How pictures are learnt from."""
 
     network: Literal["patches", "convolutions"] = setting(
-        "patches", "that reads pictures; convolutions are the paper's, for 84 x 84"
+        "patches",
+        "that reads pictures: patches of 48 x 48 pixels, convolutions of 84 x 84",
+        paper="convolutions",
     )
-    side: Literal[48, 84] = setting(48, "of a picture", unit="pixels", paper=84)
     stack: int = setting(
         4, "that the policy sees at once", unit="observations", low=1, high=16
     )
     precision: Literal["float32", "mixed"] = setting(
         "mixed", "of the body's matrix products"
     )
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Pixels":
-        if (self.network == "convolutions") != (self.side == 84):
-            raise ValueError("side must be 84 for convolutions and 48 for patches")
-        return self
 
 
 class CarRacing(World):

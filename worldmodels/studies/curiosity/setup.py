@@ -106,4 +106,4 @@ def _world(config: dict[str, Any]) -> tuple[str, World]:
         return "dense", worlds.copter_vector()
     if config["world"] == "carracing":
         return "patches", worlds.car_pixels("patches")
-    return config["network"], worlds.copter_pixels(config["network"], config["side"])
+    return config["network"], worlds.copter_pixels(config["network"])

@@ -21,6 +21,7 @@ State = Any
 # Middle and half width of where the numbers of PixelCopter's vector lie, in pixels.
 _MIDDLE = np.array([24, 0, 12, 12, 20, 24, 33], np.float32)
 _WIDTH = np.array([12, 1, 12, 12, 20, 12, 12], np.float32)
+_PAPERS_SIDE = 84  # pixels: the same picture enlarged
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -54,13 +55,13 @@ def copter_vector() -> World:
     return _copter(_numbers, 1.0)
 
 
-def copter_pixels(kind: str, side: int) -> World:
-    """PixelCopter, seen as a grey picture of side x side pixels."""
+def copter_pixels(kind: str) -> World:
+    """PixelCopter, seen as a grey picture: 48 x 48 pixels, for convolutions 84 x 84."""
 
     def observe(state: State) -> jax.Array:
         frames = copters.observe(state)
-        if side != frames.shape[-1]:
-            shape = len(frames), side, side
+        if kind == "convolutions":
+            shape = len(frames), _PAPERS_SIDE, _PAPERS_SIDE
             frames = jax.image.resize(frames.astype(np.float32), shape, "linear")
             frames = frames.round().astype(np.uint8)
         return networks.arranged(kind, frames)
