@@ -40,7 +40,7 @@ class World(Section):
         4, "of an epoch, each of some environments", low=1, high=1024
     )
     stack: int = setting(
-        1, "that the policy sees at once", unit="observations", low=1, high=16
+        2, "that the policy sees at once", unit="observations", low=1, high=16
     )
     units: int = setting(128, "of the layers after the first", unit="units", **WIDTH)
     embedding: int = setting(64, "that RND's networks end in", unit="numbers", **WIDTH)
