@@ -34,7 +34,7 @@ def update(clock):
 def begun(clock):
     state = train.initial(clock, CONFIG)
     keys = jax.random.split(train.key(0, "first levels"), SIZES.environments)
-    place = rollout.begin(clock.world, keys, clock.stack)
+    place = rollout.begin(clock.world, keys, clock.stack, "float32")
     return state._replace(carry=state.carry._replace(place=place))
 
 

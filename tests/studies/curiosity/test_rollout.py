@@ -16,7 +16,7 @@ def made(clock, weights):
 
     @jax.jit
     def play(params, keys, key):
-        begun = rollout.begin(clock.world, keys, clock.stack)
+        begun = rollout.begin(clock.world, keys, clock.stack, "float32")
         return begun, *rollout.gather(
             params[agents.AGENT], clock.agent, clock.world, begun, key, STEPS, LIMIT
         )

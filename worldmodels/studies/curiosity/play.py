@@ -65,7 +65,7 @@ def score(
     """Play each level twice, until the player dies or `limit` steps are made."""
     count, agent = len(words), setup.agent
     level = episode_keys(jnp.concatenate([words, words]), "curiosity level")
-    place = rollout.begin(setup.world, level, setup.stack)
+    place = rollout.begin(setup.world, level, setup.stack, agent.body.dtype)
     none = jnp.zeros(2 * count, bool)
 
     def going(now) -> jax.Array:
@@ -106,7 +106,8 @@ def watch(
         seen: moments of the frames that RND's networks read.
     """
     agent, world = setup.agent, setup.world
-    begun = rollout.begin(world, episode_keys(words, "curiosity level"), setup.stack)
+    level = episode_keys(words, "curiosity level")
+    begun = rollout.begin(world, level, setup.stack, agent.body.dtype)
 
     def play(now, step):
         place, over = now

@@ -48,11 +48,11 @@ class Rollout(NamedTuple):
     flight: Flight  # after the step
 
 
-def begin(world: World, keys: jax.Array, stack: int) -> Place:
-    """Begin B episodes, from typed keys [B]."""
+def begin(world: World, keys: jax.Array, stack: int, dtype: str) -> Place:
+    """Begin B episodes, from typed keys [B]; returns are added up in `dtype`."""
     state = world.reset(keys)
     seen = agents.stacked(world.observe(state), stack)
-    return Place(state, seen, no_flight(len(keys), np.float32))
+    return Place(state, seen, no_flight(len(keys), dtype))
 
 
 def no_flight(count: int, dtype: Any) -> Flight:
@@ -95,7 +95,7 @@ def gather(
         keys = jax.random.wrap_key_data(bits[:, :_KEY_WORDS])
         state = world.renew(state, keys, done)
         seen = agents.pushed(place.seen, world.observe(state), done)
-        none = no_flight(len(done), reward.dtype)
+        none = no_flight(len(done), flight.won.dtype)
         flight = jax.tree.map(lambda new, old: jnp.where(done, new, old), none, flight)
         return Place(state, seen, flight), made
 
@@ -122,7 +122,7 @@ def episodes(made: Rollout) -> dict[str, jax.Array]:
     """
     done = made.dead | made.cut
     flight = made.flight
-    length = flight.length.astype(made.reward.dtype)
+    length = flight.length.astype(flight.won.dtype)
 
     def total(values: jax.Array, where: jax.Array = done) -> jax.Array:
         return jnp.where(where, values, 0).sum()

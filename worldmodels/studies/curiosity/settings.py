@@ -74,6 +74,10 @@ class World(Section):
 class Pixels(World):
     """How pictures are learnt from."""
 
+    steps: int = setting(
+        2_000_000, "of all environments together", unit="steps", low=1, high=10**9
+    )
+    environments: int = setting(64, "that play together", **BATCH | {"low": 4})
     network: Literal["patches", "convolutions"] = setting(
         "patches",
         "that reads pictures: patches of 48 x 48 pixels, convolutions of 84 x 84",

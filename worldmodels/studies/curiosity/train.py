@@ -121,7 +121,7 @@ def initial(known: Setup, config: dict[str, Any]) -> TrainState:
     @jax.jit
     def begin(params: Any, target: Any, key: jax.Array) -> TrainState:
         keys = jax.random.split(key, count)
-        place = rollout.begin(known.world, keys, known.stack)
+        place = rollout.begin(known.world, keys, known.stack, dtype)
         place = place._replace(state=learner.keys_as_numbers(place.state))
         bonus = running_moments.empty((), dtype)
         carry = Carry(
