@@ -75,8 +75,8 @@ def coefficients():
         config = {
             "extrinsic": 2.0, "intrinsic": 1.0, "gamma": 0.9, "gamma_intrinsic": 0.8,
             "trace": 0.95, "clip": 0.2, "entropy": 0.01, "learning_rate": 1e-2,
-            "last_rate": 0.5, "gradient_clip": 0.5, "reward_clip": 0.0, "limit": 7,
-            "faults": [],
+            "last_rate": 0.5, "gradient_clip": 0.5, "reward_clip": 0.0,
+            "reward_scale": 0.5, "limit": 7, "faults": [],
         }  # fmt: skip
         return setup.coefficients(config | changes, 3)
 

@@ -25,7 +25,7 @@ def test_choices_are_drawn_as_their_logits_say():
 
 
 def test_numbers_are_drawn_from_a_normal_distribution_and_lie_between_bounds():
-    numbers = Numbers((-1.0, 0.0), (1.0, 1.0))
+    numbers = Numbers((-1.0, 0.0), (1.0, 1.0), (0.0, 0.0))
     params = {"log_std": np.log([0.5, 2.0]).astype(np.float32)}
     means = np.array([0.3, -0.2], np.float32)
     bits = RNG.integers(0, 2**32, (20_000, 2), np.uint32)

@@ -118,7 +118,7 @@ def test_targets_are_of_both_streams(coefficients):
             then = values[t + 1, b] if t + 1 < steps else last[b]
             end = dead[t, b] or cut[t, b]
             seen = at_cut[t, b] if end else then[0]
-            first = reward[t, b] + 0.9 * seen - values[t, b, 0]
+            first = 0.5 * reward[t, b] + 0.9 * seen - values[t, b, 0]
             second = bonus[t, b] + 0.8 * then[1] - values[t, b, 1]
             later = np.array(
                 [

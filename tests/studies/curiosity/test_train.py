@@ -9,6 +9,7 @@ from support.resumed import assert_same_arrays, killed
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.artifact import open_artifact
+from worldmodels.studies.curiosity import agent as agents
 from worldmodels.studies.curiosity import ppo, setup, train
 from worldmodels.studies.curiosity.arms import ABLATIONS, ARMS, BOLD, CAUTIOUS, MAIN
 from worldmodels.studies.curiosity.settings import trainings
@@ -132,3 +133,5 @@ def test_cars_are_driven_by_three_numbers_that_the_same_policy_draws():
     begun = jax.eval_shape(lambda: train.initial(known, config | {"environments": 2}))
     assert begun.carry.place.seen.shape == (2, 256, 64)
     assert begun.params["agent"]["log_std"].shape == (3,)
+    weights, _ = agents.initial(known.agent, np.random.default_rng(0))
+    np.testing.assert_array_equal(weights["agent"]["policy"]["bias"], [0, 0, -1])

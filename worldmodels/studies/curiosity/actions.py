@@ -26,6 +26,11 @@ class Choice:
         return self.count
 
     @property
+    def start(self) -> tuple[float, ...]:
+        """Outputs of an untrained policy."""
+        return (0.0,) * self.count
+
+    @property
     def words(self) -> int:
         """Random words that a draw takes."""
         return 1
@@ -67,6 +72,7 @@ class Numbers:
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+    start: tuple[float, ...]  # means of an untrained policy
 
     @property
     def outputs(self) -> int:

@@ -52,6 +52,7 @@ def initial(agent: Agent, rng: np.random.Generator) -> tuple[Params, Params]:
         ),
         "values": networks.layer(rng, (body.units, 2), 1.0, dtype),
     }
+    own["policy"]["bias"][:] = agent.actions.start
     if not agent.shared:
         own["value_body"] = networks.initial(rng, shapes, dtype)
     if isinstance(agent.actions, Numbers):

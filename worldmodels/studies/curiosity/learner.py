@@ -63,6 +63,7 @@ class Coefficients(NamedTuple):
     final_rate: Any  # at the last; it falls in a line
     iterations: Any  # in all
     gradient_clip: Any  # largest norm of a gradient
+    reward_scale: Any  # that extrinsic rewards are multiplied by
     reward_clip: Any  # largest extrinsic reward that is learnt from
     limit: Any  # steps of an episode
     stretched: Any  # the fault 1
@@ -148,7 +149,8 @@ def targets(
     """
     later = jnp.concatenate([made.values[1:], last[None]])
     ends = made.dead | made.cut
-    reward = jnp.clip(made.reward, -given.reward_clip, given.reward_clip)
+    reward = made.reward * given.reward_scale
+    reward = jnp.clip(reward, -given.reward_clip, given.reward_clip)
     # A cut is no end of the world: what is seen there has a value.
     after = jnp.where(ends, made.at_cut, later[..., EXTRINSIC])
     streams = (

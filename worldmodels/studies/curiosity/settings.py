@@ -58,6 +58,9 @@ class World(Section):
         0.05, "of Adam at the last update, as a share of the first", paper=1.0, **_PART
     )
     gradient_clip: Number = setting(0.5, "largest norm of the gradient", **RATE)
+    reward_scale: Number = setting(
+        1.0, "that extrinsic rewards are multiplied by to learn from", **RATE
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> "World":
@@ -100,6 +103,9 @@ class CarRacing(World):
         4, "that the policy sees at once", unit="observations", low=1, high=16
     )
     learning_rate: Number = setting(3e-4, "of Adam at the first update", **RATE)
+    reward_scale: Number = setting(
+        0.05, "that extrinsic rewards are multiplied by to learn from", **RATE
+    )
     precision: Literal["float32", "mixed"] = setting(
         "mixed", "of the body's matrix products"
     )

@@ -92,6 +92,7 @@ def coefficients(config: dict[str, Any], iterations: int) -> Coefficients:
         final_rate=number(config["learning_rate"] * config["last_rate"]),
         iterations=np.int32(iterations),
         gradient_clip=number(config["gradient_clip"]),
+        reward_scale=number(config["reward_scale"]),
         reward_clip=number(config["reward_clip"] or _NO_BOUND),
         limit=np.int32(config["limit"]),
         stretched=np.bool_(1 in config["faults"]),

@@ -22,6 +22,8 @@ State = Any
 _MIDDLE = np.array([24, 0, 12, 12, 20, 24, 33], np.float32)
 _WIDTH = np.array([12, 1, 12, 12, 20, 12, 12], np.float32)
 _PAPERS_SIDE = 84  # pixels: the same picture enlarged
+# Straight on, half of the gas and no brake: a car that brakes as well goes nowhere.
+_CAR_START = (0.0, 0.0, -1.0)
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -76,10 +78,11 @@ def car_pixels(kind: str) -> World:
         grey = (cars.observe(state) * _GREY).sum(-1)
         return networks.arranged(kind, grey.round().astype(np.uint8))
 
-    actions = Numbers(
-        tuple(map(float, carracing.ACTION_LOW)),
-        tuple(map(float, carracing.ACTION_HIGH)),
+    low, high = (
+        tuple(map(float, bound))
+        for bound in (carracing.ACTION_LOW, carracing.ACTION_HIGH)
     )
+    actions = Numbers(low, high, _CAR_START)
     return _world(cars, observe, 1 / 255, actions, lambda a: jnp.zeros(len(a), bool))
 
 
