@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from worldmodels.report.figures import ACCENT, AGENT, ORIGINAL, RANDOM, STYLE, svg
 from worldmodels.studies.curiosity.agent import EXTRINSIC, INTRINSIC
@@ -51,7 +52,7 @@ def endings(found: Sequence[Found]) -> bytes:
             for one in found:
                 _band(axes, one, name)
             axes.set(title=title, xlabel="million steps")
-        panels[2].set_yscale("log")
+        _plain_logarithm(panels[2])
         _legend(figure, panels[0])
         return svg(figure)
 
@@ -99,6 +100,7 @@ def bonus(episodes: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
             right.set(title=f"{arm}: values")
         for axes in rows[-1]:
             axes.set(xlabel="step")
+            axes.xaxis.get_major_locator().set_params(integer=True)
         rows[0][1].legend(loc="best", ncols=2)
         return svg(figure)
 
@@ -124,6 +126,13 @@ def smoothed(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     with np.errstate(invalid="ignore", divide="ignore"):
         means = [filled[:, p].sum(axis=1) / known[:, p].sum(axis=1) for p in parts]
     return np.array([steps[p].mean() for p in parts]), np.stack(means, axis=1)
+
+
+def _plain_logarithm(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with plain numbers."""
+    axes.set_yscale("log")
+    for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        place(LogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

@@ -17,11 +17,12 @@ _LEAD = (
     "both. Does it end in going up a few times and then no more, and does curiosity "
     "alone end there too?"
 )
-# Films stand side by side and keep their colours by night.
+# Films stand side by side and keep their colours by night; names stay whole.
 _STYLE = """
 .films { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr));
   gap: 0 1.6rem; }
 .films figure img { max-width: 540px; min-width: 0; filter: none; }
+.wide td:first-child { white-space: nowrap; }
 """
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from worldmodels.runtime.wording import count
 from worldmodels.scores import tables
 from worldmodels.scores.statistics import MeanOfSeeds
 from worldmodels.studies.curiosity.findings import (
@@ -121,8 +122,8 @@ def legend(found: Sequence[Found]) -> str:
     one = found[0]
     low, high = OPTIMUM_LENGTH
     return (
-        f"Mean returns over {one.returns.shape[1]} unseen levels and the seeds "
-        f"{', '.join(map(str, one.seeds))}, actions drawn, with Student's 95 % "
+        f"Mean returns over {one.returns.shape[1]} unseen levels and "
+        f"{count(len(one.seeds), 'seed')}, actions drawn, with Student's 95 % "
         "interval over the seeds. In the optimum: episodes of "
         f"{low:.0f} to {high:.0f} steps, the last {OPTIMUM_TAIL:.0f} or more without "
         f"an up. Past it: the episodes of a rollout earn {PAST:.0f} in the mean, which "
