@@ -48,17 +48,29 @@ def _observe(state):
     return jnp.stack([state.number, state.step.astype(np.float32)], -1)
 
 
-@pytest.fixture(scope="session")
-def clock() -> Setup:
-    """The world, and a small agent that sees two observations."""
+def clock_of(config: dict) -> Setup:
+    """Return the world, and a small agent that sees two observations."""
+    dtype = config.get("dtype", "float32")
     world = World(
         _reset, _step, _renew, _observe, _observe, (2,), 0.01, Choice(2),
         lambda action: action == 0,
     )  # fmt: skip
-    body = Body("dense", (2,), 2, 4)
-    target = Body("dense", (2,), 1, 3, activated=False)
+    body = Body("dense", (2,), 2, 4, dtype=dtype)
+    target = Body("dense", (2,), 1, 3, activated=False, dtype=dtype)
     agent = Agent(body, Pair(target, target), world.actions, False, world.scale)
     return Setup(world, agent, 2, 7)
+
+
+@pytest.fixture(scope="session")
+def clock() -> Setup:
+    """The world and its agent in float32."""
+    return clock_of({})
+
+
+@pytest.fixture
+def in_clock(monkeypatch):
+    """Let trainings learn the clock's world: it compiles in a few seconds."""
+    monkeypatch.setattr(setup, "of", clock_of)
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,8 @@ SMALL = {
 
 
 @pytest.fixture
-def fit(tmp_path):
-    """Train an arm of a small network; return the path of its store."""
+def fit(tmp_path, in_clock):
+    """Train an arm in the world of the clock; return the path of its store."""
 
     def run(name: str, arm: str = "both", **changes):
         out = tmp_path / f"{name}.zarr"
@@ -126,6 +126,7 @@ def test_impossible_settings_are_refused(values, why):
         STUDY.load(values)
 
 
+@pytest.mark.slow
 def test_cars_are_driven_by_three_numbers_that_the_same_policy_draws():
     config = setup.recorded(STUDY.load({}), "carracing", "extrinsic", 0)
     known = setup.of(config)
