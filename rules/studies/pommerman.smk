@@ -177,6 +177,7 @@ rule compare:
     input:
         scores=expand(SCORE, model=MODELS, seed=SETTINGS.seeds),
         overfits=expand(KNOWN, model=["lstm", "dnc"]),
+        film=rules.film.output,
     output:
         **PAGE,
         figures=expand(f"{FOLDER}/figures/{{name}}", name=FIGURES),
@@ -193,11 +194,10 @@ rule compare:
         version=STUDY.steps["compare"].version,
     shell:
         "worldmodels study pommerman compare --scores {input.scores:q}"
-        " --overfits {input.overfits:q} --out {output.page:q} --log {log:q}"
+        " --overfits {input.overfits:q} --film {input.film:q} --out {output.page:q} --log {log:q}"
 
 
 rule study:
     """The study of this variant."""
     input:
         PAGE.values(),
-        rules.film.output,

@@ -17,6 +17,7 @@ def run(
     settings: Pommerman,
     scores: list[Path],
     overfits: list[Path],
+    film: Path,
     out: Path,
     log: Path | None,
 ) -> None:
@@ -25,6 +26,7 @@ def run(
     Args:
         scores: stores of scores on games that no model learnt from.
         overfits: stores of scores on games that models learnt by heart.
+        film: a GIF, which the page shows.
 
     Raises:
         UserError: for stores that cannot be compared, or a full disk.
@@ -46,5 +48,5 @@ def run(
     for path, picture in zip(pictures.values(), drawn, strict=True):
         publish_bytes(path, picture)
     version = stores[0].attributes["version"]
-    publish_text(out, page.html(found, by_heart, stores, version))
+    publish_text(out, page.html(found, by_heart, stores, film.read_bytes(), version))
     tables.publish(beside, table.text(found, by_heart), table.data(found, by_heart))

@@ -102,7 +102,7 @@ def read(stores: Sequence[Artifact]) -> list[Found]:
 
 def _check_games(stores: Sequence[Artifact]) -> None:
     for store in stores[1:]:
-        one, other = (s.attributes["inputs"]["games"] for s in (stores[0], store))
+        one, other = (s.attributes["inputs"].get("games") for s in (stores[0], store))
         if one != other:
             raise UserError(
                 f"{stores[0].path} and {store.path} were made with different games; "
@@ -123,7 +123,7 @@ def _read(stores: Sequence[Artifact]) -> Found:
         ),
         weights=config["weights"],
         multiply_adds=config["multiply_adds"],
-        seconds=float(np.mean([s.config["training_seconds"] for s in stores])),
+        seconds=float(np.mean([s.read("training_seconds") for s in stores])),
         config={name: first.config[name] for name in (*_OF_ALL, "hidden_size")},
     )
 

@@ -22,6 +22,7 @@ def html(
     found: Sequence[Found],
     by_heart: Sequence[Found],
     stores: Sequence[Artifact],
+    film: bytes,
     version: str,
 ) -> str:
     """Return the page.
@@ -29,11 +30,12 @@ def html(
     Args:
         by_heart: what was learnt by heart.
         stores: the scores, whose game is shown.
+        film: a GIF of it.
         version: of the package that made the stores.
     """
     sections = [
         ("right", "What is right", _right(found)),
-        ("game", "A game", _game(stores)),
+        ("game", "A game", _game(stores, film)),
         ("tables", "All shares", _tables(found)),
         ("heart", "Games learnt by heart", _by_heart(by_heart)),
         ("cost", "Cost", _cost(found)),
@@ -63,7 +65,7 @@ def _right(found: Sequence[Found]) -> str:
     return f"<p>{escape(said)}</p>\n{picture.html()}{floors}"
 
 
-def _game(stores: Sequence[Artifact]) -> str:
+def _game(stores: Sequence[Artifact], film: bytes) -> str:
     models = boards.shown(stores)
     times = ", ".join(map(str, boards.moments(models)))
     picture = Picture(
@@ -74,7 +76,18 @@ def _game(stores: Sequence[Artifact]) -> str:
         "nobody can know.",
         rows=boards.rows(models),
     )  # fmt: skip
-    return picture.html()
+    moving = Picture(
+        film, "image/gif", "The same game as a film, step by step.",
+        "<b>The same game as a film.</b> From the left: the truth, and what was "
+        f"predicted of it {_listed(models[0].ahead)} steps before, in the model's own "
+        "dream.",
+        rows=[one.name for one in models],
+    )  # fmt: skip
+    return picture.html() + moving.html()
+
+
+def _listed(ahead: Sequence[int]) -> str:
+    return ", ".join(map(str, ahead[:-1])) + f" and {ahead[-1]}"
 
 
 def _tables(found: Sequence[Found]) -> str:

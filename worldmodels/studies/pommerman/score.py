@@ -57,7 +57,6 @@ def run(
         "ahead": ahead,
         "weights": models.parameters(known),
         "multiply_adds": models.operations(known),
-        "training_seconds": learnt.attributes["wall_seconds"],
         "updates": len(learnt.read("history/loss")),
         "batch_size": learnt.config["batch_size"],
         "by_heart": learnt.kind == STUDY.kind("overfit"),
@@ -79,6 +78,8 @@ def run(
                 else np.stack([found[who][name] for who in PREDICTORS])
             )
             store.write(name, values, axes[1:] if shared else axes)
+        # No setting: it changes with the machine.
+        store.write("training_seconds", learnt.attributes["wall_seconds"])
         length = int(chosen["length"][shown])
         store.write("game/states", chosen["states"][shown, : length + 1])
         store.write("game/predicted", predicted[:, :length])

@@ -74,6 +74,7 @@ STUDY = Study(
                     **MANY,
                     "required": True,
                 },
+                "film": {"help": "GIF of a game", "required": True, **ONE},
             },
         ),
     },
