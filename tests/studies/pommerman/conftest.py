@@ -29,7 +29,7 @@ def games():
 
 @pytest.fixture
 def score(tmp_path, games):
-    """Publish a score and open it: of 100 entries 40 changed, and 30 of these are right.
+    """Publish a score and open it: of 100 entries 40 changed, and 30 of them are right.
 
     Of all, 80 are right; a copy has 60 and counts 65. `more` are right besides.
     """

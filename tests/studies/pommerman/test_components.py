@@ -22,7 +22,8 @@ def test_every_integer_and_the_action_are_one_among_zeros(games):
 def test_numbers_are_rounded_to_what_can_be():
     numbers = np.tile([[-3.0], [0.4], [99.0]], Z)
     low, near, high = np.asarray(components.rounded(numbers))
-    assert (low == 0).all() and (near == 0).all()
+    assert (low == 0).all()
+    assert (near == 0).all()
     np.testing.assert_array_equal(high, RANGE)
 
 

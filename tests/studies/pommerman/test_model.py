@@ -91,7 +91,7 @@ def test_the_floor_keeps_the_loss_of_a_constant_column_finite(games, table):
     assert losses[-1] == pytest.approx(peak, abs=0.05)
     # What is floored is far below by now: nothing else held it.
     raw = params["head_bias"].reshape(3, 2, Z)[2] + table[2].min()
-    assert np.median(raw) < SMALL.least - 5
+    assert np.median(raw[0]) < SMALL.least - 5
     assert (floored(raw, SMALL.least) >= SMALL.least).all()
 
 
@@ -120,7 +120,8 @@ def test_the_larger_lstm_has_as_many_weights_as_the_dnc():
     assert [c["hidden_size"] for c in configs][::2] == [256, 256]
     assert same < larger
     assert larger == pytest.approx(dnc, rel=0.003)
-    assert "dnc" not in configs[0] and configs[2]["options"]["slots"] == 16
+    assert "dnc" not in configs[0]
+    assert configs[2]["options"]["slots"] == 16
 
 
 def test_a_game_is_not_predicted_from_the_one_before(games, params, table):
@@ -128,8 +129,9 @@ def test_a_game_is_not_predicted_from_the_one_before(games, params, table):
     states = jnp.swapaxes(games["states"][:1, :4], 0, 1)
     actions = jnp.swapaxes(games["actions"][:1, :4], 0, 1)
     start = SMALL.recurrent.initial(1, "float32")
-    run = partial(models.unfold, params, SMALL)
+    run = jax.jit(partial(models.unfold, params, SMALL))
     first = jnp.array([False, False, True, False])[:, None]
     whole, _ = run(states, actions, first, start)
-    own, _ = run(states[2:], actions[2:], first[:2], start)
-    np.testing.assert_allclose(whole[2:], own, rtol=1e-6)
+    # The same two steps from the beginning, and what comes after means nothing.
+    own, _ = run(jnp.roll(states, -2, 0), jnp.roll(actions, -2, 0), first, start)
+    np.testing.assert_allclose(whole[2:], own[:2], rtol=1e-6)

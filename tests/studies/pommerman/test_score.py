@@ -1,4 +1,4 @@
-"""Dreams against a model that is asked step by step, and what is right against loops."""
+"""Dreams against a model that is asked step by step; counts of hits against loops."""
 
 import jax
 import numpy as np

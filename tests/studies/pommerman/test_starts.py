@@ -48,7 +48,8 @@ def test_means_that_start_at_the_state_are_the_state(pairs):
     found = _mixture("state", starts.counted(*pairs), pairs[0])
     for kind in range(3):
         np.testing.assert_array_equal(found.mean[..., kind], pairs[0])
-    assert not np.any(found.logit) and not np.any(found.logstd)
+    assert not np.any(found.logit)
+    assert not np.any(found.logstd)
 
 
 def test_outputs_that_start_from_nothing_are_as_they_are(pairs):
