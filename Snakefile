@@ -56,6 +56,7 @@ include: "rules/evaluation.smk"
 
 include: "rules/report.smk"
 include: "rules/pretrained.smk"
+include: "rules/play.smk"
 include: "rules/seeds.smk"
 include: "rules/ablations.smk"
 include: "rules/temperatures.smk"

@@ -1,6 +1,7 @@
 """The documentation's site: `sphinx-build -W --keep-going docs results/site`.
 
-It is built without a network. The tables of settings are made here, from the settings.
+It is built without a network. The tables of settings are made here, from the settings,
+and the pages to play in from the shipped agents.
 """
 
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-import settings_reference  # noqa: E402 (what it needs is on the path only now)
+# What these need is on the path only now.
+import live_pages  # noqa: E402
+import settings_reference  # noqa: E402
 
 project = "worldmodels"
 author = "The worldmodels authors"
@@ -42,5 +45,11 @@ def _fill(app, name: str, source: list[str]) -> None:
     source[0] = source[0].replace("<!-- settings -->", settings_reference.text())
 
 
+def _add_live_pages(app, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        live_pages.make(Path(app.outdir) / "play")
+
+
 def setup(app) -> None:
     app.connect("source-read", _fill)
+    app.connect("build-finished", _add_live_pages)

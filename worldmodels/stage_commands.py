@@ -6,14 +6,16 @@ from worldmodels.arguments import (
     FILES,
     MANY,
     ONE,
+    PRETRAINED,
     SETTINGS,
     SEVERAL,
     add_agent,
     numbers,
 )
 from worldmodels.experiment.stage_settings import listed
+from worldmodels.parsing import whole_number
 from worldmodels.runtime.path_lists import NamedPaths
-from worldmodels.runtime.randomness import MAX_ROUNDS
+from worldmodels.runtime.randomness import MAX_EPISODE_SEED, MAX_ROUNDS
 
 _SETTINGS = """\
 Those that change its result, with their defaults; give others with --set.
@@ -51,6 +53,9 @@ def _add_report(files) -> None:
         help="evaluations of controllers that learnt in the last round's dream, one a "
         "temperature",
         **MANY,
+    )
+    files.add_argument(
+        "--play", help="the page to play in, to which a link leads", **ONE
     )
     files.add_argument(
         "--beside",
@@ -144,6 +149,42 @@ def _add_export(files) -> None:
     files.add_argument("--log", help="file to append progress to", **ONE)
 
 
+def _add_play(files) -> None:
+    files.add_argument(
+        "agent",
+        help="an agent store, or a folder of controller stores",
+        nargs="?",
+        **ONE,
+    )
+    add_agent(files, required=False)
+    files.add_argument(
+        "--latents",
+        help="of a controller: all that M learnt from, at whose first frames dreams "
+        "begin (default: found in the rounds of its run, if they are there)",
+        **MANY,
+    )
+    files.add_argument("--pretrained", **PRETRAINED)
+    files.add_argument(
+        "--record",
+        help="seed of the drives that go into the page, or none (default: %(default)s)",
+        type=_seed_or_none,
+        metavar="SEED",
+        default=0,
+    )
+    files.add_argument(
+        "--quality",
+        help="of their pictures; 100 is exact (default: %(default)s)",
+        default=80,
+        **numbers(1, 100),
+    )
+    files.add_argument("--out", help="page.html to write", required=True, **ONE)
+    files.add_argument("--log", help="file to append progress to", **ONE)
+
+
+def _seed_or_none(text: str) -> int | None:
+    return None if text == "none" else whole_number(0, MAX_EPISODE_SEED)(text)
+
+
 _WITHOUT_SETTINGS = {
     "report": _add_report,
     "seeds": _add_seeds,
@@ -152,4 +193,5 @@ _WITHOUT_SETTINGS = {
     "forecast": _add_forecast,
     "cells": _add_cells,
     "export": _add_export,
+    "play": _add_play,
 }

@@ -251,7 +251,8 @@ def test_snakemake_plans_what_a_page_asks_for(page, tmp_path):
     asked = [c for b in blocks(page, "sh") for c in commands(b) if c[0] == "snakemake"]
     project = with_stub(tmp_path)
     project.write("my.yaml", {"experiment": "mine"})
-    (project.folder / "dsprites.npz").touch()  # the user's own
+    (project.folder / "dsprites.npz").touch()  # the user's own, as the next
+    (project.folder / "PATH").mkdir()
     for _, *words in asked:
         if "profiles/slurm" in words:  # needs the plugin of that extra
             words = [
@@ -268,5 +269,9 @@ def test_the_site_builds_without_warnings(tmp_path):
     assert answer.returncode == 0, answer.stderr
     page = (tmp_path / "configuration.html").read_text()
     assert "memory.hidden_size" in page
+    # The examples of a page to play in are there, where their page says.
+    live = re.findall(r'href="(play/\w+\.html)"', (DOCS / "play.md").read_text())
+    assert len(live) == 2
+    assert all((tmp_path / name).is_file() for name in live)
     pages = "".join(path.read_text() for path in tmp_path.glob("*.html"))
     assert not re.search(r'(?:src|href)="https?://(?:fonts|cdn|unpkg)', pages)

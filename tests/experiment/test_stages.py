@@ -9,7 +9,15 @@ from worldmodels.experiment.stages import CONFIGURED, STAGES
 
 # Their rules ask for a constant amount of memory and minutes.
 # A forecast's asks for what M's training does.
-CONSTANT = ("seeds", "ablations", "temperatures", "forecast", "cells", "export")
+CONSTANT = (
+    "seeds",
+    "ablations",
+    "temperatures",
+    "forecast",
+    "cells",
+    "export",
+    "play",
+)
 # They go on from a checkpoint when they are cut off.
 RESUMABLE = ("vision", "memory", "controller")
 

@@ -41,8 +41,17 @@ def test_the_report_is_made_again_when_a_page_was_built_or_built_anew(done):
     assert jobs(done) == {}
 
 
+def test_a_page_to_play_in_is_linked_once_it_is_there(done):
+    (done / "results/small/play.html").write_text("played")
+    found = jobs(done, "touch")
+    assert [*found] == ["report"]
+    assert "--play results/small/play.html" in found["report"].shellcmd
+    assert jobs(done) == {}
+
+
 def test_a_report_without_such_pages_has_the_params_of_earlier_versions(project):
     plan = planned(project.folder, CONFIG)
     (report,) = (job for job in plan.jobs if job.rule.name == "report")
     assert report.non_derived_params == [report.params.version]
     assert "--beside" not in report.shellcmd
+    assert "--play" not in report.shellcmd

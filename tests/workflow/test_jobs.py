@@ -144,6 +144,18 @@ def test_pretrained_takes_along_where_its_dreams_begin(jobs_to_run):
     assert given.latents == [latents / f"shard-00{k}.zarr" for k in (0, 1)]
 
 
+def test_the_page_to_play_in_is_of_the_agent_of_the_last_round(jobs_to_run):
+    (job,) = jobs_to_run(targets=["play"])  # the rest is there
+    assert job.output[0] == "results/small/play.html"
+    _, *arguments = shlex.split(job.shellcmd)
+    given = parser().parse_args(arguments)
+    last = Path("results/small/round-1")
+    assert (given.vision, given.memory) == (last / "vision.zarr", last / "memory.zarr")
+    assert given.controller[0] == last / "controller/block-0000.zarr"
+    assert last / "latents/shard-000.zarr" in given.latents
+    assert (given.out, given.record) == (Path(job.output[0]), 0)
+
+
 def test_the_command_line_takes_every_job_as_the_rules_give_it(jobs_to_run):
     warm = {s: {"warm_start": True} for s in ("vision", "memory", "controller")}
     jobs = jobs_to_run({"seed": 1, "evaluation": {"episodes": 7}, **warm})

@@ -30,6 +30,7 @@ EVALUATION = f"{_ROUND}/evaluation.zarr"
 REPORT = f"{RUN}/report/index.html"
 SUMMARY = f"{RUN}/report/summary.txt"
 PRETRAINED = f"{RUN}/pretrained.zarr"
+PLAY = f"{RUN}/play.html"
 FORECAST = f"{RUN}/cells/{{cell}}/seed-{{seed}}/forecast.zarr"
 
 # Folders of a round that hold no artifacts.

@@ -235,6 +235,12 @@ _TABLE = (
         summary="put one round's agent into a single small store, to be shipped",
         version=1,
     ),
+    Stage(
+        name="play",
+        rules=("play",),
+        summary="make an agent a page to play in, one HTML file",
+        version=1,
+    ),
 )
 
 STAGES = {stage.name: stage for stage in _TABLE}

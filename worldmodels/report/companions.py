@@ -81,10 +81,15 @@ def _chapter(page: Page, out: Path) -> str:
         )
     lines = "\n".join(map(escape, page.table.splitlines()))
     parts.append(f"<pre>{lines}</pre>\n")
-    link = Path(os.path.relpath(page.path.absolute(), out.absolute().parent))
-    address = escape(quote(link.as_posix()))
+    address = address_of(page.path, out)
     parts.append(f'<p><a href="{address}">All of it, on its own page</a></p>\n')
     return "".join(parts)
+
+
+def address_of(path: Path, out: Path) -> str:
+    """Return the address of a page for a link on the page `out`, as HTML."""
+    link = Path(os.path.relpath(path.absolute(), out.absolute().parent))
+    return escape(quote(link.as_posix()))
 
 
 class _Told(HTMLParser):

@@ -34,6 +34,10 @@ _ONE_SEED = (
     "<p>This is one training, with one seed. What several seeds score is on the page "
     "that <code>snakemake seeds</code> makes: seeds/index.html of the experiment.</p>\n"
 )
+_PLAY = (
+    '<p><a href="{address}">Play in this agent\'s dream</a>: drive it yourself, with '
+    "what M expects of each step beside it.</p>\n"
+)
 # All films together: in base64 and with the pictures the page stays below 15 MB.
 _FILM_BYTES = 7_500_000
 
@@ -76,15 +80,17 @@ def html(
     sweep: Sweep | None = None,
     begun: Mapping[Path, Replays] | None = None,
     beside: str = "",
+    play: str = "",
 ) -> str:
     """Return the page of all rounds, the latest first; call `done` after each.
 
     Args:
         begun: replays of drives that were begun before, by their evaluation's path.
         beside: chapters on pages that stand beside this one, HTML.
+        play: the address of the page to play in, as HTML; "": there is none.
     """
     latest, begun = rounds[-1], begun or {}
-    sections = [("overview", "Overview", _overview(rounds))]
+    sections = [("overview", "Overview", _overview(rounds, play))]
     # Dreams are short: both films of them share one film's bytes.
     films = sum(3 * _can_film(round) + dream.can_film(round) for round in rounds)
     for round in reversed(rounds):
@@ -120,9 +126,11 @@ def _can_film(round: RoundStores) -> bool:
     return all(part is not None for part in needed)
 
 
-def _overview(rounds: Sequence[RoundStores]) -> str:
+def _overview(rounds: Sequence[RoundStores], play: str) -> str:
     latest = rounds[-1]
     parts = [_headline(rounds), _ONE_SEED]
+    if play:
+        parts.append(_PLAY.format(address=play))
     picture = diagram.pipeline(diagram.facts(latest), latest.game.place)
     caption = "The pipeline"
     if len(rounds) > 1:

@@ -28,6 +28,7 @@ def run(
     stores: Sequence[Path],
     temperatures: Sequence[Path] = (),
     beside: Sequence[Path] = (),
+    play: Path | None = None,
     out: Path,
     log: Path | None = None,
 ) -> None:
@@ -39,6 +40,7 @@ def run(
             one a temperature.
         beside: folders of the pages of cells and of studies; one that is not complete
             is left out, for it may be being made.
+        play: the page to play in, to which a link leads.
 
     Raises:
         UserError: for a bad store, stores that do not belong together or a full disk.
@@ -67,6 +69,7 @@ def run(
                 found,
                 begun,
                 _told(beside, out),
+                "" if play is None else companions.address_of(play, out),
             )
     summary = overview.summary(rounds, out)
     publish_text(out, html)

@@ -4,7 +4,7 @@ The best tested controller drives live. The film shows the real frame beside wha
 reconstructs of it and what M, one step before, dreamt that it would be.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from worldmodels.pictures import drawing, imagery, video
 from worldmodels.pictures.drawing import DriveFilm
 from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.rollout.in_gymnasium import AgentSlots
+from worldmodels.rollout.one_slot import first_slot
 from worldmodels.rollout.replay import Recording, drive
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.progress import Progress
@@ -106,7 +107,7 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
     population = driver.controller[None]
     policy = AgentSlots(driver.agent, driver.weights, population, world.slots)
     policy.start(0, Episode(seed=seed, steps=steps))
-    choose = _first_slot(policy, world.slots)
+    choose = first_slot(policy, world.slots)
     with Progress("drive", steps, None) as progress:
 
         def step(frame: np.ndarray) -> np.ndarray:
@@ -114,22 +115,6 @@ def live(driver: Driver, seed: int, steps: int | None) -> Recording:
             return choose(frame)
 
         return drive(spec, seed, step, steps)
-
-
-def _first_slot(policy: AgentSlots, slots: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Let a policy of many slots drive in one of them.
-
-    The batch keeps the size that the controller was evolved with, or is evaluated with
-    by default, so the same seed gives the same drive here as there.
-    """
-    active = np.arange(slots) == 0
-
-    def choose(frame: np.ndarray) -> np.ndarray:
-        frames = np.zeros((slots, *frame.shape), frame.dtype)
-        frames[0] = frame
-        return policy.act(frames, active)[0]
-
-    return choose
 
 
 def _film(agent: Agent, weights: Weights, recording: Recording) -> DriveFilm:
