@@ -42,7 +42,7 @@ VALUE = np.concatenate([np.arange(most + 1) for most in RANGE])
 
 def one_hot(states: jax.Array, actions: jax.Array, dtype: str) -> jax.Array:
     """Return integers [..., Z] and the action [...] as ones among zeros, [..., I]."""
-    ones = states[..., ENTRY] == VALUE.astype(np.int8)
+    ones = jnp.take(states, ENTRY, axis=-1) == VALUE.astype(np.int8)
     acted = actions[..., None] == np.arange(ACTIONS, dtype=np.int8)
     return jnp.concatenate([ones, acted], axis=-1).astype(dtype)
 

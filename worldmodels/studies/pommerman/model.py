@@ -39,7 +39,7 @@ Params = dict[str, jax.Array]
 # Standard deviations of the weights of inputs at the start: what a board shows is many
 # ones, of which few change; bombs, agent 0's own numbers and its action are few. Where
 # no bomb lies, nothing is read.
-_BOARD, _BOMBS, _OWN, _ACTION = 0.15, 1.0, 2.0, 3.0
+_BOARD, _BOMBS, _OWN, _ACTION = 0.05, 0.3, 0.5, 0.5
 # Of the head's weights: at first predictions are what mixtures start from. Large
 # weights would drive h to where it no longer tells one state from another.
 _HEAD = 0.1
