@@ -154,7 +154,8 @@ def _counts(games: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _optimizer(config: Mapping[str, Any], updates: int) -> optax.GradientTransformation:
     first, last = config["learning_rate"], config["final_learning_rate"]
-    rate = optax.cosine_decay_schedule(first, updates, last / first)
+    rise = min(config["warmup"], updates // 2)
+    rate = optax.warmup_cosine_decay_schedule(0.0, first, rise, updates, last)
     clip = optax.clip_by_global_norm(config["gradient_clip"])
     return optax.chain(clip, optax.adam(rate))
 

@@ -41,8 +41,9 @@ Params = dict[str, jax.Array]
 # no bomb lies, nothing is read.
 _BOARD, _BOMBS, _OWN, _ACTION = 0.05, 0.3, 0.5, 0.5
 # Of the head's weights: at first predictions are what mixtures start from. Large
-# weights would drive h to where it no longer tells one state from another.
-_HEAD = 0.1
+# weights would drive h to where it no longer tells one state from another; without any,
+# Gaussians that start alike would stay so.
+_HEAD = 0.001
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,11 @@ def _listed(ahead: Sequence[int]) -> str:
 
 
 def _tables(found: Sequence[Found]) -> str:
-    names = table.head(found)
+    names = table.head(found, drawn=False)
     parts = [f"<p>{escape(table.legend(found))}</p>\n"]
     for ahead in found[0].ahead:
         for changed in (False, True):
-            shown = table.rows(found, ahead, changed)
+            shown = table.rows(found, ahead, changed, drawn=False)
             parts.append(f"<h3>{escape(table.title(ahead, changed))}</h3>\n")
             parts.append(page.wide_table(names, shown, range(1, len(names))))
     return "".join(parts)

@@ -56,7 +56,7 @@ class Pommerman(StudySettings):
         5, "K of each integer", unit="Gaussians", **WIDTH | {"high": 64}
     )
     least_std: Number = setting(
-        0.3, "floor of a Gaussian's standard deviation", unit="units", **RATE
+        0.2, "floor of a Gaussian's standard deviation", unit="units", **RATE
     )
     start: Literal["nothing", "state", "counts"] = setting(
         "counts",
@@ -65,7 +65,13 @@ class Pommerman(StudySettings):
     )
     batch_size: int = setting(8, "in an update", unit="games", **BATCH)
     updates: int = setting(3000, "of the weights", unit="updates", **_UPDATES)
-    learning_rate: Number = setting(2e-3, "of Adam at the first update", **RATE)
+    warmup: int = setting(
+        75,
+        "in which Adam's rate rises, but at most half of all",
+        unit="updates",
+        **PASSES,
+    )
+    learning_rate: Number = setting(2e-3, "of Adam at its highest", **RATE)
     final_learning_rate: Number = setting(
         1e-4, "of Adam at the last update; a cosine leads to it", **RATE
     )

@@ -16,7 +16,8 @@ from worldmodels.studies.pommerman.components import PARTS, RANGE
 
 STARTS = ("nothing", "state", "counts")
 VALUES = int(RANGE.max()) + 1
-_BELOW = 3.0  # how far log-stds start below their floor: there is nothing to narrow
+_BELOW = 8.0  # that log-stds start below their floor: there is nothing to narrow
+_WIDE = 1.0  # log-std of the last Gaussian: what is not among the K may happen, too
 _PART = np.repeat(np.arange(len(PARTS)), [s.stop - s.start for s in PARTS.values()])
 
 
@@ -51,6 +52,7 @@ def table(kind: str, counts: np.ndarray, mixtures: int, least: float) -> np.ndar
         found[0] = np.moveaxis(np.log((often + 0.5) / total), 2, 0)
         found[1] = np.moveaxis(order, 2, 0)
         found[2] = least - _BELOW
+        found[2, 1:][-1:] = _WIDE
     return found
 
 

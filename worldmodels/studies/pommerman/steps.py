@@ -14,7 +14,7 @@ from worldmodels.studies.study import Step, Study
 
 _LEARNING = (
     *("hidden_size", "dnc", "embedding", "mixtures", "least_std", "start"),
-    *("batch_size", "learning_rate", "final_learning_rate", "gradient_clip"),
+    *("batch_size", "warmup", "learning_rate", "final_learning_rate", "gradient_clip"),
     *("dtype", "debug"),
 )
 _GAMES = {"help": "store of games", "required": True, **ONE}
