@@ -131,6 +131,19 @@ use rule * from conditional_gan exclude study as conditional_gan_*
 use rule study from conditional_gan as study_conditional_gan
 
 
+module curiosity:
+    snakefile:
+        "rules/studies/curiosity.smk"
+    config:
+        registry.configured("curiosity", CONFIG)
+
+
+use rule * from curiosity exclude study as curiosity_*
+
+
+use rule study from curiosity as study_curiosity
+
+
 module pommerman:
     snakefile:
         "rules/studies/pommerman.smk"

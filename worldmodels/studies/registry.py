@@ -19,6 +19,7 @@ STUDIES: tuple[str, ...] = (
     "mixture_density",
     "evolution",
     "conditional_gan",
+    "curiosity",
     "pommerman",
 )
 
