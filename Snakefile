@@ -131,6 +131,32 @@ use rule * from conditional_gan exclude study as conditional_gan_*
 use rule study from conditional_gan as study_conditional_gan
 
 
+module curiosity:
+    snakefile:
+        "rules/studies/curiosity.smk"
+    config:
+        registry.configured("curiosity", CONFIG)
+
+
+use rule * from curiosity exclude study as curiosity_*
+
+
+use rule study from curiosity as study_curiosity
+
+
+module pommerman:
+    snakefile:
+        "rules/studies/pommerman.smk"
+    config:
+        registry.configured("pommerman", CONFIG)
+
+
+use rule * from pommerman exclude study as pommerman_*
+
+
+use rule study from pommerman as study_pommerman
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

@@ -82,8 +82,12 @@ def _add_drive(files) -> None:
 
 
 def _add_dream(files) -> None:
-    files.add_argument("--memory", help="memory store", required=True, **ONE)
+    files.add_argument("--memory", help="memory store", **ONE)
     files.add_argument("--vision", **FOUND)
+    files.add_argument(
+        "--pretrained",
+        **PRETRAINED | {"help": "instead, an agent store, with the dream of its own"},
+    )
     files.add_argument(
         "--latents",
         help="all that M learnt from (default: found in the rounds of its run)",
@@ -103,10 +107,10 @@ def _add_dream(files) -> None:
     )
     files.add_argument(
         "--temperature",
-        help="of the dream; 1: as uncertain as M is (default: %(default)s)",
+        help="of the dream; 1: as uncertain as M is (default: "
+        f"{Controller().temperature}, or that of the agent store)",
         type=at_least_0,
         metavar="X",
-        default=Controller().temperature,
     )
     files.add_argument("--seed", help="of the dream", **SEED)
     files.add_argument("--steps", **STEPS)
@@ -187,6 +191,15 @@ def _add_import_rollouts(files) -> None:
             type=float,
             metavar="X",
         )
+
+
+def _add_import_released(files) -> None:
+    files.add_argument(
+        "folder",
+        help="carracing or doomrnn of a checkout of hardmaru/WorldModelsExperiments",
+        **ONE,
+    )
+    files.add_argument("--out", help="agent store to make", required=True, **ONE)
 
 
 def _add_paint(files) -> None:
@@ -275,6 +288,10 @@ TOOLS = {
     "compare": Tool("tell whether a change helped: runs side by side", _add_compare),
     "import-rollouts": Tool(
         "make rollout stores of your own frames and actions", _add_import_rollouts
+    ),
+    "import-released": Tool(
+        "make an agent store of the files that the paper's authors released",
+        _add_import_released,
     ),
     "paint": Tool(
         "draw pictures with given labels, with the generator of a conditional GAN",

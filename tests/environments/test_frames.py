@@ -1,9 +1,10 @@
 """The frame pipeline against the resize written out in numpy."""
 
 import numpy as np
+import pytest
 
 from worldmodels.environments.frames import preprocess
-from worldmodels.environments.games import CARRACING
+from worldmodels.environments.games import CARRACING, V0, View, game_of
 
 
 def triangle_weights(source, target):
@@ -33,3 +34,34 @@ def test_the_indicator_bar_is_not_seen():
     np.testing.assert_array_equal(
         preprocess(frame, CARRACING.view), np.full((64, 64, 3), 100)
     )
+
+
+# One row of grey pixels as it is drawn, and as V of the original sees it: stretched so
+# that the least is 0 and the greatest 255, then lowered by 1, where 0 becomes 255.
+GREYS = [
+    ([102, 204, 229], [255, 204, 254]),  # (204 - 102) 255 / 127 = 204.8: 205, 204
+    ([0, 204, 229], [255, 226, 254]),  # 204 x 255 / 229 = 227.2: black is white
+    ([0, 102, 255], [255, 101, 254]),  # nothing to stretch
+    ([50, 51, 52], [255, 127, 254]),  # a half, 127.5, is rounded up
+    ([7, 7, 7], [255, 255, 255]),  # nothing but one value: all 0
+]
+
+
+@pytest.mark.parametrize(("drawn", "seen"), GREYS)
+def test_bytes_are_stretched_and_lowered_modulo_256(drawn, seen):
+    """At a scale of 1 the resize changes nothing."""
+    frame = np.resize(np.repeat(np.array(drawn, np.uint8), 3), (64, 63, 3))
+    frame = np.pad(frame, ((0, 0), (0, 1), (0, 0)), mode="edge")
+    result = preprocess(frame, View(stretched=True, lowered=True))
+    expected = dict(zip(drawn, seen, strict=True))
+    for value in drawn:
+        assert (result[frame == value] == expected[value]).all(), value
+
+
+def test_all_channels_are_stretched_together_and_the_crop_comes_first():
+    frame = np.full((96, 96, 3), (102, 204, 102), np.uint8)
+    frame[:, :48] = (102, 229, 102)
+    frame[84:] = 0, 255, 0  # the indicators, which change nothing
+    result = preprocess(frame, game_of("carracing", V0).view)
+    np.testing.assert_array_equal(result[:, :30], np.full((64, 30, 3), (255, 254, 255)))
+    np.testing.assert_array_equal(result[:, 34:], np.full((64, 30, 3), (255, 204, 255)))

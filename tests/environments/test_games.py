@@ -8,7 +8,7 @@ import pytest
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.carracing import reference
-from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER, game_of
+from worldmodels.environments.games import CARRACING, GAMES, TAKECOVER, VIEWS, game_of
 from worldmodels.runtime.errors import UserError
 
 
@@ -30,8 +30,10 @@ def test_takecover_is_as_vizdoom_has_it():
     space = takecover.TakeCover.action_space
     assert space.shape == (1,)
     assert (space.low.item(), space.high.item()) == (-1, 1)
-    rows, *_ = takecover.TakeCover.observation_space.shape
-    assert (rows - TAKECOVER.view.bottom) / rows == 400 / 480
+    for view in VIEWS:
+        rows, *_ = takecover.engine.SHAPES[view]
+        bottom = game_of(TAKECOVER.name, view).view.bottom
+        assert (rows - bottom) / rows == 400 / 480
 
 
 def test_games_are_found_by_their_names():

@@ -84,7 +84,7 @@ def test_pictures_are_cut_on_all_sides():
     rows, columns = np.mgrid[:40, :60]
     picture = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
     spec = EnvironmentSpec("gymnasium", 5, "X-v0", crop=(8, 16, 20, 24), size=80)
-    seen = preprocess(picture, spec.view)
+    seen = preprocess(picture, spec.seen)
     assert seen.shape == (80, 80, 3)
     assert (seen[..., 0].min(), seen[..., 0].max()) == (8, 40 - 16 - 1)
     assert (seen[..., 1].min(), seen[..., 1].max()) == (20, 60 - 24 - 1)
@@ -114,7 +114,7 @@ def test_episodes_are_gymnasiums_whatever_happens_to_workers(spec):
     world.reset(seed=2**40)
     for t in range(result.length):
         np.testing.assert_array_equal(
-            result.frames[t], preprocess(world.render(), spec.view)
+            result.frames[t], preprocess(world.render(), spec.seen)
         )
         action = result.actions[t]
         action = action.argmax() if spec.game.discrete else action

@@ -19,7 +19,7 @@ from support.processes import alive, children, wait_until
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.frames import preprocess
-from worldmodels.environments.games import TAKECOVER
+from worldmodels.environments.games import TAKECOVER, V0, game_of
 from worldmodels.environments.processes.episodes import Episode, run
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.runtime.errors import UserError
@@ -117,6 +117,25 @@ def test_the_game_is_vizdooms_to_the_death(environment, tmp_path, monkeypatch):
     np.testing.assert_array_equal(frame, before)  # there is none after it
     # In grey levels 3.1; a row less or more makes it 3.9, blue for red 7.5.
     assert np.median(differences) < 3.5
+
+
+def test_in_v0s_view_the_picture_is_the_originals(tmp_path, monkeypatch):
+    """And then stretched and lowered, as the published frames are in the mean."""
+    monkeypatch.chdir(tmp_path)
+    environment, actions = takecover.make(view=V0), moves(1, 18)
+    view = game_of("takecover", V0).view
+    plain = view._replace(stretched=False, lowered=False)
+    frame, _ = environment.reset(seed=SEEDS[0])
+    assert frame.shape == environment.observation_space.shape == (480, 640, 3)
+    differences, seen = [], []
+    played = original(engine_seed(SEEDS[0]), actions)
+    for (expected, *_), action in zip(played, actions, strict=True):
+        differences.append(np.abs(preprocess(frame, plain) - expected).mean())
+        seen.append(preprocess(frame, view).mean((0, 1)))
+        frame, *_ = environment.step(action)
+    environment.close()
+    assert np.median(differences) < 0.1  # v3's is 3.1
+    np.testing.assert_allclose(np.mean(seen, axis=0), [95.0, 89.8, 85.3], atol=5)
 
 
 def test_running_out_of_steps_is_no_death():

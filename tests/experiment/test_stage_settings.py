@@ -18,6 +18,7 @@ from worldmodels.experiment.stages import (
     sections_of,
     settings_of,
 )
+from worldmodels.experiment.worlds import check_world
 from worldmodels.runtime.errors import UserError
 
 # Nothing in here is a default; the awkward numbers are on purpose.
@@ -78,6 +79,7 @@ USERS = {
 } | {f"environment.{name}": DRIVING for name in Environment.model_fields}
 # Scores are gymnasium's.
 USERS["environment.backend"] = DRIVING - {"random", "evaluation"}
+USERS["environment.view"] = set()  # ROUND's world is gymnasium's
 # A random policy's episode is the same in any slot.
 USERS["environment.slots"] = DRIVING - {"random"}
 USERS |= {f"evaluation.{key}": {"random", "evaluation"} for key in SCORES}
@@ -191,6 +193,24 @@ def test_the_simulator_has_no_slots(round_number):
         in_use = "slots" in before.get("environment", {})
         assert in_use == (stage == "evaluation"), stage
         assert (before != after) == (stage == "evaluation"), stage
+
+
+@pytest.mark.parametrize("name", ["carracing", "takecover"])
+def test_the_view_is_for_the_games_that_have_one(name):
+    own = {"name": name, "id": "", "crop": (0, 0, 0, 0), "size": 64, "frame_skip": 1}
+    usual = ROUND.changed(environment=own)
+    original = usual.changed(environment={"view": "v0"})
+    differ = {
+        stage
+        for stage in CONFIGURED
+        if given(stage, RUN, usual, 0) != given(stage, RUN, original, 0)
+    }
+    assert differ == DRIVING
+    gymnasiums = original.environment.changed(name="gymnasium", id="Pendulum-v1")
+    with pytest.raises(
+        UserError, match=r"^environment\.view is v0, which is for carra"
+    ):
+        check_world(gymnasiums)
 
 
 def test_a_dream_has_a_temperature_and_no_environment_drives_it():

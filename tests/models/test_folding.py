@@ -53,7 +53,8 @@ def test_folding_is_exact_but_for_rounding(operations, frame_size):
         )
         params = random_params(model, np.float64)
         z = np.random.default_rng(3).normal(size=(3, 4))
-        folded = folding.decode(folding.fold(params, model), model, z)
-        plain = vision.decode(params, model, z)
+        decoder = folding.fold(params, model)
+        folded = images(lambda d, z: folding.decode(d, model, z), decoder, z)
+        plain = images(lambda p, z: vision.decode(p, model, z), params, z)
     assert folded.dtype == np.float64
     np.testing.assert_allclose(folded, plain, rtol=0, atol=1e-13)

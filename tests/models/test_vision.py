@@ -17,6 +17,11 @@ from worldmodels.training import loop
 
 SMALL = vision.VAE(latent_size=4, channels=(3, 4, 5, 6), decoder_channels=(5, 4, 3))
 
+# One program each: operation by operation, JAX would compile hundreds.
+encode = jax.jit(vision.encode, static_argnums=1)
+decode = jax.jit(vision.decode, static_argnums=1)
+loss = jax.jit(vision.loss, static_argnames=("model", "kl_tolerance"))
+
 
 def frames(count, seed=0):
     draw = np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3))
@@ -86,7 +91,7 @@ def test_initial_is_decided_by_its_key():
 def test_encoder_equals_a_numpy_loop():
     params = random_params(SMALL)
     batch = frames(2)
-    mu, logvar = vision.encode(params, SMALL, batch)
+    mu, logvar = encode(params, SMALL, batch)
     p = jax.tree.map(np.asarray, params)["encoder"]
     for n in range(len(batch)):
         x = batch[n] / 255
@@ -102,7 +107,7 @@ def test_encoder_equals_a_numpy_loop():
 def test_decoder_equals_a_numpy_loop():
     params = random_params(SMALL)
     z = np.random.default_rng(2).normal(size=(2, 4)).astype(np.float32)
-    images = vision.decode(params, SMALL, z)
+    images = decode(params, SMALL, z)
     p = jax.tree.map(np.asarray, params)["decoder"]
     for n in range(len(z)):
         x = (z[n] @ p["dense"]["kernel"] + p["dense"]["bias"])[None, None]
@@ -194,7 +199,7 @@ def test_encoding_in_chunks_is_encoding(count):
     params = random_params(SMALL)
     batch = frames(count)
     results = [
-        vision.encode(params, SMALL.clone(operations=operations), batch)
+        encode(params, SMALL.clone(operations=operations), batch)
         for operations in (PLAIN, CPU)
     ]
     for ours, reference in zip(*results, strict=True):
@@ -230,12 +235,10 @@ def test_sample_has_the_posteriors_moments():
 def test_loss_reduces_as_the_original(kl_tolerance):
     params = random_params(SMALL)
     batch, key = frames(3), jax.random.key(5)
-    total, metrics = vision.loss(
-        params, batch, key, model=SMALL, kl_tolerance=kl_tolerance
-    )
-    mu, logvar = map(np.asarray, vision.encode(params, SMALL, batch))
+    total, metrics = loss(params, batch, key, model=SMALL, kl_tolerance=kl_tolerance)
+    mu, logvar = map(np.asarray, encode(params, SMALL, batch))
     z = vision.sample(key, jnp.asarray(mu), jnp.asarray(logvar))
-    images = np.asarray(vision.decode(params, SMALL, z), np.float64)
+    images = np.asarray(decode(params, SMALL, z), np.float64)
     recon, kl = 0.0, 0.0
     for n in range(3):
         recon += np.sum((batch[n] / 255 - images[n]) ** 2) / 3
@@ -258,21 +261,21 @@ def test_the_floor_holds_for_one_image_not_for_the_mean():
     batch = np.stack([np.zeros((64, 64, 3)), np.full((64, 64, 3), 255)]).astype(
         np.uint8
     )
-    mu, logvar = vision.encode(params, SMALL, batch)
+    mu, logvar = encode(params, SMALL, batch)
     black, white = np.asarray(vision.kl_divergence(mu, logvar))
     assert black == 0
     assert white > 0
     floor = white / 2
-    _, metrics = vision.loss(
-        params, batch, jax.random.key(0), model=SMALL, kl_tolerance=floor / 4
+    _, metrics = loss(
+        params, batch, jax.random.key(0), model=SMALL, kl_tolerance=float(floor / 4)
     )
     np.testing.assert_allclose(metrics["kl"], (floor + white) / 2, rtol=1e-5)
 
 
 def test_training_lowers_the_loss():
     optimizer = optax.adam(3e-3)
-    loss = partial(vision.loss, model=SMALL, kl_tolerance=0.5)
-    update = loop.updates(loop.separate(loss), optimizer)
+    cost = partial(vision.loss, model=SMALL, kl_tolerance=0.5)
+    update = loop.updates(loop.separate(cost), optimizer)
     state = loop.initial(vision.initial(jax.random.key(0), SMALL), optimizer)
     batches = np.broadcast_to(np.uint8(220), (30, 4, 64, 64, 3))
     _, metrics = update(state, batches, jax.random.key(1))

@@ -136,9 +136,8 @@ def test_sigma_is_the_first_step(name):
     """Of those that draw every parameter with it; two spread one sigma over all."""
     es = by_name(name, 16, 10, 0.2)
     state = es.initial(np.zeros(10, np.float32))
-    draws = jax.vmap(lambda key: es.ask(key, state)[0])(
-        jax.random.split(jax.random.key(1), 50)
-    )
+    ask = jax.jit(jax.vmap(lambda key: es.ask(key, state)[0]))
+    draws = ask(jax.random.split(jax.random.key(1), 50))
     spread = float(np.sqrt(np.mean(np.square(draws))))
     expected = 0.2 / 10**0.5 if name in ("asebo", "guided_es") else 0.2
     if name == "gradientless_descent":  # it draws at sigma and at fractions of it

@@ -7,9 +7,10 @@ import pytest
 from support import damage, worlds
 
 from worldmodels.environments import facts
-from worldmodels.environments.games import View, imported
+from worldmodels.environments.games import CARRACING, View, game_of, imported
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
+from worldmodels.runtime.json_files import Malformed
 from worldmodels.stores import neighbours
 from worldmodels.stores.artifact import ArtifactError, open_artifact
 
@@ -76,6 +77,27 @@ def test_settings_ask_for_the_game_of_the_stores(stores):
     world = asked.changed(name="gymnasium", id="World-v0")
     with pytest.raises(UserError, match="ask for World-v0"):
         neighbours.check_settings(world, m_store)
+    original = Environment(view="v0")
+    with pytest.raises(UserError, match=r"\(view v3, .* ask for carracing \(view v0, "):
+        neighbours.check_settings(original, m_store)
+
+
+def test_the_view_is_recorded_and_an_older_stores_is_v3(stores, tmp_path):
+    game = game_of("carracing", "v0")
+    said = facts.to_json(game)
+    assert said["view"] == "v0"
+    assert facts.from_json(said) == game
+    older = {k: v for k, v in facts.to_json(CARRACING).items() if k != "view"}
+    assert facts.from_json(older) == CARRACING
+    with pytest.raises(Malformed, match="has no known view"):
+        facts.from_json(said | {"view": "v1"})
+    # A settings' view that is not the game's is damage.
+    copy = rewritten(stores.evaluation, tmp_path / "evaluation.zarr", said)
+    root = json.loads((copy / "zarr.json").read_text())
+    root["attributes"]["config"]["view"] = "v3"
+    (copy / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(ArtifactError, match="its setting view is 'v3'"):
+        open_artifact(copy)
 
 
 def test_no_settings_ask_for_a_persons_own_episodes(stores, tmp_path):

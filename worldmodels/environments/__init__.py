@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from worldmodels.environments.games import CARRACING, GYMNASIUM, Game, View, game_of
+from worldmodels.environments.games import (
+    CARRACING,
+    GYMNASIUM,
+    V3,
+    Game,
+    View,
+    game_of,
+)
 from worldmodels.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +26,8 @@ if TYPE_CHECKING:
 class EnvironmentSpec:
     """Which environment a worker builds; plain scalars, so that it can be sent to it.
 
-    All after `max_steps` is for worlds of gymnasium: the other games have their own.
+    `view` is for the games that have their code here, the others after `max_steps` for
+    worlds of gymnasium.
 
     Raises:
         UserError: for a name that does not exist, or a game that is not installed.
@@ -31,11 +39,12 @@ class EnvironmentSpec:
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)  # pixels: top, bottom, left, right
     size: int = 64  # pixels of a frame's sides
     frame_skip: int = 1  # frames of the world that each action lasts for
+    view: str = V3  # what is seen of another game: one of `games.VIEWS`
 
     def __post_init__(self) -> None:
         if self.name == GYMNASIUM:
             return
-        game = game_of(self.name)
+        game = game_of(self.name, self.view)
         if game.package and importlib.util.find_spec(game.package) is None:
             raise UserError(
                 f"environment {self.name!r} needs the package {game.package}, which is "
@@ -53,11 +62,11 @@ class EnvironmentSpec:
         return cls(**{name: given[name] for name in names if name in given})
 
     @property
-    def view(self) -> View:
+    def seen(self) -> View:
         """What V sees of its pictures."""
         if self.name == GYMNASIUM:
             return View(*self.crop, self.size)
-        return game_of(self.name).view
+        return game_of(self.name, self.view).view
 
     @property
     def game(self) -> Game:
@@ -70,7 +79,7 @@ class EnvironmentSpec:
             from worldmodels.environments import gymnasium_game
 
             return gymnasium_game.facts(self)
-        return game_of(self.name)
+        return game_of(self.name, self.view)
 
     def make(self) -> "gymnasium.Env":
         """Build the environment; its frames go through `frames.preprocess`."""
@@ -83,4 +92,4 @@ class EnvironmentSpec:
         else:
             from worldmodels.environments import takecover as module
 
-        return module.make(self.max_steps)
+        return module.make(self.max_steps, view=self.view)

@@ -13,9 +13,12 @@ from worldmodels.environments.games import (
     GAMES,
     GYMNASIUM,
     IMPORTED,
+    V3,
+    VIEWS,
     Action,
     Game,
     View,
+    game_of,
 )
 from worldmodels.runtime.json_files import Malformed
 
@@ -28,9 +31,9 @@ _MOST_ACTIONS = 4096
 
 def to_json(game: Game) -> dict[str, Any]:
     """Return the facts of a game as JSON values."""
-    *crop, size = game.view
     return {
         "name": game.name,
+        "view": game.view.name,
         "id": game.id,
         **{word: getattr(game, word) for word in _WORDS},
         "discrete": game.discrete,
@@ -38,8 +41,8 @@ def to_json(game: Game) -> dict[str, Any]:
             {"name": action.name, "low": action.low, "high": action.high}
             for action in game.actions
         ],
-        "crop": crop,
-        "size": size,
+        "crop": list(game.view.crop),
+        "size": game.view.size,
         "frame_skip": game.frame_skip,
         "frames_per_second": game.frames_per_second,
         "max_steps": game.max_steps,
@@ -54,8 +57,10 @@ def from_json(facts: Any) -> Game:
     """
     _check(isinstance(facts, dict), "is no table")
     name = facts.get("name")
-    known = GAMES.get(name) if isinstance(name, str) else None
-    if known is not None:
+    if isinstance(name, str) and name in GAMES:
+        view = facts.get("view", V3)  # stores of earlier versions do not say
+        _check(view in VIEWS, "has no known view")
+        known = game_of(name, view)
         own = to_json(known)
         same = all(facts.get(fact) == own[fact] for fact in ("actions", "crop", "size"))
         _check(same, f"is not {name} as this version plays it")

@@ -8,7 +8,7 @@ first rollouts are made. Every store keeps them (`facts`), so that what only loo
 stores builds no world.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from worldmodels.runtime.errors import UserError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 GYMNASIUM = "gymnasium"  # the name of every game that is found by its id
+# What is seen of a game: as this project shows it, or as the original's V saw it.
+VIEWS = V3, V0 = "v3", "v0"
 
 
 class Action(NamedTuple):
@@ -30,13 +32,21 @@ class Action(NamedTuple):
 
 
 class View(NamedTuple):
-    """What V sees of a world's picture."""
+    """What V sees of a world's picture: it is cut, scaled, resized, lowered."""
 
     top: int = 0  # pixels that are cut off there,
     bottom: int = 0
     left: int = 0
     right: int = 0
     size: int = 64  # of both sides, in pixels, after the cut: 48 + 16 s, s from 1 on
+    stretched: bool = False  # each frame's least byte becomes 0, its greatest 255
+    lowered: bool = False  # by 1 in the end, modulo 256: black becomes white
+    name: str = V3  # which pictures these are: one of VIEWS
+
+    @property
+    def crop(self) -> tuple[int, int, int, int]:
+        """What is cut off, in pixels: top, bottom, left, right."""
+        return self.top, self.bottom, self.left, self.right
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -126,6 +136,18 @@ TAKECOVER = Game(
 )
 IMPORTED = "imported"  # the name of the game of a person's own episodes
 GAMES = {game.name: game for game in (CARRACING, TAKECOVER)}
+# The same games as the original's V saw them. The rows that it cut off are an eighth of
+# CarRacing's 96 and a sixth of TakeCover's 480. scipy's `imresize` stretched the bytes,
+# and `((1.0 - obs) * 255).round().astype(np.uint8)` lowered them: they were no longer
+# in [0, 1] then.
+_ORIGINAL = {
+    game.name: replace(
+        game,
+        title=f"{game.title} in the original view",
+        view=View(bottom=bottom, stretched=True, lowered=True, name=V0),
+    )
+    for game, bottom in ((CARRACING, 12), (TAKECOVER, 80))
+}
 NAMES = (*GAMES, GYMNASIUM)
 
 
@@ -155,8 +177,11 @@ def imported(
     )
 
 
-def game_of(name: str) -> Game:
+def game_of(name: str, view: str = V3) -> Game:
     """Return the game of that name, of those that have their code here.
+
+    Args:
+        view: what is seen of it, one of VIEWS.
 
     Raises:
         UserError: when there is none.
@@ -165,7 +190,7 @@ def game_of(name: str) -> Game:
         raise UserError(
             f"environment {name!r} does not exist; choose one of: " + ", ".join(NAMES)
         )
-    return GAMES[name]
+    return GAMES[name] if view == V3 else _ORIGINAL[name]
 
 
 def is_simulated(name: str) -> bool:

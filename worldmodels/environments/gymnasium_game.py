@@ -158,7 +158,7 @@ def facts(spec: EnvironmentSpec) -> Game:
         name=GYMNASIUM,
         title=spec.id,
         actions=actions,
-        view=spec.view,
+        view=spec.seen,
         frames_per_second=rate / spec.frame_skip,
         max_steps=spec.max_steps,
         home="gymnasium",

@@ -17,7 +17,7 @@ from worldmodels.experiment.section import Section, group, groups_of, read, sett
 from worldmodels.experiment.settings import Memory, Round, Run
 from worldmodels.experiment.site import Site
 from worldmodels.experiment.values import Folder, Rounds, Seeds, Studies, Temperatures
-from worldmodels.experiment.worlds import OWN
+from worldmodels.experiment.worlds import NAMING
 from worldmodels.runtime.errors import UserError
 
 
@@ -219,7 +219,7 @@ def _value(settings: Round, name: str) -> Any:
 
 def _check_game(now: Round, first: Round, where: str) -> None:
     """Refuse a game that the agent of the round before does not play."""
-    for name in ("name", *OWN):
+    for name in NAMING:
         value, before = (getattr(r.environment, name) for r in (now, first))
         if value != before:
             raise UserError(

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from worldmodels.environments import facts
-from worldmodels.environments.games import NAMES
+from worldmodels.environments.games import NAMES, V0, V3, VIEWS
 from worldmodels.experiment.bounds import (
     BATCH,
     EPISODES,
@@ -72,6 +72,13 @@ class Environment(Section):
         "carracing",
         "the game",
         remark="carracing and takecover, which needs pip install --editable '.[doom]'",
+    )
+    view: Literal[VIEWS] = setting(
+        V3,
+        "of carracing and takecover; v0 is what the original's V saw: carracing's "
+        "wider window, turned by the velocity, takecover at 640 x 480",
+        remark=V0,
+        before=V3,
     )
     id: str = setting(
         "", "gymnasium's name of a world, such as Pendulum-v1 or module:World-v0"

@@ -70,10 +70,16 @@ _SLOTS_OF_THE_SIMULATOR = Idle(
     lambda values, round: values["environment.backend"] == "simulator",
 )
 
-# The games that are not gymnasium's have their own pictures.
-_WORLD_OF_GYMNASIUM = Idle(
-    tuple(f"environment.{name}" for name in OWN),
-    lambda values, round: values["environment.name"] != GYMNASIUM,
+# The games that are not gymnasium's have their own pictures, and views of them.
+_PICTURES = (
+    Idle(
+        tuple(f"environment.{name}" for name in OWN),
+        lambda values, round: values["environment.name"] != GYMNASIUM,
+    ),
+    Idle(
+        ("environment.view",),
+        lambda values, round: values["environment.name"] == GYMNASIUM,
+    ),
 )
 
 _TABLE = (
@@ -99,7 +105,7 @@ _TABLE = (
             ),
             Idle(("rollouts.policy",), lambda values, round: round > 0),
             _SLOTS_OF_THE_SIMULATOR,
-            _WORLD_OF_GYMNASIUM,
+            *_PICTURES,
         ),
         title="rollouts",
         caption="drive and record",
@@ -159,7 +165,7 @@ _TABLE = (
                 lambda values, round: values["controller.train_in"] != "dream",
             ),
             _SLOTS_OF_THE_SIMULATOR,
-            _WORLD_OF_GYMNASIUM,
+            *_PICTURES,
         ),
         title="controller C",
         caption="evolve the driver",
@@ -179,7 +185,7 @@ _TABLE = (
             "environment.backend",
             "environment.slots",
         ),
-        idle=(_WORLD_OF_GYMNASIUM,),
+        idle=_PICTURES,
         once=True,
     ),
     Stage(
@@ -189,7 +195,7 @@ _TABLE = (
         version=2,
         sections=(Run, Environment, Evaluation),
         unused=("debug", "environment.backend"),  # whose score is gymnasium's
-        idle=(_WORLD_OF_GYMNASIUM,),
+        idle=_PICTURES,
         title="evaluation",
         caption="unseen {place}s",
     ),

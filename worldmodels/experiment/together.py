@@ -146,9 +146,9 @@ def _starts(section: str) -> Check:
     return Check((*_of("environment", "name", "backend"), f"{section}.start"), refuse)
 
 
-def _world(name: str, *own: Any) -> None:
-    given = dict(zip(worlds.OWN, own, strict=True))
-    worlds.check_world(Environment(name=name, **given))
+def _world(*values: Any) -> None:
+    given = dict(zip(worlds.NAMING, values, strict=True))
+    worlds.check_world(Environment(**given))
 
 
 def _pays(train_in: str, death_head: bool, reward_head: bool) -> None:
@@ -230,7 +230,7 @@ _CHECKS = (
     *(_pair(*pair) for pair in _PAIRS),
     Check(("dtype", "precision"), _of_float32),
     Check(_of("environment", "name", "backend"), _simulated),
-    Check(_of("environment", "name", *worlds.OWN), _world),
+    Check(_of("environment", *worlds.NAMING), _world),
     _starts("rollouts"),
     _starts("controller"),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),

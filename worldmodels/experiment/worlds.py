@@ -7,12 +7,13 @@ import re
 
 from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.facts import SIZES
-from worldmodels.environments.games import GYMNASIUM, is_simulated
+from worldmodels.environments.games import GAMES, GYMNASIUM, V3, is_simulated
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
 
-# Settings that are a gymnasium world's alone.
+# Settings that are a gymnasium world's alone, and all that name a world.
 OWN = ("id", "crop", "size", "frame_skip")
+NAMING = ("name", "view", *OWN)
 
 
 def spec_of(environment: Environment) -> EnvironmentSpec:
@@ -21,7 +22,7 @@ def spec_of(environment: Environment) -> EnvironmentSpec:
     Raises:
         UserError: for a game that is not installed.
     """
-    names = ("name", "max_steps", *OWN)
+    names = ("max_steps", *NAMING)
     return EnvironmentSpec(**{name: getattr(environment, name) for name in names})
 
 
@@ -41,6 +42,12 @@ def check_world(environment: Environment) -> None:
             raise UserError(
                 f"environment.size is {environment.size}; V makes frames of "
                 f"{', '.join(map(str, SIZES))} pixels"
+            )
+        if environment.view != V3:
+            raise UserError(
+                f"environment.view is {environment.view}, which is for "
+                f"{' and '.join(GAMES)}; what is seen of a world of gymnasium, its "
+                f"crop and size say: leave it {V3}"
             )
         return
     for name in OWN:

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
-
 from worldmodels.environments.carracing.simulator import World
 from worldmodels.environments.processes.pool import EnvironmentPool
 from worldmodels.experiment.settings import Environment
@@ -76,7 +74,7 @@ def gymnasium(pool: EnvironmentPool, agent: Agent, weights: Weights) -> Score:
 def simulator(
     agent: Agent,
     weights: Weights,
-    build: Callable[[np.ndarray], World] = in_simulator.fresh,
+    build: Callable[..., World] = in_simulator.fresh,
 ) -> Score:
     """Return the score in the simulator, on tracks that `build` makes of seeds."""
     mesh = in_simulator.devices()

@@ -17,6 +17,7 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from worldmodels.environments.carracing import rendering, simulator, tracks
 from worldmodels.environments.carracing.simulator import World
+from worldmodels.environments.games import V3
 from worldmodels.environments.processes.episodes import Episode, EpisodeResult
 from worldmodels.models.agent import Agent, AgentPolicy, Weights, ready
 from worldmodels.rollout.grouping import Rows, filled, shares
@@ -67,31 +68,36 @@ def devices() -> Mesh:
     )
 
 
-def fresh(seeds: np.ndarray, start: str = "line") -> World:
+def fresh(seeds: np.ndarray, start: str = "line", view: str = V3) -> World:
     """Return the tracks [R] of episode seeds, drawn on the device: for learning.
 
     Args:
         start: where cars begin: at the "line", or "anywhere" on the lap.
+        view: what is seen of them, one of `games.VIEWS`.
     """
-    return _fresh(start, seed_words(seeds))
+    return _fresh(start, view, seed_words(seeds))
 
 
-@partial(jax.jit, static_argnums=0)
-def _fresh(start: str, words: jax.Array) -> World:
+@partial(jax.jit, static_argnums=(0, 1))
+def _fresh(start: str, view: str, words: jax.Array) -> World:
     drawn = jax.vmap(tracks.from_key)(episode_keys(words, "track"))
     if start == "anywhere":
         share = jax.vmap(jax.random.uniform)(episode_keys(words, "start"))
         drawn = jax.vmap(tracks.started)(drawn, share)
-    return simulator.build(drawn)
+    return simulator.build(drawn, view=view)
 
 
-def exact(seeds: np.ndarray) -> World:
-    """Return the very tracks [R] that gymnasium makes of the seeds: for scores."""
+def exact(seeds: np.ndarray, view: str = V3) -> World:
+    """Return the very tracks [R] that gymnasium makes of the seeds: for scores.
+
+    Args:
+        view: as `fresh` takes it.
+    """
     made = [tracks.from_seed(int(seed)) for seed in seeds]
-    return _build(jax.tree.map(lambda *x: np.stack(x), *made))
+    return _build(jax.tree.map(lambda *x: np.stack(x), *made), view=view)
 
 
-_build = jax.jit(simulator.build)
+_build = jax.jit(simulator.build, static_argnames="view")
 
 
 def check_complete(world: World, seeds: np.ndarray) -> None:
@@ -113,7 +119,7 @@ def play(
     mesh: Mesh,
     agent: Agent,
     weights: Weights,
-    build: Callable[[np.ndarray], World],
+    build: Callable[..., World],
     population: np.ndarray,
     rows: Rows,
     steps: int,
@@ -121,7 +127,7 @@ def play(
     """Drive an episode a row, N in all, and return their returns [N]: a `PlayRows`.
 
     Args:
-        build: `fresh` or `exact`, what makes the tracks of seeds.
+        build: `fresh` or `exact`, what makes the tracks of seeds, in the agent's view.
         population: candidates [P, D].
     """
     distinct, track = np.unique(rows.seed, return_inverse=True)
@@ -136,7 +142,7 @@ def play(
         limit=np.full(len(track), steps, np.int32),
         carry=policy.initial(population[rows.candidate]),
     )
-    world = build(distinct)
+    world = build(distinct, view=agent.controller.game.view.name)
     check_complete(world, distinct)
     return totals(mesh, policy, world, cars)
 
@@ -146,13 +152,14 @@ def episodes(
     policy: Policy,
     carries: Callable[[np.ndarray], Any],
     start: str,
+    view: str,
     planned: Sequence[Episode],
 ) -> Iterator[EpisodeResult]:
     """Drive episodes, all of the same length, and yield each with its frames.
 
     Args:
         carries: returns what `policy` begins with, [B, ...], on the seeds [B].
-        start: where cars begin, as `fresh` takes it.
+        start, view: where cars begin and what is seen, as `fresh` takes them.
     """
     for first in range(0, len(planned), _CARS_RECORDED):
         together = planned[first : first + _CARS_RECORDED]
@@ -163,7 +170,7 @@ def episodes(
             limit=np.array([episode.steps for episode in together], np.int32),
             carry=carries(seeds),
         )
-        world = fresh(seeds, start)
+        world = fresh(seeds, start, view)
         check_complete(world, seeds)
         driven = record(mesh, policy, world, cars, together[0].steps)
         for car, episode in enumerate(together):

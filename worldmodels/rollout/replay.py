@@ -44,7 +44,7 @@ def drive(
     try:
         raw, _ = environment.reset(seed=seed)
         for _ in range(steps):
-            frame = preprocess(raw, spec.view)
+            frame = preprocess(raw, spec.seen)
             action = np.asarray(choose(frame), np.float32)
             raw, reward, terminated, truncated, _ = environment.step(action)
             frames.append(frame)

@@ -109,10 +109,10 @@ def _world(given: Mapping[str, Any]) -> Environment:
     game = None if first is None else open_artifact(first).game
     if game is None:
         return Environment()
-    *crop, size = game.view
+    view = game.view
     if game.name in GAMES:
-        return Environment(name=game.name)
-    return Environment(name=GYMNASIUM, id=game.id, crop=tuple(crop), size=size)
+        return Environment(name=game.name, view=view.name)
+    return Environment(name=GYMNASIUM, id=game.id, crop=view.crop, size=view.size)
 
 
 def _network(section: type, names: Sequence[str], store: Artifact) -> Any:

@@ -225,7 +225,8 @@ def _world(
     """Give what drives episodes with their frames, in the simulator or gymnasium."""
     if uses_simulator(environment):
         mesh = in_simulator.devices()
-        yield partial(in_simulator.episodes, mesh, policy, carries, start)
+        view = environment.view
+        yield partial(in_simulator.episodes, mesh, policy, carries, start, view)
         return
     driver = SlotPolicy(
         policy, lambda e: carries(np.array([e.seed])), environment.slots

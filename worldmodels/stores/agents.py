@@ -33,7 +33,9 @@ class Driver(NamedTuple):
     controller: np.ndarray  # [D], selected
     generation: int  # generations done when it was
     environment: Environment
-    dream: Dream | None = None  # in which it learnt, of an agent store
+    dream: Dream | None = (
+        None  # of an agent store that has one: mostly, it learnt there
+    )
 
 
 class AgentStores(NamedTuple):

@@ -279,7 +279,7 @@ def game_of(attributes: Mapping[str, Any]) -> Game | None:
     if "game" not in attributes:
         return GAMES.get(name) if isinstance(name, str) else None
     game = facts.from_json(attributes["game"])
-    of_settings = {"environment": game.name, "id": game.id}
+    of_settings = {"environment": game.name, "id": game.id, "view": game.view.name}
     for setting, value in of_settings.items():
         if settings.get(setting, value) != value:
             raise Malformed(

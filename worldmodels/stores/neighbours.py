@@ -7,7 +7,8 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from worldmodels.environments.games import IMPORTED, Game
+from worldmodels.environments import EnvironmentSpec
+from worldmodels.environments.games import IMPORTED, Game, View
 from worldmodels.experiment.settings import Environment
 from worldmodels.experiment.worlds import check_world, spec_of
 from worldmodels.runtime.json_files import attributes
@@ -158,10 +159,13 @@ def _game(store: Artifact) -> Game | None:
 
 def _told(game: Game) -> str:
     """Return what two versions of one world may differ in."""
-    *crop, size = game.view
+    return f"{len(game.actions)} numbers of an action, {_look(game.view, game)}"
+
+
+def _look(view: View, world: Game | EnvironmentSpec) -> str:
     return (
-        f"{len(game.actions)} numbers of an action, crop {crop}, size {size} and "
-        f"frame_skip {game.frame_skip}"
+        f"view {view.name}, crop {list(view.crop)}, size {view.size} and frame_skip "
+        f"{world.frame_skip}"
     )
 
 
@@ -184,14 +188,12 @@ def check_settings(settings: Environment, *stores: Artifact) -> Game:
             "C could act and be scored; V, M and M's dreams are what can be made of "
             "them (the target memory)"
         )
-    asked = spec.name, spec.id, spec.view, spec.frame_skip
+    asked = spec.name, spec.id, spec.seen, spec.frame_skip
     if asked != (game.name, game.id, game.view, game.frame_skip):
         store = next(store for store in stores if _game(store) is not None)
         raise ArtifactError(
-            f"{store.path} is of {game.label} (crop {list(game.view[:-1])}, size "
-            f"{game.view.size}, frame_skip {game.frame_skip}) and the settings ask for "
-            f"{spec.id or spec.name} (crop {list(spec.view[:-1])}, size "
-            f"{spec.view.size}, frame_skip {spec.frame_skip}); give stores of the same "
-            "game"
+            f"{store.path} is of {game.label} ({_look(game.view, game)}) and the "
+            f"settings ask for {spec.id or spec.name} ({_look(spec.seen, spec)}); give "
+            "stores of the same game and view"
         )
     return game

@@ -19,6 +19,8 @@ STUDIES: tuple[str, ...] = (
     "mixture_density",
     "evolution",
     "conditional_gan",
+    "curiosity",
+    "pommerman",
 )
 
 

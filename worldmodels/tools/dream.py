@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from worldmodels.environments.games import Game
+from worldmodels.experiment.settings import Controller
 from worldmodels.models.dream import Dream, Starts
 from worldmodels.pictures import drawing, imagery, video
 from worldmodels.pictures.drawing import DreamFilm
@@ -27,6 +28,7 @@ from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import episode_keys, seed_words
 from worldmodels.runtime.wording import count
 from worldmodels.stores import agents, networks
+from worldmodels.stores.agents import Driver
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.lineage import check_any_input
 from worldmodels.stores.neighbours import game_of, place_of_input
@@ -54,12 +56,13 @@ class DreamStores(NamedTuple):
 
 def run(
     *,
-    memory: Path,
+    memory: Path | None = None,
     vision: Path | None = None,
     latents: Sequence[Path] = (),
     controller: Sequence[Path] = (),
     actions: str | None = None,
-    temperature: float,
+    pretrained: Path | None = None,
+    temperature: float | None = None,
     seed: int = 0,
     steps: int | None = None,
     out: Path,
@@ -73,6 +76,8 @@ def run(
         controller: controller stores, or their folder; the best tested mean acts.
         actions: "STORE:EPISODE" of rollouts or latents, whose actions are done again;
             with neither, random actions are held for a few steps each.
+        pretrained: an agent store, instead of all these.
+        temperature: default: that of the settings, or of the agent store.
         steps: at most; default: a whole episode.
         out: an .mp4 or .gif file.
 
@@ -83,15 +88,23 @@ def run(
     video.prepare(out)
     if controller and actions:
         raise UserError("give --controller or --actions: only one of them can act")
+    _refuse_two(memory, pretrained, (vision, latents, controller, actions))
+    driver = None if pretrained is None else _driver(pretrained)
+    if temperature is None:
+        default = Controller().temperature
+        temperature = default if driver is None else driver.dream.temperature
     if seed < 0 or not 0 <= temperature < inf or (steps is not None and steps < 1):
         raise UserError(
             f"a dream of {steps} steps on seed {seed} at temperature {temperature} is "
             "impossible; give at least one step, a seed of at least 0, and a finite "
             "temperature of at least 0"
         )
-    stores = _open(memory, vision, latents)
-    devices.prepare(stores.memory.config["dtype"])
-    task = _task(stores, controller, actions, temperature, seed)
+    if driver is None:
+        stores = _open(memory, vision, latents)
+        devices.prepare(stores.memory.config["dtype"])
+        task = _task(stores, controller, actions, temperature, seed)
+    else:
+        task = _own(driver, temperature)
     film = _dream(task, seed, steps)
     with Progress("dream", len(film.actions), None) as progress:
         _write(film, out, progress)
@@ -102,6 +115,36 @@ def run(
         f"{task.game.score} {told} in {steps} of the dream of seed {seed} "
         f"at temperature {temperature:g}; film: {out}"
     )
+
+
+def _refuse_two(
+    memory: Path | None, pretrained: Path | None, others: Sequence[Any]
+) -> None:
+    if (memory is None) == (pretrained is None) or (pretrained and any(others)):
+        raise UserError(
+            "give either --memory, with what belongs to it, or --pretrained, an agent "
+            "in one store"
+        )
+
+
+def _driver(pretrained: Path) -> Driver:
+    """Return the agent of an agent store that has a dream."""
+    driver = agents.from_pretrained(pretrained)
+    if driver.dream is None:
+        raise UserError(
+            f"{pretrained} holds no first frames that a dream could begin at: its C "
+            "learnt in the game; give --memory, the store of its M"
+        )
+    return driver
+
+
+def _own(driver: Driver, temperature: float) -> DreamTask:
+    """Return the task to dream an agent store's own dream."""
+    agent, weights, controller, _, world, dream = driver
+    vision = FittedVision(agent.vision, weights.vision)
+    dream, linear = replace(dream, temperature=temperature), agent.controller
+    actor, steps = Controlled(linear, dream.model), world.max_steps
+    return DreamTask(dream, vision, linear.game, actor, controller, steps, None)
 
 
 def _open(memory: Path, vision: Path | None, latents: Sequence[Path]) -> DreamStores:

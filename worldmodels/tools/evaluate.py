@@ -79,11 +79,14 @@ def run(
 
 def _backends(asked: str, driver: Driver) -> tuple[str, ...]:
     """Return where an agent is to be scored: all means wherever that is possible."""
-    game, missing = driver.agent.controller.game, {}
+    game, m = driver.agent.controller.game, driver.agent.memory
+    missing = {}
     if not game.simulated:
         missing["simulator"] = f"{game.label} has no simulator"
     if driver.dream is None:
         missing["dream"] = "this agent did not learn in M's dream"
+    elif not (m.death_head or m.reward_head):
+        missing["dream"] = "the dream of this agent pays nothing"
     if asked in missing:
         raise UserError(f"{missing[asked]}; leave --backend out")
     if asked != "all":
@@ -134,7 +137,7 @@ def _store(
         return nullcontext()
     agent = open_artifact(pretrained, "agent")
     world = driver.environment
-    own = OWN if world.name == GYMNASIUM else ()
+    own = OWN if world.name == GYMNASIUM else ("view",)
     config = {
         "round": agent.config["round"],
         "seed": agent.config["seed"],

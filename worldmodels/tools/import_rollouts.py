@@ -210,7 +210,7 @@ def _config(game: Game, digests: Sequence[bytes], shard: int) -> dict:
         "episodes_per_shard": len(digests),
         "steps": game.max_steps,
         "min_steps": 0,
-        "crop": list(game.view[:-1]),
+        "crop": list(game.view.crop),
         "content": hashlib.sha256(b"".join(digests)).hexdigest(),
         "round": 0,
         "shard": shard,

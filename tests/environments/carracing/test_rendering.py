@@ -150,4 +150,4 @@ def test_the_hull_has_the_pixels_that_pygame_gives_it():
         drawn = pygame.surfarray.pixels3d(surface)[:, ::-1, 0].T > 0
         near = drawn[rows, columns]
         assert near.sum() == drawn.sum()
-        np.testing.assert_array_equal(sprites._silhouette(sprites._HULL, zoom), near)
+        np.testing.assert_array_equal(sprites._silhouette(sprites.HULL, zoom), near)

@@ -21,6 +21,24 @@ _FPS = 50
 _ZOOMING = 50  # steps during which it zooms in: the first second
 
 
+class Grid(NamedTuple):
+    """The pixels of a picture, laid over gymnasium's window."""
+
+    rows: int
+    columns: int
+    height: float  # of one pixel, in the window's
+    width: float
+    car: tuple[int, int]  # column and row of the window where the hull's position is
+
+    def right_and_above(self, row, column):
+        """Return where a pixel's middle is as seen from the car, in window pixels."""
+        right = (column + 0.5) * self.width - self.car[0]
+        return right, self.car[1] - (row + 0.5) * self.height
+
+
+GRID = Grid(SIZE, SIZE, HEIGHT, WIDTH, CAR)
+
+
 class View(NamedTuple):
     """What a frame depends on, of B cars."""
 
@@ -50,8 +68,3 @@ ZOOMS = _zooms()
 def at_zoom(table: np.ndarray, step: jax.Array) -> jax.Array:
     """Return [B, ...] of a table [50, ...] with a row for each of ZOOMS."""
     return jnp.asarray(table)[jnp.clip(step, 0, _ZOOMING - 1)]
-
-
-def right_and_above(row, column):
-    """Return where a pixel's middle is as seen from the car, in window pixels."""
-    return (column + 0.5) * WIDTH - CAR[0], CAR[1] - (row + 0.5) * HEIGHT

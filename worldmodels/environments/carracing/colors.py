@@ -24,11 +24,13 @@ class Palette(NamedTuple):
     road: np.ndarray | jax.Array  # [..., 3] of tile i: road[i % 3]
     background: np.ndarray | jax.Array  # [...]
     grass: np.ndarray | jax.Array  # [...]
+    kerb: np.ndarray | jax.Array  # [..., 2] of tile i: kerb[i % 2]
 
 
 USUAL = Colors(*np.array([[102.0, 102, 102], [102, 204, 102], [102, 230, 102]]))
 
-_DARKENED = 2  # what smoothscale takes from every value
+DARKENED = 2  # what smoothscale takes from every value
+_KERB = np.array([[255, 255, 255], [255, 0, 0]])
 
 
 def draw(rng: np.random.Generator) -> Colors:
@@ -42,17 +44,18 @@ def draw(rng: np.random.Generator) -> Colors:
     return Colors(road, background, grass)
 
 
-def palette(colors: Colors) -> Palette:
-    """Return the colours as they are seen."""
+def palette(colors: Colors, darkened: int = DARKENED) -> Palette:
+    """Return the colours as they are seen, each value lower by `darkened`."""
     tiles = 0.01 * np.arange(3)[:, None] * 255  # each of three tiles is lighter
     return Palette(
-        road=_seen(colors.road[..., None, :] + tiles),
-        background=_seen(colors.background),
-        grass=_seen(colors.grass),
+        road=_seen(colors.road[..., None, :] + tiles, darkened),
+        background=_seen(colors.background, darkened),
+        grass=_seen(colors.grass, darkened),
+        kerb=_seen(np.broadcast_to(_KERB, (*colors.road.shape[:-1], 2, 3)), darkened),
     )
 
 
-def _seen(color: np.ndarray) -> np.ndarray:
+def _seen(color: np.ndarray, darkened: int) -> np.ndarray:
     """Pack colours [..., 3] as drawn, whose fractions pygame cuts off, and shrunk."""
-    color = np.maximum(color.astype(np.int64) - _DARKENED, 0)
+    color = np.maximum(color.astype(np.int64) - darkened, 0)
     return (color << np.array([0, 8, 16])).sum(-1).astype(np.uint32)

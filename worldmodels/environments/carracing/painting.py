@@ -6,6 +6,8 @@ blocks are the last axis of every array: their sides are too short for vectors.
 gymnasium's order is kept: each tile covers those before it, then comes its kerb.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,10 +36,9 @@ def road(
     places: jax.Array,
     order: jax.Array,
     together: int,
+    keep: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
-    """Paint the blocks that the road touches: their two finest levels [N, 320].
-
-    They are zero where there is no block.
+    """Paint the blocks that the road touches, [N, words]: zero where there is none.
 
     Args:
         edges: [Q, 4, 3] of quads: (a, b, c), where a x + b y + c is the distance
@@ -46,6 +47,7 @@ def road(
         places: [N] of the blocks in the index; beyond it where there is none.
         order: [N, L] quads on each block, the lowest first; -1 where there is none.
         together: how many blocks are painted at a time, a divisor of N.
+        keep: `means` or `texels`, what is kept of blocks as they are drawn.
     """
     word = jax.lax.bitcast_convert_type(color, np.float32)
     table = jnp.concatenate([edges.reshape(-1, 12).T, word[None]])
@@ -55,8 +57,8 @@ def road(
         depth = (order >= 0).any(1).sum(dtype=np.int32)
         return jax.lax.cond(
             depth > 0,
-            lambda: means(_draw(table, palette, places, order, depth)),
-            lambda: jnp.zeros((together, BLOCK**2 + (BLOCK // 2) ** 2), np.uint32),
+            lambda: keep(_draw(table, palette, places, order, depth)),
+            lambda: jnp.zeros((together, WORDS[keep]), np.uint32),
         )
 
     count, layers = order.shape
@@ -109,14 +111,22 @@ def _has_patches(metres):
     return jnp.floor(metres / (PATCH * TEXEL)).astype(jnp.int32) % 2 == 0
 
 
-def ground(blocks: np.ndarray, palette: Palette) -> jax.Array:
-    """Paint blocks [G, DRAWN, DRAWN] without a road: two finest levels [G, 320].
+def ground(
+    blocks: np.ndarray, palette: Palette, keep: Callable[[jax.Array], jax.Array]
+) -> jax.Array:
+    """Paint blocks [G, DRAWN, DRAWN] without a road: [G, words], as `road` does.
 
     Each texel is BLACK, BACKGROUND or GRASS.
     """
     blocks = blocks.transpose(1, 2, 0)
     painted = jnp.where(blocks == BACKGROUND, palette.background, np.uint32(0))
-    return means(jnp.where(blocks == GRASS, palette.grass, painted))
+    return keep(jnp.where(blocks == GRASS, palette.grass, painted))
+
+
+def texels(drawn: jax.Array) -> jax.Array:
+    """Return the texels [M, 256] of M blocks [DRAWN, DRAWN, M] as they are drawn."""
+    within = drawn[HALO:-HALO, HALO:-HALO]
+    return within.reshape(BLOCK**2, -1).T
 
 
 def means(drawn: jax.Array) -> jax.Array:
@@ -128,6 +138,10 @@ def means(drawn: jax.Array) -> jax.Array:
     levels = join(*fine), join(*coarse)
     blocks = drawn.shape[-1]
     return jnp.concatenate([level.reshape(-1, blocks) for level in levels]).T
+
+
+# Of one block.
+WORDS = {means: BLOCK**2 + (BLOCK // 2) ** 2, texels: BLOCK**2}
 
 
 def _sums(texels, axis: int, width: int, step: int, start: int):

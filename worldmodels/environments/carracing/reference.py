@@ -41,6 +41,8 @@ from gymnasium.envs.box2d.car_racing import (
 )
 from pygame import gfxdraw
 
+from worldmodels.environments.games import V3
+
 _PANEL_H = WINDOW_H // 8  # rows of the indicators, at the bottom of the window
 _VIEW_H = WINDOW_H - _PANEL_H  # rows above them, where the world is seen
 # Anti-aliasing reaches one pixel past an edge; the margin is generous.
@@ -133,16 +135,16 @@ class CarRacing(car_racing.CarRacing):
         """Draw as `Car.draw`, whose shapes never change."""
         if self._drawn_car is not self.car:
             self._drawn_car = self.car
-            self._parts = [(body, *_outlines(body)) for body in self.car.drawlist]
+            self._parts = [(body, *outlines(body)) for body in self.car.drawlist]
         draw, surface = pygame.draw.polygon, self._canvas.world
-        for body, color, outlines in self._parts:
+        for body, color, shapes in self._parts:
             transform = body.transform
-            for outline in outlines:
+            for outline in shapes:
                 draw(surface, color, camera.points(transform, outline))
             if "phase" in body.__dict__:
-                stripe = _stripe(body.phase)
-                if stripe:
-                    draw(surface, WHEEL_WHITE, camera.points(transform, stripe))
+                light = stripe(body.phase)
+                if light:
+                    draw(surface, WHEEL_WHITE, camera.points(transform, light))
 
     def _draw_panel(self) -> None:
         """Draw indicators and score; they stay within the panel's rows.
@@ -227,7 +229,7 @@ class _Camera:
         return window
 
 
-def _outlines(body) -> tuple[list[int], list[list[tuple[float, float]]]]:
+def outlines(body) -> tuple[list[int], list[list[tuple[float, float]]]]:
     """Return a body's colour and the vertices of its fixtures, in its own frame."""
     color = [int(c * 255) for c in body.color]
     return color, [list(fixture.shape.vertices) for fixture in body.fixtures]
@@ -246,7 +248,7 @@ _GRASS = np.array(list(_grass()))
 _FIELD = PLAYFIELD * np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)])
 
 
-def _stripe(phase: float) -> list[tuple[float, float]]:
+def stripe(phase: float) -> list[tuple[float, float]]:
     """Return the white stripe of a turning wheel, empty while it is underneath."""
     s1, s2 = math.sin(phase), math.sin(phase + 1.2)
     if s1 > 0 and s2 > 0:
@@ -268,6 +270,18 @@ def _shared_surface(height: int) -> tuple[pygame.Surface, np.ndarray]:
     return surface, pixels
 
 
-def make(max_steps: int = 1000, render_mode: str | None = None) -> gymnasium.Env:
-    """Return the environment, truncated after `max_steps` as gymnasium.make does."""
-    return gymnasium.wrappers.TimeLimit(CarRacing(render_mode), max_steps)
+def make(
+    max_steps: int = 1000, render_mode: str | None = None, view: str = V3
+) -> gymnasium.Env:
+    """Return the environment, truncated after `max_steps` as gymnasium.make does.
+
+    Args:
+        view: what is seen, one of `games.VIEWS`.
+    """
+    if view == V3:
+        environment = CarRacing(render_mode)
+    else:
+        from worldmodels.environments.carracing import reference_v0  # it builds on this
+
+        environment = reference_v0.CarRacing(render_mode)
+    return gymnasium.wrappers.TimeLimit(environment, max_steps)

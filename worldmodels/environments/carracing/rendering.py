@@ -10,6 +10,7 @@ one loop of it all, whose loads are too far apart to overlap, and repeat it for 
 of the image.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,13 +19,12 @@ import numpy as np
 
 from worldmodels.environments.carracing import sprites, textures
 from worldmodels.environments.carracing.camera import (
-    HEIGHT,
+    GRID,
     SIZE,
-    WIDTH,
     ZOOMS,
+    Grid,
     View,
     at_zoom,
-    right_and_above,
 )
 from worldmodels.environments.carracing.textures import (
     BLOCK,
@@ -49,13 +49,13 @@ def render(texture: Texture, view: View) -> jax.Array:
     """
 
     def look_up(texels: jax.Array, at: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return _take(texels, at), _take(texels, at[:, *sprites.BOUNDS])
+        return take(texels, at), take(texels, at[:, *sprites.BOUNDS])
 
     def overlay(image: jax.Array) -> jax.Array:
         return image.at[:, *sprites.BOUNDS].set(car)
 
     always = jnp.all(view.step >= 0)
-    lines = apart(_lines, always, view)
+    lines = apart(partial(lines_of, GRID), always, view, view.angle)
     at = apart(_texels, always, texture, view, lines)
     image, ground = apart(look_up, always, texture.texels, at)
     car = apart(sprites.draw, always, ground, sprites.shapes(view))
@@ -67,23 +67,26 @@ def unpack(packed: jax.Array) -> jax.Array:
     return (packed[..., None] >> np.array([0, 8, 16], np.uint32)).astype(jnp.uint8)
 
 
-class _Lines(NamedTuple):
+class Lines(NamedTuple):
     """Pixels' texel coordinates are a row's plus a column's, int32 of 2**-16 texels."""
 
-    rows: list[jax.Array]  # [B, 64] of u, of v
-    columns: list[jax.Array]  # [B, 64]
+    rows: list[jax.Array]  # [B, rows] of u, of v
+    columns: list[jax.Array]  # [B, columns]
 
 
-def _lines(view: View) -> _Lines:
-    """Return where each row begins and how far each column is along it."""
+def lines_of(grid: Grid, view: View, up: jax.Array) -> Lines:
+    """Return where each row begins and how far each column is along it.
+
+    Args:
+        up: [B] rad, what is up in the picture, as the hull's angle.
+    """
     zoom = at_zoom(ZOOMS, view.step) * TEXEL
-    cos, sin = jnp.cos(view.angle) / zoom, jnp.sin(view.angle) / zoom
-    right, above = right_and_above(0, 0)
-    number = np.arange(SIZE)
+    cos, sin = jnp.cos(up) / zoom, jnp.sin(up) / zoom
+    right, above = grid.right_and_above(0, 0)
     rows, columns = [], []
     for metres, first, along, down in (
-        (view.x, cos * right - sin * above, cos * WIDTH, sin * HEIGHT),
-        (view.y, sin * right + cos * above, sin * WIDTH, -cos * HEIGHT),
+        (view.x, cos * right - sin * above, cos * grid.width, sin * grid.height),
+        (view.y, sin * right + cos * above, sin * grid.width, -cos * grid.height),
     ):
         # Without bounds, the place of a car that drives on for ever would overflow.
         metres = jnp.clip(metres, -3 * PLAYFIELD, 3 * PLAYFIELD)
@@ -92,26 +95,31 @@ def _lines(view: View) -> _Lines:
             (each * 2**_FRACTION).astype(jnp.int32)[:, None]
             for each in (first, along, down)
         )
-        rows.append(first + down * number)
-        columns.append(along * number)
-    return _Lines(rows, columns)
+        rows.append(first + down * np.arange(grid.rows))
+        columns.append(along * np.arange(grid.columns))
+    return Lines(rows, columns)
 
 
-def _texels(texture: Texture, view: View, lines: _Lines) -> jax.Array:
-    """Return which of all textures' texels is under each pixel, uint32 [B, 64, 64].
+def coordinates(lines: Lines) -> list[jax.Array]:
+    """Return u and v of the texel under each pixel, uint32 [B, rows, columns].
 
     Beyond the texture all is as black as at its edge: at either, so that coordinates
     below zero, as large unsigned numbers, may count as beyond its end.
     """
-    u, v = (
+    places = (
         (row[..., None] + column[:, None]).astype(jnp.uint32)
         for row, column in zip(lines.rows, lines.columns, strict=True)
     )
     end = np.uint32((EXTENT << _FRACTION) - 1)
-    u, v = (jnp.minimum(each, end) >> _FRACTION for each in (u, v))
+    return [jnp.minimum(each, end) >> _FRACTION for each in places]
+
+
+def _texels(texture: Texture, view: View, lines: Lines) -> jax.Array:
+    """Return which of all textures' texels is under each pixel, uint32 [B, 64, 64]."""
+    u, v = coordinates(lines)
     track = view.track[:, None, None].astype(jnp.uint32)
     place = track * np.uint32(SIDE**2) + v // BLOCK * np.uint32(SIDE) + u // BLOCK
-    entry = _take(texture.index, place).astype(jnp.uint32)
+    entry = take(texture.index, place).astype(jnp.uint32)
     shift, mask, stride, words, start = (
         field[:, None, None] for field in at_zoom(_levels(), view.step).T
     )
@@ -133,7 +141,7 @@ def _levels() -> np.ndarray:
     return np.array([shift, mask >> shift, stride, words, start], np.uint32).T
 
 
-def _take(table: jax.Array, at: jax.Array) -> jax.Array:
+def take(table: jax.Array, at: jax.Array) -> jax.Array:
     """Look up uint32 places in a table of any shape, as if it were one row."""
     each = jax.lax.GatherDimensionNumbers((), (0,), (0,))
     mode = jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS

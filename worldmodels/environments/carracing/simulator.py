@@ -19,13 +19,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from worldmodels.environments.carracing import contacts, physics, rendering, textures
+from worldmodels.environments.carracing import (
+    contacts,
+    physics,
+    rendering,
+    rendering_v0,
+    textures,
+)
 from worldmodels.environments.carracing.body import Car
 from worldmodels.environments.carracing.colors import Palette
 from worldmodels.environments.carracing.contacts import Tiles
 from worldmodels.environments.carracing.rendering import View
-from worldmodels.environments.carracing.textures import Texture
+from worldmodels.environments.carracing.textures import Sharp, Texture
 from worldmodels.environments.carracing.tracks import Track
+from worldmodels.environments.games import V3
 from worldmodels.runtime.errors import UserError
 
 PLAYFIELD = 2000 / 6  # m, from the middle to each edge
@@ -41,7 +48,7 @@ class World(NamedTuple):
     """R tracks and what is looked up in them."""
 
     tiles: Tiles
-    texture: Texture
+    texture: Texture | Sharp  # by what is seen of them: v3, v0
     count: jax.Array  # int32 [R], tiles
     start: jax.Array  # [R, 3] beta (rad), x, y (m)
 
@@ -56,13 +63,14 @@ class RaceState(NamedTuple):
     step: jax.Array  # int32 [B], since the reset
 
 
-def build(tracks: Track, palette: Palette | None = None) -> World:
+def build(tracks: Track, palette: Palette | None = None, view: str = V3) -> World:
     """Make the world of R tracks, each field of `tracks` with a leading [R]; jit it.
 
     It is in float32, whatever JAX's default is: so is the physics.
 
     Args:
         palette: the colours of each, with a leading [R]; None: gymnasium's usual ones.
+        view: what drivers see, one of `games.VIEWS`; v0 has its own colours.
 
     Raises:
         UserError: they are more than one world holds.
@@ -74,10 +82,15 @@ def build(tracks: Track, palette: Palette | None = None) -> World:
     on_cpu = jax.default_backend() == "cpu"
     together, batch = (textures.TOGETHER, None) if on_cpu else (textures.ALL, _BATCH)
     each = (tracks,) if palette is None else (tracks, palette)
+    bake = textures.bake if view == V3 else _bake_v0
     texture = jax.lax.map(
-        lambda one: textures.bake(*one, together=together), each, batch_size=batch
+        lambda one: bake(*one, together=together), each, batch_size=batch
     )
     return World(tiles, texture, tracks.count, tracks.start)
+
+
+def _bake_v0(track: Track, together: int) -> Sharp:
+    return textures.bake_sharp(track, rendering_v0.PALETTE, together)
 
 
 def _single(x: np.ndarray | jax.Array) -> jax.Array:
@@ -162,9 +175,17 @@ def _finish(
 
 def observe(world: World, state: RaceState) -> jax.Array:
     """Draw what the cars' drivers see: uint32 [B, 64, 64], see `rendering.unpack`."""
+    car, view = state.car, _seen(state)
+    if isinstance(world.texture, Sharp):
+        up = rendering_v0.turned(car.angle, car.vx, car.vy)
+        return rendering_v0.render(world.texture, view, up)
+    return rendering.render(world.texture, view)
+
+
+def _seen(state: RaceState) -> View:
     car = state.car
     x, y = physics.position(car)
-    view = View(
+    return View(
         track=state.track,
         x=x,
         y=y,
@@ -175,7 +196,6 @@ def observe(world: World, state: RaceState) -> jax.Array:
         wheel_phase=car.phase,
         step=state.step,
     )
-    return rendering.render(world.texture, view)
 
 
 def _count(visited: jax.Array) -> jax.Array:

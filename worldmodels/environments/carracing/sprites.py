@@ -28,9 +28,9 @@ from worldmodels.runtime.barrier import apart
 BOUNDS = ROWS, COLUMNS = slice(49, 61), slice(28, 36)
 
 _NEAR = slice(540, 660), slice(460, 540)  # rows and columns of the window around it
-_UNIT = 0.02  # m; of the vertices below
+UNIT = 0.02  # m; of the vertices below
 # The hull's polygons, clockwise. Source: gymnasium's car_dynamics, HULL_POLY1 to 4.
-_HULL = (
+HULL = (
     ((-60, 130), (60, 130), (60, 110), (-60, 110)),
     ((-15, 120), (15, 120), (20, 20), (-20, 20)),
     (
@@ -89,7 +89,7 @@ def _wheels(view: View) -> Boxes:
     zoom = at_zoom(ZOOMS, view.step)
     cos, sin = jnp.cos(view.angle), jnp.sin(view.angle)
     x, y = view.wheel_x - view.x, view.wheel_y - view.y
-    front, back = _stripe(view.wheel_phase)
+    front, back = stripe(view.wheel_phase)
     half = jnp.full_like(front, _RADIUS / 2)
     along = jnp.concatenate([half, -half, (front + back) / 2]) * zoom
     # The grown halves of a wheel overlap no more than a whole one would reach further.
@@ -145,7 +145,7 @@ def _within(cumulative: np.ndarray, middle: jax.Array, half: jax.Array) -> jax.A
     return before(middle + half) - before(middle - half)
 
 
-def _stripe(phase: jax.Array) -> tuple[jax.Array, jax.Array]:
+def stripe(phase: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the ends of a wheel's stripe, m before its middle; equal when hidden."""
     sin, cos = jnp.sin(phase), jnp.cos(phase)
     # The other end's, by the sum of angles: two fewer calls for each of four wheels.
@@ -183,7 +183,7 @@ def _pictures() -> np.ndarray:
     rows, columns = _weights()
     pictures = []
     for zoom in ZOOMS:
-        hull, rear = _silhouette(_HULL, zoom), _silhouette(_REAR, zoom)
+        hull, rear = _silhouette(HULL, zoom), _silhouette(_REAR, zoom)
         pictures.append([rows @ seen @ columns.T for seen in (hull, hull & rear)])
     return np.array(pictures, np.float32)
 
@@ -198,7 +198,7 @@ def _silhouette(polygons, zoom: float) -> np.ndarray:
     row, column = 799 - np.arange(800)[_NEAR[0], None], np.arange(WINDOW)[_NEAR[1]]
     covered = np.zeros((len(row), len(column)), bool)
     for polygon in polygons:
-        vertices = np.trunc(np.array(polygon) * _UNIT * zoom + (CAR[0], 800 - CAR[1]))
+        vertices = np.trunc(np.array(polygon) * UNIT * zoom + (CAR[0], 800 - CAR[1]))
         low, high = vertices.min(0), vertices.max(0)
         inside = (column >= low[0]) & (column <= high[0])
         inside = inside & (row >= low[1]) & (row <= high[1])

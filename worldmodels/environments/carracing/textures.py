@@ -19,6 +19,7 @@ which two of every three differ from the third. In its frames that changes 0.08 
 of 255 on average, 0.9 in the 12x8 pixels about the car, where such tiles are.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -62,13 +63,20 @@ _SPAN = 7  # blocks along each axis that one quad touches: bounds of up to 23 m
 TOGETHER, ALL = 48, _CAPACITY
 
 _USUAL = colors.palette(colors.USUAL)
-_KERB = np.array([0xFDFDFD, 0x0000FD], np.uint32)  # white, red; - 2
 
 
 class Texture(NamedTuple):
     """The ground of one track, or of R tracks with a leading [R]."""
 
     texels: jax.Array  # [..., W] uint32 0x00BBGGRR; `levels` says where each is
+    index: jax.Array  # [..., SIDE * SIDE] uint16: place in the pool, row by row from y
+    complete: jax.Array  # [...] bool: nothing is missing for want of capacity
+
+
+class Sharp(NamedTuple):
+    """The ground of one track, or of R with a leading [R], for single samples."""
+
+    texels: jax.Array  # [..., N, 256] uint32 0x00BBGGRR: blocks, each row by row from y
     index: jax.Array  # [..., SIDE * SIDE] uint16: place in the pool, row by row from y
     complete: jax.Array  # [...] bool: nothing is missing for want of capacity
 
@@ -95,34 +103,52 @@ def bake(track: Track, palette: Palette = _USUAL, together: int = TOGETHER) -> T
 
     Source: gymnasium's `CarRacing._render_road`.
     """
+    pool, index, complete = _pool(track, palette, together, painting.means, _GROW)
+    coarse = _coarse(pool, index, track.count > 0)
+    texels = jnp.concatenate([level.ravel() for level in (pool, *coarse)])
+    return Texture(texels, index, complete)
+
+
+def bake_sharp(track: Track, palette: Palette, together: int = TOGETHER) -> Sharp:
+    """Draw the ground of one track for single samples: no level is averaged."""
+    return Sharp(*_pool(track, palette, together, painting.texels, 0.0))
+
+
+def _pool(
+    track: Track, palette: Palette, together: int, keep: Callable, grow: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the pool of blocks [N, words], the index, and whether all is there.
+
+    Args:
+        keep: of blocks as they are drawn; see `painting.road`.
+        grow: how much larger polygons are drawn than they are, m.
+    """
     quads, color, exists = _quads(track, palette)
-    edges = _edges(quads)
+    edges = _edges(quads, grow)
     pairs, narrow = _touches(quads, edges, exists)
     places, order, complete = _lists(pairs)
     ground, index = _ground()
     pool = jnp.concatenate(
         [
-            painting.ground(ground, palette),
-            painting.road(edges, color, palette, places, order, together),
+            painting.ground(ground, palette, keep),
+            painting.road(edges, color, palette, places, order, together, keep),
         ]
     )
     slots = len(ground) + np.arange(_CAPACITY)
     index = jnp.asarray(index).at[places].set(slots.astype(np.uint16), mode="drop")
-    coarse = _coarse(pool, index, track.count > 0)
-    texels = jnp.concatenate([level.ravel() for level in (pool, *coarse)])
-    return Texture(texels, index, narrow & complete)
+    return pool, index, narrow & complete
 
 
 def _quads(track: Track, palette: Palette):
     """Return quads [Q, 4, 2] in drawing order, their colours [Q], and which exist."""
     i = np.arange(track.tiles.shape[-3])
     quads = jnp.stack([track.tiles, track.kerbs], 1).reshape(-1, 4, 2)
-    color = jnp.stack([palette.road[i % 3], _KERB[i % 2]], 1).ravel()
+    color = jnp.stack([palette.road[i % 3], palette.kerb[i % 2]], 1).ravel()
     exists = i < track.count
     return quads, color, jnp.stack([exists, exists & track.kerb], 1).ravel()
 
 
-def _edges(quads: jax.Array) -> jax.Array:
+def _edges(quads: jax.Array, grow: float) -> jax.Array:
     """Return (a, b, c) [Q, 4, 3]: a x + b y + c is the distance inwards of an edge."""
     after = jnp.roll(quads, -1, axis=1)
     along = after - quads
@@ -131,7 +157,7 @@ def _edges(quads: jax.Array) -> jax.Array:
     # Kerbs on the left go round the other way. Quads that do not exist have no edges.
     scale = jnp.where(area < 0, -1, 1)[:, None] / jnp.maximum(jnp.hypot(a, b), 1e-6)
     a, b = a * scale, b * scale
-    return jnp.stack([a, b, _GROW - a * quads[..., 0] - b * quads[..., 1]], -1)
+    return jnp.stack([a, b, grow - a * quads[..., 0] - b * quads[..., 1]], -1)
 
 
 def _touches(quads: jax.Array, edges: jax.Array, exists: jax.Array):

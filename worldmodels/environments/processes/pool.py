@@ -71,7 +71,7 @@ class EnvironmentPool:
             )
         self.spec, self.slots, self.deadline = spec, slots, deadline
         count = min(workers or cores(), slots)
-        self._memory = anonymous_memory(slots * math.prod(spec.view.shape))
+        self._memory = anonymous_memory(slots * math.prod(spec.seen.shape))
         self.frames = frames_in(mmap.mmap(self._memory, 0), spec)
         bounds = [slots * worker // count for worker in range(count + 1)]
         self._seeds: dict[int, int] = {}  # of the running episodes, by slot

@@ -56,7 +56,7 @@ class Failure(NamedTuple):
 
 def frames_in(memory: mmap.mmap, spec: EnvironmentSpec) -> np.ndarray:
     """Return the shared memory as the frames of S slots, uint8 [S, H, W, 3]."""
-    return np.frombuffer(memory, np.uint8).reshape(-1, *spec.view.shape)
+    return np.frombuffer(memory, np.uint8).reshape(-1, *spec.seen.shape)
 
 
 def die_with(parent: int) -> None:
@@ -73,7 +73,7 @@ class _Block:
     def __init__(self, setup: Setup, frames: np.ndarray):
         slots = range(setup.first, setup.first + setup.count)
         self._environments = {slot: setup.spec.make() for slot in slots}
-        self._view = setup.spec.view
+        self._view = setup.spec.seen
         self._seeds: dict[int, int] = {}
         self._frames = frames
 

@@ -9,7 +9,7 @@ the right.
 import gymnasium
 import numpy as np
 
-from worldmodels.environments.games import TAKECOVER
+from worldmodels.environments.games import TAKECOVER, V3
 from worldmodels.environments.takecover import engine
 from worldmodels.runtime.randomness import MAX_EPISODES, engine_seed
 
@@ -18,6 +18,9 @@ _THRESHOLD = 1 / 3
 
 class TakeCover(gymnasium.Env):
     """One engine, in a process of its own, which ends with this process.
+
+    Args:
+        view: what is seen, one of `games.VIEWS`.
 
     An episode starts in the first tic. No tic is skipped, and no episode starts without
     `reset`, so a frame or an outcome is never another episode's. A death has no frame
@@ -28,12 +31,13 @@ class TakeCover(gymnasium.Env):
             reset then starts another.
     """
 
-    observation_space = gymnasium.spaces.Box(0, 255, engine.SHAPE, np.uint8)
     action_space = gymnasium.spaces.Box(TAKECOVER.low, TAKECOVER.high)
 
-    def __init__(self):
-        self._engine = engine.start()
-        self._frame = np.zeros(engine.SHAPE, np.uint8)
+    def __init__(self, view: str = V3):
+        shape, self._view = engine.SHAPES[view], view
+        self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        self._engine = engine.start(view)
+        self._frame = np.zeros(shape, np.uint8)
 
     def reset(
         self, *, seed: int | None = None, options: dict | None = None
@@ -43,7 +47,7 @@ class TakeCover(gymnasium.Env):
         if seed is None:
             seed = int(self.np_random.integers(MAX_EPISODES))
         if not self._engine.is_running():
-            self._engine = engine.start()
+            self._engine = engine.start(self._view)
         self._engine.set_seed(engine_seed(seed))
         # Also on a new engine, whose first episode had no seed.
         self._engine.new_episode()
@@ -65,6 +69,10 @@ class TakeCover(gymnasium.Env):
         self._engine.close()
 
 
-def make(max_steps: int = TAKECOVER.max_steps) -> gymnasium.Env:
-    """Return the environment; running out of steps is truncation, not death."""
-    return gymnasium.wrappers.TimeLimit(TakeCover(), max_steps)
+def make(max_steps: int = TAKECOVER.max_steps, view: str = V3) -> gymnasium.Env:
+    """Return the environment; running out of steps is truncation, not death.
+
+    Args:
+        view: what is seen, one of `games.VIEWS`.
+    """
+    return gymnasium.wrappers.TimeLimit(TakeCover(view), max_steps)

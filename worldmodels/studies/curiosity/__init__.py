@@ -1,0 +1,1 @@
+"""Study: what does a reward for the unpredicted add to PPO, and where do both end?"""
