@@ -130,9 +130,11 @@ def test_a_drive_comes_out_as_it_went_in():
 
 
 @engine.needs_node
-def test_the_page_reads_its_drive():
+@pytest.mark.parametrize("steps", [5, 60])
+def test_the_page_reads_its_drive(steps):
+    """How its latents are spread, of a long drive from its second second on."""
     player = engine.player()
-    packed = recorded(player)[1]
+    packed = recorded(player, steps)[1]
     body = """
     const [{ actions, mu, by, seed, steps }] = world.recordings;
     const { latents } = world;
@@ -140,12 +142,12 @@ def test_the_page_reads_its_drive():
       second: world.z(world.recordings[0], 1) });
     """
     found = engine.run(body, None, pack(player._replace(recordings=[packed]), "single"))
-    assert (found["by"], found["seed"], found["steps"]) == ("agent", 3, 5)
+    assert (found["by"], found["seed"], found["steps"]) == ("agent", 3, steps)
     for name in ("actions", "mu"):
         wanted = np.float32(getattr(packed, name))
         np.testing.assert_array_equal(np.float32(found[name]), wanted.ravel())
     np.testing.assert_array_equal(np.float32(found["second"]), np.float32(packed.mu[1]))
-    std = packed.mu.std(0)
+    std = packed.mu[50 if steps > 50 else 0 :].std(0)
     order = [latent["index"] for latent in found["latents"]]
     assert order == np.argsort(-std).tolist()
     spread = [latent["std"] for latent in found["latents"]]
