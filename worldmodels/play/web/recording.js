@@ -69,15 +69,18 @@ class Drive {
 
   // The mean distance of z between frames that have little to do with each other.
   usualDistance() {
-    const apart = Math.floor(this.steps / 2);
+    const first = this.world.settled(this.recording);
+    const apart = Math.floor((this.steps - first) / 2);
     let sum = 0;
-    for (let t = 0; t < apart; t++) sum += this.distance(this.z(t), t + apart);
+    for (let t = first; t < first + apart; t++) sum += this.distance(this.z(t), t + apart);
     return apart ? sum / apart : 1;
   }
 
   show(picture, t) {
     const { columns } = this.recording;
-    if (this.sheet.complete) picture.tile(this.sheet, t % columns, Math.floor(t / columns));
+    // A sheet that is not there yet, or that the browser cannot read, has no width.
+    if (!this.sheet.naturalWidth) return;
+    picture.tile(this.sheet, t % columns, Math.floor(t / columns));
   }
 }
 

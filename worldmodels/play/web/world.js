@@ -57,15 +57,17 @@
 //       for t = 1, 2, ...: act; predict; r.at(t); draw; dies (in this order)
 //
 //   Latents
-//   world.latents -> [{index, mean, std}] of mu over the recordings without their first
-//     second, in which games fade in (or, where there is none, over the starts of dreams),
-//     by falling std; one in use has std > 0.1
+//   world.latents -> [{index, mean, std}] of mu over the recordings, once they are settled
+//     (or, where there is none, over the starts of dreams), by falling std; one in use has
+//     std > 0.1
 //
 //   world.recordings -> [{by: "agent" | "random", seed, steps, score, sheet, columns,
 //     actions, mu}]: score is the sum of its rewards; sheet a data: URL of a picture with
 //     `columns` frames a row, frame t at ((t % columns) * size, floor(t / columns) * size);
 //     actions Float32Array [T * A], mu [T * Z]. Frame t was seen, actions[t] done on it.
 //   world.z(recording, t) -> mu of frame t, a view [Z]
+//   world.settled(recording) -> its first frame after a second, in which games fade in; 0
+//     where it is shorter
 
 function openWorld(header, bytes, simd = true) {
   const { vision, memory: m, controller: c, game } = header;
@@ -109,15 +111,17 @@ function openWorld(header, bytes, simd = true) {
     mu: arrays(`recordings/${n}/mu`),
   }));
 
-  const second = Z * Math.floor(game.frames_per_second);
-  const settled = recordings.map(({ mu }) => (mu.length > second ? mu.subarray(second) : mu));
+  const second = Math.floor(game.frames_per_second);
+  const settled = ({ mu }) => (mu.length > Z * second ? second : 0);
+  const seen = recordings.map((recording) => recording.mu.subarray(Z * settled(recording)));
 
   const world = {
     header,
     sizes: { frame: vision.size, latent: Z, action: A, mixtures: K },
     simd: operations.simd,
     recordings,
-    latents: spread(recordings.length ? settled : [starts.mu], Z),
+    latents: spread(recordings.length ? seen : [starts.mu], Z),
+    settled,
     z: (recording, t) => recording.mu.subarray(t * Z, (t + 1) * Z),
     act,
     encode: (pixels) => encoder.apply(operations, pixels),
