@@ -40,6 +40,8 @@ SEVERAL = {
     "drive --controller": "controller",
     "dream --memory=m --latents": "latents",
     "dream --memory=m --controller": "controller",
+    "play --controller": "controller",
+    "play --controller=x --latents": "latents",
 }
 
 
