@@ -5,12 +5,12 @@ import json
 import jax
 import numpy as np
 import pytest
-from support.resumed import assert_same_arrays, killed
+from support.resumed import assert_same_arrays, killed, read_checkpoint
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.curiosity import agent as agents
-from worldmodels.studies.curiosity import ppo, setup, train
+from worldmodels.studies.curiosity import learner, ppo, setup, train
 from worldmodels.studies.curiosity.arms import ABLATIONS, ARMS, BOLD, CAUTIOUS, MAIN
 from worldmodels.studies.curiosity.settings import trainings
 from worldmodels.studies.curiosity.steps import STUDY, training_settings
@@ -54,6 +54,36 @@ def test_a_training_that_was_killed_goes_on_to_an_equal_result(fit, monkeypatch)
 
 
 @pytest.mark.slow
+def test_a_game_that_was_killed_within_its_episodes_goes_on_bit_for_bit(
+    tmp_path, monkeypatch
+):
+    """PixelCopter's own state, its levels' keys among it, comes back from disk."""
+    program = []  # one for all three
+
+    def compiled(*given, make=learner.updates):
+        return (program or program.append(make(*given)) or program)[0]
+
+    monkeypatch.setattr(learner, "updates", compiled)
+
+    def fit(name: str):
+        out = tmp_path / f"{name}.zarr"
+        train.run(
+            settings=STUDY.load(SMALL), world="vector", arm="both", seed=1,
+            checkpoint=tmp_path / f"{name}.ckpt", checkpoint_seconds=0, out=out,
+            log=None,
+        )  # fmt: skip
+        return out
+
+    monkeypatch.setattr(train, "_write_scores", lambda *_: None)
+    killed(monkeypatch, train.Iterations, fit)
+    saved = read_checkpoint(tmp_path / "killed.ckpt")["train_state"]["carry"]["place"]
+    assert (saved["flight"]["length"] > 0).any()  # episodes were under way
+    whole = fit("whole")
+    assert_same_arrays(fit("killed"), whole)
+    assert open_artifact(whole).read("history/episodes").sum() > 0
+
+
+@pytest.mark.slow
 def test_double_precision_reaches_weights_moments_and_losses(fit, float64):
     store = open_artifact(fit("double", dtype="float64", debug=True))
     found = {name: store.read(name).dtype for name in store.names()}
@@ -81,7 +111,7 @@ def test_a_training_records_what_changes_it_and_no_more():
     passed = json.loads(training_settings(STUDY.load(SMALL), "vector"))
     assert passed.keys() == {"vector", "limit", "test_levels"}
     assert passed["vector"]["units"] == 4
-    other = SMALL | {"pixels": {"steps": 1}, "seeds": [9]}
+    other = SMALL | {"pixels": {"units": 5}, "seeds": [9]}
     other["vector"] = SMALL["vector"] | {"arms": ["both"]}
     assert json.loads(training_settings(STUDY.load(other), "vector")) == passed
     config = setup.recorded(STUDY.load(SMALL), "vector", "published", 0)
@@ -116,6 +146,7 @@ def test_the_default_trains_four_arms_in_two_worlds():
     ("values", "why"),
     [
         ({"vector": {"environments": 10}}, "must be a multiple of its minibatches"),
+        ({"pixels": {"steps": 8191}}, "steps must be 8192 or more"),
         ({"vector": {"arms": ["both", "both"]}}, "each arm must be there once"),
         ({"vector": {"arms": ["nobody"]}}, r"vector\.arms\[0\] is 'nobody'"),
         ({"vector": {"arms": []}, "pixels": {"arms": []}}, "must have an arm"),
