@@ -33,3 +33,10 @@ def test_the_study_goes_from_nothing_to_its_page(tmp_path):
                   and len(line.split()) == 2)  # fmt: skip
     assert counts["curiosity_train"] == "1"
     assert counts["curiosity_film"] == "1"
+    # Ablations alone have neither episodes nor films.
+    alone = "{vector: {arms: [cautious]}, pixels: {arms: []}, variant: alone}"
+    changed = ["--config", f"studies={{curiosity: {alone}}}"]
+    status, told = project.run(*SMOKE, *changed, "--dry-run", "--printshellcmds")
+    assert status == 0, told
+    assert "curiosity compare --trainings" in told
+    assert "--episodes" not in told
