@@ -100,6 +100,12 @@ def test_the_view_is_recorded_and_an_older_stores_is_v3(stores, tmp_path):
         open_artifact(copy)
 
 
+def test_settings_of_a_study_may_have_the_names_of_a_stages():
+    layouts.check_settings("curiosity_train", {"features": 64, "latent_size": "none"})
+    with pytest.raises(Malformed, match="its setting features is 64"):
+        layouts.check_settings("controller", {"features": 64})
+
+
 def test_no_settings_ask_for_a_persons_own_episodes(stores, tmp_path):
     bound = np.ones(3, np.float32)
     game = imported(-bound, bound, False, View(), 300)
