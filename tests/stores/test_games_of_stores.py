@@ -11,7 +11,7 @@ from worldmodels.environments.games import CARRACING, View, game_of, imported
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import Malformed
-from worldmodels.stores import neighbours
+from worldmodels.stores import layouts, neighbours
 from worldmodels.stores.artifact import ArtifactError, open_artifact
 
 
