@@ -144,6 +144,19 @@ use rule * from curiosity exclude study as curiosity_*
 use rule study from curiosity as study_curiosity
 
 
+module pommerman:
+    snakefile:
+        "rules/studies/pommerman.smk"
+    config:
+        registry.configured("pommerman", CONFIG)
+
+
+use rule * from pommerman exclude study as pommerman_*
+
+
+use rule study from pommerman as study_pommerman
+
+
 rule studies:
     """All studies, each with its own page, below results/studies/."""
     input:

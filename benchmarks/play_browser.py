@@ -2,7 +2,8 @@
 
     python benchmarks/play_browser.py [PAGE.html ...] [--seconds 10] [--loops]
 
-Without a page it makes those of the shipped agents, without recordings. It needs
+Without a page it makes those of the shipped agents, without recordings, and one of the
+paper's sizes with random weights. It needs
 `pip install --editable '.[browser]'` and `chromium` on the path. The game's own clock
 bounds the steps a second; the script's and the browser's milliseconds a step, of one
 core, tell how much would be left (there is no GPU: the browser paints on the processor
@@ -16,8 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from play import SIZES, random_player
 from playwright.sync_api import sync_playwright
 
+from worldmodels.play import packing, page
 from worldmodels.stages import play
 
 AGENTS = sorted((Path(__file__).parents[1] / "pretrained").glob("*.zarr"))
@@ -30,7 +33,18 @@ LOOPS = "delete window.WebAssembly;"
 SEEN = "() => [Number(document.getElementById('step').textContent), window.pictures]"
 
 
-def measure(browser, page: Path, seconds: float, loops: bool) -> dict[str, float]:
+def made(folder: Path) -> list[Path]:
+    """Make the pages that are measured without being given."""
+    pages = [folder / f"{agent.stem}.html" for agent in AGENTS]
+    for agent, out in zip(AGENTS, pages, strict=True):
+        play.run(pretrained=agent, record=None, out=out)
+    paper = folder / "paper.html"
+    player = random_player("paper", *SIZES["paper"])
+    paper.write_text(page.html(packing.pack(player)))
+    return [*pages, paper]
+
+
+def measure(browser, path: Path, seconds: float, loops: bool) -> dict[str, float]:
     """Watch the agent dream for some seconds, from its tenth step on."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     tab = context.new_page()
@@ -46,7 +60,7 @@ def measure(browser, page: Path, seconds: float, loops: bool) -> dict[str, float
         return time.perf_counter(), steps, pictures, *work
 
     opened = time.perf_counter()
-    tab.goto(page.resolve().as_uri())
+    tab.goto(path.resolve().as_uri())
     while tab.evaluate(SEEN)[0] < 10:
         time.sleep(0.01)
     ready = time.perf_counter() - opened
@@ -73,17 +87,14 @@ def main() -> None:
     parser.add_argument("--loops", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        pages = asked.pages
-        if not pages:
-            pages = [Path(folder) / f"{agent.stem}.html" for agent in AGENTS]
-            for agent, page in zip(AGENTS, pages, strict=True):
-                play.run(pretrained=agent, record=None, out=page)
-        path = shutil.which("chromium")
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium = shutil.which("chromium")
+        browser = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
         found = {}
-        for page in pages:
-            found[page.stem] = measure(browser, page, asked.seconds, asked.loops)
-            print(page.stem, found[page.stem], flush=True)
+        for path in asked.pages or made(Path(folder)):
+            found[path.stem] = measure(browser, path, asked.seconds, asked.loops)
+            print(path.stem, found[path.stem], flush=True)
         browser.close()
     print(json.dumps(found))
 

@@ -4,10 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import worldmodels
+from worldmodels.environments.games import GAMES
 from worldmodels.stages import play
 
 AGENTS = Path(__file__).parents[1] / "pretrained"
-NEEDED = {"takecover": "vizdoom"}  # what a game needs to be recorded
 
 
 def make(folder: Path) -> None:
@@ -17,8 +17,8 @@ def make(folder: Path) -> None:
         out = folder / f"{agent.stem}.html"
         if out.exists() and out.stat().st_mtime > _newest(agent):
             continue
-        package = NEEDED.get(agent.stem)
-        recorded = package is None or find_spec(package) is not None
+        package = GAMES[agent.stem].package
+        recorded = not package or find_spec(package) is not None
         play.run(pretrained=agent, record=0 if recorded else None, out=out)
 
 

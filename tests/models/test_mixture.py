@@ -1,5 +1,7 @@
 """The mixture density against scipy, numpy and plain autodiff."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -108,3 +110,26 @@ def test_cold_samples_are_the_likeliest_mean(tau):
     mode = np.take_along_axis(mixture.mean, best, -1)[..., 0]
     cold = jax.jit(mixtures.sample)(jax.random.key(0), mixture, tau)
     np.testing.assert_allclose(cold, mode, atol=0.1 if tau == 1e-5 else 1e-6)
+
+
+def test_gradients_with_a_floor_are_those_of_autodiff(float64):
+    """Far below the floor, near it and far above, in closed form."""
+    rng = np.random.default_rng(5)
+    outputs = rng.normal(size=(4, 3, 2, 6))
+    outputs[:, 2] += np.linspace(-8, 4, 6)  # log-stds, around a floor of -1
+    target, valid = rng.normal(size=(4, 6)), np.array([True, True, False, True])
+
+    def value(outputs):
+        logit, mean, logstd = (jnp.swapaxes(outputs[:, n], 1, 2) for n in range(3))
+        bounded = mixtures.floored(logstd, -1.0)
+        each = mixtures.nll(Mixture(logit, mean, bounded), target)
+        return jnp.where(valid[:, None], each, 0).sum()
+
+    ours = jax.jit(partial(mixtures.nll_and_gradients, least=-1.0))
+    each, parts = ours(outputs.reshape(4, -1), target, valid)
+    total, expected = jax.jit(jax.value_and_grad(value))(outputs)
+    np.testing.assert_allclose(each.sum(), total, rtol=1e-12)
+    for number, part in enumerate(parts):
+        np.testing.assert_allclose(part, expected[:, number], rtol=1e-9, atol=1e-12)
+    low, high = mixtures.floored(jnp.array([-60.0, 60.0]), -1.0)
+    assert (low, high) == (-1.0, 60.0)

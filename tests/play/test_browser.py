@@ -4,14 +4,18 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import engine
 from support.browser import DESKTOP, PHONE, STILL, Opened, chromium
 from support.commands import REPOSITORY
 
 from worldmodels.environments.games import View, imported
+from worldmodels.pictures import imagery
+from worldmodels.pictures.imagery import FittedVision
 from worldmodels.play.packing import pack
 from worldmodels.play.page import html
 from worldmodels.stages import play
+from worldmodels.stores import agents
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +25,12 @@ NAMES = """() => [...document.querySelectorAll("button, input, select, [tabindex
     .filter((element) => !(element.textContent.trim() || element.ariaLabel
         || (element.labels && element.labels.length)))
     .map((element) => element.id)"""
+DROP = """(bytes) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(bytes)], "dropped.png"));
+    document.body.dispatchEvent(
+        new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
 WIDTH = "() => document.documentElement.scrollWidth"
 
 
@@ -159,6 +169,20 @@ def test_uncertainty_changes_the_dream_and_goes_into_the_address(browser, driver
         assert page("() => document.getElementById('seed').value") == "3"
 
 
+def test_what_is_no_number_of_a_dream_changes_nothing(browser, driver):
+    with opened(browser, driver, "x&uncertainty=1.5", **STILL) as page:
+        assert page("() => location.hash") == "#seed=1&uncertainty=1.5"
+        page.steps(5)
+        shown = page.picture("screen")
+        page("() => { location.hash = '#screen'; }")  # as the link to the dream does
+        page.until(lambda: page("() => location.hash") == "#seed=1&uncertainty=1.5")
+        assert page.picture("screen") == shown
+        for text in ("", "-1", "many", "99999999999"):
+            page.page.fill("#seed", text)
+            page.page.press("#seed", "Tab")
+            assert page("() => document.getElementById('seed').value") == "1"
+
+
 def test_the_expected_bells_are_those_of_the_chosen_number(browser, driver):
     with opened(browser, driver, **STILL) as page:
         page.steps(30)
@@ -192,6 +216,32 @@ def test_a_slider_changes_the_picture_of_its_numbers(browser, driver):
         page.until(lambda: page.step() > 0)
 
 
+def test_v_looks_at_a_picture_of_the_visitor_s_own(browser, driver, tmp_path):
+    """Chosen or dropped; it sees in it what V's encoder and decoder in JAX do."""
+    own, none = tmp_path / "own.png", tmp_path / "none.png"
+    blocks = np.random.default_rng(4).integers(0, 256, (8, 8, 3), np.uint8)
+    picture = blocks.repeat(8, axis=0).repeat(8, axis=1)
+    Image.fromarray(picture).save(own)
+    none.write_text("no picture")
+    with opened(browser, driver, **STILL) as page:
+        page.page.set_input_files("#file", own)
+        page.until(lambda: page.text("given-text") == "own.png")
+        np.testing.assert_array_equal(page.pixels("given"), picture)
+        v = agents.from_pretrained(SHIPPED / "carracing.zarr")
+        v = FittedVision(v.agent.vision, v.weights.vision)
+        wanted = imagery.decode(v, imagery.encode(v, picture[None])[0])[0]
+        seen = page.pixels("portrait").astype(int)
+        assert np.abs(seen - wanted).max() <= 1
+        page.page.set_input_files("#file", none)
+        page.until(lambda: "none.png is no picture" in page.text("own-text"))
+        page.click("middle")
+        middle = page.picture("portrait")
+        page(DROP, list(own.read_bytes()))
+        page.until(lambda: page.text("given-text") == "dropped.png")
+        assert page.picture("portrait") != middle
+        np.testing.assert_array_equal(page.pixels("portrait"), seen)
+
+
 def test_a_recording_runs_beside_what_was_expected(browser, driver):
     with opened(browser, driver, **STILL) as page:
         page.look("drive")
@@ -208,7 +258,8 @@ def test_a_recording_runs_beside_what_was_expected(browser, driver):
         page.until(lambda: "frame 6" not in page.text("real-text"))
         page.click("watch")
         page.click("take")
-        assert "recording" in page.text("portrait-text")
+        assert page.text("given-text").endswith("of the recording")
+        assert page.picture("given") == page.picture("real")
 
 
 def test_it_falls_asleep_in_a_recording(browser, driver):
@@ -233,7 +284,8 @@ def test_a_game_of_one_number_with_death(browser, player):
         assert page.page.locator("#drive").is_hidden()  # nothing was recorded
         page.page.keyboard.down("ArrowRight")
         page.steps(2100)
-        assert page.text("outcome-value").endswith("%")
+        assert page.text("death-value").endswith("%")
+        assert page.page.locator("#reward").is_hidden()  # its M has no such head
         assert "died after" in page.text("mode")
         assert 0 < page.step() < 2100
         page.keep("player-died-dark")
@@ -246,19 +298,28 @@ def test_a_game_of_one_number_with_death(browser, player):
 def test_a_game_of_choices_with_a_reward_and_a_hostile_name(browser, tmp_path):
     game = imported(np.zeros(4), np.ones(4), True, View(), 50)
     name = "<img src=x onerror=alert(1)>"
-    agent = engine.player(game, cell="gru", reward_head=True)._replace(name=name)
+    heads = {"death_head": True, "reward_head": True}
+    agent = engine.player(game, cell="gru", **heads)._replace(name=name)
+    # Nobody dies.
+    agent = agent._replace(death_threshold=1e3)
     path = tmp_path / "choices.html"
     path.write_text(html(pack(agent)))
     with opened(browser, path, **STILL) as page:
         assert name in page.text("kicker")
+        assert (
+            page.text("pad-text")
+            == "left: a1 \N{MIDDLE DOT} up: a2 \N{MIDDLE DOT} right: a3"
+        )
         page.page.keyboard.down("ArrowUp")
         page.steps(1)
         chosen = [page.text(f"value-a{n}") for n in range(4)]
         assert chosen == ["0.00", "0.00", "1.00", "0.00"]
-        first = page.text("outcome-value")
+        assert page.text("death-value").endswith("%")
+        assert "NaN" not in page.text("sliders")  # though no picture is known
+        first = page.text("reward-value")
         assert first.endswith("in all")
         page.steps(1)
-        assert page.text("outcome-value") != first
+        assert page.text("reward-value") != first
         page.steps(100)
         assert page.text("mode") == "50 steps: as long as a game can be."
 

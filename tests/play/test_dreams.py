@@ -17,7 +17,11 @@ from worldmodels.stores import agents
 
 pytestmark = [engine.needs_node, pytest.mark.slow]
 
-DREAMS, STEPS = 16, 300
+DREAMS, STEPS = 64, 300
+# Two standard errors between 16 dreams each are as wide as four between 64. By chance
+# one in twenty differs by the one, and one in ten thousand by the other: rounding is
+# another on another machine, and so are the dreams.
+APART = 4
 BODY = """
 const { dreams, steps, temperature } = input.given;
 return Array.from({ length: dreams }, (_, seed) => {
@@ -36,7 +40,8 @@ return Array.from({ length: dreams }, (_, seed) => {
     r.at(t);
     world.draw(prediction, temperature, r, z);
     const died = world.dies(prediction, r);
-    seen.push([world.worth(prediction, died), ...action, ...before]);
+    const worth = prediction.death === null ? prediction.reward : Number(!died);
+    seen.push([worth, ...action, ...before]);
     if (died) break;
   }
   return seen;
@@ -84,21 +89,21 @@ def dreamt(player: Player, temperature: float) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(("name", "tau"), [("carracing", 1.0), ("takecover", 1.15)])
 def test_dreams_are_worth_the_same(name, tau):
-    """The means over dreams are within two standard errors of their difference.
+    """The means over dreams are within the standard errors of their difference.
 
-    Of a dream's total, the issue at hand; and of what C did and V would show, each
-    summed up, where of many numbers one in twenty may be further off.
+    Of a dream's total; and of the mean and spread of all that C did and V would show,
+    with one standard error more for their number.
     """
     player = shipped(name)
     given = {"dreams": DREAMS, "steps": STEPS, "temperature": tau}
     ours = [np.array(d) for d in engine.run(BODY, given, pack(player))]
     theirs = dreamt(player, tau)
     assert all(np.isfinite(d).all() for d in ours)
-    assert apart([d[:, 0].sum() for d in ours], [d[:, 0].sum() for d in theirs]) < 2
+    assert apart([d[:, 0].sum() for d in ours], [d[:, 0].sum() for d in theirs]) < APART
     means = [[d.mean(axis=0) for d in dreams] for dreams in (ours, theirs)]
-    assert (apart(*means)[1:] < 2).mean() > 0.8
+    assert apart(*means)[1:].max() < APART + 1
     spreads = [[d.std(axis=0) for d in dreams] for dreams in (ours, theirs)]
-    assert (apart(*spreads)[1:] < 2).mean() > 0.8
+    assert apart(*spreads)[1:].max() < APART + 1
 
 
 def apart(ours: list, theirs: list) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from support import engine
 from support.engine import ODD, needs_node
 
-from worldmodels.environments.games import TAKECOVER, View, imported
+from worldmodels.environments.games import View, imported
 from worldmodels.models import memory, mixture, vision
 from worldmodels.play.packing import pack
 
@@ -18,9 +18,7 @@ CHOICE = imported(np.zeros(4), np.ones(4), True, View(), 50)
 ALL = {"masked_content": True, "erase_freed": True, "sharpen_links": True}
 SMALL = {"slots": 5, "word_size": 3, "read_heads": 2}
 AGENTS = {
-    "lstm": {},
-    "lstm with both heads": {
-        "game": TAKECOVER,
+    "lstm": {
         "inputs": "z_c_h",
         "bias": False,
         "death_head": True,

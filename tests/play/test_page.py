@@ -101,10 +101,14 @@ def test_the_same_agent_has_the_same_page():
 
 
 @pytest.mark.parametrize(
-    ("v", "units", "limit"), [(DEFAULT, 64, 1e6), (VAE(), 256, 5e6)]
+    ("v", "units", "limit"),
+    [
+        (DEFAULT, 64, 1e6),
+        pytest.param(VAE(), 256, 5e6, marks=pytest.mark.slow),
+    ],
 )
 def test_a_page_is_small(v, units, limit):
-    """With 250 kB for the drives, and 60 kB more for the page itself than it has."""
+    """With 230 kB for the drives: those of the shipped driver take 172."""
     player = engine.player(v=v, units=units, mixtures=5)
     text = page.html(pack(player))
     assert len(text.encode()) + 230_000 < limit
@@ -126,22 +130,24 @@ def test_a_drive_comes_out_as_it_went_in():
 
 
 @engine.needs_node
-def test_the_page_reads_its_drive():
+@pytest.mark.parametrize("steps", [5, 60])
+def test_the_page_reads_its_drive(steps):
+    """How its latents are spread, of a long drive from its second second on."""
     player = engine.player()
-    packed = recorded(player)[1]
+    packed = recorded(player, steps)[1]
     body = """
-    const [{ actions, mu, logvar, rewards, by, seed, steps }] = world.recordings;
+    const [{ actions, mu, by, seed, steps }] = world.recordings;
     const { latents } = world;
-    return copied({ actions, mu, logvar, rewards, by, seed, steps, latents,
+    return copied({ actions, mu, by, seed, steps, latents,
       second: world.z(world.recordings[0], 1) });
     """
     found = engine.run(body, None, pack(player._replace(recordings=[packed]), "single"))
-    assert (found["by"], found["seed"], found["steps"]) == ("agent", 3, 5)
-    for name in ("actions", "mu", "logvar", "rewards"):
+    assert (found["by"], found["seed"], found["steps"]) == ("agent", 3, steps)
+    for name in ("actions", "mu"):
         wanted = np.float32(getattr(packed, name))
         np.testing.assert_array_equal(np.float32(found[name]), wanted.ravel())
     np.testing.assert_array_equal(np.float32(found["second"]), np.float32(packed.mu[1]))
-    std = packed.mu.std(0)
+    std = packed.mu[50 if steps > 50 else 0 :].std(0)
     order = [latent["index"] for latent in found["latents"]]
     assert order == np.argsort(-std).tolist()
     spread = [latent["std"] for latent in found["latents"]]

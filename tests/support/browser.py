@@ -1,5 +1,7 @@
 """A page in Chromium, for tests: opened from its file, and watched."""
 
+import base64
+import io
 import os
 import shutil
 import time
@@ -8,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 # Where pictures of the pages are kept, if anywhere: a folder.
 PICTURES = os.environ.get("WORLDMODELS_PICTURES", "")
@@ -46,7 +50,7 @@ def chromium() -> Iterator[Any]:
 class Opened:
     """An open page, with all that it asked for and complained of."""
 
-    def __init__(self, browser, path: Path, seed: int = 1, **settings):
+    def __init__(self, browser, path: Path, seed: int | str = 1, **settings):
         self.context = browser.new_context(**(settings or DESKTOP))
         self.page = self.context.new_page()
         self.page.add_init_script(_COUNT_VIOLATIONS)
@@ -88,6 +92,11 @@ class Opened:
         """Return the pixels of a canvas, once all that is due is drawn."""
         self.settle()
         return self("(id) => document.getElementById(id).toDataURL()", id)
+
+    def pixels(self, id: str) -> np.ndarray:
+        """Return the colours of a canvas, uint8 [H, W, 3], when all is drawn."""
+        png = base64.b64decode(self.picture(id).partition(",")[2])
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
     def click(self, id: str) -> None:
         """Click on an element."""

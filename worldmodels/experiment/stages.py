@@ -245,7 +245,7 @@ _TABLE = (
         name="play",
         rules=("play",),
         summary="make an agent a page to play in, one HTML file",
-        version=1,
+        version=2,
     ),
 )
 

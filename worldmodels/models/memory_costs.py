@@ -31,6 +31,8 @@ class Targets(NamedTuple):
     known: jax.Array  # bool [T, B]: there is a next z
     death: Number | None  # of 0 or 1
     reward: Number | None
+    # [T, B, 3KZ] that the outputs of the mixtures start from; it has no gradient
+    start: jax.Array | None = None
 
 
 class Costs(NamedTuple):
@@ -55,6 +57,7 @@ def total(
     h: jax.Array,
     targets: Targets,
     precision: Precision = FLOAT32,
+    least: float | None = None,
 ) -> tuple[jax.Array, Costs]:
     """Return all costs together, which have gradients, and one by one, which have none.
 
@@ -67,23 +70,24 @@ def total(
             for death and the reward where there are such targets.
         h: [T, B, N].
         precision: of the products with the kernel, forward and backward.
+        least: None, or what bounds the mixtures' log-stds: see `mixture.floored`.
     """
-    together, costs = _total(kernel, bias, h, targets, precision)
+    together, costs = _total(kernel, bias, h, targets, precision, least)
     return together, jax.lax.stop_gradient(costs)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _total(kernel, bias, h, targets, precision):
-    return _forward(kernel, bias, h, targets, precision)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+def _total(kernel, bias, h, targets, precision, least):
+    return _forward(kernel, bias, h, targets, precision, least)[0]
 
 
-def _forward(kernel, bias, h, targets, precision):
+def _forward(kernel, bias, h, targets, precision, least):
     ahead, back = factor(kernel, precision), factor(kernel.T, precision)
 
     def step(total: CostGradients, rows):
         h, targets = rows
         outputs = contract("rn,no->ro", h, ahead, precision) + bias
-        costs, (doutputs, dz) = _costs_and_gradients(outputs, targets)
+        costs, (doutputs, dz) = _costs_and_gradients(outputs, targets, least)
         total = CostGradients(
             Costs(*map(jnp.add, total.costs, costs)),
             total.kernel + h.T @ doutputs,  # in float32: see `lstm`
@@ -110,12 +114,15 @@ def _in_rows(x: jax.Array) -> jax.Array:
     return chunks.reshape(len(chunks), -1, *x.shape[2:])
 
 
-def _costs_and_gradients(outputs, targets: Targets):
+def _costs_and_gradients(outputs, targets: Targets, least: float | None):
     """Return the costs of outputs [R, O], and their gradients by outputs and z."""
     numbers = [name for name in _NUMBERS if getattr(targets, name) is not None]
     mixtures = outputs.shape[-1] - len(numbers)
+    of_mixtures = outputs[:, :mixtures]
+    if targets.start is not None:
+        of_mixtures += targets.start
     each, parts = mixture.nll_and_gradients(
-        outputs[:, :mixtures], targets.z, targets.known
+        of_mixtures, targets.z, targets.known, least
     )
     dz = -parts[1].sum(axis=1)
     costs = Costs(each.sum(), jnp.zeros((), each.dtype), jnp.zeros((), each.dtype))
@@ -143,7 +150,7 @@ def _squared_error(expected, value):
 _NUMBERS = {"death": _cross_entropy, "reward": _squared_error}  # as their columns are
 
 
-def _backward(precision, gradients, cotangents):
+def _backward(precision, least, gradients, cotangents):
     dtotal, _ = cotangents
     return jax.tree.map(lambda x: dtotal * x, gradients)
 

@@ -1,7 +1,8 @@
 """The mixture density of M: K Gaussians a latent dimension (World Models, A.2).
 
 `nll` scores a target, `sample` draws at a temperature, and `nll_and_gradients` is `nll`
-straight from a network's outputs, with its gradients in closed form.
+straight from a network's outputs, with its gradients in closed form. Where targets do
+not vary, as constant integers, the likelihood has no bound: `floored` gives one.
 """
 
 import math
@@ -37,6 +38,14 @@ def from_outputs(outputs: jax.Array, mixtures: int) -> Mixture:
     """
     outputs = outputs.reshape(*outputs.shape[:-1], 3, mixtures, -1)
     return Mixture(*jnp.moveaxis(jnp.swapaxes(outputs, -1, -2), -3, 0))
+
+
+def floored(logstd: jax.Array, least: float) -> jax.Array:
+    """Return log-stds that stay above `least`, and are as they were far above it.
+
+    least + softplus(logstd - least) has a gradient everywhere.
+    """
+    return least + jax.nn.softplus(logstd - least)
 
 
 def nll(mixture: Mixture, target: jax.Array) -> jax.Array:
@@ -98,7 +107,10 @@ def drawn(
 
 
 def nll_and_gradients(
-    outputs: jax.Array, target: jax.Array, valid: jax.Array
+    outputs: jax.Array,
+    target: jax.Array,
+    valid: jax.Array,
+    least: float | None = None,
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
     """Return `nll` [R, Z] of outputs [R, 3KZ] and its gradients, 3 times [R, K, Z].
 
@@ -106,9 +118,15 @@ def nll_and_gradients(
     r = softmax_k(logweight + logdensity) and s the distance in standard deviations the
     gradients are weight - r by the logits, -r s / std by the means and r (1 - s^2) by
     the log-stds.
+
+    Args:
+        least: None, or what bounds the log-stds: see `floored`.
     """
     outputs = outputs.reshape(len(target), 3, -1, target.shape[-1])
     logit, mean, logstd = outputs[:, 0], outputs[:, 1], outputs[:, 2]
+    slope = 1.0  # of the log-std that counts, by the network's output
+    if least is not None:
+        slope, logstd = jax.nn.sigmoid(logstd - least), floored(logstd, least)
     precision = jnp.exp(-logstd)
     scaled = (target[:, None] - mean) * precision
     logjoint = logit - 0.5 * (scaled**2 + LOG_2PI) - logstd
@@ -118,4 +136,4 @@ def nll_and_gradients(
     valid = valid[:, None, None]
     weight = jnp.where(valid, jnp.exp(logit - lognormaliser), 0)
     r = jnp.where(valid, jnp.exp(logjoint - logevidence), 0)
-    return each, (weight - r, -r * scaled * precision, r * (1 - scaled**2))
+    return each, (weight - r, -r * scaled * precision, slope * r * (1 - scaled**2))

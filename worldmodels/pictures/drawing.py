@@ -112,6 +112,16 @@ def _still(names: Iterable[str], side: int, size: tuple[int, int]) -> np.ndarray
     return np.asarray(image)
 
 
+def labelled(views: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Return square views uint8 [S, S, 3] side by side, each below its name."""
+    side = len(views[0])
+    width = _even(len(views) * (side + _MARGIN) + _MARGIN)
+    picture = _still(names, side, (_even(_CAPTION + side + _MARGIN), width)).copy()
+    for column, view in enumerate(views):
+        _put_enlarged(picture[_CAPTION:], _MARGIN + column * (side + _MARGIN), view, 1)
+    return picture
+
+
 def _put_enlarged(rows: np.ndarray, left: int, view: np.ndarray, scale: int) -> None:
     """Put a view [H, W, 3] at the top of rows of a picture, `scale` times as large."""
     height, width, _ = view.shape

@@ -61,13 +61,13 @@ def pack(player: Player, precision: str = "half") -> Packed:
             f"run; give an agent with one of: {', '.join(CELLS)}"
         )
     arrays = _of_vision(player.weights.vision, agent.vision)
-    arrays |= _of_memory(player.weights.memory)
+    arrays |= player.weights.memory
     arrays["controller"] = player.controller
     for name, values in player.starts._asdict().items():
         arrays[f"starts/{name}"] = values
     for n, recorded in enumerate(player.recordings):
-        for name in ("actions", "mu", "logvar", "rewards"):
-            arrays[f"recordings/{n}/{name}"] = getattr(recorded, name)
+        arrays[f"recordings/{n}/actions"] = recorded.actions
+        arrays[f"recordings/{n}/mu"] = recorded.mu
     places, numbers = _joined(arrays, precision)
     header = {
         "name": player.name,
@@ -100,10 +100,6 @@ def _of_vision(params: Mapping[str, Any], model: VAE) -> dict[str, np.ndarray]:
         stamp = np.asarray(layer["kernel"])[::-1, ::-1].transpose(2, 0, 1, 3)
         arrays[f"deconv_{n}/kernel"], arrays[f"deconv_{n}/bias"] = stamp, layer["bias"]
     return arrays
-
-
-def _of_memory(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return dict(params)
 
 
 def _joined(

@@ -27,7 +27,15 @@ ENGINE = (
     "controller.js",
     "world.js",
 )
-SEEN = ("draw.js", "wheel.js", "dream.js", "expected.js", "recording.js", "latents.js")
+SEEN = (
+    "draw.js",
+    "wheel.js",
+    "dream.js",
+    "expected.js",
+    "recording.js",
+    "own.js",
+    "latents.js",
+)
 SCRIPTS = (*ENGINE, *SEEN, "words.js", "app.js")
 
 

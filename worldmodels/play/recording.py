@@ -19,7 +19,6 @@ class Recorded(NamedTuple):
     actions: np.ndarray  # [T, A]
     mu: np.ndarray  # [T, Z] V's posterior of each frame
     logvar: np.ndarray  # [T, Z]
-    rewards: np.ndarray  # [T]
 
 
 def recorded(
@@ -44,7 +43,7 @@ def recorded(
         "columns": _COLUMNS,
         "sheet": _data_url(sheet(recording.frames), quality),
     }
-    return Recorded(facts, recording.actions, *posterior, recording.rewards)
+    return Recorded(facts, recording.actions, *posterior)
 
 
 def sheet(frames: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from worldmodels.environments import EnvironmentSpec
 from worldmodels.environments.processes.episodes import Episode
 from worldmodels.experiment.worlds import spec_of
 from worldmodels.models.dream import Starts
@@ -221,18 +222,32 @@ def _recordings(
     driver: Driver, seed: int, quality: int, log: Path | None
 ) -> list[Recorded]:
     """Let the agent drive an episode, and then random actions the same one."""
+    spec = _spec_of(driver)
     v = FittedVision(driver.agent.vision, driver.weights.vision)
     found = []
     with Progress("play", sum(STEPS.values()), log) as progress:
         for by, steps in STEPS.items():
-            recording = _drive(driver, by, seed, steps, progress)
+            recording = _drive(spec, driver, by, seed, steps, progress)
             posterior = imagery.encode(v, recording.frames)
             found.append(recorded(by, seed, recording, posterior, quality))
     return found
 
 
+def _spec_of(driver: Driver) -> EnvironmentSpec:
+    try:
+        return spec_of(driver.environment)
+    except UserError as error:
+        without = "or give --record none, for a page without a drive"
+        raise UserError(f"{error}; {without}") from None
+
+
 def _drive(
-    driver: Driver, by: str, seed: int, steps: int, progress: Progress
+    spec: EnvironmentSpec,
+    driver: Driver,
+    by: str,
+    seed: int,
+    steps: int,
+    progress: Progress,
 ) -> Recording:
     if by == "agent":
         slots = driver.environment.slots  # as evaluated, so the drive is the same
@@ -248,4 +263,4 @@ def _drive(
         progress.update(1)
         return choose(frame)
 
-    return drive(spec_of(driver.environment), seed, step, steps)
+    return drive(spec, seed, step, steps)

@@ -20,6 +20,7 @@ STUDIES: tuple[str, ...] = (
     "evolution",
     "conditional_gan",
     "curiosity",
+    "pommerman",
 )
 
 

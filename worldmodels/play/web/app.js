@@ -22,8 +22,8 @@ const watching = !world.recordings.length ? NOTHING_WATCHED : new Watching(world
     begun();
     pause(false);
   },
-  apart(z, words) {
-    numbers.load(z, words);
+  apart(z, words, picture) {
+    numbers.load(z, words, picture);
     goTo("latents");
   },
   woke: () => reset(),
@@ -37,6 +37,7 @@ const numbers = new Numbers(world, dream, {
     goTo("stage");
     byId("screen").focus({ preventScroll: true });
   },
+  shown: () => goTo("latents"),
 });
 
 // The dream
@@ -78,9 +79,9 @@ function pause(value) {
 
 function tick(now) {
   if (!paused) wheel.wait(now);
-  if (!paused && !dream.ended && (inSight.stage || (inSight.drive && watching.asleep)))
+  if (!paused && !dream.ended && inPlay()) {
     for (let due = clock.due(now); due > 0; due--) step();
-  else clock.stop();
+  } else clock.stop();
   if (stale && inSight.stage) draw();
   watching.tick(now, inSight.drive);
   numbers.tick(inSight.latents);
@@ -97,7 +98,7 @@ function draw() {
   const seconds = (dream.step / game.frames_per_second).toFixed(1);
   byId("seconds").textContent = `${seconds} s of play`;
   bars.forEach((show, n) => show(dream.action[n]));
-  expected.drawOutcome();
+  expected.drawOutcomes();
 }
 
 function makeBar({ name, low, high }) {
@@ -106,7 +107,7 @@ function makeBar({ name, low, high }) {
   const fill = document.createElement("i");
   const value = document.createElement("output");
   label.textContent = name;
-  value.id = `value-${name}`;
+  value.id = `value-${name.replaceAll(" ", "-")}`;
   bar.className = low < 0 ? "bar axis" : "bar";
   bar.append(fill);
   byId("bars").append(label, bar, value);
@@ -150,12 +151,16 @@ function ending() {
     : `${steps} steps: as long as a game can be.`;
 }
 
+// Whether pictures of the dream are in sight.
+function inPlay() {
+  return inSight.stage || (inSight.drive && Boolean(watching.asleep));
+}
+
 function listen() {
   const played = () => dream.action;
-  const here = () => inSight.stage || (inSight.drive && Boolean(watching.asleep));
   const keep = () => wheel.take(performance.now(), true, dream.action);
   const hands = () => (wheel.person ? wheel.giveBack() : keep());
-  listenToKeys(wheel, here, played, {
+  listenToKeys(wheel, inPlay, played, {
     m: hands,
     " ": () => pause(!paused),
     ".": single,
@@ -191,7 +196,11 @@ function listen() {
     setTemperature(1);
     toAddress();
   });
-  addEventListener("hashchange", fromAddress);
+  addEventListener("hashchange", () => {
+    // A link to a part of the page is no other dream.
+    if (/[#&](seed|uncertainty)=/.test(location.hash)) fromAddress();
+    else toAddress();
+  });
   const redraw = () => { stale = watching.stale = true; };
   addEventListener("resize", redraw);
   byNight.addEventListener("change", redraw);
@@ -213,13 +222,13 @@ function another() {
   setSeed((seed % 9999) + 1);
 }
 
+// Dream the dream of that number; of what is none, the last one again.
 function setSeed(text) {
-  const number = Number(text);
-  const good = Number.isInteger(number) && number >= 0 && number < 2 ** 32;
-  if (good) seed = number;
+  const good = /^\s*\d+\s*$/.test(text) && Number(text) < 2 ** 32;
+  if (good) seed = Number(text);
   byId("seed").value = seed;
   toAddress();
-  if (good) reset();
+  reset();
 }
 
 function setTemperature(text) {
@@ -234,15 +243,19 @@ function setTemperature(text) {
 function toAddress() {
   const tau = dream.temperature;
   const hash = `#seed=${seed}${tau === 1 ? "" : `&uncertainty=${tau}`}`;
-  if (location.hash !== hash) history.replaceState(null, "", hash);
+  try {
+    if (location.hash !== hash) history.replaceState(null, "", hash);
+  } catch {
+    // Some places that show a page, such as a preview, let no page change its address.
+  }
 }
 
 function fromAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const tau = asked.get("uncertainty");
   const number = asked.get("seed");
-  setTemperature(tau === null ? 1 : tau);
-  setSeed(number === null || !/^\d+$/.test(number) ? seed : number);
+  setTemperature(tau ?? 1);
+  setSeed(number ?? seed);
 }
 
 // What is in sight, and words of this game
@@ -265,8 +278,9 @@ function start() {
   fillWords(world.header, world.sizes.latent);
   const most = world.header.memory.death ? 3 : 2;
   byId("tau").max = most;
-  for (const mark of [byId("tau-mark"), byId("tau-one")])
+  for (const mark of [byId("tau-mark"), byId("tau-one")]) {
     mark.style.left = `calc(8px + (100% - 16px) / ${most})`;
+  }
   byId("drive").hidden = !world.recordings.length;
   listen();
   fromAddress();

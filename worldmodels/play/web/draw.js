@@ -39,15 +39,16 @@ function colours() {
   if (!palette) {
     const style = getComputedStyle(document.documentElement);
     palette = {};
-    for (const name of ["ink", "soft", "faint", "line", "agent", "person", "sleep", "card"])
-      palette[name] = style.getPropertyValue("--" + name).trim();
+    for (const name of ["ink", "soft", "faint", "line", "agent", "sleep"]) {
+      palette[name] = style.getPropertyValue(`--${name}`).trim();
+    }
   }
   return palette;
 }
 
 // Make a chart as sharp as the screen, wipe it, and return its context and size.
 function wiped(canvas) {
-  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = window.devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * ratio)
       || canvas.height !== Math.round(height * ratio)) {
@@ -78,11 +79,14 @@ function upright(context, x, top, bottom, colour, width) {
 // `bells` are {weight, mean, std}; the axis goes from `low` to `high`.
 function drawMixture(canvas, bells, value, low, high, before) {
   const { context, width, height } = wiped(canvas);
-  const ink = colours(), floor = height - 18, count = Math.max(2, Math.floor(width / 2));
+  const ink = colours();
+  const floor = height - 18;
+  const count = Math.max(2, Math.floor(width / 2));
   const across = (x) => ((x - low) / (high - low)) * width;
   const narrowest = (high - low) / 250; // a bell that is thinner shows as thick as this
   const of = (x, { weight, mean, std }) => {
-    const wide = Math.max(std, narrowest), away = (x - mean) / wide;
+    const wide = Math.max(std, narrowest);
+    const away = (x - mean) / wide;
     return (weight / wide) * Math.exp(-0.5 * away * away);
   };
   const xs = Array.from({ length: count + 1 }, (_, i) => low + (i / count) * (high - low));
@@ -116,21 +120,23 @@ function drawMixture(canvas, bells, value, low, high, before) {
   const between = [0.1, 0.2, 0.5, 1, 2, 5].find((step) => (high - low) / step < 9) || 10;
   for (let n = Math.ceil(low / between); n * between <= high; n++) {
     const at = across(n * between);
-    if (at > 14 && at < width - 14)
+    if (at > 14 && at < width - 14) {
       context.fillText(signed(n * between, between < 1 ? 1 : 0), at, height - 5);
+    }
   }
   return top;
 }
 
-// Draw the last values of something, the newest at the right.
+// Draw the last values of something, the newest at the right, of as many as there is room
+// for. The axis goes from `low` to `high`, and further where they do.
 function drawLately(canvas, values, low, high, room) {
   const { context, width, height } = wiped(canvas);
-  const ink = colours(), first = Math.max(0, values.length - room);
-  const up = (y) => height - 4 - ((y - low) / (high - low)) * (height - 8);
+  const ink = colours();
+  const least = Math.min(low, ...values);
+  const most = Math.max(high, ...values);
+  const up = (y) => height - 4 - ((y - least) / (most - least)) * (height - 8);
   if (low < 0) line(context, [[0, up(0)], [width, up(0)]], ink.line, 1);
-  const points = [];
-  for (let i = first; i < values.length; i++)
-    points.push([((i - first) / (room - 1)) * width, up(values[i])]);
+  const points = values.map((y, i) => [(i / (room - 1)) * width, up(y)]);
   if (points.length > 1) line(context, points, ink.agent, 1.5);
 }
 
@@ -138,7 +144,9 @@ function drawLately(canvas, values, low, high, room) {
 // how far the dream has come from it. `at` is the frame that is looked at.
 function drawStrip(canvas, surprises, known, scale, at, asleep) {
   const { context, width, height } = wiped(canvas);
-  const ink = colours(), floor = height - 4, last = Math.max(1, surprises.length - 1);
+  const ink = colours();
+  const floor = height - 4;
+  const last = Math.max(1, surprises.length - 1);
   const across = (t) => (t / last) * (width - 2) + 1;
   const up = (y, low, high) =>
     floor - Math.min(1, Math.max(0, (y - low) / (high - low || 1))) * (floor - 20);
@@ -166,7 +174,8 @@ function drawStrip(canvas, surprises, known, scale, at, asleep) {
 }
 
 function drawDistances(context, asleep, ink, across, up, width, floor) {
-  const { from, distances, unrelated } = asleep, high = unrelated * 2;
+  const { from, distances, unrelated } = asleep;
+  const high = unrelated * 2;
   const level = up(unrelated, 0, high);
   context.globalAlpha = 0.12;
   context.fillStyle = ink.sleep;

@@ -35,7 +35,7 @@ class Dream {
     this.likeliest = new Float32Array(world.sizes.latent); // what z most likely was
     this.action = new Float32Array(world.sizes.action);
     this.prediction = world.prediction();
-    this.lately = []; // the probabilities of death, or rewards, of the last steps
+    this.lately = { death: [], reward: [] }; // what M's heads said of the last steps
   }
 
   // Begin the dream of that number, at one of the stored beginnings.
@@ -64,9 +64,9 @@ class Dream {
     this.again = null;
     this.world.copy(this.world.begin(), this.memory);
     this.step = 0;
-    this.total = 0;
+    this.total = 0; // of the rewards
     this.ended = null;
-    this.lately.length = 0;
+    for (const values of Object.values(this.lately)) values.length = 0;
     this.action.fill(0);
   }
 
@@ -88,17 +88,13 @@ class Dream {
     this.random.at(this.step);
     world.draw(prediction, this.temperature, this.random, this.z);
     const died = world.dies(prediction, this.random);
-    const { death, reward } = prediction;
-    if (death !== null) this.note(death);
-    else if (reward !== null) this.note(reward);
-    const worth = world.worth(prediction, died);
-    this.total += worth === null ? 0 : worth;
+    for (const [head, values] of Object.entries(this.lately)) {
+      if (prediction[head] === null) continue;
+      values.push(prediction[head]);
+      if (values.length > 2000) values.splice(0, 1000);
+    }
+    this.total += prediction.reward ?? 0;
     if (died) this.ended = "died";
     else if (this.step >= world.header.game.max_steps) this.ended = "whole";
-  }
-
-  note(value) {
-    this.lately.push(value);
-    if (this.lately.length > 2000) this.lately.splice(0, 1000);
   }
 }

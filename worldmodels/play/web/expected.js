@@ -71,22 +71,20 @@ class Expected {
     this.high = Math.max(high, this.high + share * (aim[1] - this.high));
   }
 
-  // Draw the last ten seconds of the probability of death, or of the reward.
-  drawOutcome() {
-    const { death, reward } = this.world.header.memory;
-    if (!death && !reward) return;
-    const room = 10 * this.world.header.game.frames_per_second;
+  // Draw what M's heads said in the last ten seconds.
+  drawOutcomes() {
+    const { memory, game } = this.world.header;
+    const room = 10 * game.frames_per_second;
     const { lately, total } = this.dream;
-    const last = lately.length ? lately[lately.length - 1] : 0;
-    const shown = lately.slice(-room);
-    const line = byId("outcome-line");
-    if (death) {
-      const percent = 100 * last;
-      byId("outcome-value").textContent = `${percent.toFixed(percent < 10 ? 2 : 0)} %`;
-      drawLately(line, lately, 0, Math.max(0.02, ...shown), room);
-    } else {
-      byId("outcome-value").textContent = `${signed(last)} now, ${signed(total, 0)} in all`;
-      drawLately(line, lately, Math.min(-0.5, ...shown), Math.max(1, ...shown), room);
+    if (memory.death) {
+      const percent = 100 * (lately.death[lately.death.length - 1] ?? 0);
+      byId("death-value").textContent = `${percent.toFixed(percent < 10 ? 2 : 0)} %`;
+      drawLately(byId("death-line"), lately.death.slice(-room), 0, 0.02, room);
+    }
+    if (memory.reward) {
+      const now = lately.reward[lately.reward.length - 1] ?? 0;
+      byId("reward-value").textContent = `${signed(now)} now, ${signed(total, 0)} in all`;
+      drawLately(byId("reward-line"), lately.reward.slice(-room), -0.5, 1, room);
     }
   }
 }

@@ -10,12 +10,15 @@ class Numbers {
   constructor(world, dream, calls) {
     this.world = world;
     this.dream = dream;
-    this.calls = calls; // {onward(z)}
-    this.used = world.latents.filter(({ std }) => std > USED);
-    if (!this.used.length) this.used = world.latents.slice(0, SHOWN);
+    this.calls = calls; // {onward(z), shown()}
+    // Where no picture is known that uses any, they are as spread as V's prior.
+    const known = world.latents.some(({ std }) => std > USED);
+    this.latents = known ? world.latents : world.latents.map((l) => ({ ...l, std: 1 }));
+    this.used = this.latents.filter(({ std }) => std > USED);
     this.z = new Float32Array(world.sizes.latent);
     this.moved = new Float32Array(world.sizes.latent); // of a picture in a strip
     this.portrait = new Picture(byId("portrait"), world.sizes.frame);
+    this.given = new Picture(byId("given"), world.sizes.frame);
     this.tile = new Picture(document.createElement("canvas"), world.sizes.frame);
     this.rows = this.used.map((latent, n) => this.row(latent, n));
     this.queue = []; // strips that are to be drawn, picture by picture
@@ -26,15 +29,21 @@ class Numbers {
   }
 
   listen() {
-    const { latent } = this.world.sizes;
+    const { latent, frame } = this.world.sizes;
+    const used = this.used.length;
     byId("numbers-lead").textContent =
       `The network sees a picture as ${latent} numbers, which nobody named. ` +
-      `${this.used.length} of them are in use. Move one and see what it stands for; ` +
-      "the pictures beside it show its whole range, with the others as they are.";
+      (used < latent ? `${used} of them are in use. ` : "") +
+      "Move one and see what it stands for; the pictures beside it show its whole " +
+      "range, with the others as they are. Or give it a picture of your own.";
     byId("random").addEventListener("click", () => {
-      for (const { index, mean, std } of this.world.latents)
+      for (const { index, mean, std } of this.latents) {
         this.moved[index] = mean + std * this.random.normal();
+      }
       this.load(this.moved, "random numbers");
+    });
+    listenToPictures(frame, (picture, name) => this.look(picture, name), (words) => {
+      byId("own-text").textContent = words;
     });
     byId("middle").addEventListener("click", () => this.middle());
     byId("from-dream").addEventListener("click", () => {
@@ -43,7 +52,7 @@ class Numbers {
     byId("onward").addEventListener("click", () => this.calls.onward(this.z));
     const more = byId("more");
     more.hidden = this.rows.length <= SHOWN;
-    more.textContent = `Show the other ${this.rows.length - SHOWN}`;
+    more.textContent = `Show ${this.rows.length - SHOWN} more`;
     more.addEventListener("click", () => {
       more.hidden = true;
       this.rows.forEach((row) => { row.element.hidden = false; });
@@ -89,14 +98,29 @@ class Numbers {
   }
 
   middle() {
-    for (const { index, mean } of this.world.latents) this.moved[index] = mean;
+    for (const { index, mean } of this.latents) this.moved[index] = mean;
     this.load(this.moved, "the mean of all numbers");
   }
 
-  // Show z, and say where it comes from.
-  load(z, words) {
+  // Let V look at a picture of the visitor's own.
+  look(picture, name) {
+    const { width } = picture;
+    const pixels = picture.getContext("2d").getImageData(0, 0, width, width).data;
+    this.load(this.world.encode(pixels).mean, name, picture);
+    byId("own-text").textContent =
+      "It knows nothing but its game: it sees the game in every picture.";
+    this.calls.shown();
+  }
+
+  // Show z, and say where it comes from; beside the picture that it was found in, if any.
+  load(z, words, picture = null) {
     this.z.set(z);
-    byId("portrait-text").textContent = words;
+    if (picture) this.given.context.drawImage(picture, 0, 0);
+    byId("given-figure").hidden = !picture;
+    byId("whole").classList.toggle("compared", Boolean(picture));
+    byId("given-text").textContent = picture ? words : "";
+    byId("portrait-text").textContent = picture ? "what it sees in it" : words;
+    byId("own-text").textContent = "";
     this.rows.forEach((row) => this.tell(row));
     this.stale = true;
     this.redraw();
@@ -111,9 +135,9 @@ class Numbers {
 
   redraw() {
     this.queue.length = 0;
-    for (const row of this.rows)
-      if (!row.element.hidden)
-        for (let n = 0; n < PICTURES; n++) this.queue.push([row, n]);
+    for (const row of this.rows.filter(({ element }) => !element.hidden)) {
+      for (let n = 0; n < PICTURES; n++) this.queue.push([row, n]);
+    }
   }
 
   // Draw what has changed, and a picture or two of the strips.

@@ -55,8 +55,9 @@ class Drive {
     // The prediction of t needs the step before it.
     const kept = Math.max(0, last * KEPT === t ? last - 1 : last);
     world.copy(this.kept[kept] || world.begin(), memory);
-    for (let s = kept * KEPT; s < t; s++)
+    for (let s = kept * KEPT; s < t; s++) {
       world.predict(memory, this.z(s), this.action(s), prediction);
+    }
   }
 
   distance(z, t) {
@@ -68,15 +69,18 @@ class Drive {
 
   // The mean distance of z between frames that have little to do with each other.
   usualDistance() {
-    const apart = Math.floor(this.steps / 2);
+    const first = this.world.settled(this.recording);
+    const apart = Math.floor((this.steps - first) / 2);
     let sum = 0;
-    for (let t = 0; t < apart; t++) sum += this.distance(this.z(t), t + apart);
+    for (let t = first; t < first + apart; t++) sum += this.distance(this.z(t), t + apart);
     return apart ? sum / apart : 1;
   }
 
   show(picture, t) {
     const { columns } = this.recording;
-    if (this.sheet.complete) picture.tile(this.sheet, t % columns, Math.floor(t / columns));
+    // A sheet that is not there yet, or that the browser cannot read, has no width.
+    if (!this.sheet.naturalWidth) return;
+    picture.tile(this.sheet, t % columns, Math.floor(t / columns));
   }
 }
 
@@ -85,7 +89,7 @@ class Watching {
   constructor(world, dream, calls) {
     this.world = world;
     this.dream = dream;
-    this.calls = calls; // {sleep(drive, frame, memory), apart(z, words), woke()}
+    this.calls = calls; // {sleep(drive, frame, memory), apart(z, words, picture), woke()}
     this.drives = world.recordings.map((recording) => new Drive(world, recording));
     this.drive = this.drives[0];
     this.real = new Picture(byId("real"), world.sizes.frame);
@@ -101,14 +105,17 @@ class Watching {
     this.stale = true;
     this.listen();
     this.choose(0);
-    for (const drive of this.drives)
-      drive.sheet.addEventListener("load", () => { this.stale = true; });
+    for (const { sheet } of this.drives) {
+      sheet.addEventListener("load", () => { this.stale = true; });
+    }
   }
 
   listen() {
+    const { game } = this.world.header;
     const which = byId("which");
     this.world.recordings.forEach((recording, n) => {
-      which.add(new Option(recording.by === "agent" ? "the agent" : "random actions", n));
+      const who = recording.by === "agent" ? "the agent" : "random actions";
+      which.add(new Option(`${who}: ${gained(game, recording.score)}`, n));
     });
     byId("which-field").hidden = this.drives.length < 2;
     which.addEventListener("change", () => this.choose(Number(which.value)));
@@ -121,8 +128,8 @@ class Watching {
       byId("watch").focus({ preventScroll: true }); // this button is gone
     });
     const apart = () => {
-      if (this.frame < this.drive.steps)
-        this.calls.apart(this.drive.z(this.frame), `frame ${this.frame} of the recording`);
+      const words = `frame ${this.frame} of the recording`;
+      this.calls.apart(this.drive.z(this.frame), words, this.real.canvas);
     };
     byId("take").addEventListener("click", apart);
     byId("real").addEventListener("click", apart);
@@ -248,8 +255,9 @@ class Watching {
     byId("watch").textContent = asleep ? "Wake up" : this.running ? "Stop" : "Watch";
     byId("sleep").hidden = Boolean(asleep);
     const texts = asleep ? this.ofSleep() : this.ofWatching();
-    for (const [id, text] of Object.entries(texts))
+    for (const [id, text] of Object.entries(texts)) {
       if (byId(id).textContent !== text) byId(id).textContent = text;
+    }
   }
 
   ofWatching() {
@@ -260,7 +268,8 @@ class Watching {
       "drive-state": "Awake: it sees every frame.",
       surprise: found ? signed(drive.surprises[frame]) : "\u2013",
       "surprise-text":
-        "surprise at this frame: nats for each of its numbers, less is better",
+        "surprise at this frame: the less, the better it was foreseen " +
+        "(in nats, for each of its numbers)",
       "sleep-text": "",
       "strip-text":
         "Surprise at every frame: high where the game did what nobody could foresee. " +

@@ -5,7 +5,8 @@ const KEYS = {
   a: "left", d: "right", w: "up", s: "down",
 };
 const PATIENCE = 1000; // ms without input after which the agent plays again
-const RAMP = 0.1, DECAY = 0.9; // of what a key holds down, a step
+const RAMP = 0.1; // a step, of what a key holds down,
+const DECAY = 0.9; // and what is left of it a step after
 
 // What each number of an action is to the keys: the first that goes to both sides is
 // steered across, the second along; of those from 0 on the first is a pedal that is
@@ -76,11 +77,12 @@ class Wheel {
   // Move the values by one step of the game.
   step() {
     if (this.discrete) this.choose();
-    else
+    else {
       this.roles.forEach((role, n) => {
         if (role === "across" || role === "along") this.turn(n, role);
         else if (role) this.tread(n, role);
       });
+    }
     return this.values;
   }
 
@@ -176,6 +178,7 @@ function listenToPointer(wheel, area, played, fingers, show, may = () => true) {
   area.addEventListener("pointermove", (event) => {
     if (area.hasPointerCapture(event.pointerId)) at(event);
   });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture"])
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
     area.addEventListener(name, end);
+  }
 }

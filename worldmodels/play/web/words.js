@@ -5,28 +5,44 @@ const OF_GAMES = {
     title: "Drive in a dream",
     who: "At the wheel",
     watched: "has watched a car go round a track",
-    keys: [["\u2190", "\u2192", "steer"], ["\u2191", "gas"], ["\u2193", "brake"]],
-    pad: "across: steer \u00b7 up: gas \u00b7 down: brake",
+    scored: (score) => `${score} points`,
   },
   takecover: {
     title: "Take cover in a dream",
     who: "Who plays",
     watched: "has watched a room full of monsters that throw fire",
-    keys: [["\u2190", "\u2192", "go left and right"]],
-    pad: "across: go left and right",
+    scored: (score) => `${score} steps survived`,
   },
 };
 const OF_OTHERS = {
   title: "Play in a dream",
   who: "Who plays",
   watched: "has watched a game",
-  keys: [["\u2190", "\u2192", "\u2191", "\u2193", "play"]],
-  pad: "drag to play",
+  scored: (score, words) => `${words} ${score}`,
 };
+
+// The ways to go, as arrow keys and in words.
+const WAYS = {
+  left: { keys: ["\u2190"], words: "left" },
+  right: { keys: ["\u2192"], words: "right" },
+  up: { keys: ["\u2191"], words: "up" },
+  down: { keys: ["\u2193"], words: "down" },
+  across: { keys: ["\u2190", "\u2192"], words: "across" },
+  along: { keys: ["\u2191", "\u2193"], words: "up and down" },
+};
+
+// Return what a person can do: [way, the action's name]; see wheel.js.
+function waysOf({ actions, discrete }) {
+  const few = actions.length === 2;
+  const choices = few ? ["left", "right"] : ["", "left", "up", "right", "down"];
+  const ways = discrete ? choices : rolesOf(actions);
+  return actions.map(({ name }, n) => [WAYS[ways[n]], name]).filter(([way]) => way);
+}
 
 function fillWords({ name, game, agent, dream, memory }, latents) {
   const words = OF_GAMES[game.name] || OF_OTHERS;
-  byId("kicker").textContent = [game.title, name, scored(game, agent, dream)]
+  const title = game.title.replace(/^.*[:/]/, ""); // of an id without where it is
+  byId("kicker").textContent = [title, name, selected(game, agent, dream)]
     .filter(Boolean).join(" \u00b7 ");
   byId("title").textContent = words.title;
   byId("lead").textContent =
@@ -34,25 +50,31 @@ function fillWords({ name, game, agent, dream, memory }, latents) {
     "numbers, and to guess the numbers that come next. No game runs here: every " +
     "picture is its guess from the one before. The agent in it plays, until you do.";
   byId("who-title").textContent = words.who;
-  byId("pad-text").textContent = words.pad;
+  const ways = waysOf(game);
+  byId("pad-text").textContent =
+    ways.map(([way, action]) => `${way.words}: ${action}`).join(" \u00b7 ");
+  const keys = ways.map(([way, action]) => [...way.keys, action]);
   byId("screen").setAttribute("aria-label",
-    `The dream. Keys: ${words.keys.map((key) => key.join(" ")).join(", ")}`);
+    `The dream. Keys: ${keys.map((key) => key.join(" ")).join(", ")}`);
   const others = [["M", "who plays"], ["space", "pause"], ["or drag in the picture"]];
-  byId("keys").append(...[...words.keys, ...others].map(key));
-  byId("outcome").hidden = !(memory.death || memory.reward);
-  byId("outcome-name").textContent =
-    memory.death ? "Chance that this step kills" : "Points it expects";
+  byId("keys").append(...[...keys, ...others].map(key));
+  for (const head of ["death", "reward"]) byId(head).hidden = !memory[head];
   byId("footer").textContent =
     "This page is one file, made by worldmodels play. It holds the whole agent, " +
     "computes everything itself, and asks no network for anything. After Ha & " +
     "Schmidhuber, World Models (2018).";
 }
 
+// A score in words.
+function gained(game, score) {
+  const number = Math.round(score).toLocaleString("en").replace("-", "\u2212");
+  return (OF_GAMES[game.name] || OF_OTHERS).scored(number, game.score);
+}
+
 // What the agent had when it was chosen from among others.
-function scored(game, { score }, { temperature }) {
+function selected(game, { score }, { temperature }) {
   if (score === null) return "";
-  const where = temperature === null ? "the game" : "its dream";
-  return `${game.score} ${Math.round(score).toLocaleString("en")} in ${where}`;
+  return `${gained(game, score)} in ${temperature === null ? "the game" : "its dream"}`;
 }
 
 // Keys with what they do.

@@ -44,8 +44,6 @@
 //   world.nll(prediction, z) -> nats, summed over the latents
 //   world.dies(prediction, random) -> whether the dreamer dies now, by the agent's rule;
 //     it uses one number of `random`, and false where M has no such head
-//   world.worth(prediction, died) -> what the step is worth: 1 or 0 where M has the head
-//     of death, else its expected reward, else null
 //
 //   C
 //   world.act(z, memory, action): fill in the action [A] that C takes; memory is M's
@@ -59,15 +57,17 @@
 //       for t = 1, 2, ...: act; predict; r.at(t); draw; dies (in this order)
 //
 //   Latents
-//   world.latents -> [{index, mean, std, low, high}] of mu over the recordings (or, where
-//     there is none, over the starts of dreams), by falling std; one in use has std > 0.1
+//   world.latents -> [{index, mean, std}] of mu over the recordings, once they are settled
+//     (or, where there is none, over the starts of dreams), by falling std; one in use has
+//     std > 0.1
 //
 //   world.recordings -> [{by: "agent" | "random", seed, steps, score, sheet, columns,
-//     actions, mu, logvar, rewards}]: sheet is a data: URL of a picture with `columns`
-//     frames a row, frame t at ((t % columns) * size, floor(t / columns) * size);
-//     actions Float32Array [T * A], mu and logvar [T * Z], rewards [T]. frame t was
-//     seen, actions[t] done on it, rewards[t] got for it.
+//     actions, mu}]: score is the sum of its rewards; sheet a data: URL of a picture with
+//     `columns` frames a row, frame t at ((t % columns) * size, floor(t / columns) * size);
+//     actions Float32Array [T * A], mu [T * Z]. Frame t was seen, actions[t] done on it.
 //   world.z(recording, t) -> mu of frame t, a view [Z]
+//   world.settled(recording) -> its first frame after a second, in which games fade in; 0
+//     where it is shorter
 
 function openWorld(header, bytes, simd = true) {
   const { vision, memory: m, controller: c, game } = header;
@@ -109,16 +109,19 @@ function openWorld(header, bytes, simd = true) {
     ...recording,
     actions: arrays(`recordings/${n}/actions`),
     mu: arrays(`recordings/${n}/mu`),
-    logvar: arrays(`recordings/${n}/logvar`),
-    rewards: arrays(`recordings/${n}/rewards`),
   }));
+
+  const second = Math.floor(game.frames_per_second);
+  const settled = ({ mu }) => (mu.length > Z * second ? second : 0);
+  const seen = recordings.map((recording) => recording.mu.subarray(Z * settled(recording)));
 
   const world = {
     header,
     sizes: { frame: vision.size, latent: Z, action: A, mixtures: K },
     simd: operations.simd,
     recordings,
-    latents: spread(recordings.length ? recordings.map((r) => r.mu) : [starts.mu], Z),
+    latents: spread(recordings.length ? seen : [starts.mu], Z),
+    settled,
     z: (recording, t) => recording.mu.subarray(t * Z, (t + 1) * Z),
     act,
     encode: (pixels) => encoder.apply(operations, pixels),
@@ -158,11 +161,6 @@ function openWorld(header, bytes, simd = true) {
       if (!m.death) return false;
       const { threshold } = header.dream;
       return threshold === null ? u < prediction.death : prediction.logOdds > threshold;
-    },
-
-    worth(prediction, died) {
-      if (m.death) return died ? 0 : 1;
-      return prediction.reward;
     },
 
     start(random, z) {
@@ -255,13 +253,7 @@ function spread(parts, Z) {
     });
     const mean = values.reduce((x, y) => x + y, 0) / count;
     const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count;
-    return {
-      index,
-      mean,
-      std: Math.sqrt(variance),
-      low: Math.min(...values),
-      high: Math.max(...values),
-    };
+    return { index, mean, std: Math.sqrt(variance) };
   });
   return latents.sort((a, b) => b.std - a.std || a.index - b.index);
 }
