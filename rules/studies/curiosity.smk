@@ -117,9 +117,13 @@ rule compare:
         runtime=lambda wildcards, attempt: growing(20, 0, attempt),
     params:
         version=STUDY.steps["compare"].version,
+        # Ablations alone have neither.
+        shown=lambda wildcards, input: (
+            ["--episodes", *input.episodes, "--films", *input.films] if SHOWN else []
+        ),
     shell:
         "worldmodels study curiosity compare --trainings {input.trainings:q}"
-        " --episodes {input.episodes:q} --films {input.films:q}"
+        " {params.shown:q}"
         " --out {output.page:q} --log {log:q}"
 
 

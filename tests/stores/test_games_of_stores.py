@@ -11,7 +11,7 @@ from worldmodels.environments.games import CARRACING, View, game_of, imported
 from worldmodels.experiment.settings import Environment
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.json_files import Malformed
-from worldmodels.stores import neighbours
+from worldmodels.stores import layouts, neighbours
 from worldmodels.stores.artifact import ArtifactError, open_artifact
 
 
@@ -98,6 +98,12 @@ def test_the_view_is_recorded_and_an_older_stores_is_v3(stores, tmp_path):
     (copy / "zarr.json").write_text(json.dumps(root))
     with pytest.raises(ArtifactError, match="its setting view is 'v3'"):
         open_artifact(copy)
+
+
+def test_settings_of_a_study_may_have_the_names_of_a_stages():
+    layouts.check_settings("curiosity_train", {"features": 64, "latent_size": "none"})
+    with pytest.raises(Malformed, match="its setting features is 64"):
+        layouts.check_settings("controller", {"features": 64})
 
 
 def test_no_settings_ask_for_a_persons_own_episodes(stores, tmp_path):

@@ -11,7 +11,7 @@ from worldmodels.training import running_moments
 from worldmodels.training.running_moments import Moments, combined, deviation, empty, of
 
 ROWS = np.random.default_rng(0).normal(3, 2, (60, 4)).astype(np.float32)
-combined = jax.jit(combined)
+combined, of = jax.jit(combined), jax.jit(of)
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (1, 2, 59), (20, 20, 40)])

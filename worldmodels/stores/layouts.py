@@ -15,7 +15,12 @@ from worldmodels.environments import facts
 from worldmodels.environments.games import GAMES, IMPORTED, Game, View
 from worldmodels.experiment.section import Section, read
 from worldmodels.experiment.settings import PRECISIONS
-from worldmodels.experiment.stages import PRECISION_USED, policy_of, recorded_keys
+from worldmodels.experiment.stages import (
+    PRECISION_USED,
+    STAGES,
+    policy_of,
+    recorded_keys,
+)
 from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.randomness import MAX_EPISODES, MAX_ROUNDS
 from worldmodels.stores.metadata import Form, Malformed
@@ -180,9 +185,13 @@ KINDS = tuple(_LAYOUTS)
 def check_settings(kind: str, config: Mapping[str, Any]) -> None:
     """Check that the recorded settings of a store are those that a stage can have.
 
+    A study's store means something else by the same names: its study reads them.
+
     Raises:
         Malformed: naming the first that is impossible.
     """
+    if kind not in {*STAGES, *KINDS}:
+        return
     if kind == "agent":
         for part in ("vision", "memory", "controller"):
             if not isinstance(config.get(part, {}), Mapping):

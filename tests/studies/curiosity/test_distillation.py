@@ -10,15 +10,18 @@ from worldmodels.studies.curiosity.networks import Body
 from worldmodels.training import running_moments
 
 RNG = np.random.default_rng(0)
+scaled = jax.jit(distillation.scaled)
+normalised = jax.jit(distillation.normalised, static_argnums=2)
+moments = jax.jit(running_moments.of)
 
 
 def test_frames_are_normalised_and_cut_and_a_still_pixel_stays_finite():
     frames = RNG.integers(0, 256, (50, 3)).astype(np.uint8)
     frames[:, 1] = 204  # it never changes
-    seen = running_moments.of(jnp.asarray(frames))
+    seen = moments(frames)
     other = frames[:4].copy()
     other[0] = [255, 205, 0]  # now it does
-    found = np.asarray(distillation.normalised(jnp.asarray(other), seen, "float32"))
+    found = np.asarray(normalised(other, seen, "float32"))
     deviation = frames.astype(float).std(axis=0, ddof=1) + 1e-5
     expected = np.clip((other - frames.mean(axis=0, dtype=float)) / deviation, -5, 5)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
@@ -58,7 +61,6 @@ def test_the_bonus_is_the_mean_error_over_features_and_what_the_predictor_learns
 def test_the_divisor_is_the_deviation_of_sums_over_time_that_never_begin_anew():
     gamma, bonus = 0.9, RNG.exponential(size=(2, 6, 3)).astype(np.float32)
     kept = Filter(jnp.zeros(3), running_moments.empty(()))
-    scaled = jax.jit(distillation.scaled)
     sums, seen = np.zeros(3), []
     for part in bonus:
         found, kept = scaled(part, kept, gamma)
@@ -74,5 +76,5 @@ def test_the_divisor_is_the_deviation_of_sums_over_time_that_never_begin_anew():
 
 def test_no_bonus_is_divided_by_nothing():
     kept = Filter(jnp.zeros(2), running_moments.empty(()))
-    found, _ = distillation.scaled(jnp.zeros((3, 2)), kept, 0.9)
+    found, _ = scaled(np.zeros((3, 2), np.float32), kept, 0.9)
     np.testing.assert_array_equal(found, 0)

@@ -1,12 +1,15 @@
 """What is said of trainings: scores, endings, passages, the page and its refusals."""
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 
 from worldmodels.runtime.errors import UserError
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import open_artifact
-from worldmodels.studies.curiosity import compare, film, findings, setup, table
+from worldmodels.studies.curiosity import compare, figures, film, findings, setup, table
 from worldmodels.studies.curiosity.figures import smoothed
 from worldmodels.studies.curiosity.steps import STUDY
 
@@ -16,13 +19,14 @@ RETURNS = np.array([-1.0, 0.0, 2.0, 6.0])  # of each of them
 LENGTHS, TAILS = np.array([30.0, 0, 40, 80]), np.array([9.0, 0, 12, 1])
 
 
-@pytest.fixture
-def training(tmp_path):
-    """Make the store of a training whose test returns begin with `first`."""
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """Make the store of a training whose test returns begin with `first`, once each."""
 
+    @cache
     def make(arm: str, seed: int, first: float, **changes):
         config = setup.recorded(SETTINGS, "vector", arm, seed) | changes
-        path = tmp_path / str(len(list(tmp_path.iterdir()))) / f"{arm}-{seed}.zarr"
+        path = tmp_path_factory.mktemp("training") / f"{arm}-{seed}.zarr"
         with publication.create(
             path, "curiosity_train", config=config, inputs={}, stage_version=1
         ) as store:
@@ -35,12 +39,12 @@ def training(tmp_path):
             store.write("history/deaths", EPISODES // 2)
             for name in ("bonus", "entropy"):
                 store.write(f"history/{name}", np.arange(4.0))
-            for way in ("drawn", "likeliest"):
-                store.write(f"test/{way}/won", first + np.arange(4.0))
-                store.write(f"test/{way}/length", np.array([30, 40, 30, 1000]))
-                store.write(f"test/{way}/tail", np.array([8, 10, 12, 500]))
-                store.write(f"test/{way}/early", np.array([5, 0, 0, 0]))
-                store.write(f"test/{way}/died", np.array([True, True, True, False]))
+            store.write("test/likeliest/won", first + np.arange(4.0))
+            store.write("test/drawn/won", first + np.arange(4.0))
+            store.write("test/drawn/length", np.array([30, 40, 30, 1000]))
+            store.write("test/drawn/tail", np.array([8, 10, 12, 500]))
+            store.write("test/drawn/early", np.array([5, 0, 0, 0]))
+            store.write("test/drawn/died", np.array([True, True, True, False]))
         return open_artifact(path)
 
     return make
@@ -81,13 +85,18 @@ def test_trainings_that_cannot_be_compared_are_refused(training):
 
 
 @pytest.fixture
-def episode(tmp_path):
+def played(training):
+    return training("both", 0, 10.0)
+
+
+@pytest.fixture
+def episode(tmp_path, played):
     """The store of a short episode."""
     path = tmp_path / "episode.zarr"
     rng = np.random.default_rng(0)
     with publication.create(
         path, "curiosity_episode", config={"world": "vector", "arm": "both", "seed": 0},
-        inputs={}, stage_version=1,
+        inputs={"training": played}, stage_version=1,
     ) as store:  # fmt: skip
         store.write("picture", rng.choice([0, 204, 255], (9, 48, 48)).astype(np.uint8))
         store.write("action", np.zeros(9, np.int32))
@@ -108,13 +117,12 @@ def test_a_film_ends_with_the_last_step_and_shows_bonus_and_values(episode):
 
 
 @pytest.mark.slow
-def test_the_page_has_every_chapter(training, episode, tmp_path):
+def test_the_page_has_every_chapter(training, played, episode, tmp_path):
     gif = tmp_path / "vector/both.gif"
     gif.parent.mkdir()
     film.run(settings=SETTINGS, episode=episode, out=gif, log=None)
-    stores = [
-        training(arm, seed, 5.0) for arm in ("both", "cautious") for seed in (0, 1)
-    ]
+    others = (("both", 1), ("cautious", 0), ("cautious", 1))
+    stores = [played, *(training(arm, seed, 5.0) for arm, seed in others)]
     out = tmp_path / "index.html"
     compare.run(
         settings=SETTINGS, trainings=[store.path for store in stores],
@@ -125,6 +133,20 @@ def test_the_page_has_every_chapter(training, episode, tmp_path):
     for told in ("all cautious", "metronome", "image/gif", "How they end: vector"):
         assert told in text
     assert "all cautious" in (tmp_path / "table.txt").read_text()
+
+
+def test_an_episode_of_another_training_is_refused(training, episode, played):
+    assert compare.read_episodes([episode], [played]).keys() == {("vector", "both")}
+    with pytest.raises(UserError, match="played by a training that is not given"):
+        compare.read_episodes([episode], [training("both", 1, 20.0)])
+
+
+def test_a_chart_names_the_arms_of_all_its_worlds(played):
+    (one,) = findings.read([played])
+    other = replace(one, world="pixels", arm="extrinsic")
+    drawn = figures.learning({"vector": [one], "pixels": [other]}).decode()
+    for name in ("extrinsic", "both, 2 : 1", "metronome"):
+        assert drawn.count(f"<!-- {name} -->") == 1
 
 
 def test_what_is_no_film_is_refused(tmp_path):

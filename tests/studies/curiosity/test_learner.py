@@ -3,12 +3,15 @@
 import jax
 import numpy as np
 import pytest
+from scipy import special
 
 from worldmodels.studies.curiosity import agent as agents
-from worldmodels.studies.curiosity import distillation, learner, rollout, train
+from worldmodels.studies.curiosity import distillation, learner, ppo, rollout, train
 from worldmodels.training import running_moments
 
 SIZES = learner.Sizes(environments=4, steps=9, epochs=2, minibatches=2)
+errors = jax.jit(distillation.errors, static_argnums=2)
+heads = jax.jit(agents.heads, static_argnums=1)
 CONFIG = {"seed": 0, "environments": SIZES.environments}
 
 
@@ -71,6 +74,11 @@ def test_all_arms_and_faults_run_one_program(begun, update, coefficients):
         pairs = zip(*map(jax.tree.leaves, (other.params, same.params)), strict=True)
         assert any((a != b).any() for a, b in pairs), change
         assert np.isfinite(metrics["loss"])
+    # A gradient that is cut to almost nothing moves nothing, as Adam adds 1e-5 to it;
+    # OpenAI's code drops what it has cut.
+    still, _ = update(begun, coefficients(gradient_clip=1e-9))
+    pairs = zip(*map(jax.tree.leaves, (still.params, begun.params)), strict=True)
+    assert max(np.abs(a - b).max() for a, b in pairs) < 1e-4
 
 
 @pytest.mark.slow
@@ -87,16 +95,25 @@ def test_statistics_take_a_rollout_in_after_its_bonus(
         # Those of the rollouts before; the first has none before it.
         frames = distillation.normalised(made.frame, seen[0], "float32")
         weights = before.params[agents.PREDICTOR], before.carry.target
-        errors = distillation.errors(*weights, clock.agent.pair, frames)
-        np.testing.assert_allclose(metrics["bonus"], errors.mean(), rtol=1e-3)
+        bonus = errors(*weights, clock.agent.pair, frames)
+        np.testing.assert_allclose(metrics["bonus"], bonus.mean(), rtol=1e-3)
         np.testing.assert_array_equal(state.carry.place.seen, place.seen)
     both = running_moments.combined(*seen)
     np.testing.assert_allclose(state.carry.seen.mean, both.mean, rtol=1e-5)
     assert int(state.carry.seen.count) == 2 * SIZES.environments * SIZES.steps
 
 
-def test_targets_are_of_both_streams(coefficients):
-    """Extrinsic advantages stop at deaths, intrinsic ones do not; weights 2 : 1."""
+@pytest.fixture(scope="module")
+def targets():
+    return jax.jit(learner.targets)
+
+
+@pytest.mark.parametrize("faults", [(), (2,), (3,), (2, 3)])
+def test_targets_are_of_both_streams(faults, targets, coefficients):
+    """Extrinsic advantages stop at deaths, intrinsic ones do not; weights 2 : 1.
+
+    The fault 2 is of advantages alone, the fault 3 of returns alone.
+    """
     rng = np.random.default_rng(0)
     steps, count = 6, 2
     values = rng.normal(size=(steps, count, 2)).astype(np.float32)
@@ -110,35 +127,71 @@ def test_targets_are_of_both_streams(coefficients):
     made = rollout.Rollout(
         None, None, None, np.zeros_like(reward), values, reward, dead, cut, at_cut, None
     )
-    found = jax.jit(learner.targets)(made, bonus, last, coefficients())
-    own = np.zeros((steps, count, 2))
+    found = targets(made, bonus, last, coefficients(faults=faults))
+    right, faulty = np.zeros((2, steps, count, 2))
     for b in range(count):
-        later = np.zeros(2)
+        later, wrong = np.zeros((2, 2))
         for t in reversed(range(steps)):
             then = values[t + 1, b] if t + 1 < steps else last[b]
             end = dead[t, b] or cut[t, b]
-            seen = at_cut[t, b] if end else then[0]
-            first = 0.5 * reward[t, b] + 0.9 * seen - values[t, b, 0]
-            second = bonus[t, b] + 0.8 * then[1] - values[t, b, 1]
-            later = np.array(
-                [
-                    first + (0 if end else 0.9 * 0.95 * later[0]),
-                    second + 0.8 * 0.95 * later[1],
-                ]
-            )
-            own[t, b] = later
-    np.testing.assert_allclose(found.returns, own + values, rtol=1e-4, atol=1e-5)
+            after = np.array([at_cut[t, b] if end else then[0], then[1]])
+            given = np.array([0.5 * reward[t, b], bonus[t, b]])
+            error = given + np.array([0.9, 0.8]) * after - values[t, b]
+            fade = np.array([0.9, 0.8]) * 0.95
+            later = error + fade * later * [not end, True]
+            wrong = (error + fade * wrong) * (not end)
+            right[t, b], faulty[t, b] = later, wrong
+    own = faulty if 2 in faults else right
     weighed = 2 * own[..., 0] + own[..., 1]
     np.testing.assert_allclose(found.advantages, weighed, rtol=1e-4, atol=1e-5)
+    returns = right + values
+    if 3 in faults:
+        returns = np.concatenate([returns[1:], last[None]])
+        returns[..., 0][dead | cut] = 0
+    np.testing.assert_allclose(found.returns, returns, rtol=1e-4, atol=1e-5)
+
+
+def test_the_loss_adds_policy_values_entropy_and_prediction(
+    clock, weights, coefficients
+):
+    """Eq. (10) of one minibatch, beside numpy from what the networks say."""
+    (params, target), rng = weights, np.random.default_rng(0)
+    steps, shape = 5, (5, 3)
+    seen = rng.normal(size=(*shape, 4)).astype(np.float32)
+    action = rng.integers(0, 2, shape)
+    before = rng.normal(-0.7, 0.3, shape).astype(np.float32)
+    advantage = rng.normal(1, 3, shape).astype(np.float32)
+    returns = rng.normal(size=(*shape, 2)).astype(np.float32)
+    frame = rng.normal(size=(steps, 1, 2)).astype(np.float32)
+    batch = {
+        "seen": seen, "action": action, "frame": frame,
+        "chunk": np.zeros(shape, np.int32),
+        "wanted": ppo.Wanted(before, advantage, returns),
+    }  # fmt: skip
+    given = coefficients()
+    run = jax.jit(lambda *all_: learner.loss(*all_, given, clock.agent))
+    total, parts = run(params, batch, target)
+    said = heads(params[agents.AGENT], clock.agent, seen)
+    chance = special.softmax(np.asarray(said.outputs), axis=-1)
+    ratio = np.take_along_axis(chance, action[..., None], -1)[..., 0] / np.exp(before)
+    scaled = (advantage - advantage.mean()) / advantage.std()
+    gain = np.minimum(ratio * scaled, np.clip(ratio, 0.8, 1.2) * scaled).mean()
+    value = ((np.asarray(said.values) - returns) ** 2).sum(-1).mean() / 2
+    entropy = -(chance * np.log(chance)).sum(-1).mean()
+    guess = params[agents.PREDICTOR]
+    error = errors(guess, target, clock.agent.pair, frame).mean()
+    expected = -gain + 0.5 * value - 0.01 * entropy + error
+    np.testing.assert_allclose(total, expected, rtol=1e-4)
+    np.testing.assert_allclose(parts["entropy"], entropy, rtol=1e-5)
 
 
 def test_a_gradient_is_cut_to_its_largest_norm():
-    """OpenAI's code computes this and drops it."""
     grads = {"a": np.array([3.0, 0.0]), "b": np.array([4.0])}
-    found = learner._clipped(grads, 0.5)
+    clipped = jax.jit(learner._clipped)
+    found = clipped(grads, 0.5)
     np.testing.assert_allclose(found["a"], [0.3, 0])
     np.testing.assert_allclose(found["b"], [0.4])
-    np.testing.assert_allclose(learner._clipped(grads, 9.0)["b"], [4])
+    np.testing.assert_allclose(clipped(grads, 9.0)["b"], [4])
 
 
 def test_keys_survive_as_numbers():

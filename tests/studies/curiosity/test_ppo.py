@@ -38,27 +38,26 @@ def test_both_values_are_fitted_to_their_own_returns():
 
 
 def test_the_fault_1_pairs_every_step_with_every_other_of_its_chunk():
-    """Chainer 5.1 stretches [T] and [T, 1] over [T, T]."""
-    policy = [
-        clipped(NOW[t, b], BEFORE[t, b], ADVANTAGE[s, b])
-        for b in range(B)
-        for t in range(T)
-        for s in range(T)
-    ]
-    found = jax.jit(ppo.stretched_policy_loss)(NOW, BEFORE, ADVANTAGE, CLIP)
+    """Chainer 5.1 stretches [C] and [C, 1] over [C, C]."""
+    chunk = np.array([[0, 1], [0, 1], [1, 1], [1, 1], [1, 2]], np.int32)
+    policy, value, wanted = [], [], np.zeros_like(RETURNS)
+    for b in range(B):
+        for t in range(T):
+            own = np.flatnonzero(chunk[:, b] == chunk[t, b])
+            met = [clipped(NOW[t, b], BEFORE[t, b], ADVANTAGE[s, b]) for s in own]
+            policy.append(np.mean(met))
+            errors = ((VALUES[t, b] - RETURNS[s, b]) ** 2 for s in own)
+            value.append(np.mean([error.sum() / 2 for error in errors]))
+            wanted[t, b] = RETURNS[own, b].mean(axis=0)
+    of_policy = NOW, BEFORE, ADVANTAGE, CLIP, chunk
+    found = jax.jit(ppo.stretched_policy_loss)(*of_policy)
     np.testing.assert_allclose(found, -np.mean(policy), rtol=1e-5)
-    value = [
-        sum((VALUES[t, b, k] - RETURNS[s, b, k]) ** 2 for k in range(2)) / 2
-        for b in range(B)
-        for t in range(T)
-        for s in range(T)
-    ]
     found, slope = jax.jit(jax.value_and_grad(ppo.stretched_value_loss))(
-        VALUES, RETURNS
+        VALUES, RETURNS, chunk
     )
     np.testing.assert_allclose(found, np.mean(value), rtol=1e-5)
     # So every value is drawn to the mean return of its chunk.
-    drawn = (VALUES - RETURNS.mean(axis=0)) / (T * B)
+    drawn = (VALUES - wanted) / (T * B)
     np.testing.assert_allclose(slope, drawn, rtol=1e-4, atol=1e-6)
 
 

@@ -8,6 +8,7 @@ from worldmodels.studies.curiosity import agent as agents
 from worldmodels.studies.curiosity import rollout
 
 LIMIT, STEPS, B = 7, 30, 6
+heads = jax.jit(agents.heads, static_argnums=1)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,9 @@ def test_what_is_kept_is_of_the_action_that_was_applied(made, clock, weights):
     """The published fault 5 books another action than the environment had."""
     _, _, found = made
     own = weights[0][agents.AGENT]
-    said = agents.heads(own, clock.agent, found.seen)
-    expected = clock.agent.actions.log_prob(said.outputs, own, found.action)
+    said = heads(own, clock.agent, found.seen)
+    log_prob = jax.jit(clock.agent.actions.log_prob)
+    expected = log_prob(said.outputs, own, found.action)
     np.testing.assert_allclose(found.log_prob, expected, rtol=1e-4)
     np.testing.assert_allclose(found.values, said.values, rtol=1e-4, atol=1e-5)
     earned = found.action + found.frame[..., 1] - 9.0 * found.dead
@@ -62,10 +64,16 @@ def test_what_is_kept_is_of_the_action_that_was_applied(made, clock, weights):
 def test_a_cut_keeps_the_value_of_what_was_seen_there(made, clock, weights):
     _, _, found = made
     stack = np.concatenate([found.seen[..., 2:], found.frame], axis=-1)
-    values = agents.heads(weights[0][agents.AGENT], clock.agent, stack).values
+    values = heads(weights[0][agents.AGENT], clock.agent, stack).values
     expected = np.where(found.cut, values[..., agents.EXTRINSIC], 0)
     assert found.cut.any()
     np.testing.assert_allclose(found.at_cut, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_chunk_is_of_one_episode_and_of_64_steps_at_most():
+    length = np.array([[63, 1], [64, 2], [65, 1], [66, 1], [1, 2]])
+    found = np.asarray(rollout.chunks(length))
+    np.testing.assert_array_equal(found, [[0, 1], [0, 1], [1, 2], [1, 3], [2, 3]])
 
 
 def test_episodes_are_summed_up_where_they_end(made):

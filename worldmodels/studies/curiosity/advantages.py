@@ -54,13 +54,18 @@ def without_last(
 ) -> jax.Array:
     """Return advantages where the last step of an episode has an error of 0.
 
-    The published fault 2: the reward of dying reaches no advantage.
+    The published fault 2: the reward of dying reaches no advantage. Each episode stands
+    alone there, so no stream runs through deaths.
     """
     errors = jnp.where(ends, 0, rewards + gamma * after - values)
     return discounted(errors, ends, gamma * trace)
 
 
-def one_late(returns: jax.Array, ends: jax.Array) -> jax.Array:
-    """Return each step's return [T, ...] moved to the step before: the fault 3."""
-    later = jnp.concatenate([returns[1:], jnp.zeros_like(returns[:1])])
+def one_late(returns: jax.Array, last: jax.Array, ends: jax.Array) -> jax.Array:
+    """Return each step's return [T, ...] moved to the step before: the fault 3.
+
+    Args:
+        last: [...] V of what is seen after all steps, which stands for its return.
+    """
+    later = jnp.concatenate([returns[1:], last[None]])
     return jnp.where(ends, 0, later)

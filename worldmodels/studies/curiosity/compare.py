@@ -8,7 +8,8 @@ import numpy as np
 from worldmodels.runtime.errors import UserError
 from worldmodels.scores import tables
 from worldmodels.stores import places
-from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.stores.lineage import had_input
 from worldmodels.stores.publication import publish_text
 from worldmodels.studies.curiosity import findings, page, table
 from worldmodels.studies.curiosity.arms import ARMS
@@ -30,8 +31,8 @@ def run(
     """Write the page to `out`, and table.txt and table.json beside it.
 
     Raises:
-        UserError: for stores that cannot be compared, a film that is none, or a full
-            disk.
+        UserError: for stores that cannot be compared, an episode or a film of none of
+            them, or a full disk.
     """
     del settings, log  # it takes seconds
     places.file_place(out)  # a folder such as "." has no name beside it
@@ -39,19 +40,30 @@ def run(
     places.check_beside(out, beside)
     tables.prepare(beside)
     shown = read_films(films)
-    played = read_episodes(episodes)
     stores = [open_artifact(path, STUDY.kind("train")) for path in trainings]
+    played = read_episodes(episodes, stores)
     found = findings.read(stores)
     version = stores[0].attributes["version"]
     publish_text(out, page.html(found, played, shown, version))
     tables.publish(beside, table.text(found), table.data(found))
 
 
-def read_episodes(paths: Sequence[Path]) -> dict[Place, dict[str, np.ndarray]]:
-    """Return the bonus and the values of episodes, by world and arm."""
+def read_episodes(
+    paths: Sequence[Path], trainings: Sequence[Artifact]
+) -> dict[Place, dict[str, np.ndarray]]:
+    """Return the bonus and the values of episodes, by world and arm.
+
+    Raises:
+        UserError: for one that none of the trainings played.
+    """
     found = {}
     for path in paths:
         store = open_artifact(path, STUDY.kind("episode"))
+        if not any(had_input(store, "training", one) for one in trainings):
+            raise UserError(
+                f"{path} was played by a training that is not given; give its store as "
+                "well, or the episodes of the trainings that are given"
+            )
         where = store.config["world"], store.config["arm"]
         found[where] = {name: store.read(name) for name in ("bonus", "values")}
     return found

@@ -1,7 +1,8 @@
 """Step episode: one unseen level, as a trained policy plays it, step by step.
 
-It is the level that earned the median of the test, and plays as the training's test
-did: pictures, actions and rewards, the bonus of each frame and the values before it.
+It is the level that earned the median of the test, played again with actions that are
+drawn anew: pictures, actions and rewards, the bonus of each frame and the values before
+it.
 """
 
 from pathlib import Path

@@ -34,7 +34,7 @@ def learning(worlds: Mapping[str, Sequence[Found]]) -> bytes:
                 axes.axhline(METRONOME, color=RANDOM, ls=":", lw=1.2, label="metronome")
                 axes.axhline(PILOT, color=RANDOM, ls="--", lw=1.2, label="pilot")
             axes.set(title=world, ylabel="return", xlabel="million steps")
-        _legend(figure, panels[0])
+        _legend(figure, panels)
         return svg(figure)
 
 
@@ -53,7 +53,7 @@ def endings(found: Sequence[Found]) -> bytes:
                 _band(axes, one, name)
             axes.set(title=title, xlabel="million steps")
         _plain_logarithm(panels[2])
-        _legend(figure, panels[0])
+        _legend(figure, panels[:1])
         return svg(figure)
 
 
@@ -135,6 +135,12 @@ def _plain_logarithm(axes: Axes) -> None:
         place(LogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6)
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Name each line once, whatever panel it is in."""
+    named = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    figure.legend(
+        named.values(), named.keys(), loc="outside lower center", ncols=len(named)
+    )

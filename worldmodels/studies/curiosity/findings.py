@@ -13,7 +13,6 @@ from worldmodels.stores.lineage import check_alike
 from worldmodels.studies.curiosity.arms import ARMS
 from worldmodels.studies.curiosity.settings import WORLDS
 
-DRAWN = "drawn"
 METRONOME, PILOT = 11.8, 36.0  # returns of two policies, over 256 levels
 PAST = 5.0  # return that no player reaches who stops going up: 4 ups earn 4.4
 OPTIMUM_LENGTH, OPTIMUM_TAIL = (25.0, 45.0), 8.0  # steps, in the local optimum

@@ -124,6 +124,7 @@ def iterate(
         "action": made.action,
         "frame": frames,
         "wanted": wanted,
+        "chunk": rollout.chunks(made.flight.length),
     }
     state, metrics = _learn(
         state, learnt, carry.target, of_order, given, agent, sizes, debug
@@ -163,8 +164,10 @@ def targets(
         right = advantages(rewards, values, then, stops, gamma, given.trace)
         wrong = without_last(rewards, values, then, ends, gamma, given.trace)
         found.append(jnp.where(given.last_lost, wrong, right))
-        total = found[-1] + values
-        returns.append(jnp.where(given.late, one_late(total, stops), total))
+        # The fault 2 is of advantages alone: values learn what dying costs.
+        total = right + values
+        late = one_late(total, last[..., place], stops)
+        returns.append(jnp.where(given.late, late, total))
     weighed = given.extrinsic * found[EXTRINSIC] + given.intrinsic * found[INTRINSIC]
     return ppo.Wanted(made.log_prob, weighed, jnp.stack(returns, -1))  # Eq. (7)
 
@@ -185,13 +188,13 @@ def loss(
     of_policy = log_prob, wanted.log_prob, advantage, given.clip
     policy = jnp.where(
         given.stretched,
-        ppo.stretched_policy_loss(*of_policy),
+        ppo.stretched_policy_loss(*of_policy, batch["chunk"]),
         ppo.policy_loss(*of_policy),
     )
     of_values = said.values, wanted.returns
     value = jnp.where(
         given.stretched,
-        ppo.stretched_value_loss(*of_values),
+        ppo.stretched_value_loss(*of_values, batch["chunk"]),
         ppo.value_loss(*of_values),
     )
     predicted = params[PREDICTOR], target, agent.pair, batch["frame"]

@@ -8,7 +8,7 @@ from worldmodels.report import page
 from worldmodels.report.page import Picture, escape
 from worldmodels.studies.curiosity import figures, table
 from worldmodels.studies.curiosity.arms import MAIN
-from worldmodels.studies.curiosity.findings import DRAWN, Found
+from worldmodels.studies.curiosity.findings import Found
 
 Arrays = Mapping[str, np.ndarray]
 _LEAD = (
@@ -142,7 +142,7 @@ def _episodes(
     shown = "".join(
         Picture(
             film, "image/gif", f"The end of an episode of {arm} ({world}).",
-            f"<b>{escape(arm)}</b>: the end of that episode, {DRAWN} actions.",
+            f"<b>{escape(arm)}</b>: the end of that episode.",
         ).html()
         for arm, film in films.items()
     )  # fmt: skip

@@ -12,7 +12,6 @@ from worldmodels.runtime.randomness import (
     Purpose,
     episode_keys,
     episode_seeds,
-    seed_words,
 )
 from worldmodels.studies.curiosity import agent as agents
 from worldmodels.studies.curiosity import distillation, rollout
@@ -51,11 +50,6 @@ class Episode(NamedTuple):
 def levels(count: int) -> np.ndarray:
     """Return the seeds of the unseen levels, int64 [N]; no training plays them."""
     return episode_seeds(Purpose.TEST, 0, 0, 0, count)
-
-
-def keys_of(seeds: np.ndarray) -> jax.Array:
-    """Return the typed keys [N] of levels."""
-    return episode_keys(seed_words(seeds), "curiosity level")
 
 
 @partial(jax.jit, static_argnames="setup")

@@ -4,20 +4,14 @@ Source: Schulman et al., Proximal policy optimization algorithms (arXiv 1707.063
 equations (7) and (9). Numbers of equations are those of docs/studies/curiosity.md.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 LEAST = 1e-8  # added to a deviation of advantages
-
-
-class Step(NamedTuple):
-    """What is said of steps [...] before and after an update of the weights."""
-
-    log_prob: jax.Array  # [...], of the action, by the policy that learns
-    entropy: jax.Array  # [...]
-    values: jax.Array  # [..., 2], extrinsic and intrinsic
 
 
 class Wanted(NamedTuple):
@@ -48,27 +42,48 @@ def value_loss(values: jax.Array, returns: jax.Array) -> jax.Array:
 
 
 def stretched_policy_loss(
-    log_prob: jax.Array, before: jax.Array, advantages: jax.Array, clip: jax.Array
+    log_prob: jax.Array,
+    before: jax.Array,
+    advantages: jax.Array,
+    clip: jax.Array,
+    chunk: jax.Array,
 ) -> jax.Array:
-    """Return what the published code minimises, whose shapes are [T] and [T, 1].
+    """Return what the published code minimises, whose shapes are [C] and [C, 1].
 
-    The fault 1: every step of a chunk meets every advantage of it, [T, T]. Each sign of
-    an advantage bounds the ratio on one side, so the sum over the T x T pairs is that
-    of two means.
+    The fault 1: every step of a chunk meets every advantage of it, [C, C]. Each sign of
+    an advantage bounds the ratio on one side, so the mean over the pairs of a step is
+    that of two means.
+
+    Args:
+        chunk: numbers of chunks, int32 [T, B] in 0..T.
     """
     ratio = jnp.exp(log_prob - before)
     within = jnp.clip(ratio, 1 - clip, 1 + clip)
-    gains = jnp.maximum(advantages, 0).mean(axis=0)
-    losses = jnp.minimum(advantages, 0).mean(axis=0)
+    gains = mean_of_chunks(jnp.maximum(advantages, 0), chunk)
+    losses = mean_of_chunks(jnp.minimum(advantages, 0), chunk)
     lower, upper = jnp.minimum(ratio, within), jnp.maximum(ratio, within)
     return -(lower * gains + upper * losses).mean()
 
 
-def stretched_value_loss(values: jax.Array, returns: jax.Array) -> jax.Array:
+def stretched_value_loss(
+    values: jax.Array, returns: jax.Array, chunk: jax.Array
+) -> jax.Array:
     """Return the squared error of each value and all returns of its chunk, halved.
 
     The fault 1 again: every value is fitted to the mean return.
     """
-    mean = returns.mean(axis=0)
-    spread = jnp.square(returns - mean).mean(axis=0)
+    mean = mean_of_chunks(returns, chunk)
+    spread = mean_of_chunks(jnp.square(returns - mean), chunk)
     return (jnp.square(values - mean) + spread).sum(-1).mean() / 2
+
+
+def mean_of_chunks(x: jax.Array, chunk: jax.Array) -> jax.Array:
+    """Return for each of x [T, B, ...] the mean over its chunk, of chunks [T, B]."""
+    steps, count = chunk.shape
+    place = (chunk * count + np.arange(count)).ravel()
+    total = partial(
+        jax.ops.segment_sum, segment_ids=place, num_segments=(steps + 1) * count
+    )
+    flat = x.reshape(steps * count, -1)
+    found = total(flat)[place] / total(jnp.ones_like(flat[:, :1]))[place]
+    return found.reshape(x.shape)

@@ -11,6 +11,7 @@ from worldmodels.studies.curiosity.agent import EXTRINSIC, Agent
 from worldmodels.studies.curiosity.networks import Params
 from worldmodels.studies.curiosity.worlds import World
 
+CHUNK = 64  # steps of an episode that the published code learns from together
 EARLY = 5  # first steps of an episode, whose share of ups is measured
 _KEY_WORDS = 2  # of a level's key
 
@@ -112,6 +113,17 @@ def advanced(flight: Flight, reward: jax.Array, idle: jax.Array) -> Flight:
         flight.late + did * ~first,
         jnp.where(idle, flight.tail + 1, 0),
     )
+
+
+def chunks(length: jax.Array) -> jax.Array:
+    """Return the numbers of the published code's chunks of steps, int32 [T, B].
+
+    A chunk is of one episode, and has `CHUNK` steps or fewer.
+
+    Args:
+        length: of the episode with the step, int32 [T, B].
+    """
+    return jnp.cumsum((length - 1) % CHUNK == 0, axis=0, dtype=np.int32)
 
 
 def episodes(made: Rollout) -> dict[str, jax.Array]:

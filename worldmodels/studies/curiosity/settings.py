@@ -66,12 +66,17 @@ class World(Section):
     def _divides(self) -> "World":
         if self.environments % self.minibatches:
             raise ValueError("environments must be a multiple of its minibatches")
+        if not self.iterations:
+            least = self.environments * self.rollout
+            raise ValueError(
+                f"steps must be {least} or more: a rollout of all its environments"
+            )
         return self
 
     @property
     def iterations(self) -> int:
-        """Rollouts of a training: as many as its steps hold, one at least."""
-        return max(1, self.steps // (self.environments * self.rollout))
+        """Rollouts of a training: as many as its steps hold."""
+        return self.steps // (self.environments * self.rollout)
 
 
 class Pixels(World):
