@@ -119,6 +119,14 @@ def other_vision(path):
             r"C has parameters of shape \[29\]; those of V and M here are 30",
         ),
         (CONTROLLER, edited(lambda v: v[:1]), "C's file is not a list of parameters"),
+        *(
+            (
+                CONTROLLER,
+                edited(lambda v, n=n: [[n, *v[0][1:]], v[1]]),
+                "C's file is not a list of parameters",
+            )
+            for n in (10**400, 1e39, float("nan"))  # the second is no float32
+        ),
         (
             STARTS,
             edited(lambda v: [v[0], [row[:-1] for row in v[1]]]),

@@ -187,9 +187,10 @@ def _real(values: Any, place: int) -> np.ndarray:
     """Return one of C's two entries: parameters [D], then their mean return []."""
     try:
         found = np.array(values[place], np.float64)
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         found = np.array(np.nan)
-    if found.ndim != 1 - place or not np.isfinite(found).all():
+    # What is no number compares as false.
+    if found.ndim != 1 - place or not (abs(found) <= np.finfo(np.float32).max).all():
         raise Malformed("C's file is not a list of parameters and their mean return")
     return found
 
