@@ -25,7 +25,6 @@ from worldmodels.stores.artifact import open_artifact
 
 _KIND, _STAGE = "agent", "export"
 _POINTER = b"version https://git-lfs"
-_GENERATIONS = 1800  # of both searches, by their logs
 _CONTROLLER = "log/*.best.json"
 _WHOLE = ("vision", "memory", "starts")  # the files of arrays of whole numbers
 
@@ -38,6 +37,7 @@ class Release(NamedTuple):
     vision: str
     memory: str
     starts: str
+    generation: int  # after which C was the best, by `log/*.hist_best.json`
     temperature: float  # of its dream: what C learnt at, or M's own
     train_in: str
 
@@ -49,6 +49,7 @@ RELEASES = (
         "vae/vae.json",
         "rnn/rnn.json",
         "initial_z/initial_z.json",
+        1800,
         1.0,
         "environment",
     ),
@@ -58,6 +59,7 @@ RELEASES = (
         "tf_models/vae.json",
         "tf_models/rnn.json",
         "tf_models/initial_z.json",
+        1575,
         1.25,
         "dream",
     ),
@@ -201,7 +203,7 @@ def _config(release: Release, sizes: Sizes, score: float) -> dict[str, Any]:
     return {
         "round": 0,
         "seed": 0,
-        "generation": _GENERATIONS,
+        "generation": release.generation,
         "selection_score": score,
         "dtype": "float32",
         "vision": shared
@@ -241,7 +243,7 @@ def _controller_config(release: Release) -> dict[str, Any]:
         "death": "threshold" if release.layout.restarts else "drawn",
         "population": 64,
         "rollouts": 16,
-        "generations_per_block": _GENERATIONS,
+        "generations_per_block": release.generation,
         "select_every": 25,
     }
 
