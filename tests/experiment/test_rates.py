@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from worldmodels.environments.games import V0, V3
 from worldmodels.experiment import rates, work
 from worldmodels.experiment.settings import Environment
 
@@ -34,7 +35,8 @@ def test_what_was_not_timed_is_inferred_from_what_was():
 def test_built_in_rates_have_every_unit_of_every_stage():
     units = {v for n, v in vars(work).items() if n.isupper() and type(v) is str}
     units |= set(work.PLAYED.values())
-    assert units - set(work.PLAYED) == rates.BUILT_IN.keys()
+    units |= {work.seen(unit, V0) for unit in units}
+    assert units - {*work.PLAYED, V3} == rates.BUILT_IN.keys()
 
 
 def test_measured_rates_come_back_as_they_were():
@@ -68,7 +70,7 @@ def test_a_kept_file_is_named_by_all_that_changes_its_rates():
     world = {"name": "gymnasium", "backend": "gymnasium"}
     others = [
         ("arm", *first[1:]), ("x86", 4, *first[2:]), (*first[:2], "mixed", *first[3:]),
-        (*first[:4], "jax-2"),
+        (*first[:4], "jax-2"), (*first[:3], Environment().changed(view=V0), "jax-1"),
         *((*first[:3], Environment().changed(id=id, **world), "jax-1")
           for id in ("CartPole-v1", "ns/World-v0")),
     ]  # fmt: skip

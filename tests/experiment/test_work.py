@@ -3,6 +3,7 @@
 import pytest
 from support.measured_run import RECIPE
 
+from worldmodels.environments.games import GAMES, V0
 from worldmodels.experiment import sizes, work
 from worldmodels.experiment.config import load
 from worldmodels.experiment.needs import Data
@@ -39,6 +40,15 @@ def test_the_slots_of_a_dnc_are_counted_wherever_m_steps():
     done = of("controller", dnc)
     assert done[work.DREAM_SLOT] == done[work.CAR] * slots
     assert not of("controller").keys() & {work.M_SLOT, work.DREAM_SLOT}
+
+
+def test_only_what_draws_the_game_differs_in_another_view():
+    other = DEFAULT.changed(environment={"view": V0})
+    for stage in work.STAGES:
+        expected = {work.seen(unit, V0): n for unit, n in of(stage).items()}
+        assert of(stage, other) == expected
+    drawn = {work.CAR, work.TRACK, work.RECORDED, *map(work.PLAYED.get, GAMES)}
+    assert set(work.DRAWN) == drawn
 
 
 def test_a_frame_of_another_size_counts_by_its_pixels():

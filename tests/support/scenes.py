@@ -27,9 +27,11 @@ class OriginalCarRacing(reference_v0.CarRacing):
     def _render(self, mode):
         return None
 
+    def picture(self) -> np.ndarray:
+        return super()._render("state_pixels")
+
     def frame(self) -> np.ndarray:
-        view = game_of(CARRACING.name, V0).view
-        return preprocess(super()._render("state_pixels"), view)
+        return preprocess(self.picture(), game_of(CARRACING.name, V0).view)
 
 
 class Scenes(NamedTuple):

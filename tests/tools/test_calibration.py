@@ -2,11 +2,12 @@
 
 import pytest
 
+from worldmodels.environments.games import V0, V3
 from worldmodels.experiment import rates, work
 from worldmodels.experiment.rates import BUILT_IN
 from worldmodels.experiment.settings import Environment, Round
 from worldmodels.runtime.errors import UserError
-from worldmodels.tools import calibration, timed_games, timing
+from worldmodels.tools import calibration, timed_games, timed_networks, timing
 from worldmodels.tools.timing import Machine, Sizes
 
 TINY = Round().changed(
@@ -20,8 +21,10 @@ SMALL = TINY.changed(memory={"hidden_size": 16})
 ONE, OTHER = Sizes(TINY, 2, 4, 1, 1), Sizes(SMALL, 3, 5, 1, 1)
 
 
-def machine(timer=lambda work, pids=None: (work() and 0) or 1.0, clock=lambda: 0.0):
-    return Machine(Environment(), "float32", 2, timer, clock)
+def machine(
+    timer=lambda work, pids=None: (work() and 0) or 1.0, clock=lambda: 0.0, view=V3
+):
+    return Machine(Environment(view=view), "float32", 2, timer, clock)
 
 
 def test_two_sizes_give_a_fixed_part_and_one_that_grows():
@@ -99,6 +102,20 @@ def test_cars_are_what_the_agent_does_not_take(monkeypatch):
     assert found == {work.CAR: pytest.approx(30e-6)}
     slow = seconds | {work.ENCODED: 90e-6}
     assert timed_games.time_cars(machine(), ONE, slow)[work.CAR] == pytest.approx(8e-6)
+    (unit,) = timed_games.time_cars(machine(view=V0), ONE, seconds)
+    assert unit == work.seen(work.CAR, V0) != work.CAR
+
+
+def test_what_is_timed_is_what_the_experiment_sees(monkeypatch):
+    views, tiny = [], machine(view=V0)
+    monkeypatch.setattr(
+        timed_games.in_simulator, "fresh", lambda seeds, view: views.append(view)
+    )
+    monkeypatch.setattr(timed_games, "typical", lambda machine, run: run() or 8.0)
+    assert timed_games.time_tracks(tiny) == {work.seen(work.TRACK, V0): 1.0}
+    assert views == [V0]
+    agent, _ = timed_networks.agent_of(tiny, ONE)
+    assert agent.controller.game.view.name == V0
 
 
 def test_a_game_that_is_not_installed_is_not_timed(monkeypatch):
@@ -124,6 +141,7 @@ def test_every_piece_times_its_units():
         work.STORED, work.RECORDED, work.CUBE, work.FILMED, work.SHARD,
         work.PLAYED["takecover"], work.PLAYED["gymnasium"],
         work.M_SLOT, work.DREAM_SLOT,  # of a DNC; the experiment has an LSTM
+        *(work.seen(unit, V0) for unit in work.DRAWN),  # it has v3's view
     }  # fmt: skip
     assert found.measured == rates.BUILT_IN.keys() - elsewhere
     assert min(found.seconds.values()) > 0, found.seconds

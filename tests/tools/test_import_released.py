@@ -43,6 +43,8 @@ def test_two_imports_are_equal_and_say_where_they_came_from(tmp_path, game):
         for name in files.FILES[game]
     }
     assert one.config["selection_score"] == 12.5
+    # The logs have 900.46 and 958.51, the best means, after these.
+    assert one.config["generation"] == {"carracing": 1800, "takecover": 1575}[game]
     assert one.game.view.name == "v0"
     mu, logvar = made["starts"]
     np.testing.assert_array_equal(one.read("starts/mu"), np.float32(mu / 10_000))
@@ -119,6 +121,14 @@ def other_vision(path):
             r"C has parameters of shape \[29\]; those of V and M here are 30",
         ),
         (CONTROLLER, edited(lambda v: v[:1]), "C's file is not a list of parameters"),
+        *(
+            (
+                CONTROLLER,
+                edited(lambda v, n=n: [[n, *v[0][1:]], v[1]]),
+                "C's file is not a list of parameters",
+            )
+            for n in (10**400, 1e39, float("nan"))  # the second is no float32
+        ),
         (
             STARTS,
             edited(lambda v: [v[0], [row[:-1] for row in v[1]]]),

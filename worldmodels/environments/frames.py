@@ -14,16 +14,17 @@ def preprocess(picture: np.ndarray, view: View) -> np.ndarray:
     height, width, _ = picture.shape
     rows = slice(view.top, height - view.bottom)
     seen = picture[rows, view.left : width - view.right]
-    if view.stretched:
-        seen = stretched(seen)
     image = Image.fromarray(seen)
+    if view.stretched:
+        image = image.point(3 * stretch(seen).tolist())  # each channel by its own
     frame = image.resize((view.size, view.size), Image.Resampling.BILINEAR)
     frame = np.asarray(frame)
     return frame - np.uint8(1) if view.lowered else frame  # 0 becomes 255
 
 
-def stretched(picture: np.ndarray) -> np.ndarray:
-    """Scale bytes so that the least becomes 0 and the greatest 255; if equal, all 0.
+def stretch(picture: np.ndarray) -> np.ndarray:
+    """Return what each of 256 bytes becomes, so that a picture's least is 0, its
+    greatest 255; of one value alone, all are 0.
 
     Halves are rounded up, in whole numbers, as the simulator does it.
     Source: scipy's `misc.bytescale`, which `misc.imresize` applies to real numbers.
@@ -31,4 +32,4 @@ def stretched(picture: np.ndarray) -> np.ndarray:
     low, high = int(picture.min()), int(picture.max())
     span = max(high - low, 1)
     levels = (np.arange(256) - low) * 510 + span  # of each byte, in 2 span-ths of 1
-    return (levels // (2 * span)).astype(np.uint8)[picture]
+    return (levels // (2 * span)).clip(0, 255).astype(np.uint8)

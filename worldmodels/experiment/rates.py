@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import worldmodels
-from worldmodels.environments.games import GYMNASIUM
+from worldmodels.environments.games import GYMNASIUM, V0, V3
 from worldmodels.experiment import work
 from worldmodels.experiment.settings import Environment
 from worldmodels.experiment.work import Work
@@ -46,6 +46,12 @@ BUILT_IN = {
     work.PLAYED["carracing"]: 1.65e-3,
     work.PLAYED["takecover"]: 0.9e-3,
     work.PLAYED[GYMNASIUM]: 1.5e-3,
+    # By their CPU time beside the same in v3.
+    work.seen(work.CAR, V0): 42e-6,
+    work.seen(work.RECORDED, V0): 300e-6,
+    work.seen(work.TRACK, V0): 7.1e-3,
+    work.seen(work.PLAYED["carracing"], V0): 1.7e-3,
+    work.seen(work.PLAYED["takecover"], V0): 10e-3,
     work.BEGUN: 40e-3,
     work.WORKERS: 2.0,
     work.CUBE: 50e-12,
@@ -125,6 +131,8 @@ def file_name(
     game = environment.name
     if game == GYMNASIUM:
         game = f"{environment.id}-{environment.size}"
+    elif environment.view != V3:
+        game = f"{game}-{environment.view}"
     version = worldmodels.__version__
     parts = f"rates-{_FORM}-{version}-{kind}-{cores}-cores-{precision}-{game}-{jax}"
     return re.sub(r"[^\w.-]+", "-", parts) + ".json"

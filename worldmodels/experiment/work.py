@@ -8,7 +8,7 @@ these units. No JAX is imported here: the Snakefile reads it.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from worldmodels.environments.games import GYMNASIUM, is_simulated
+from worldmodels.environments.games import GAMES, GYMNASIUM, V3, is_simulated
 from worldmodels.experiment import sizes
 from worldmodels.experiment.needs import MEAN_STEPS, Data
 from worldmodels.experiment.settings import Round
@@ -33,13 +33,16 @@ CAR = "step of a simulated car"  # without its agent
 RECORDED = "step of a recorded car"  # with its frame on disk
 TRACK = "track painted"
 PLAYED = {  # a step of the game itself, in worker processes, by the game
-    name: f"step of {name}" for name in ("carracing", "takecover", GYMNASIUM)
+    name: f"step of {name}" for name in (*GAMES, GYMNASIUM)
 }
 BEGUN = "episode begun in a worker"
 WORKERS = "pool of workers started"
 CUBE = "multiply-add of the search"  # D^3 a generation, for its eigenvectors
 FILMED = "step filmed for the report"
 SHARD = "store read for the report"
+
+# What they take depends on what is seen: see `seen`.
+DRAWN = (CAR, RECORDED, TRACK, *(PLAYED[name] for name in GAMES))
 
 # Which take the same time on any number of cores.
 ALONE = (START, COMPILED, WORKERS, SHARD)
@@ -51,6 +54,11 @@ _ADDRESSED = 3
 _IMPROVING = 0.75
 
 Work = dict[str, float]  # how often each unit is done
+
+
+def seen(unit: str, view: str) -> str:
+    """Return the name of a unit where a view of the game is seen."""
+    return unit if view == V3 or unit not in DRAWN else f"{unit} in view {view}"
 
 
 class Steps(NamedTuple):
@@ -94,7 +102,8 @@ def of(stage: str, settings: Round, data: Data, steps: Steps) -> Work:
     Args:
         data: the episodes that it reads; for rollouts: those that it makes, one shard.
     """
-    return STAGES[stage](settings, data, steps)
+    done, view = STAGES[stage](settings, data, steps), settings.environment.view
+    return {seen(unit, view): count for unit, count in done.items()}
 
 
 def together(*works: Mapping[str, float]) -> Work:

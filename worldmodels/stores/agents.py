@@ -33,9 +33,8 @@ class Driver(NamedTuple):
     controller: np.ndarray  # [D], selected
     generation: int  # generations done when it was
     environment: Environment
-    dream: Dream | None = (
-        None  # of an agent store that has one: mostly, it learnt there
-    )
+    # Of an agent store that has one: mostly, it learnt there.
+    dream: Dream | None = None
 
 
 class AgentStores(NamedTuple):

@@ -182,11 +182,12 @@ def _remarks(
             f"Up to {size(round(disk.peak))} lie on disk while it runs: rollouts are "
             "freed."
         )
-    game = asked.rounds[0].environment.name
-    if rates.measured and work.PLAYED[game] not in rates.measured:
+    world = asked.rounds[0].environment
+    played = work.seen(work.PLAYED[world.name], world.view)
+    if rates.measured and played not in rates.measured:
         lines.append(
-            f"{game} was not timed here: its steps are the built-in ones, at this "
-            "machine's speed."
+            f"{world.name} was not timed here: its steps are the built-in ones, at "
+            "this machine's speed."
         )
     lines.append(_of_device(rates))
     return lines

@@ -25,7 +25,6 @@ from worldmodels.stores.artifact import open_artifact
 
 _KIND, _STAGE = "agent", "export"
 _POINTER = b"version https://git-lfs"
-_GENERATIONS = 1800  # of both searches, by their logs
 _CONTROLLER = "log/*.best.json"
 _WHOLE = ("vision", "memory", "starts")  # the files of arrays of whole numbers
 
@@ -38,6 +37,7 @@ class Release(NamedTuple):
     vision: str
     memory: str
     starts: str
+    generation: int  # after which C was the best, by `log/*.hist_best.json`
     temperature: float  # of its dream: what C learnt at, or M's own
     train_in: str
 
@@ -49,6 +49,7 @@ RELEASES = (
         "vae/vae.json",
         "rnn/rnn.json",
         "initial_z/initial_z.json",
+        1800,
         1.0,
         "environment",
     ),
@@ -58,6 +59,7 @@ RELEASES = (
         "tf_models/vae.json",
         "tf_models/rnn.json",
         "tf_models/initial_z.json",
+        1575,
         1.25,
         "dream",
     ),
@@ -187,9 +189,10 @@ def _real(values: Any, place: int) -> np.ndarray:
     """Return one of C's two entries: parameters [D], then their mean return []."""
     try:
         found = np.array(values[place], np.float64)
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         found = np.array(np.nan)
-    if found.ndim != 1 - place or not np.isfinite(found).all():
+    # What is no number compares as false.
+    if found.ndim != 1 - place or not (abs(found) <= np.finfo(np.float32).max).all():
         raise Malformed("C's file is not a list of parameters and their mean return")
     return found
 
@@ -200,7 +203,7 @@ def _config(release: Release, sizes: Sizes, score: float) -> dict[str, Any]:
     return {
         "round": 0,
         "seed": 0,
-        "generation": _GENERATIONS,
+        "generation": release.generation,
         "selection_score": score,
         "dtype": "float32",
         "vision": shared
@@ -240,7 +243,7 @@ def _controller_config(release: Release) -> dict[str, Any]:
         "death": "threshold" if release.layout.restarts else "drawn",
         "population": 64,
         "rollouts": 16,
-        "generations_per_block": _GENERATIONS,
+        "generations_per_block": release.generation,
         "select_every": 25,
     }
 

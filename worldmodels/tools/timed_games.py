@@ -1,6 +1,7 @@
 """The pieces of a calibration that are games': tracks, cars, worker processes."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +20,18 @@ _CARS, _TRACKS, _SHORT, _LONG = 16, 8, 20, 120  # candidates, tracks, steps
 _PLAYED_SHORT, _PLAYED_LONG = 10, 50  # steps of an episode of the game
 
 
+class _Episodes(NamedTuple):
+    """Seconds of episodes in worker processes."""
+
+    step: float
+    begun: float  # one episode
+
+
 def time_tracks(machine: Machine) -> Seconds:
     """Time painting tracks."""
-    seeds = np.arange(_TRACKS)
-    taken = typical(machine, lambda: in_simulator.fresh(seeds))
-    return {work.TRACK: taken / _TRACKS}
+    seeds, view = np.arange(_TRACKS), machine.environment.view
+    taken = typical(machine, lambda: in_simulator.fresh(seeds, view=view))
+    return {work.seen(work.TRACK, view): taken / _TRACKS}
 
 
 def time_cars(machine: Machine, size: Sizes, found: Seconds) -> Seconds:
@@ -38,7 +46,8 @@ def time_cars(machine: Machine, size: Sizes, found: Seconds) -> Seconds:
         + found[work.DREAMT]
         + found[work.DREAM_MULTIPLY] * sizes.memory(size.settings).multiplies
     )
-    return {work.CAR: max(taken - agent_alone, 0.1 * taken)}
+    car = work.seen(work.CAR, machine.environment.view)
+    return {car: max(taken - agent_alone, 0.1 * taken)}
 
 
 def time_game(machine: Machine) -> Seconds:
@@ -65,13 +74,16 @@ def time_game(machine: Machine) -> Seconds:
     finally:
         for pool in opened:
             pool.close()
-    one = work.PLAYED[environment.name]
-    skipped = episodes.pop(one) / environment.frame_skip
-    return {work.WORKERS: begun, one: skipped, **episodes}
+    one = work.seen(work.PLAYED[environment.name], environment.view)
+    return {
+        work.WORKERS: begun,
+        one: episodes.step / environment.frame_skip,
+        work.BEGUN: episodes.begun,
+    }
 
 
-def _episodes(machine: Machine, pool: EnvironmentPool, game: Game) -> Seconds:
-    """Time the steps of episodes in a pool, and their beginning."""
+def _episodes(machine: Machine, pool: EnvironmentPool, game: Game) -> _Episodes:
+    """Time episodes in a pool."""
 
     def play(steps: int) -> int:
         policy = RandomSlots("white", pool.slots, game)
@@ -89,4 +101,4 @@ def _episodes(machine: Machine, pool: EnvironmentPool, game: Game) -> Seconds:
     more = max(counts[1] - counts[0], 1)
     step = max(long - short, 0.1 * long) / more
     begun = max(short - counts[0] * step, 0.01 * short) / pool.slots
-    return {work.PLAYED[pool.spec.name]: step, work.BEGUN: begun}
+    return _Episodes(step, begun)

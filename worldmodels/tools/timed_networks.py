@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jax.experimental.compilation_cache import compilation_cache
 
-from worldmodels.environments.games import CARRACING
+from worldmodels.environments.games import CARRACING, game_of
 from worldmodels.experiment import sizes, work
 from worldmodels.models import memory, memory_loss, vision
 from worldmodels.models.agent import Agent, Weights
@@ -173,12 +173,11 @@ def _networks(machine: Machine, size: Sizes) -> tuple[VAE, Memory]:
 
 
 def agent_of(machine: Machine, size: Sizes) -> tuple[Agent, Weights]:
-    """Return an agent with random weights."""
+    """Return an agent of CarRacing, in the view that is asked for; random weights."""
     model, remembering = _networks(machine, size)
     features = (("h", remembering.hidden_size),)
-    agent = Agent(
-        model, remembering, Controller(model.latent_size, features, CARRACING)
-    )
+    game = game_of(CARRACING.name, machine.environment.view)
+    agent = Agent(model, remembering, Controller(model.latent_size, features, game))
     seen = vision.initial(jax.random.key(0), model)
     return agent, Weights(seen, memory.initial(jax.random.key(1), remembering))
 

@@ -19,8 +19,8 @@ from worldmodels.environments.carracing.rendering import unpack
 from worldmodels.environments.frames import preprocess
 from worldmodels.environments.games import V0, game_of
 
-SEEDS = range(6)
-MOMENTS = {*range(0, 50, 5), *range(50, 400, 14)}  # steps; the first second, and later
+SEEDS = range(5)  # one of each style
+MOMENTS = {*range(0, 50, 10), *range(50, 400, 25)}  # steps; the first second, and later
 CAR = np.s_[:, 50:60, 28:36]  # the pixels of a frame that the car can reach
 
 driven_at = partial(scenes.driven, kind=scenes.OriginalCarRacing)
@@ -39,8 +39,8 @@ def compiled(texture, view, up):
 
 
 def draw(texture, view, up):
-    """Draw the frames of any N cars, up to 256, in one program."""
-    rest = ((0, 256 - len(up)),)
+    """Draw the frames of any N cars, up to 96, in one program."""
+    rest = ((0, 96 - len(up)),)
     view, filled_up = jax.tree.map(
         lambda x: np.pad(x, ((0, 0),) * (x.ndim - 1) + rest, mode="edge"), (view, up)
     )
@@ -72,8 +72,8 @@ def test_frames_are_the_references_to_half_a_grey_level(texture, driven):
     """Within the bounds of v3's frames (`test_rendering`)."""
     error = differences(texture, driven).mean((1, 2, 3))
     early = driven.view.step < 50
-    assert (~early).sum() >= 140
-    assert early.sum() >= 50
+    assert (~early).sum() >= 60
+    assert early.sum() >= 25
     assert error[~early].mean() < 0.35
     assert error[early].mean() < 0.7
     assert np.percentile(error, 95) < 0.9
@@ -88,7 +88,7 @@ def drifting(driven):
 
 def test_a_sliding_car_is_drawn_at_its_drift_angle(texture, driven):
     sliding = drifting(driven)
-    assert sliding.sum() >= 15
+    assert sliding.sum() >= 5
     right = differences(texture, driven)[sliding]
     assert right[CAR].mean() < 1.6  # as v3's
     # The measure can tell a view that turns with the car, as v3's, and a car that is
@@ -174,15 +174,17 @@ WHITE, KERB, HULL, STRIPE = (255, 255, 255), (255, 0, 0), (204, 0, 0), (77, 77, 
 
 def test_colours_are_v0s_at_three_moments_of_one_track():
     """The published frames have these, lowered by 1: 101, 104 and 106 on the road."""
-    environment = make(view=V0)
-    frame, _ = environment.reset(seed=0)
-    seen = {}
+    assert isinstance(make(view=V0).unwrapped, reference_v0.CarRacing)
+    environment, seen = scenes.OriginalCarRacing(), {}
+    environment.reset(seed=0)
     for step in range(131):
         steer = -0.03 if step < 90 else 0.25
         action = np.array([steer, 0.6 if step < 90 else 0.1, 0], np.float32)
-        frame, *_ = environment.step(action)
-        assert (frame[84:] == 0).all()  # the indicators
-        seen[step] = {tuple(c) for c in frame[:84].reshape(-1, 3).tolist()}
+        environment.step(action)
+        if step in (0, 60, 130):
+            frame = environment.picture()
+            assert (frame[84:] == 0).all()  # the indicators
+            seen[step] = {tuple(c) for c in frame[:84].reshape(-1, 3).tolist()}
     assert seen[0] == {GRASS, PATCH, OUTSIDE, *ROAD, WHITE, KERB}  # far above
     assert seen[60] == {GRASS, PATCH, *ROAD, WHITE, KERB, HULL, OUTSIDE}  # black: tyres
     assert seen[130] == {GRASS, PATCH, HULL, OUTSIDE}  # on the grass

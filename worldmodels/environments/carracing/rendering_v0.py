@@ -199,7 +199,7 @@ def _over_all(pick: Callable, bytes: list[jax.Array]) -> jax.Array:
 
 
 def _stretch(picture: jax.Array, extremes: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """Scale packed pictures [B, ...] as `frames.stretched`: float32 [B, 3, ...].
+    """Scale packed pictures [B, ...] as `frames.stretch`: float32 [B, 3, ...].
 
     In float32, which has all these whole numbers: an integer's division is slow.
     """
