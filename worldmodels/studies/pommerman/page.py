@@ -60,7 +60,7 @@ def _right(found: Sequence[Found]) -> str:
         "models read their own predictions, and agent 0's actions as they were.",
     )  # fmt: skip
     said = f"{verdict(found)} {table.copying(found)}"
-    names = ("changed, % right", "floor", "aim", *(one.name for one in found))
+    names = table.floor_head(found)
     floors = page.wide_table(names, table.floors(found), range(1, len(names)))
     return f"<p>{escape(said)}</p>\n{picture.html()}{floors}"
 
@@ -79,7 +79,7 @@ def _game(stores: Sequence[Artifact], film: bytes) -> str:
     moving = Picture(
         film, "image/gif", "The same game as a film, step by step.",
         "<b>The same game as a film.</b> From the left: the truth, and what was "
-        f"predicted of it {_listed(models[0].ahead)} steps before, in the model's own "
+        f"predicted of it {_listed(models[0].ahead)} before, in the model's own "
         "dream.",
         rows=[one.name for one in models],
     )  # fmt: skip
@@ -87,7 +87,10 @@ def _game(stores: Sequence[Artifact], film: bytes) -> str:
 
 
 def _listed(ahead: Sequence[int]) -> str:
-    return ", ".join(map(str, ahead[:-1])) + f" and {ahead[-1]}"
+    """Return distances in words."""
+    before = ", ".join(map(str, ahead[:-1]))
+    last = f"{ahead[-1]} step{'s' if ahead[-1] > 1 else ''}"
+    return f"{before} and {last}" if before else last
 
 
 def _tables(found: Sequence[Found]) -> str:
