@@ -86,7 +86,8 @@ def test_the_page_the_film_and_the_tables(scores, score, tmp_path):
     # Beside a floor stands what is known before anything is learnt.
     floors = next(line.split() for line in text.splitlines() if "own ammo" in line)
     assert floors[2:6] == ["50", "95", "25.0", "76.2"]
-    assert "whatever else is there; all models start from it." in text
+    assert "All models start from it" in text
+    assert "All models start from it" in page
     data = json.loads((tmp_path / "table.json").read_text())
     right = data["models"][2]["right"]["changed"]["ammo"]["1"]
     assert right["likeliest"] == [35 / 40, 36 / 40]

@@ -15,7 +15,7 @@ _PER_SECOND = 4
 def run(
     *, settings: Pommerman, scores: list[Path], out: Path, log: Path | None
 ) -> None:
-    """Write the film to `out`, which ends in .gif.
+    """Write the film to `out`, whose ending says what it is; the page takes a GIF.
 
     Args:
         scores: stores of scores on the same games.

@@ -55,9 +55,10 @@ def _right(found: Sequence[Found]) -> str:
         figures.changed(found), "image/svg+xml",
         f"How much of what changed is right, 1 step ahead, in per cent. {told}.",
         "<b>How much of what changed is right.</b> Bars: the mean over seeds, with "
-        "Student's 95 % interval; a copy of the state would be at 0. Of position, ammo "
-        "and bomb's life a line is the floor and a dotted one the aim. Further ahead "
-        "models read their own predictions, and agent 0's actions as they were.",
+        "Student's 95 % interval; a copy of the state would be at 0. "
+        f"{table.counts(found)} Of position, ammo and bomb's life a line is the floor "
+        "and a dotted one the aim. Further ahead models read their own predictions, "
+        "and agent 0's actions as they were.",
     )  # fmt: skip
     said = f"{verdict(found)} {table.copying(found)}"
     names = table.floor_head(found)

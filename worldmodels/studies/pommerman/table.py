@@ -129,10 +129,19 @@ def legend(found: Sequence[Found]) -> str:
     return (
         f"{means} {config['games']} games of boards that no model learnt from. "
         "An entry has changed where it differs from its value at the step from which "
-        "it is predicted. Copying: all stays as it is. Counts: what most often "
-        "followed an entry's value, whatever else is there"
-        + ("; all models start from it." if config["start"] == "counts" else ".")
+        f"it is predicted. Copying: all stays as it is. {counts(found)}"
     )
+
+
+def counts(found: Sequence[Found]) -> str:
+    """Return what the column of counts is."""
+    told = (
+        "Counts: what most often followed an entry's value in games to learn from, "
+        "whatever else was there."
+    )
+    if found[0].config["start"] != "counts":
+        return told
+    return f"{told} All models start from it: they know as much before they learn."
 
 
 def text(found: Sequence[Found], by_heart: Sequence[Found]) -> str:
