@@ -11,7 +11,7 @@ from worldmodels.studies.pommerman import boards, compare, film, findings, table
 from worldmodels.studies.pommerman.settings import MODELS, Pommerman
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scores(score):
     """Three models with two seeds each; the DNC is more often right."""
     more = {"dnc": 5}
