@@ -1,5 +1,7 @@
 """What predictions cost against autodiff, scipy and hand calculation."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,10 +33,16 @@ def given(heads):
     return jax.tree.map(jnp.asarray, (kernel, bias, h, targets))
 
 
-def plain(kernel, bias, h, targets):
+def plain(kernel, bias, h, targets, least=None):
     """The three costs from their definitions, one after the other."""
     outputs = h @ kernel + bias
-    each = mixture.nll(mixture.from_outputs(outputs[..., : 3 * K * Z], K), targets.z)
+    of_mixtures = outputs[..., : 3 * K * Z]
+    if targets.start is not None:
+        of_mixtures += targets.start
+    found = mixture.from_outputs(of_mixtures, K)
+    if least is not None:
+        found = found._replace(logstd=mixture.floored(found.logstd, least))
+    each = mixture.nll(found, targets.z)
     found = [(each * targets.known[..., None]).sum(), 0.0, 0.0]
     place = 3 * K * Z
     if targets.death is not None:
@@ -49,11 +57,17 @@ def plain(kernel, bias, h, targets):
     return found
 
 
-@pytest.mark.parametrize("heads", HEADS)
-def test_total_and_its_gradients_equal_autodiff(monkeypatch, heads):
+@pytest.mark.parametrize(
+    ("heads", "started"), [*((heads, False) for heads in HEADS), (HEADS[-1], True)]
+)
+def test_total_and_its_gradients_equal_autodiff(monkeypatch, heads, started):
     monkeypatch.setattr(cell, "ROWS", 10)  # two chunks
     with jax.enable_x64(True):
         kernel, bias, h, targets = given(heads)
+        least = None
+        if started:
+            start = np.random.default_rng(1).normal(0, 0.5, (T, B, 3 * K * Z))
+            targets, least = targets._replace(start=jnp.asarray(start)), -0.4
 
         def value(total):
             def scaled(kernel, bias, h, z):
@@ -62,15 +76,16 @@ def test_total_and_its_gradients_equal_autodiff(monkeypatch, heads):
             return jax.jit(jax.value_and_grad(scaled, argnums=(0, 1, 2, 3)))
 
         arguments = kernel, bias, h, targets.z
-        expected = value(lambda *a: sum(plain(*a)))(*arguments)
-        actual = value(lambda *a: memory_costs.total(*a)[0])(*arguments)
+        expected = value(lambda *a: sum(plain(*a, least)))(*arguments)
+        total = partial(memory_costs.total, least=least)
+        actual = value(lambda *a: total(*a)[0])(*arguments)
         jax.tree.map(
             lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12),
             actual,
             expected,
         )
-        _, parts = jax.jit(memory_costs.total)(kernel, bias, h, targets)
-        expected = plain(kernel, bias, h, targets)
+        _, parts = jax.jit(total)(kernel, bias, h, targets)
+        expected = plain(kernel, bias, h, targets, least)
         np.testing.assert_allclose(parts, expected, rtol=1e-12)
 
 

@@ -11,7 +11,7 @@ from worldmodels.studies.pommerman.score import PREDICTORS
 AHEAD, STEPS = (1, 3), 6
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def games():
     """Three games of 6 steps of random integers, of length 6, 2 and 4."""
     rng = np.random.default_rng(0)
@@ -27,15 +27,15 @@ def games():
     }
 
 
-@pytest.fixture
-def score(tmp_path, games):
+@pytest.fixture(scope="module")
+def score(tmp_path_factory, games):
     """Publish a score and open it: of 100 entries 40 changed, and 30 of them are right.
 
     Of all, 80 are right; a copy has 60 and counts 65. `more` are right besides.
     """
 
     def make(model="lstm", seed=0, more=0, name="scores", **changes):
-        folder = tmp_path / name / f"{model}-{seed}.zarr"
+        folder = tmp_path_factory.mktemp(name) / f"{model}-{seed}.zarr"
         config = {
             "model": model, "seed": seed, "cell": "lstm", "hidden_size": 4,
             "options": {}, "mixtures": 2, "start": "counts", "ahead": list(AHEAD),

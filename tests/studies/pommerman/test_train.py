@@ -1,5 +1,7 @@
 """Games and trainings of the study: a kill, both types of numbers, what is refused."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -23,12 +25,24 @@ SMALL = {
 
 
 @pytest.fixture
-def source(tmp_path, games):
+def publish(tmp_path, games):
     """Publish the made-up games, with the four numbers that never change."""
-    path = tmp_path / "games.zarr"
+    return lambda part: _publish(tmp_path / f"{part}.zarr", games, part)
+
+
+@pytest.fixture
+def source(publish):
+    return publish("learn")
+
+
+def _publish(path, games, part):
     states = np.pad(games["states"], ((0, 0), (0, 0), (0, 4)))
     with publication.create(
-        path, "pommerman_games", config={"steps": 6}, inputs={}, stage_version=1
+        path,
+        "pommerman_games",
+        config={"part": part, "steps": 6},
+        inputs={},
+        stage_version=1,
     ) as store:
         store.write("states", states)
         store.write("actions", np.stack([games["actions"]] * 4, axis=-1))
@@ -77,16 +91,22 @@ def test_a_training_in_double_precision_with_its_gradients(fit):
 
 
 @pytest.mark.slow
-def test_a_training_is_scored_and_games_known_by_heart_are_those(fit, source, tmp_path):
-    for name, store, games in (
-        ("new", fit("new"), 3),
-        ("known", fit("known", step=overfit), 2),
+def test_a_training_is_scored_and_games_known_by_heart_are_those(
+    fit, source, publish, tmp_path
+):
+    tested = publish("test")
+    for name, store, asked, other, games in (
+        ("new", fit("new"), tested, source, 3),
+        ("known", fit("known", step=overfit), source, tested, 2),
     ):
         out = tmp_path / f"{name}-score.zarr"
-        score.run(
-            settings=STUDY.load({"ahead": [1, 3, 99]}), games=source,
+        run = partial(
+            score.run, settings=STUDY.load({"ahead": [1, 3, 99]}),
             training=store.path, out=out, log=None,
         )  # fmt: skip
+        with pytest.raises(UserError, match=r"games of the part test|another games st"):
+            run(games=other)
+        run(games=asked)
         found = open_artifact(out, "pommerman_score")
         assert found.config["ahead"] == [1, 3]  # no game has 99 steps
         assert found.config["games"] == games

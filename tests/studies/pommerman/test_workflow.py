@@ -9,7 +9,8 @@ from support.projects import Project, copy_workflow
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.pommerman.settings import MODELS
 
-SMOKE = ["study_pommerman", "--cores=2", "--configfile=presets/pommerman_smoke.yaml"]
+# One after the other: most jobs find the programs of one before them.
+SMOKE = ["study_pommerman", "--cores=1", "--configfile=presets/pommerman_smoke.yaml"]
 
 
 @pytest.mark.slow

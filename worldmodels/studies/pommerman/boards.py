@@ -81,9 +81,13 @@ def _ends(ahead: Sequence[int]) -> tuple[int, ...]:
 
 
 def moments(models: Sequence[Shown]) -> np.ndarray:
-    """Return the steps that `strip` shows, of which all was predicted."""
-    first, last = max(models[0].ahead), len(models[0].true) - 1
-    return first + grids.spread(max(last - first + 1, 1), _MOMENTS)
+    """Return the steps that `strip` shows, of which all was predicted if it could be.
+
+    Where the game is shorter than the farthest prediction it is its last step.
+    """
+    last = len(models[0].true) - 1
+    first = min(max(models[0].ahead), last)
+    return first + grids.spread(last - first + 1, _MOMENTS)
 
 
 def strip(models: Sequence[Shown]) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Step compare: the page, the figure of a game and the tables of all trainings."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from worldmodels.pictures import grids
+from worldmodels.runtime.errors import UserError
 from worldmodels.scores import tables
 from worldmodels.stores import places
-from worldmodels.stores.artifact import open_artifact
+from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.publication import publish_bytes, publish_text
 from worldmodels.studies.pommerman import boards, figures, findings, page, table
+from worldmodels.studies.pommerman.findings import Found
 from worldmodels.studies.pommerman.settings import FIGURES, Pommerman
 from worldmodels.studies.pommerman.steps import STUDY
 
@@ -29,7 +32,7 @@ def run(
         film: a GIF, which the page shows.
 
     Raises:
-        UserError: for stores that cannot be compared, or a full disk.
+        UserError: for stores that cannot be compared, what is no GIF, or a full disk.
     """
     del settings, log  # it takes a second
     places.file_place(out)  # a folder such as "." has no name beside it
@@ -43,10 +46,41 @@ def run(
         [open_artifact(path, STUDY.kind("score")) for path in paths]
         for paths in (scores, overfits)
     )
-    found, by_heart = findings.read(stores), findings.read(known)
+    found, by_heart = _read(stores, False), _read(known, True)
+    moving = _gif(film)
     drawn = figures.changed(found), grids.png(boards.strip(boards.shown(stores)))
     for path, picture in zip(pictures.values(), drawn, strict=True):
         publish_bytes(path, picture)
     version = stores[0].attributes["version"]
-    publish_text(out, page.html(found, by_heart, stores, film.read_bytes(), version))
+    publish_text(out, page.html(found, by_heart, stores, moving, version))
     tables.publish(beside, table.text(found, by_heart), table.data(found, by_heart))
+
+
+def _read(stores: Sequence[Artifact], by_heart: bool) -> list[Found]:
+    """Return what scores say: all of games that were learnt by heart, or none.
+
+    Raises:
+        UserError: for another, or scores that cannot be compared.
+    """
+    for store in stores:
+        if store.config["by_heart"] != by_heart:
+            given = "overfits" if store.config["by_heart"] else "scores"
+            raise UserError(f"{store.path} is in the wrong place; give it as --{given}")
+    return findings.read(stores)
+
+
+def _gif(path: Path) -> bytes:
+    """Return a GIF.
+
+    Raises:
+        UserError: for one that is missing, or another file.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); give the GIF of the step film"
+        ) from error
+    if not data.startswith(b"GIF8"):
+        raise UserError(f"{path} is no GIF; give that of the step film")
+    return data

@@ -10,7 +10,7 @@ from worldmodels.runtime.errors import UserError
 from worldmodels.scores.statistics import MeanOfSeeds, over_seeds
 from worldmodels.stores.artifact import Artifact
 from worldmodels.stores.lineage import check_alike, check_distinct
-from worldmodels.studies.pommerman.components import COMPONENTS, PARTS
+from worldmodels.studies.pommerman.components import COMPONENTS
 from worldmodels.studies.pommerman.score import PREDICTORS
 from worldmodels.studies.pommerman.settings import MODELS
 
@@ -82,9 +82,7 @@ def read(stores: Sequence[Artifact]) -> list[Found]:
         UserError: for scores of one training twice, of other games, of trainings that
             learnt otherwise, or of other seeds for one model than for another.
     """
-    check_distinct(stores)
-    check_alike(stores, _OF_ALL)
-    _check_games(stores)
+    check(stores)
     found = []
     for model in MODELS:
         own = [store for store in stores if store.config["model"] == model]
@@ -100,7 +98,15 @@ def read(stores: Sequence[Artifact]) -> list[Found]:
     return found
 
 
-def _check_games(stores: Sequence[Artifact]) -> None:
+def check(stores: Sequence[Artifact]) -> None:
+    """Check that scores may stand beside each other.
+
+    Raises:
+        UserError: for scores of one training twice, of other games, or of trainings
+            that learnt otherwise.
+    """
+    check_distinct(stores)
+    check_alike(stores, _OF_ALL)
     for store in stores[1:]:
         one, other = (s.attributes["inputs"].get("games") for s in (stores[0], store))
         if one != other:
@@ -138,7 +144,7 @@ def below_copying(found: Found, ahead: int = 1) -> list[str]:
     """Return the components of which a copy of the state is more often right."""
     return [
         name
-        for name in PARTS
+        for name in COMPONENTS
         if found.share(name, ahead, False).mean
         < found.share(name, ahead, False, "copying").mean
     ]
@@ -160,8 +166,13 @@ def _against(dnc: Found, other: Found) -> str:
         more = dnc.above(other, name, ahead, False)
         low, high = more.interval or (more.mean, more.mean)
         better, worse = better + (low > 0), worse + (high < 0)
+    beyond = (
+        ", each time beyond Student's 95 % interval of the difference by seed"
+        if len(dnc.seeds) > 1
+        else ""
+    )
     return (
         f"Of {len(asked)} accuracies ({len(COMPONENTS)} components, "
         f"{len(dnc.ahead)} distances) the DNC's is higher than that of "
-        f"{other.name} in {better} and lower in {worse}."
+        f"{other.name} in {better} and lower in {worse}{beyond}."
     )

@@ -55,12 +55,13 @@ def _right(found: Sequence[Found]) -> str:
         figures.changed(found), "image/svg+xml",
         f"How much of what changed is right, 1 step ahead, in per cent. {told}.",
         "<b>How much of what changed is right.</b> Bars: the mean over seeds, with "
-        "Student's 95 % interval; a copy of the state would be at 0. Of position, ammo "
-        "and bomb's life a line is the floor and a dotted one the aim. Further ahead "
-        "models read their own predictions, and agent 0's actions as they were.",
+        "Student's 95 % interval; a copy of the state would be at 0. "
+        f"{table.counts(found)} Of position, ammo and bomb's life a line is the floor "
+        "and a dotted one the aim. Further ahead models read their own predictions, "
+        "and agent 0's actions as they were.",
     )  # fmt: skip
     said = f"{verdict(found)} {table.copying(found)}"
-    names = ("changed, % right", "floor", "aim", *(one.name for one in found))
+    names = table.floor_head(found)
     floors = page.wide_table(names, table.floors(found), range(1, len(names)))
     return f"<p>{escape(said)}</p>\n{picture.html()}{floors}"
 
@@ -79,7 +80,7 @@ def _game(stores: Sequence[Artifact], film: bytes) -> str:
     moving = Picture(
         film, "image/gif", "The same game as a film, step by step.",
         "<b>The same game as a film.</b> From the left: the truth, and what was "
-        f"predicted of it {_listed(models[0].ahead)} steps before, in the model's own "
+        f"predicted of it {_listed(models[0].ahead)} before, in the model's own "
         "dream.",
         rows=[one.name for one in models],
     )  # fmt: skip
@@ -87,7 +88,10 @@ def _game(stores: Sequence[Artifact], film: bytes) -> str:
 
 
 def _listed(ahead: Sequence[int]) -> str:
-    return ", ".join(map(str, ahead[:-1])) + f" and {ahead[-1]}"
+    """Return distances in words."""
+    before = ", ".join(map(str, ahead[:-1]))
+    last = f"{ahead[-1]} step{'s' if ahead[-1] > 1 else ''}"
+    return f"{before} and {last}" if before else last
 
 
 def _tables(found: Sequence[Found]) -> str:

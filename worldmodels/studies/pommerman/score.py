@@ -12,6 +12,7 @@ from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import key_for
 from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
+from worldmodels.stores.lineage import check_input
 from worldmodels.studies.pommerman import dreaming, learning
 from worldmodels.studies.pommerman import games as played
 from worldmodels.studies.pommerman import model as models
@@ -40,7 +41,7 @@ def run(
         training: a store of a training, or of games that were learnt by heart.
 
     Raises:
-        UserError: for a bad store or a full disk.
+        UserError: for a bad store, games of the wrong part, or a full disk.
     """
     learnt, tested = open_artifact(training), open_artifact(games, STUDY.kind("games"))
     if learnt.kind not in map(STUDY.kind, _TRAININGS):
@@ -86,9 +87,23 @@ def run(
 
 
 def _games(learnt: Artifact, tested: Artifact) -> dict[str, np.ndarray]:
-    """Return the games that a training is tested on: those that it knows by heart."""
+    """Return the games of a store that a training is tested on.
+
+    They are of boards that it never saw; of games learnt by heart they are these.
+
+    Raises:
+        ArtifactError: for games of other boards, or of the same ones.
+    """
     by_heart = learnt.config.get("overfit")
-    return played.read(tested, by_heart and by_heart["games"])
+    if by_heart:
+        check_input(learnt, "games", tested)
+        return played.read(tested, by_heart["games"])
+    if tested.config["part"] != "test":
+        raise ArtifactError(
+            f"{tested.path} has games to learn from, whose boards {learnt.path} may "
+            "have seen; give games of the part test"
+        )
+    return played.read(tested)
 
 
 def longest(length: np.ndarray) -> int:

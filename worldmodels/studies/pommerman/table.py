@@ -88,12 +88,19 @@ def costs(found: Sequence[Found]) -> list[tuple[str, ...]]:
 COST = ("model", "H", "weights", "MFLOP a step, forwards", "seconds a training")
 
 
+def floor_head(found: Sequence[Found]) -> tuple[str, ...]:
+    """Return the names of the columns of `floors`."""
+    names = (one.name for one in found)
+    return ("changed, % right", "floor", "aim", "counts", *names)
+
+
 def floors(found: Sequence[Found]) -> list[tuple[str, ...]]:
-    """Return the rows of floors and aims of what changed, one step ahead."""
+    """Return the rows of `floor_head`: of what changed, one step ahead."""
     return [
         (
             WORDS[name],
             *(f"{100 * value:.0f}" for value in wanted),
+            words(found[0].share(name, 1, True, "counts")),
             *(words(one.share(name, 1, True)) for one in found),
         )
         for name, wanted in FLOORS.items()
@@ -122,16 +129,25 @@ def legend(found: Sequence[Found]) -> str:
     return (
         f"{means} {config['games']} games of boards that no model learnt from. "
         "An entry has changed where it differs from its value at the step from which "
-        "it is predicted. Copying: all stays as it is. Counts: what most often "
-        "followed an entry's value, whatever else is there."
+        f"it is predicted. Copying: all stays as it is. {counts(found)}"
     )
+
+
+def counts(found: Sequence[Found]) -> str:
+    """Return what the column of counts is."""
+    told = (
+        "Counts: what most often followed an entry's value in games to learn from, "
+        "whatever else was there."
+    )
+    if found[0].config["start"] != "counts":
+        return told
+    return f"{told} All models start from it: they know as much before they learn."
 
 
 def text(found: Sequence[Found], by_heart: Sequence[Found]) -> str:
     """Return all tables to read."""
     lines = [verdict(found), copying(found), ""]
-    names = ("changed, % right", "floor", "aim", *(one.name for one in found))
-    lines += [*tables.aligned([names, *floors(found)]), ""]
+    lines += [*tables.aligned([floor_head(found), *floors(found)]), ""]
     for ahead in found[0].ahead:
         for changed in (False, True):
             shown = [head(found), *rows(found, ahead, changed)]
