@@ -64,7 +64,7 @@ def initial(agent: Agent, rng: np.random.Generator) -> tuple[Params, Params]:
 
 
 def order(agent: Agent) -> list[str]:
-    """Return how the names of parameters begin, from what is seen to what is said."""
+    """Return the first parts of parameters' names, the body before the heads."""
     names = networks.layers(agent.body)
     bodies = ["body"] if agent.shared else ["body", "value_body"]
     own = [f"{body}.{name}" for body in bodies for name in names]
