@@ -155,5 +155,9 @@ def test_what_is_no_film_is_refused(tmp_path):
         compare.read_films([wrong])
     wrong.parent.mkdir()
     wrong.write_bytes(b"PNG")
-    with pytest.raises(UserError, match="is no film of this page"):
+    with pytest.raises(UserError, match="is no GIF"):
         compare.read_films([wrong])
+    other = wrong.with_stem("other")
+    other.write_bytes(b"GIF89a")
+    with pytest.raises(UserError, match="is no film of this page"):
+        compare.read_films([other])

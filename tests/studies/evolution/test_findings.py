@@ -85,7 +85,7 @@ def test_stores_of_other_settings_do_not_go_together(stores, store, step, name, 
     ("name", "content", "why"),
     [
         ("found.gif", None, "found.gif cannot be read"),
-        ("found.gif", b"PNG", "found.gif is no film of this page"),
+        ("found.gif", b"PNG", "found.gif is no GIF"),
         ("other.gif", b"GIF89a", "each named after its search: found, missed"),
     ],
 )

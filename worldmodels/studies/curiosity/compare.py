@@ -15,6 +15,7 @@ from worldmodels.studies.curiosity import findings, page, table
 from worldmodels.studies.curiosity.arms import ARMS
 from worldmodels.studies.curiosity.settings import WORLDS, Curiosity
 from worldmodels.studies.curiosity.steps import STUDY
+from worldmodels.studies.films import read_gif
 
 Place = tuple[str, str]  # world and arm
 
@@ -77,16 +78,10 @@ def read_films(paths: Sequence[Path]) -> dict[Place, bytes]:
     """
     found = {}
     for path in paths:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read ({error.strerror}); give the GIFs of the step "
-                "film"
-            ) from error
+        data = read_gif(path)
         where = path.parent.name, path.stem
         known = where[0] in WORLDS and where[1] in ARMS
-        if not known or not data.startswith(b"GIF8"):
+        if not known:
             raise UserError(
                 f"{path} is no film of this page; give GIFs of the step film, each "
                 "named <world>/<arm>.gif"

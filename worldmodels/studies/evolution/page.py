@@ -20,6 +20,7 @@ from worldmodels.studies.evolution.settings import (
     TENSOR,
     parents_of,
 )
+from worldmodels.studies.films import read_gif
 
 _LEAD = (
     "How often does CMA-ES find the optimum of a function with many minima: by its "
@@ -221,14 +222,8 @@ def read_films(paths: list[Path]) -> dict[str, bytes]:
     """
     found = {}
     for path in paths:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read ({error.strerror}); give the GIFs of the step "
-                "film"
-            ) from error
-        if path.stem not in _FILMS or not data.startswith(b"GIF8"):
+        data = read_gif(path)
+        if path.stem not in _FILMS:
             raise UserError(
                 f"{path} is no film of this page; give GIFs of the step film, each "
                 f"named after its search: {', '.join(_FILMS)}"

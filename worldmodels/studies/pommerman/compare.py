@@ -9,6 +9,7 @@ from worldmodels.scores import tables
 from worldmodels.stores import places
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.publication import publish_bytes, publish_text
+from worldmodels.studies.films import read_gif
 from worldmodels.studies.pommerman import boards, figures, findings, page, table
 from worldmodels.studies.pommerman.findings import Found
 from worldmodels.studies.pommerman.settings import FIGURES, Pommerman
@@ -47,7 +48,7 @@ def run(
         for paths in (scores, overfits)
     )
     found, by_heart = _read(stores, False), _read(known, True)
-    moving = _gif(film)
+    moving = read_gif(film)
     drawn = figures.changed(found), grids.png(boards.strip(boards.shown(stores)))
     for path, picture in zip(pictures.values(), drawn, strict=True):
         publish_bytes(path, picture)
@@ -67,20 +68,3 @@ def _read(stores: Sequence[Artifact], by_heart: bool) -> list[Found]:
             given = "overfits" if store.config["by_heart"] else "scores"
             raise UserError(f"{store.path} is in the wrong place; give it as --{given}")
     return findings.read(stores)
-
-
-def _gif(path: Path) -> bytes:
-    """Return a GIF.
-
-    Raises:
-        UserError: for one that is missing, or another file.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}); give the GIF of the step film"
-        ) from error
-    if not data.startswith(b"GIF8"):
-        raise UserError(f"{path} is no GIF; give that of the step film")
-    return data
