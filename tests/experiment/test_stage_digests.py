@@ -16,6 +16,7 @@ FILES = {
     "stages/memory.py": "def run():\n    return 1\n",
     "stages/__init__.py": "",
     "models/__init__.py": '"""Networks."""\n',
+    "models/web/page.js": "draw();\n",
     "models/vae.py": (
         '"""V."""\n'
         "def width(count=3):\n"
@@ -113,3 +114,7 @@ def test_a_new_module_is_found_and_plumbing_is_not(edited):
     late = "def run():\n    from worldmodels.stages import memory\n"
     found = edited("stages/vision.py", "def run():\n", late)
     assert found == ["worldmodels.stages.memory", STAGE]
+
+
+def test_a_changed_file_of_data_is_found(edited):
+    assert edited("models/web/page.js", "draw", "paint") == ["worldmodels.models"]

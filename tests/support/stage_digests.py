@@ -2,7 +2,8 @@
 
 They are recorded beside the stages' versions. A digest is taken over a module's syntax
 tree without docstrings and without the messages of errors, so that words and formatting
-may change freely.
+may change freely. A package's digest is also over the files in its folders that are no
+packages, such as the scripts of the page to play in.
 """
 
 import ast
@@ -76,8 +77,10 @@ class Sources:
     def digest(self, module: str) -> str:
         """Return the digest of what a module does."""
         if module not in self._digests:
-            text = _written(self._tree(module)).encode()
-            self._digests[module] = hashlib.sha256(text).hexdigest()[:16]
+            found = hashlib.sha256(_written(self._tree(module)).encode())
+            for data in _data(self._files[module]):
+                found.update(data.read_bytes())
+            self._digests[module] = found.hexdigest()[:16]
         return self._digests[module]
 
     def changed(self, stage: str, recorded: Mapping[str, str]) -> list[str]:
@@ -96,6 +99,14 @@ def record(stages: Iterable[str]) -> None:
     depended = sorted({module for stage in stages for module in sources.of(stage)})
     digests = {module: sources.digest(module) for module in depended}
     RECORD.write_text(json.dumps(digests, indent=2) + "\n")
+
+
+def _data(path: Path) -> list[Path]:
+    """Return the files that are a package's data, if that module is a package."""
+    if path.name != "__init__.py":
+        return []
+    files = path.parent.glob("*/*.*")
+    return [f for f in sorted(files) if not f.suffix.startswith(".py")]
 
 
 def _written(node: object) -> str:
