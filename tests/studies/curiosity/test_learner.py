@@ -93,9 +93,8 @@ def test_statistics_take_a_rollout_in_after_its_bonus(
         state, metrics = update(before, coefficients())
         seen.append(running_moments.of(made.frame.reshape(-1, 2)))
         # Those of the rollouts before; the first has none before it.
-        frames = distillation.normalised(made.frame, seen[0], "float32")
         weights = before.params[agents.PREDICTOR], before.carry.target
-        bonus = errors(*weights, clock.agent.pair, frames)
+        bonus = errors(*weights, clock.agent.pair, made.frame, seen[0])
         np.testing.assert_allclose(metrics["bonus"], bonus.mean(), rtol=1e-3)
         np.testing.assert_array_equal(state.carry.place.seen, place.seen)
     both = running_moments.combined(*seen)
@@ -170,7 +169,8 @@ def test_the_loss_adds_policy_values_entropy_and_prediction(
     }  # fmt: skip
     given = coefficients()
     run = jax.jit(lambda *all_: learner.loss(*all_, given, clock.agent))
-    total, parts = run(params, batch, target)
+    known = running_moments.of(rng.normal(1, 2, (20, 2)).astype(np.float32))
+    total, parts = run(params, batch, target, known)
     said = heads(params[agents.AGENT], clock.agent, seen)
     chance = special.softmax(np.asarray(said.outputs), axis=-1)
     ratio = np.take_along_axis(chance, action[..., None], -1)[..., 0] / np.exp(before)
@@ -179,7 +179,7 @@ def test_the_loss_adds_policy_values_entropy_and_prediction(
     value = ((np.asarray(said.values) - returns) ** 2).sum(-1).mean() / 2
     entropy = -(chance * np.log(chance)).sum(-1).mean()
     guess = params[agents.PREDICTOR]
-    error = errors(guess, target, clock.agent.pair, frame).mean()
+    error = errors(guess, target, clock.agent.pair, frame, known).mean()
     expected = -gain + 0.5 * value - 0.01 * entropy + error
     np.testing.assert_allclose(total, expected, rtol=1e-4)
     np.testing.assert_allclose(parts["entropy"], entropy, rtol=1e-5)

@@ -1,5 +1,7 @@
 """Networks: patches beside convolutions in numpy, and the paper's sizes."""
 
+from functools import partial
+
 import jax
 import numpy as np
 
@@ -34,6 +36,25 @@ def test_patches_are_convolutions_whose_windows_do_not_overlap():
                 large.append(leaky(np.concatenate(four) @ params["large"]["kernel"]))
         whole = leaky(np.concatenate(large) @ params["features"]["kernel"])
         np.testing.assert_allclose(found[b], whole, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_in_pieces_give_what_all_at_once_do(monkeypatch):
+    """Features and gradients, also where the last piece is smaller."""
+    body = Body("patches", (4, 16), 2, 5, (3, 4))
+    params = networks.initial(RNG, networks.layers(body), "float32")
+    seen = RNG.integers(0, 256, (7, 4, 32)).astype(np.uint8)
+
+    def run(pieces):
+        def total(params, seen):
+            found = networks.features(params, body, seen, lambda x: x / 255)
+            return (found**2).sum(), found
+
+        monkeypatch.setattr(networks, "_PIECE", pieces * 4 * 32)
+        return jax.jit(jax.grad(total, has_aux=True))(params, seen)
+
+    whole = run(7)
+    for parts in (run(3), run(1)):
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4), parts, whole)
 
 
 def test_the_papers_body_has_its_sizes():

@@ -96,3 +96,11 @@ def test_episodes_are_summed_up_where_they_end(made):
     assert (int(said["episodes"]), int(said["deaths"])) == (episodes, found.dead.sum())
     for name, value in totals.items():
         np.testing.assert_allclose(said[name], value, rtol=1e-5, err_msg=name)
+
+
+def test_a_stack_takes_the_newest_in_and_begins_anew_where_one_ends():
+    seen = np.arange(2 * 3 * 6, dtype=np.uint8).reshape(2, 3, 6)  # three of two each
+    frames = 100 + np.arange(2 * 3 * 2, dtype=np.uint8).reshape(2, 3, 2)
+    found = agents.pushed(seen, frames, np.array([False, True]))
+    went_on = np.concatenate([seen[0, :, 2:], frames[0]], axis=-1)
+    np.testing.assert_array_equal(found, [went_on, np.tile(frames[1], 3)])

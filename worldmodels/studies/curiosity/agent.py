@@ -77,11 +77,14 @@ def order(agent: Agent) -> list[str]:
 
 def heads(params: Params, agent: Agent, seen: jax.Array) -> Heads:
     """Return what the agent says of stacked observations [..., *shape]."""
-    seen = seen.astype(agent.body.dtype) * agent.scale
-    features = networks.features(params["body"], agent.body, seen)
+
+    def scaled(seen: jax.Array) -> jax.Array:
+        return seen.astype(agent.body.dtype) * agent.scale
+
+    features = networks.features(params["body"], agent.body, seen, scaled)
     outputs = networks.linear(params["policy"], features)
     if not agent.shared:
-        features = networks.features(params["value_body"], agent.body, seen)
+        features = networks.features(params["value_body"], agent.body, seen, scaled)
     return Heads(outputs, networks.linear(params["values"], features))
 
 
@@ -98,7 +101,8 @@ def stacked(frames: jax.Array, stack: int) -> jax.Array:
 def pushed(seen: jax.Array, frames: jax.Array, done: jax.Array) -> jax.Array:
     """Return stacks with the newest observation last, and fresh ones where done [B]."""
     channels = frames.shape[-1]
-    older = seen[..., channels:]
-    fresh = stacked(frames, seen.shape[-1] // channels)
-    went_on = jnp.concatenate([older, frames], axis=-1)
-    return jnp.where(done.reshape(-1, *[1] * (seen.ndim - 1)), fresh, went_on)
+    done = done.reshape(-1, *[1] * (seen.ndim - 1))
+    starts = range(channels, seen.shape[-1], channels)
+    # Apart, not as one selection: XLA on a CPU would choose for each number alone.
+    older = [jnp.where(done, frames, seen[..., n : n + channels]) for n in starts]
+    return jnp.concatenate([*older, frames], axis=-1)

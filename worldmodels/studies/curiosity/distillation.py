@@ -7,6 +7,7 @@ Source: Burda et al., Exploration by random network distillation (arXiv 1810.128
 sections 2.2 to 2.4. Numbers of equations are those of docs/studies/curiosity.md.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -44,11 +45,17 @@ def normalised(frames: jax.Array, seen: Moments, dtype: str) -> jax.Array:
 
 
 def errors(
-    predictor: Params, target: Params, pair: Pair, frames: jax.Array
+    predictor: Params, target: Params, pair: Pair, frames: jax.Array, seen: Moments
 ) -> jax.Array:
-    """Return the mean squared error [...] of normalised frames [..., *shape]."""
-    known = jax.lax.stop_gradient(networks.features(target, pair.target, frames))
-    guess = networks.features(predictor, pair.predictor, frames)
+    """Return the mean squared error [...] of frames [..., *shape].
+
+    Args:
+        seen: by which both networks get them normalised.
+    """
+    shown = partial(normalised, seen=seen, dtype=pair.target.dtype)
+    known = networks.features(target, pair.target, frames, shown)
+    known = jax.lax.stop_gradient(known)
+    guess = networks.features(predictor, pair.predictor, frames, shown)
     return jnp.square(guess - known).mean(-1)  # Eq. (2)
 
 

@@ -112,9 +112,8 @@ def iterate(
     seen = running_moments.combined(carry.seen, these)
     # The first rollout, which an untrained policy plays at random, begins statistics.
     known = jax.tree.map(partial(jnp.where, state.step == 0), seen, carry.seen)
-    frames = distillation.normalised(made.frame, known, dtype)
     errors = distillation.errors(
-        state.params[PREDICTOR], carry.target, agent.pair, frames
+        state.params[PREDICTOR], carry.target, agent.pair, made.frame, known
     )
     bonus, kept = distillation.scaled(errors, carry.filter, given.gamma_intrinsic)
     last = agents.values(state.params[AGENT], agent, place.seen)
@@ -122,13 +121,11 @@ def iterate(
     learnt = {
         "seen": made.seen,
         "action": made.action,
-        "frame": frames,
+        "frame": made.frame,
         "wanted": wanted,
         "chunk": rollout.chunks(made.flight.length),
     }
-    state, metrics = _learn(
-        state, learnt, carry.target, of_order, given, agent, sizes, debug
-    )
+    state, metrics = _learn(state, learnt, known, of_order, given, agent, sizes, debug)
     metrics |= rollout.episodes(made) | {
         "bonus": errors.mean(),
         "bonus_scaled": bonus.mean(),
@@ -176,10 +173,15 @@ def loss(
     params: Any,
     batch: dict[str, Any],
     target: Any,
+    known: Moments,
     given: Coefficients,
     agent: Agent,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Return the loss of one minibatch [T, B / M], and its parts."""
+    """Return the loss of one minibatch [T, B / M], and its parts.
+
+    Args:
+        known: of the frames that earlier rollouts have seen.
+    """
     own, wanted = params[AGENT], batch["wanted"]
     said = agents.heads(own, agent, batch["seen"])
     log_prob = agent.actions.log_prob(said.outputs, own, batch["action"])
@@ -197,7 +199,7 @@ def loss(
         ppo.stretched_value_loss(*of_values, batch["chunk"]),
         ppo.value_loss(*of_values),
     )
-    predicted = params[PREDICTOR], target, agent.pair, batch["frame"]
+    predicted = params[PREDICTOR], target, agent.pair, batch["frame"], known
     error = distillation.errors(*predicted).mean()
     total = policy + _VALUE_WEIGHT * value - given.entropy * entropy + error  # Eq. (10)
     parts = {
@@ -211,7 +213,7 @@ def loss(
 
 
 def _learn(
-    state: TrainState, learnt: dict[str, Any], target: Any, key: jax.Array,
+    state: TrainState, learnt: dict[str, Any], known: Moments, key: jax.Array,
     given: Coefficients, agent: Agent, sizes: Sizes, debug: bool,
 ) -> tuple[TrainState, dict[str, jax.Array]]:  # fmt: skip
     """Apply all minibatches of all epochs; metrics are means over them."""
@@ -232,7 +234,7 @@ def _learn(
         some = max(1, width // _QUARTER)
         batch["frame"] = _slice(batch["frame"], quarter * width // _QUARTER, some)
         (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(
-            params, batch, target, given, agent
+            params, batch, state.carry.target, known, given, agent
         )
         parts = {"loss": total} | parts | gradients.metrics(grads)
         if debug:

@@ -5,7 +5,9 @@ layers of patches, which are matrix products; "convolutions" is the paper's for 
 Pictures come as `arranged` makes them, once each, when they are seen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,9 +16,11 @@ import numpy as np
 from worldmodels.models.precision import Precision, product
 
 Params = Any
+Prepared = Callable[[jax.Array], jax.Array]
 
 _SMALL, _LARGE = 4, 8  # pixels of a patch's sides: of the first layer and the second
 _PAPER = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # channels, size and stride of each layer
+_PIECE = 2**20  # numbers that a CPU reads at once: 4 MB in float32
 _GAIN = np.sqrt(2)  # of orthogonal weights before a ReLU
 
 
@@ -110,10 +114,40 @@ def layer(
     }
 
 
-def features(params: Params, body: Body, x: jax.Array) -> jax.Array:
-    """Return the features [..., N] of arranged observations [..., *shape]."""
+def features(
+    params: Params, body: Body, x: jax.Array, prepared: Prepared = lambda x: x
+) -> jax.Array:
+    """Return the features [..., N] of arranged observations [..., *shape].
+
+    Pictures as floats are four times their bytes: a CPU makes and reads them in pieces
+    that its caches hold, and makes them once more for the gradient.
+
+    Args:
+        prepared: what is done first to observations [B, *shape].
+    """
     lead = x.shape[: x.ndim - len(body.shape)]
-    x = x.reshape(-1, *x.shape[len(lead) :]).astype(body.dtype)
+    x = x.reshape(-1, *x.shape[len(lead) :])
+    at_once = partial(_read, params, body, prepared)
+    rows = max(1, _PIECE // (x.size // len(x)))
+    if body.kind == "dense" or len(x) <= rows:
+        found = at_once(x)
+    else:
+        found = jax.lax.platform_dependent(
+            x, cpu=partial(_in_pieces, at_once, rows), default=at_once
+        )
+    return found.reshape(*lead, body.units)
+
+
+def _in_pieces(read: Prepared, rows: int, x: jax.Array) -> jax.Array:
+    """Return what `read` makes of x [B, ...], so many rows after another."""
+    policy = jax.checkpoint_policies.dots_saveable
+    one = jax.checkpoint(lambda row: read(row[None])[0], policy=policy)
+    return jax.lax.map(one, x, batch_size=rows)
+
+
+def _read(params: Params, body: Body, prepared: Prepared, x: jax.Array) -> jax.Array:
+    """Return the features [B, N] of observations [B, *shape]."""
+    x = prepared(x).astype(body.dtype)
     if body.kind == "dense":
         x = _dense(params["hidden0"], body, x.reshape(len(x), -1))
     elif body.kind == "patches":
@@ -128,9 +162,7 @@ def features(params: Params, body: Body, x: jax.Array) -> jax.Array:
     for name in hidden:
         x = _dense(params[name], body, x)
     x = linear(params[last], x, body.precision)
-    if body.activated:
-        x = jax.nn.leaky_relu(x)
-    return x.reshape(*lead, body.units)
+    return jax.nn.leaky_relu(x) if body.activated else x
 
 
 def linear(params: Params, x: jax.Array, precision: Precision = "float32") -> jax.Array:

@@ -112,8 +112,7 @@ def watch(
         applied = agent.actions.applied(action)
         state, reward, dead, _ = world.step(place.state, applied, steps)
         frame = world.observe(state)
-        known = distillation.normalised(frame, seen, agent.body.dtype)
-        bonus = distillation.errors(params[PREDICTOR], target, agent.pair, known)
+        bonus = distillation.errors(params[PREDICTOR], target, agent.pair, frame, seen)
         made = Episode(world.picture(state), applied, reward, bonus, said.values, over)
         stack = agents.pushed(place.seen, frame, jnp.zeros_like(dead))
         return (place._replace(state=state, seen=stack), over | dead), made

@@ -95,7 +95,7 @@ class Pixels(World):
         4, "that the policy sees at once", unit="observations", low=1, high=16
     )
     precision: Literal["float32", "mixed"] = setting(
-        "mixed", "of the body's matrix products"
+        "float32", "of the body's matrix products"
     )
 
 
@@ -112,7 +112,7 @@ class CarRacing(World):
         0.05, "that extrinsic rewards are multiplied by to learn from", **RATE
     )
     precision: Literal["float32", "mixed"] = setting(
-        "mixed", "of the body's matrix products"
+        "float32", "of the body's matrix products"
     )
 
 

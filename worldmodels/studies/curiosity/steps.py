@@ -17,7 +17,7 @@ STUDY = Study(
     steps={
         "train": Step(
             summary="train an arm with a seed, and score it on unseen levels",
-            version=1,
+            version=2,
             uses=(*WORLDS, "limit", "test_levels", "dtype", "debug"),
             arguments={
                 "world": {"help": "to play", "choices": WORLDS, "required": True},
