@@ -151,6 +151,9 @@ def test_a_vector_has_the_colours_of_its_seeds():
         vector.step(np.tile(AHEAD, (B, 1)))
     assert (vector.colors.grass != before).any(axis=1).all()
     assert len(np.unique(vector.colors.grass, axis=0)) == B
+    vector.reset(seed=7)
+    vector.reset()  # draws on, and not the same once more
+    assert (vector.colors.grass != before).any(axis=1).all()
 
 
 def same(ours, theirs):

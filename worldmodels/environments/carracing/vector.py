@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
 from worldmodels.environments import gym_arguments
@@ -29,13 +28,15 @@ from worldmodels.environments.one_batch import OneBatch
 class CarRacingVector(OneBatch):
     """B cars, each on a track of its own.
 
+    Frames are uint8 [B, 64, 64, 3], actions [B, 3] or, of the five, [B]. A step is
+    1/50 s. The infos of those that terminate have "lap_finished". `reset` refuses a
+    seed whose track is too long, which one in 600,000 is; with `domain_randomize` its
+    option {"randomize": False} keeps the colours.
+
     Args:
         max_episode_steps: until truncation; None: 1,000, -1: never.
         lap_complete_percent: a fraction, as gymnasium's; 0.95 is 95 %.
-        autoreset_mode: gymnasium's, or its value. NEXT_STEP: the step after an
-            episode's end begins the next one; its action is ignored, its reward 0.
-            SAME_STEP: the last step itself does, and its infos have "final_obs" and
-            "final_info". DISABLED: `reset` does, with options={"reset_mask": done}.
+        autoreset_mode: see `OneBatch`.
     """
 
     metadata = RENDERING | {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -62,100 +63,43 @@ class CarRacingVector(OneBatch):
         self.colors = colors.Colors(*(np.tile(x, (num_envs, 1)) for x in colors.USUAL))
         self._recolor(np.ones(num_envs, bool), [self.np_random] * num_envs)
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin all episodes, or some; frames are uint8 [B, 64, 64, 3].
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """Return the last frames."""
+        if self.render_mode is None or self._state is None:
+            return None
+        return tuple(self._shown())
 
-        Args:
-            seed: of environment 0, the others count on from it; or of each, [B].
-            options: "reset_mask", bool [B], says which episodes begin; the others go
-                on. {"randomize": False} keeps the colours; without `domain_randomize`
-                it means nothing.
+    def _applied(self, actions: np.ndarray) -> np.ndarray:
+        return applied(actions, (self.num_envs,), self.continuous)
 
-        Raises:
-            UserError: there are more or fewer seeds than environments, a seed is no
-                whole number, the mask is not bool [B], or a seed's track is too long,
-                which one in 600,000 is; or this process was forked from one that had
-                used JAX.
-        """
-        options = options or {}
-        chosen = self._chosen(options.get("reset_mask"))
-        seeds = self._seeds(seed)
-        super().reset(seed=next((each for each in seeds if each is not None), None))
-        self._begin(chosen, seeds, options.get("randomize", True))
-        return np.array(self._frames), {}
-
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Drive 1/50 s with actions [B, 3] or, of the five, [B].
-
-        Returns:
-            Frames uint8 [B, 64, 64, 3], rewards float32 [B], terminations and
-            truncations bool [B], and infos: of those that terminate "lap_finished".
-
-        Raises:
-            UserError: the actions are none of the space's shape, or not of numbers; or
-                an episode is over that has not been reset, where that is not automatic.
-        """
-        if self._state is None:
-            raise ResetNeeded("reset comes before step")
-        driven = applied(actions, (self.num_envs,), self.continuous)
-        self._refuse_to_go_on()
-        self._state, self._frames, *outcome = programs.step(
-            self._state, driven, self._max_steps, self.lap_complete_percent
+    def _advance(self, applied: np.ndarray) -> Sequence[Any]:
+        self._state, self._seen, *outcome = programs.step(
+            self._state, applied, self._max_steps, self.lap_complete_percent
         )
-        renewed = self._done
-        if renewed.any():
-            self._begin(renewed, self._seeds(None))
-        rewards, terminated, truncated = (np.array(each) for each in outcome)
-        for each in (rewards, terminated, truncated):
-            each[renewed] = 0
-        infos = self._ended(terminated | truncated, terminated, rewards)
-        return np.array(self._frames), rewards, terminated, truncated, infos
-
-    def _ended(
-        self, done: np.ndarray, terminated: np.ndarray, rewards: np.ndarray
-    ) -> dict[str, Any]:
-        """Return the infos of those that are done, and begin anew where that is due."""
-        same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
-        infos: dict[str, Any] = {}
-        last = np.array(self._frames) if same_step and done.any() else None
-        for b in np.flatnonzero(done):
-            over = terminated[b]
-            info = {"lap_finished": simulator.lap_finished(rewards[b])} if over else {}
-            if same_step:
-                info = {"final_obs": last[b], "final_info": info}
-            infos = self._add_info(infos, info, b)
-        self._done = done
-        if last is not None:
-            self._begin(done, self._seeds(None))
-        return infos
+        return outcome
 
     def _begin(
-        self,
-        chosen: np.ndarray,
-        seeds: Sequence[int | None],
-        randomize: bool = True,
+        self, chosen: np.ndarray, seeds: Sequence[int | None], options: dict[str, Any]
     ) -> None:
         """Give those chosen a fresh track each, and colours, all at once where all."""
         rngs = [
             self.np_random if seed is None else tracks.generator(seed) for seed in seeds
         ]
-        if randomize:
+        if options.get("randomize", True):
             self._recolor(chosen, rngs)
         made, palette = self._tracks(chosen, seeds, rngs), colors.palette(self.colors)
         if chosen.all():
-            self._state, self._frames = programs.begin(made, palette)
+            self._state, self._seen = programs.begin(made, palette)
         else:
-            self._state, self._frames = programs.replace(
+            self._state, self._seen = programs.replace(
                 self._state, made, palette, chosen
             )
-        self._done = self._done & ~chosen
+
+    def _shown(self) -> np.ndarray:
+        return np.array(self._seen)
+
+    def _last_info(self, terminated: bool, reward: float, b: int) -> dict[str, Any]:
+        return {"lap_finished": simulator.lap_finished(reward)} if terminated else {}
 
     def _recolor(self, chosen: np.ndarray, rngs: list[np.random.Generator]) -> None:
         """Draw colours for those chosen, where colours are drawn at all."""
