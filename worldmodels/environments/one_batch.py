@@ -109,8 +109,9 @@ class OneBatch(VectorEnv[Any, np.ndarray, np.ndarray]):
         for each in (rewards, terminated, truncated):
             each[renewed] = 0
         self._done = terminated | truncated
-        last = self._ended(terminated, rewards)
-        return self._shown(), rewards, terminated, truncated, self._infos() | last
+        # What all say stands where those that ended say the same.
+        infos = self._ended(terminated, rewards) | self._infos()
+        return self._shown(), rewards, terminated, truncated, infos
 
     @abstractmethod
     def _applied(self, actions: np.ndarray) -> np.ndarray:

@@ -97,6 +97,20 @@ def test_the_step_after_the_end_begins_anew():
     assert not dead[:, 1:].any()
 
 
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED])
+def test_all_say_their_vectors_where_one_ends(mode):
+    envs = vector(autoreset_mode=mode)
+    _, infos = envs.reset(seed=0)
+    dead = np.zeros(B, bool)
+    while not dead.any():
+        before = infos["vector"]
+        _, _, dead, _, infos = envs.step(np.array([1, 0, 0]))
+    assert dead.tolist() == [True, False, False]
+    assert infos["_vector"].all()
+    assert (infos["vector"] != before).any(axis=1).all()
+    assert (infos["vector"][:, 0] > 0).all()
+
+
 def test_an_episode_may_begin_anew_in_its_last_step():
     envs = vector(max_episode_steps=4, autoreset_mode="SameStep")
     other = vector(max_episode_steps=5)

@@ -57,4 +57,4 @@ class PixelCopterVector(OneBatch):
         }
 
     def _last_info(self, terminated: bool, reward: float, b: int) -> dict[str, Any]:
-        return {"vector": np.array(self._seen.vector)[b]}
+        return {"vector": np.asarray(self._seen.vector)[b]}
