@@ -118,3 +118,10 @@ def test_a_new_module_is_found_and_plumbing_is_not(edited):
 
 def test_a_changed_file_of_data_is_found(edited):
     assert edited("models/web/page.js", "draw", "paint") == ["worldmodels.models"]
+
+
+def test_what_is_cached_is_no_data(edited, tmp_path):
+    cache = tmp_path / "worldmodels/models/__pycache__"
+    cache.mkdir()
+    (cache / "vae.cpython-311.pyc.139872").write_bytes(b"half written")
+    assert edited("models/vae.py", "64 * count", "64*count") == []

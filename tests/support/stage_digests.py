@@ -2,8 +2,8 @@
 
 They are recorded beside the stages' versions. A digest is taken over a module's syntax
 tree without docstrings and without the messages of errors, so that words and formatting
-may change freely. A package's digest is also over the files in its folders that are no
-packages, such as the scripts of the page to play in.
+may change freely. A package's digest is also taken over the files of data in its
+folders, such as the scripts of the page to play in.
 """
 
 import ast
@@ -105,8 +105,8 @@ def _data(path: Path) -> list[Path]:
     """Return the files that are a package's data, if that module is a package."""
     if path.name != "__init__.py":
         return []
-    files = path.parent.glob("*/*.*")
-    return [f for f in sorted(files) if not f.suffix.startswith(".py")]
+    files = path.parent.glob("[!._]*/[!.]*.*")  # caches begin so, and come and go
+    return [f for f in sorted(files) if f.suffix != ".py" and f.is_file()]
 
 
 def _written(node: object) -> str:
