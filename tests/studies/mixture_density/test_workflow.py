@@ -1,4 +1,4 @@
-"""The study through Snakemake: it meets its floors, on few networks of one seed."""
+"""The study through Snakemake: it meets its floors, on few networks."""
 
 import json
 import sys
@@ -10,7 +10,9 @@ from support.projects import Project, copy_workflow
 from worldmodels.stores.artifact import open_artifact
 from worldmodels.studies.mixture_density.settings import FIGURES
 
-FEW = "studies={mixture_density: {variant: few, seeds: [0], mixtures: [5, 20]%s}}"
+# All seeds of the page: a floor holds the mean. From processor to processor the worst
+# seed's NLL differs by 0.01 nats and the mean's by 0.003.
+FEW = "studies={mixture_density: {variant: few, mixtures: [5, 20]%s}}"
 
 
 @pytest.mark.slow
