@@ -1,4 +1,8 @@
-"""A barrier to XLA's fusion of operations, where fusion costs more than memory does."""
+"""Barriers to what XLA does on a CPU where it costs more than it saves.
+
+It fuses operations where storing their results would be faster, and copies arrays that
+could be changed in place.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,4 +58,21 @@ def in_place(change: Callable[[Any], Any], always: jax.Array, arrays: Any) -> An
 
     return jax.lax.platform_dependent(
         always, arrays, cpu=loop, default=lambda _, arrays: change(arrays)
+    )
+
+
+def after(read: Any, arrays: Any) -> Any:
+    """Return arrays as they are; on CPU, what needs them waits until `read` is there.
+
+    XLA may change an array in place only after its last reader, and copies it whole
+    where no data says that a reader comes first. Let what is changed depend so on what
+    is read.
+    """
+
+    def branch(read, arrays):
+        read = [jnp.count_nonzero(part) >= 0 for part in jax.tree.leaves(read)]
+        return stored(arrays, jnp.stack(read).all())
+
+    return jax.lax.platform_dependent(
+        read, arrays, cpu=branch, default=lambda _, arrays: arrays
     )

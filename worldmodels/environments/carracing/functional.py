@@ -115,6 +115,9 @@ def renew(
     program; the frames of `step`, if they are not used, are then not drawn. Where all
     are done, `reset` does the same with more tracks at a time.
 
+    On a CPU all tracks are copied where frames of before are used afterwards as well:
+    `renew(state, keys, runtime.barrier.after(frames, done))` copies none.
+
     Args:
         state: one that came from `reset`: every environment has a track of its own.
         keys: typed, [B]; those of the others are not used.

@@ -94,8 +94,8 @@ def gather(
             jnp.where(cut, at_cut, 0), flight,
         )  # fmt: skip
         keys = jax.random.wrap_key_data(bits[:, :_KEY_WORDS])
-        state = world.renew(state, keys, done)
-        seen = agents.pushed(place.seen, world.observe(state), done)
+        state, first = world.renew(state, keys, done, frame)
+        seen = agents.pushed(place.seen, first, done)
         none = no_flight(len(done), flight.won.dtype)
         flight = jax.tree.map(lambda new, old: jnp.where(done, new, old), none, flight)
         return Place(state, seen, flight), made

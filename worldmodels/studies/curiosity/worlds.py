@@ -14,6 +14,7 @@ import numpy as np
 from worldmodels.environments import carracing
 from worldmodels.environments.carracing import functional as cars
 from worldmodels.environments.pixelcopter import functional as copters
+from worldmodels.runtime.barrier import after
 from worldmodels.studies.curiosity import networks
 from worldmodels.studies.curiosity.actions import Actions, Choice, Numbers
 
@@ -33,7 +34,8 @@ class World(NamedTuple):
     Attributes:
         reset: typed keys [B] -> state.
         step: state, actions, limit -> state, rewards [B], deaths [B], cuts [B].
-        renew: state, typed keys [B], done [B] -> state.
+        renew: state, typed keys [B], done [B], its observations -> a state in which
+            the episodes that were done begin anew, and its observations.
         observe: state -> observations [B, ...], as its body reads them.
         picture: state -> what people look at, uint8 [B, H, W] or [B, H, W, 3].
         shape: of one observation.
@@ -43,7 +45,7 @@ class World(NamedTuple):
 
     reset: Callable[[jax.Array], State]
     step: Callable[..., tuple[State, jax.Array, jax.Array, jax.Array]]
-    renew: Callable[[State, jax.Array, jax.Array], State]
+    renew: Callable[..., tuple[State, jax.Array]]
     observe: Callable[[State], jax.Array]
     picture: Callable[[State], jax.Array]
     shape: tuple[int, ...]
@@ -83,7 +85,15 @@ def car_pixels(kind: str) -> World:
         for bound in (carracing.ACTION_LOW, carracing.ACTION_HIGH)
     )
     actions = Numbers(low, high, _CAR_START)
-    return _world(cars, observe, 1 / 255, actions, lambda a: jnp.zeros(len(a), bool))
+    world = _world(cars, observe, 1 / 255, actions, lambda a: jnp.zeros(len(a), bool))
+
+    def renew(state, keys, done, observed):
+        # Tracks are large. They change in place only once they have been drawn.
+        state, _ = cars.renew(state, keys, after(observed, done))
+        observed = jax.lax.cond(done.any(), observe, lambda _: observed, state)
+        return state, observed
+
+    return world._replace(renew=renew)
 
 
 def _copter(observe: Callable[[State], jax.Array], scale: float) -> World:
@@ -98,8 +108,10 @@ def _world(functional: Any, observe, scale, actions, idle) -> World:
     def reset(keys):
         return functional.reset(keys)[0]
 
-    def renew(state, keys, done):
-        return functional.renew(state, keys, done)[0]
+    def renew(state, keys, done, observed):
+        del observed
+        state, _ = functional.renew(state, keys, done)
+        return state, observe(state)
 
     one = jax.eval_shape(lambda key: observe(reset(key)), jax.random.key(0))
     return World(
