@@ -29,7 +29,7 @@ class World(Section):
 
     arms: _Arms = setting(tuple(MAIN), "what is learnt from, each a training a seed")
     steps: int = setting(
-        3_000_000, "of all environments together", unit="steps", low=1, high=10**9
+        7_000_000, "of all environments together", unit="steps", low=1, high=10**9
     )
     environments: int = setting(128, "that play together", **BATCH | {"low": 4})
     rollout: int = setting(
@@ -103,6 +103,9 @@ class CarRacing(World):
     """How CarRacing is learnt from pictures of 64 x 64 pixels."""
 
     arms: _Arms = setting((), "what is learnt from, each a training a seed")
+    steps: int = setting(
+        6_000_000, "of all environments together", unit="steps", low=1, high=10**9
+    )
     environments: int = setting(16, "that drive together", **BATCH | {"low": 4})
     stack: int = setting(
         4, "that the policy sees at once", unit="observations", low=1, high=16
