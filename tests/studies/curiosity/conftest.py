@@ -39,9 +39,11 @@ def _step(state, action, limit):
     return state, reward, dead, (state.step >= limit) & ~dead
 
 
-def _renew(state, keys, done):
+def _renew(state, keys, done, observed):
     new = _reset(keys)
-    return Clock(*(jnp.where(done, a, b) for a, b in zip(new, state, strict=True)))
+    state = Clock(*(jnp.where(done, a, b) for a, b in zip(new, state, strict=True)))
+    # Those that go on are seen as the caller said, so that a wrong word of it shows.
+    return state, jnp.where(done[:, None], _observe(new), observed)
 
 
 def _observe(state):
