@@ -14,7 +14,7 @@ TABLE = jnp.arange(1 << 20, dtype=np.int32)
 
 def _writes(before, table, count):
     """Return what was read of a table, and the table with `count` entries changed."""
-    read = table[jnp.arange(8) * count]
+    read = table[jnp.arange(8) * count]  # its first entry is one of those that change
     table = jax.lax.fori_loop(
         0, before(read, count), lambda i, table: table.at[i].set(-1), table
     )
@@ -48,4 +48,6 @@ def test_a_table_that_was_read_first_is_not_copied_in_each_step():
         text = made.lower(TABLE).compile().as_text()
         return len(re.findall(r"= s32\[1048576\]\S* copy\(", text))
 
-    assert copies(after) < copies(lambda read, count: count)
+    without = copies(lambda read, count: count)
+    assert without, "XLA copies nothing without `after`, which then has no use"
+    assert not copies(after)
