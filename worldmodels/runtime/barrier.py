@@ -64,9 +64,13 @@ def in_place(change: Callable[[Any], Any], always: jax.Array, arrays: Any) -> An
 def after(read: Any, arrays: Any) -> Any:
     """Return arrays as they are; on CPU, what needs them waits until `read` is there.
 
-    XLA may change an array in place only after its last reader, and copies it whole
-    where no data says that a reader comes first. Let what is changed depend so on what
-    is read.
+    XLA changes a table in place only after its last reader. Where no data says that the
+    reader comes first, XLA copies the whole table. So give what was read of the table
+    as `read`, and change the table by the arrays that come back.
+
+    Args:
+        read: one array or more, of any shapes and of numbers or bool.
+        arrays: of any shapes and types; they come back with the same.
     """
 
     def branch(read, arrays):

@@ -115,7 +115,7 @@ def renew(
     program; the frames of `step`, if they are not used, are then not drawn. Where all
     are done, `reset` does the same with more tracks at a time.
 
-    On a CPU all tracks are copied where frames of before are used afterwards as well:
+    On a CPU a program that keeps the frames of before copies all tracks in each step.
     `renew(state, keys, runtime.barrier.after(frames, done))` copies none.
 
     Args:

@@ -34,8 +34,8 @@ class World(NamedTuple):
     Attributes:
         reset: typed keys [B] -> state.
         step: state, actions, limit -> state, rewards [B], deaths [B], cuts [B].
-        renew: state, typed keys [B], done [B], its observations -> a state in which
-            the episodes that were done begin anew, and its observations.
+        renew: state, typed keys [B], done [B], observations [B, ...] of that state ->
+            the state in which the done episodes begin anew, and observations of it.
         observe: state -> observations [B, ...], as its body reads them.
         picture: state -> what people look at, uint8 [B, H, W] or [B, H, W, 3].
         shape: of one observation.
@@ -88,7 +88,8 @@ def car_pixels(kind: str) -> World:
     world = _world(cars, observe, 1 / 255, actions, lambda a: jnp.zeros(len(a), bool))
 
     def renew(state, keys, done, observed):
-        # Tracks are large. They change in place only once they have been drawn.
+        # Tracks are large. They change in place only after the pictures of before are
+        # made. Where no episode begins, those pictures are still right.
         state, _ = cars.renew(state, keys, after(observed, done))
         observed = jax.lax.cond(done.any(), observe, lambda _: observed, state)
         return state, observed
