@@ -104,7 +104,7 @@ class CarRacing(World):
 
     arms: _Arms = setting((), "what is learnt from, each a training a seed")
     steps: int = setting(
-        6_000_000, "of all environments together", unit="steps", low=1, high=10**9
+        2_000_000, "of all environments together", unit="steps", low=1, high=10**9
     )
     environments: int = setting(16, "that drive together", **BATCH | {"low": 4})
     stack: int = setting(
