@@ -29,7 +29,7 @@ class World(Section):
 
     arms: _Arms = setting(tuple(MAIN), "what is learnt from, each a training a seed")
     steps: int = setting(
-        7_000_000, "of all environments together", unit="steps", low=1, high=10**9
+        3_000_000, "of all environments together", unit="steps", low=1, high=10**9
     )
     environments: int = setting(128, "that play together", **BATCH | {"low": 4})
     rollout: int = setting(
