@@ -48,6 +48,6 @@ def test_a_table_that_was_read_first_is_not_copied_in_each_step():
         text = made.lower(TABLE).compile().as_text()
         return len(re.findall(r"= s32\[1048576\]\S* copy\(", text))
 
-    without = copies(lambda read, count: count)
-    assert without, "XLA copies nothing without `after`, which then has no use"
     assert not copies(after)
+    if not copies(lambda read, count: count):
+        pytest.skip("this XLA copies nothing without `after`, which then has no use")
