@@ -75,6 +75,15 @@ def test_means_and_differences_are_those_of_scipy(
         assert shown["interval"] == pytest.approx(paired.confidence_interval(0.95))
 
 
+def test_curves_go_as_far_as_every_seed_has_updates(found):
+    for cell, of_seeds in NLL.items():
+        shown = found.cells[cell].learning
+        assert shown.shape == (len(SEEDS), min(map(cell_runs.updates, SEEDS)))
+        last = np.exp(-(shown.shape[1] - 1) / 9)
+        assert shown[:, 0] == pytest.approx(np.array(of_seeds) + 1)
+        assert shown[:, -1] == pytest.approx(np.array(of_seeds) + last)
+
+
 def test_a_horizon_that_no_episode_reaches_has_no_number(found):
     data = cell_tables.data(found)
     assert data["cells"][DNC]["measures"]["nll_50"]["mean"] is None

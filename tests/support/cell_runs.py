@@ -11,11 +11,16 @@ from worldmodels.stores import publication
 from worldmodels.stores.artifact import Artifact, open_artifact
 
 HORIZONS = np.array([1, 2, 50])
-EPISODES, UPDATES = 4, 60
+EPISODES = 4
 SECONDS = 60.0  # that each training of M records
 _SORTS = {name: "dnc" if name == DNC else "lstm" for name in CELLS}
 
 Trainings = dict[str, list[str]]  # paths of the stores of all seeds, by cell
+
+
+def updates(seed: int) -> int:
+    """Return how many updates M makes: episodes of another seed have other lengths."""
+    return 60 + seed
 
 
 def make_cells(
@@ -58,7 +63,7 @@ class _Maker:
             config = {"seed": seed, "shard": self.shard}
             self.latents[seed] = self._store(where, "latents", config, {}, {})
         config = {"round": 1, "seed": seed}
-        curve = nll + np.exp(-np.arange(UPDATES) / 9)
+        curve = nll + np.exp(-np.arange(updates(seed)) / 9)
         memory = self._store(
             place / "memory.zarr", "memory", config | {"cell": _SORTS[cell]},
             {"latents": self.latents[seed]}, {"history/nll": curve.astype(np.float32)},

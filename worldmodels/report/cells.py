@@ -59,10 +59,10 @@ def _learning(found: CellComparison) -> str:
     updates = found.cells[LSTM].learning.shape[1]
     picture = Picture(
         cell_figures.learning(curves), "image/svg+xml",
-        f"M's NLL by update, {updates:,} of them, a line for each cell.",
+        f"M's NLL by update, up to update {updates:,}, a line for each cell.",
         "<b>M's NLL by update</b>, on the minibatch that it learnt from next, which is "
-        "the same for all cells of a seed. Lines: the mean of the seeds; bands: from "
-        "the lowest to the highest seed.",
+        "the same for all cells of a seed, as far as all seeds have updates. Lines: "
+        "the mean of the seeds; bands: from the lowest to the highest seed.",
     )  # fmt: skip
     return picture.html()
 

@@ -35,7 +35,8 @@ class CellScores:
 
     Attributes:
         units, parameters: of M's cell, and of all of M.
-        learning: [S, U], M's NLL of each update's minibatch.
+        learning: [S, U], M's NLL of each update's minibatch. U: updates of the training
+            that made the fewest; a seed whose episodes are longer makes more.
         nll: [S], of the next step of held-out episodes, nats a latent dimension.
         ahead: [S, H], the same so many open-loop steps on.
         death: [S], cross-entropy of death in nats a step; None: M has no such head.
@@ -280,7 +281,7 @@ def _scores(cell: str, trainings: Sequence[Training]) -> CellScores:
         cell=cell,
         units=size["hidden_size"],
         parameters=size["parameters"],
-        learning=each("memory", "history/nll"),
+        learning=_learning(trainings),
         nll=each("forecast", "held_out/nll"),
         ahead=each("forecast", "held_out/horizon_nll"),
         death=each("forecast", f"{_DEATH}/nll") if deaths else None,
@@ -288,6 +289,13 @@ def _scores(cell: str, trainings: Sequence[Training]) -> CellScores:
         played=each("evaluation", "agent/returns"),
         minutes={kind: _minutes(trainings, kind) for kind in LEARNING},
     )
+
+
+def _learning(trainings: Sequence[Training]) -> np.ndarray:
+    """Return M's NLL [S, U] of the first updates, as many as every seed made."""
+    curves = [t["memory"][0].read("history/nll") for t in trainings]
+    updates = min(map(len, curves))
+    return np.stack([curve[:updates] for curve in curves]).astype(np.float64)
 
 
 def _held_out(forecast: Artifact) -> tuple[int, int]:
