@@ -34,8 +34,8 @@ def html(
     lead = escape(
         "The recurrent cell of M is changed and nothing else: an LSTM, an LSTM with as "
         "many parameters as the DNC's M, and a DNC, each trained with "
-        f"{trainings} on the same latents and scored on the same held-out episodes and "
-        f"{found.game.place}s."
+        f"{trainings} on the same latents. Every M is tested on the same held-out "
+        f"episodes, and every C on the same unseen {found.game.place}s."
     )
     version = next(iter(stores.values()))[0].attributes["version"]
     title = f"Recurrent cells of M on {found.game.title}, over {trainings}"

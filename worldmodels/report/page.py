@@ -65,6 +65,7 @@ footer { margin: 3rem 0 2rem; padding-top: 1rem; color: var(--soft);
 # More, of a page whose pictures are all charts: by night, and on a phone.
 OF_CHARTS = """
 .wide { overflow-x: auto; }
+.wide td.number { overflow-wrap: normal; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e8ec; --soft: #a3abb8; --line: #363c47; --blue: #8db4f0; }
   body { background: #16181d; }
