@@ -231,6 +231,50 @@ def test_the_mean_curve_is_where_all_seeds_have_a_value():
     np.testing.assert_array_equal(values, [2, 5])
 
 
+def drawn_mean(lengths: list[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean line, without gaps, of seeds with rounds of so many updates.
+
+    The value of seed n's round r is 10 r + 2 n.
+    """
+    seeds = []
+    for n, rounds in enumerate(lengths):
+        starts = np.cumsum([0, *rounds])
+        seeds.append(
+            [
+                (start + np.arange(1, length + 1), np.full(length, 10.0 * r + 2 * n))
+                for r, (start, length) in enumerate(zip(starts, rounds, strict=False))
+            ]
+        )
+    lines = []
+
+    def keep(figure):
+        lines.extend(line.get_data() for line in figure.axes[0].get_lines())
+        return b""
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(figures, "svg", keep)
+        figures.losses({"loss": [Curve("run", 0, seeds)]})
+    updates, values = lines[-1]  # the seeds' come before it
+    known = np.isfinite(values)
+    return updates[known], values[known]
+
+
+def test_the_mean_loss_goes_through_all_rounds_where_seeds_updates_differ():
+    updates, values = drawn_mean([(738, 1686), (712, 1565), (783, 1898)])
+    late = updates > 783
+    assert set(values[~late]) == {2.0}
+    assert set(values[late]) == {12.0}
+    assert updates[~late][-1] == 712
+    assert updates[late][0] == 784
+    assert 712 + 1565 - 5 < updates[-1] <= 712 + 1565
+
+
+def test_a_round_without_a_common_update_has_no_mean_loss():
+    updates, values = drawn_mean([(10, 10), (30, 10)])
+    assert updates.tolist() == [*range(1, 11)]
+    assert set(values) == {1.0}
+
+
 def test_twenty_runs_have_different_looks_and_any_name():
     assert Curve("_a$b", 0, []).label == r" _a\$b"
     looks = {tuple(Curve("", n, []).look.values()) for n in range(20)}

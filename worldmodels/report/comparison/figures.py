@@ -1,6 +1,6 @@
 """The charts that compare runs: plain arrays in, an SVG file's bytes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -64,7 +64,7 @@ def losses(panels: Mapping[str, Sequence[Curve]]) -> bytes:
         places = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, curves) in zip(places, panels.items(), strict=True):
             for curve in curves:
-                _draw(axes, curve._replace(seeds=[*map(_smooth, curve.seeds)]))
+                _draw(axes, curve, _smooth)
             axes.set(title=title, xlabel="update")
             axes.set_ylim(*_range(axes))
             axes.margins(x=0.01)
@@ -77,7 +77,7 @@ def _smooth(rounds: Rounds) -> Rounds:
     found = []
     for places, values in rounds:
         steps, _, smooth = smoothed(values)
-        found.append((places[0] - 1 + steps, smooth))
+        found.append((places[steps - 1], smooth))
     return found
 
 
@@ -90,17 +90,26 @@ def _range(axes: Axes) -> tuple[float, float]:
     return shown.min() - room, shown.max() + room
 
 
-def _draw(axes: Axes, curve: Curve, **look) -> None:
-    """Draw each training of a run, thin where there are several, and their mean."""
+def _draw(
+    axes: Axes,
+    curve: Curve,
+    shown: Callable[[Rounds], Rounds] = lambda rounds: rounds,
+    **look,
+) -> None:
+    """Draw each training of a run, thin where there are several, and their mean.
+
+    Args:
+        shown: returns the values of a line that are drawn. The mean is of all: seeds
+            whose rounds differ in length are thinned out at other places.
+    """
     several = len(curve.seeds) > 1
     for n, rounds in enumerate(curve.seeds):
         strong = {"lw": 0.8, "alpha": 0.45} if several else {"lw": 1.7, **look}
         label = None if several or n else curve.label
-        axes.plot(*_joined(rounds), label=label, **curve.look, **strong)
+        axes.plot(*_joined(shown(rounds)), label=label, **curve.look, **strong)
     if several:
-        axes.plot(
-            *_joined(mean(curve.seeds)), label=curve.label, lw=2, **curve.look, **look
-        )
+        line = _joined(shown(mean(curve.seeds)))
+        axes.plot(*line, label=curve.label, lw=2, **curve.look, **look)
 
 
 def mean(seeds: Sequence[Rounds]) -> Rounds:
