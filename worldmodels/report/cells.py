@@ -34,8 +34,8 @@ def html(
     lead = escape(
         "The recurrent cell of M is changed and nothing else: an LSTM, an LSTM with as "
         "many parameters as the DNC's M, and a DNC, each trained with "
-        f"{trainings} on the same latents. Every M is tested on the same held-out "
-        f"episodes, and every C on the same unseen {found.game.place}s."
+        f"{trainings}. The cells of a seed have the same latents and held-out "
+        f"episodes, and every C is tested on the same unseen {found.game.place}s."
     )
     version = next(iter(stores.values()))[0].attributes["version"]
     title = f"Recurrent cells of M on {found.game.title}, over {trainings}"
@@ -61,8 +61,8 @@ def _learning(found: CellComparison) -> str:
         cell_figures.learning(curves), "image/svg+xml",
         f"M's NLL by update, up to update {updates:,}, a line for each cell.",
         "<b>M's NLL by update</b>, on the minibatch that it learnt from next, which is "
-        "the same for all cells of a seed, as far as all seeds have updates. Lines: "
-        "the mean of the seeds; bands: from the lowest to the highest seed.",
+        "the same for all cells of a seed. Lines: the mean of the seeds, up to the "
+        "last update that all have; bands: from the lowest to the highest seed.",
     )  # fmt: skip
     return picture.html()
 
