@@ -40,7 +40,7 @@ _PAUSE = {
 }
 RESUMED = {"checkpoint": _CHECKPOINT, "checkpoint-seconds": _PAUSE}
 _LATENTS = {
-    "help": "latents stores, at whose first frames dreams begin (for C in a dream)",
+    "help": "latents stores, in whose episodes dreams begin (for C in a dream)",
     **MANY,
 }
 # Beside the package, where a checkout has it.

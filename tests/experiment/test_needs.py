@@ -262,3 +262,22 @@ def test_the_data_of_several_rounds_is_counted_together():
     assert needs.planned({0: first, 1: later}, "carracing") == Data(400, 300, 250)
     longer = first.changed(steps=2100)
     assert needs.planned({0: longer}, "takecover").mean < 2100
+
+
+def test_what_is_remembered_at_starts_is_counted():
+    """h and c of 8,192 starts, collected, joined, and given to each of two cores."""
+    line, anywhere = (
+        needs.total(
+            needs.memory(
+                "controller",
+                Run(),
+                PAPER.changed(controller={"train_in": "dream", "start": start}),
+                WHOLE,
+                cores=2,
+            )
+        )
+        for start in ("line", "anywhere")
+    )
+    wanted = 4 * 8192 * 2 * 256 * 4
+    assert anywhere - line == pytest.approx(wanted, rel=0.5)
+    assert anywhere - line >= wanted

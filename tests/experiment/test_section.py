@@ -73,6 +73,7 @@ def test_a_group_is_set_recorded_and_passed_on(nested):
     assert stages.before("memory") == {
         "precision": "float32",
         "cell": {"kind": "lstm"},
+        "target": "sample",
         "drop": 0.0,
     }
     text = json.dumps({"memory": {"cell": cell}})

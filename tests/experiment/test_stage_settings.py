@@ -221,6 +221,7 @@ def test_a_dream_has_a_temperature_and_no_environment_drives_it():
     # C's actions and a dream's length.
     world = {"name", "id", "crop", "size", "frame_skip", "max_steps"}
     assert in_dream["environment"].keys() == world
+    assert in_dream["controller"]["start"] == "line"
     assert in_game["environment"].keys() == world | {"backend", "slots"}
 
 
@@ -286,6 +287,17 @@ def test_what_is_wrong_is_refused_by_its_name(stage, word, sentence):
         from_words(stage, 0, None, [word])
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_dream_may_begin_anywhere_in_any_world():
+    words = ["environment.name=takecover", "environment.backend=gymnasium"]
+    words += ["controller.start=anywhere"]
+    dreamt = from_words("controller", 0, None, [*words, "controller.train_in=dream"])
+    assert dreamt[-1].start == "anywhere"
+    with pytest.raises(
+        UserError, match=r"^controller\.start is anywhere, .* or a dream alone"
+    ):
+        from_words("controller", 0, None, words)
 
 
 def test_a_dream_needs_no_place_to_drive():

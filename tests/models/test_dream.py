@@ -54,6 +54,14 @@ def test_a_dream_begins_at_a_sample_of_a_stored_frame_with_nothing_remembered(wo
     assert abs(noise.mean()) < 4 * np.exp(-2) / 12_000**0.5
 
 
+def test_a_dream_of_means_begins_at_the_mean_of_a_stored_frame(world):
+    world = replace(world, model=world.model.clone(target=memory.MEAN))
+    begun = many_starts(world, jax.random.split(jax.random.key(0), 100))
+    same = (begun.z[:, None] == world.starts.mu).all(axis=-1)  # [B, S]
+    np.testing.assert_array_equal(same.sum(axis=1), 1)
+    assert same.any(axis=0).all()
+
+
 def test_the_same_key_is_the_same_dream(world):
     for other, same in ((3, True), (4, False)):
         keys = [jax.random.key(3), jax.random.key(other)]

@@ -81,6 +81,26 @@ def test_heads_for_death_and_reward_are_two_more_numbers():
     jax.tree.map(np.testing.assert_array_equal, other.mixture, predicted.mixture)
 
 
+def test_means_are_foreseen_no_sharper_than_a_twentieth(params):
+    z, a = sequence()
+    state = memory.initial_state(SMALL, 5)
+    weights = params | {"head_bias": params["head_bias"] * 40}
+    model = SMALL.clone(target=memory.MEAN)
+    plain, floored = (
+        memory.step(weights, m, state, z[:, 0], a[:, 0])[1].mixture
+        for m in (SMALL, model)
+    )
+    logstd = np.asarray(plain.logstd, np.float64)
+    assert logstd.min() < -5
+    assert logstd.max() > 3
+    np.testing.assert_allclose(
+        floored.logstd, -3 + np.log(1 + np.exp(logstd + 3)), rtol=1e-5, atol=1e-6
+    )
+    assert np.exp(floored.logstd).min() > 1 / 21
+    np.testing.assert_array_equal(floored.mean, plain.mean)
+    np.testing.assert_array_equal(floored.logit, plain.logit)
+
+
 def test_forget_gate_starts_open():
     bias = memory.initial(jax.random.key(0), SMALL)["lstm_bias"].reshape(4, 8)
     np.testing.assert_array_equal(bias, [[0] * 8, [1] * 8, [0] * 8, [0] * 8])

@@ -12,6 +12,7 @@ from worldmodels.models.memory import Memory
 
 SMALL = Memory(latent_size=4, action_size=3, hidden_size=8, mixtures=3)
 HEADS = SMALL.clone(death_head=True, reward_head=True)
+MEANS = HEADS.clone(target=memory.MEAN)
 SLOTS = HEADS.clone(
     cell="dnc", cell_options=(("slots", 3), ("word_size", 2), ("read_heads", 2))
 )
@@ -92,8 +93,9 @@ def naive_loss(params, batch, key, model):
     _, predicted = jax.lax.scan(body, start, tuple(by_time))
     predicted = jax.tree.map(lambda x: x.swapaxes(0, 1), predicted)
     mixture = predicted.mixture
+    target = batch["mu"] if model.target == "mean" else z
     density = jax.scipy.stats.norm.pdf(
-        z[:, 1:, :, None], mixture.mean, jnp.exp(mixture.logstd)
+        target[:, 1:, :, None], mixture.mean, jnp.exp(mixture.logstd)
     )
     each = -jnp.log((jnp.exp(mixture.logweight) * density).sum(-1))
     known = batch["inside"] & ~batch["last"]
@@ -111,7 +113,9 @@ def naive_loss(params, batch, key, model):
     return sum(terms.values()), terms
 
 
-@pytest.mark.parametrize("model", [SMALL, HEADS], ids=["plain", "heads"])
+@pytest.mark.parametrize(
+    "model", [SMALL, HEADS, MEANS], ids=["plain", "heads", "means"]
+)
 def test_loss_and_gradients_equal_plain_autodiff_in_float64(model):
     model = model.clone(dtype=jnp.float64)
     with jax.enable_x64(True):

@@ -27,6 +27,7 @@ AGENTS = {
     "gru": {"cell": "gru", "game": TURNED, "hidden": 6, "reward_head": True},
     "dnc": {"cell": "dnc", "game": CHOICE, "inputs": "z_c_h_r", "hidden": 3}
     | {"bias": False, "cell_options": tuple(SMALL.items()), "death_head": True},
+    "means": {"target": memory.MEAN, "reward_head": True},
     "dnc with all": {"cell": "dnc", "cell_options": tuple((SMALL | ALL).items())},
 }
 DRIVEN = """
@@ -170,6 +171,27 @@ def test_a_thousand_steps_of_a_dream_are_finite_and_those_of_their_seed():
     assert found[0] == found[1]
     assert not np.allclose(numbers[0], numbers[2])
     assert not np.allclose(numbers[0], numbers[3])
+
+
+@pytest.mark.parametrize("target", [memory.SAMPLE, memory.MEAN])
+def test_a_dream_begins_at_a_sample_or_at_a_mean(target):
+    player = engine.player(target=target)
+    starts = player.starts._replace(logvar=np.full_like(player.starts.logvar, -2))
+    body = """
+    const z = new Float32Array(world.sizes.latent);
+    return Array.from({ length: 50 }, (_, seed) => {
+      const r = random(seed);
+      r.at(0);
+      world.start(r, z);
+      return Array.from(z);
+    });
+    """
+    z = np.array(engine.run(body, None, pack(player._replace(starts=starts), "single")))
+    distance = np.abs(z[:, None] - starts.mu).max(axis=-1).min(axis=1)  # [50]
+    if target == memory.MEAN:
+        np.testing.assert_allclose(distance, 0, atol=1e-6)
+    else:
+        assert distance.min() > 0.01
 
 
 def test_a_memory_can_be_copied():

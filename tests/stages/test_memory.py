@@ -9,8 +9,9 @@ import pytest
 from worldmodels.experiment.settings import Memory, Run
 from worldmodels.runtime.errors import UserError
 from worldmodels.stages import memory
-from worldmodels.stores import publication
+from worldmodels.stores import networks, publication
 from worldmodels.stores.artifact import Artifact, open_artifact
+from worldmodels.stores.recorded_models import memory_model
 from worldmodels.training.packing import PackedBatches
 
 EPISODES, LONGEST, Z = 12, 70, 3
@@ -106,6 +107,19 @@ def test_every_head_and_figure_is_in_the_store_by_name(packed):
         "reward/unexplained": (),
     }
     assert np.isfinite(packed.read("held_out/nll"))
+
+
+def test_m_of_means_knows_them_better(packed, latents, tmp_path):
+    """And an M whose store names no target, as earlier versions', has samples."""
+    means = train(latents, tmp_path, PACKED.changed(target="mean"))
+    assert means.config["target"] == "mean"
+    assert networks.load_memory(means)[0].target == "mean"
+    assert networks.load_memory(packed)[0].target == "sample"
+    older = {k: v for k, v in packed.config.items() if k != "target"}
+    assert memory_model(older) == memory_model(packed.config)
+    assert (
+        means.read("history/nll")[-8:].mean() < packed.read("history/nll")[-8:].mean()
+    )
 
 
 def test_a_quarter_is_held_out_and_never_learnt_from(packed, latents, tmp_path):

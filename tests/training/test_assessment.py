@@ -142,6 +142,33 @@ def test_dreams_begin_where_enough_was_seen_and_end_with_the_episode(figures):
     np.testing.assert_array_equal(figures["horizon_starts"], [5, 4, 4, 2])
 
 
+def test_m_of_means_is_scored_on_them_whatever_noise_it_reads():
+    """M is blind to z: what it foresees is known without its noise."""
+    model = MODEL.clone(target=memory.MEAN)
+    params = parameters()
+    params["lstm_kernel"] = params["lstm_kernel"].at[:3].set(0)
+
+    def noisy(which, steps):
+        items = load(which, steps)
+        return items | {"logvar": np.zeros_like(items["mu"])}
+
+    found = assessment.assess(
+        params, model, noisy, LENGTHS, jax.random.key(3), lambda _: None
+    )
+    step = jax.jit(lambda *x: memory.step(params, model, *x))
+    nll, later = [], {}
+    for n, episode in enumerate(EPISODES):
+        state = memory.initial_state(model, 1)
+        for t, target in enumerate(episode["mu"][1:]):
+            state, predicted = step(state, np.ones((1, 3)), episode["actions"][[t]])
+            nll.append(scipy_nll(predicted.mixture, target))
+            later[n, t] = nll[-1].mean()
+    assert found["nll"][0] == pytest.approx(np.mean(nll), rel=1e-4)
+    starts = [(1, 50), (2, 50), (4, 50), (1, 100)]
+    expected = np.mean([later[n, t + 4] for n, t in starts])
+    assert found["horizon_nll"][0][1] == pytest.approx(expected, rel=1e-4)
+
+
 def test_one_step_on_needs_no_dream(figures, watched):
     places = [(1, 50), (2, 50), (4, 50), (1, 100), (4, 100)]
     expected = np.mean([watched[n][0][t] for n, t in places])

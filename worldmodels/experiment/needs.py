@@ -200,7 +200,13 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     }
     if controller.train_in == "dream":
         dreamers = max(cars, controller.selection_episodes)
-        return _joined(need, _dreamers(settings, dreamers, cores, numbers))
+        need = _joined(need, _dreamers(settings, dreamers, cores, numbers))
+        if controller.start == "line":
+            return need
+        states = sizes.STARTS * sizes.cell(settings).state * numbers
+        # As they are collected, joined, and given to each core.
+        copies = (2 + cores) * min(states, sizes.STATES)
+        return _joined(need, {"controller.start": copies})
     need = _joined(need, _agent(settings, numbers))
     if not uses_simulator(settings.environment):
         return _joined(need, _pool(settings, cores))

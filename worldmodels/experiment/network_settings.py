@@ -87,6 +87,13 @@ class Memory(Section):
     mixtures: int = setting(
         5, "K", unit="Gaussians per latent dimension", paper=5, **WIDTH
     )
+    target: Literal["sample", "mean"] = setting(
+        "sample",
+        "of V's posterior of the next frame: a sample, or its mean, which M then "
+        "predicts free of noise",
+        paper="sample",
+        before="sample",
+    )
     death_head: bool = setting(False, "predict death", paper=False, takecover=True)
     death_weight: Number = setting(
         10.0,

@@ -193,7 +193,7 @@ def previous_block(run: PipelineRun, round: int, block: int) -> list[str]:
 
 
 def dream_starts(run: PipelineRun, round: int) -> list[str]:
-    """Return the latents whose first frames dreams begin at, if C learns in dreams."""
+    """Return the latents in whose episodes dreams begin, if C learns in dreams."""
     dreams = run.settings(round).controller.train_in == "dream"
     return memory_data(run, round) if dreams else []
 
@@ -201,7 +201,7 @@ def dream_starts(run: PipelineRun, round: int) -> list[str]:
 def search_latents(run: PipelineRun, round: int, block: int) -> list[str]:
     """Return the latents that a block of C's search reads.
 
-    Dreams begin at their first frames. A centred search begins with the mean of what C
+    Dreams begin in their episodes. A centred search begins with the mean of what C
     reads over them: only block 0 does.
     """
     centred = run.settings(round).controller.centred and block == 0

@@ -228,7 +228,8 @@ class Controller(Section):
     )
     start: _Start = setting(
         "line",
-        "where on its lap a car that learns begins; anywhere is for the simulator",
+        "where a car that learns begins on its lap, or a dream in an episode (line: at "
+        "its first frame); anywhere is for the simulator and for dreams",
         paper="line",
         before="line",
     )

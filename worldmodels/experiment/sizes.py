@@ -79,6 +79,10 @@ def memory(settings: Round) -> Size:
     )
 
 
+# Of dreams that begin anywhere: how many starts, and bytes of what M remembers at them.
+STARTS, STATES = 8192, 2**26
+
+
 def cell(settings: Round) -> CellSize:
     """Return the counts of M's recurrent cell."""
     memory, inputs = (

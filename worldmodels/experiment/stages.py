@@ -157,7 +157,7 @@ _TABLE = (
         idle=(
             # No environment drives a dream, and an environment has no temperature.
             Idle(
-                ("environment.backend", "environment.slots", "controller.start"),
+                ("environment.backend", "environment.slots"),
                 lambda values, round: values["controller.train_in"] == "dream",
             ),
             Idle(

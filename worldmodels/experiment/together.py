@@ -131,19 +131,28 @@ def _simulated(name: str, backend: str) -> None:
     uses_simulator(Environment(name=name, backend=backend))
 
 
-def _starts(section: str) -> Check:
-    def refuse(name: str, backend: str, start: str) -> None:
-        if start == "anywhere" and not uses_simulator(
-            Environment(name=name, backend=backend)
-        ):
+def _starts(section: str, *learnt: str) -> Check:
+    """Return the check of a section's `start`.
+
+    Args:
+        learnt: the name of the setting that says where C learns: a dream may begin
+            anywhere.
+    """
+
+    def refuse(name: str, backend: str, start: str, train_in: str = "") -> None:
+        if train_in == "dream" or start == "line":
+            return
+        if not uses_simulator(Environment(name=name, backend=backend)):
+            able = "the simulator of carracing" + (" or a dream" if learnt else "")
             raise UserError(
-                f"{section}.start is anywhere, which the simulator of carracing alone "
-                f"can do, and {name} is played in gymnasium: leave it line; where it "
+                f"{section}.start is anywhere, which {able} alone can do, and {name} "
+                "is played in gymnasium: leave it line; where it "
                 "comes from the rounds of config.yaml, which are for the simulator, "
                 "give your own, such as rounds: 1"
             )
 
-    return Check((*_of("environment", "name", "backend"), f"{section}.start"), refuse)
+    world = _of("environment", "name", "backend")
+    return Check((*world, f"{section}.start", *learnt), refuse)
 
 
 def _world(*values: Any) -> None:
@@ -232,7 +241,7 @@ _CHECKS = (
     Check(_of("environment", "name", "backend"), _simulated),
     Check(_of("environment", *worlds.NAMING), _world),
     _starts("rollouts"),
-    _starts("controller"),
+    _starts("controller", "controller.train_in"),
     _few_stores(*_of("rollouts", "episodes", "episodes_per_shard")),
     _few_stores(*_of("controller", "generations", "generations_per_block")),
     Check(("memory.cell", "controller.inputs"), registry.check_inputs),

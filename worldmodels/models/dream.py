@@ -1,9 +1,11 @@
 """The dream: M is the environment that C acts in (World Models, section 4).
 
 A dream begins at the first frame of a recorded episode: z is drawn from V's posterior,
-and M remembers nothing. At every step an action is chosen on z and on M's state before
-it, M reads (z, action) as when it drives (`agent`), and the next z is drawn from M's
-mixture at a temperature tau: the larger tau, the more uncertain the dream.
+or is its mean where M predicts means, and M remembers nothing. It may also begin at a
+later frame, where M remembers what came before. At every step an action
+is chosen on z and on M's state before it, M reads (z, action) as when it drives
+(`agent`), and the next z is drawn from M's mixture at a temperature tau: the larger
+tau, the more uncertain the dream.
 
 The dream pays and ends by M's other heads. Where M predicts death, a step survived is
 worth 1, and the step that kills is worth nothing. Where M predicts the reward alone, a
@@ -49,7 +51,7 @@ class StepNoise(NamedTuple):
 
 
 class Starts(NamedTuple):
-    """V's posterior of the first frames of S episodes: where dreams begin."""
+    """V's posterior of S frames: where dreams begin."""
 
     mu: jax.Array  # [S, Z]
     logvar: jax.Array  # [S, Z]
@@ -57,7 +59,7 @@ class Starts(NamedTuple):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("params", "starts", "temperature", "death_threshold"),
+    data_fields=("params", "starts", "temperature", "death_threshold", "remembered"),
     meta_fields=("model",),
 )
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Dream:
     starts: Starts
     temperature: jax.Array | float = 1.0  # tau; 0: the likeliest Gaussian's mean
     death_threshold: jax.Array | float | None = None  # log-odds; None: death is drawn
+    remembered: memory.State | None = None  # [S, ...] at each start; None: nothing
 
     def reset(self, key: jax.Array) -> DreamState:
         """Begin a dream at one of the starts."""
@@ -76,9 +79,13 @@ class Dream:
         start = jax.random.randint(of_start, (), 0, len(self.starts.mu))
         dtype = self.model.dtype
         mu, logvar = (jnp.asarray(x, dtype)[start] for x in self.starts)
-        rows = memory.initial_state(self.model, 1)
-        nothing = jax.tree.map(lambda x: x[0], rows)
-        return DreamState(vision.sample(of_z, mu, logvar), nothing)
+        if self.remembered is None:
+            row = memory.initial_state(self.model, 1)
+            remembered = jax.tree.map(lambda x: x[0], row)
+        else:
+            remembered = jax.tree.map(lambda x: jnp.asarray(x)[start], self.remembered)
+        z = vision.sample(of_z, mu, logvar)
+        return DreamState(self.model.targets(z, mu), remembered)
 
     def step(
         self, state: DreamState, action: jax.Array, key: jax.Array

@@ -4,6 +4,8 @@ M predicts the next latent: after (z_1, a_1) .. (z_t, a_t) every dimension of z_
 has a mixture of K Gaussians of its own, p(z_{t+1} | a_t, z_t, h_t). An M that becomes
 the environment predicts more from the same h: death_{t+1} (section 4) and the reward.
 The recurrent cell that makes h is one of `cells.registry`; the paper's is an LSTM.
+An M whose target is the mean of V's posterior still reads samples of it: it learns to
+take their noise away.
 Everything here is a pure function of parameters, arrays and a key. Parameters are a
 dict of named arrays; every function after `initial` takes them with the `Memory` that
 gives their shapes.
@@ -43,6 +45,12 @@ __all__ = [
 
 Params = dict[str, Any]
 
+SAMPLE, MEAN = "sample", "mean"  # of V's posterior: what M predicts
+# Of an M whose target is the mean: what M foresees to the last digit would have a
+# likelihood without bound. Its standard deviations stay above exp(-3) = 0.05, where
+# that of V's prior is 1.
+LEAST_LOGSTD = -3.0
+
 
 class Prediction(NamedTuple):
     """What M expects of the step after (z_t, a_t); None where M has no such head."""
@@ -74,6 +82,7 @@ class Memory(nn.Module):
     reward_head: bool = False  # whether it predicts the reward
     cell: str = registry.LSTM  # one of `registry.CELLS`
     cell_options: tuple[tuple[str, Any], ...] = ()  # settings of that cell alone
+    target: str = SAMPLE  # or MEAN: of V's posterior of the next frame
     dtype: Any = jnp.float32
     precision: Precision = FLOAT32  # of matrix products
 
@@ -87,6 +96,15 @@ class Memory(nn.Module):
     def size(self) -> CellSize:
         """The counts of the recurrent cell."""
         return registry.size(*self._cell, **dict(self.cell_options))
+
+    @property
+    def least_logstd(self) -> float | None:
+        """What bounds the log-stds of the mixtures: see `mixture.floored`."""
+        return LEAST_LOGSTD if self.target == MEAN else None
+
+    def targets(self, z: jax.Array, mu: jax.Array) -> jax.Array:
+        """Return which M is scored on: samples z of V's posterior, or its means mu."""
+        return mu if self.target == MEAN else z
 
     @property
     def _cell(self) -> tuple[str, int, int]:
@@ -135,8 +153,11 @@ class Memory(nn.Module):
     def head(self, h: jax.Array) -> Prediction:
         """Return what h [..., N] predicts."""
         outputs = product(h, self.head_kernel, self.precision) + self.head_bias
+        found = mixture.from_outputs(outputs, self.mixtures)
+        if (least := self.least_logstd) is not None:
+            found = found._replace(logstd=mixture.floored(found.logstd, least))
         return Prediction(
-            mixture=mixture.from_outputs(outputs, self.mixtures),
+            mixture=found,
             death=self.death(h) if self.death_head else None,
             reward=self.reward(h) if self.reward_head else None,
         )
@@ -165,7 +186,9 @@ class Memory(nn.Module):
         if self.reward_head:
             heads.append(self.reward)
         kernel, bias = (jnp.concatenate(x, axis=-1) for x in zip(*heads, strict=True))
-        return memory_costs.total(kernel, bias, h, targets, self.precision)
+        return memory_costs.total(
+            kernel, bias, h, targets, self.precision, self.least_logstd
+        )
 
     def __call__(self, state: State, z: jax.Array, a: jax.Array):
         """Return the next state and what M predicts."""

@@ -42,8 +42,9 @@ def loss(
     It is the mean NLL over (row, step, dimension) in nats, plus the mean weighted
     cross-entropy of death in nats, plus the share of the reward's variance that is not
     explained, where M has these heads. z is sampled anew from V's posterior, so that M
-    never sees the same noise twice. Step t reads (z_t, a_t) and is scored on z_{t+1},
-    where the episode has one, and on what its action led to.
+    never sees the same noise twice. Step t reads (z_t, a_t). It is scored on z_{t+1}
+    (or the mean of its posterior: `Memory.target`) where the episode has one, and on
+    what its action led to.
 
     Args:
         batch: "mu", "logvar" [B, S+1, Z] and "actions" [B, S, A]; bool [B, S] "first"
@@ -56,7 +57,8 @@ def loss(
         by_time[name].astype(model.dtype) for name in ("mu", "logvar", "actions")
     )
     z = vision.sample(key, mu, logvar)  # [S+1, B, Z]
-    targets, count = _targets(by_time, z[1:], model, scale)
+    targets = model.targets(z, mu)[1:]
+    targets, count = _targets(by_time, targets, model, scale)
     variables = {"params": params}
     h, state = model.apply(
         variables, z[:-1], a, by_time["first"], state, method="unfold"

@@ -147,6 +147,8 @@ def _shape_of_memory(model: Memory) -> dict[str, Any]:
         "options": dict(model.cell_options),
         "units": model.hidden_size,
         "mixtures": model.mixtures,
+        "target": model.target,
+        "least_logstd": model.least_logstd,
         "death": model.death_head,
         "reward": model.reward_head,
     }

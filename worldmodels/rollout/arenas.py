@@ -107,7 +107,7 @@ def open_dream(
     if not latents:
         raise ArtifactError(
             "a controller that learns in the dream needs --latents, the stores that M "
-            "learnt from: dreams begin at their first frames"
+            "learnt from: dreams begin in their episodes"
         )
     check_all_inputs(memory, "latents", latents)
     dream = networks.load_dream(memory, latents, temperature, death, precision)

@@ -20,6 +20,7 @@ from worldmodels.experiment.stages import PRECISION_USED, STAGES, recorded
 from worldmodels.models.agent import Agent, Weights
 from worldmodels.rollout import arenas
 from worldmodels.rollout.arenas import Arena
+from worldmodels.runtime.randomness import generator_for
 from worldmodels.search.names import CMA_ES
 from worldmodels.search.strategies import by_name
 from worldmodels.stages.generations import STAGE, Standing, Task, evolve, write
@@ -35,6 +36,7 @@ from worldmodels.stores.lineage import (
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
 from worldmodels.stores.provenance import fingerprint, input_hashes
 from worldmodels.stores.recorded_models import precision_of
+from worldmodels.training import dream_starts
 from worldmodels.training.inputs_of_c import mean_inputs
 
 Inputs = dict[str, Artifact | list[Artifact]]
@@ -60,8 +62,8 @@ def run(
     """Search for C in one block of generations; publish a controller store at `out`.
 
     Args:
-        latents: the stores that M learnt from. Dreams begin at their first frames, and
-            the first block of a centred search at the mean of what C reads over them;
+        latents: the stores that M learnt from. Dreams begin in their episodes, and the
+            first block of a centred search at the mean of what C reads over them;
             needed for nothing else.
         previous: the store of the block before this one; for every block but block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
@@ -106,7 +108,9 @@ def run(
             game=game,
         ) as store,
         open_checkpoint(checkpoint, _identity(config, inputs)) as saved,
-        _scored(agent, weights, environment, settings, inputs, workers) as arena,
+        _scored(
+            agent, weights, shared, environment, settings, round, inputs, workers
+        ) as arena,
     ):
         task = Task(
             optimiser,
@@ -205,8 +209,10 @@ def _check_previous(previous: Artifact, block: int, settings: Controller) -> Non
 def _scored(
     agent: Agent,
     weights: Weights,
+    shared: Run,
     environment: Environment,
     settings: Controller,
+    round: int,
     inputs: Inputs,
     workers: int | None,
 ) -> AbstractContextManager[Arena]:
@@ -216,8 +222,12 @@ def _scored(
     memory, latents = inputs["memory"], inputs["latents"]
     rules = settings.temperature, settings.death, agent.memory.precision
     dream = arenas.open_dream(memory, latents, *rules)
-    score = arenas.dreams(agent, dream)
-    return nullcontext(Arena(score, score))
+    tested = arenas.dreams(agent, dream)
+    if settings.start == "line":
+        return nullcontext(Arena(tested, tested))
+    generator = generator_for(shared.seed, round, "dream starts")
+    dream = dream_starts.anywhere(dream, latents, generator)
+    return nullcontext(Arena(arenas.dreams(agent, dream), tested))
 
 
 def _begin(task: Task, agent: Agent, weights: Weights, inputs: Inputs) -> Standing:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from worldmodels.experiment.stages import PRECISION_USED
 from worldmodels.models.cells import registry
-from worldmodels.models.memory import Memory
+from worldmodels.models.memory import SAMPLE, Memory
 from worldmodels.models.precision import FLOAT32, Precision
 from worldmodels.models.vision import VAE
 
@@ -31,9 +31,11 @@ def memory_model(config: Mapping[str, Any]) -> Memory:
         action_size=config["action_size"],
         hidden_size=config["hidden_size"],
         mixtures=config["mixtures"],
-        # Stores of earlier versions name no cell, which is an LSTM, and no heads.
+        # Stores of earlier versions name no cell, which is an LSTM, no target, which
+        # is a sample, and no heads.
         cell=config.get("cell", registry.LSTM),
         cell_options=tuple(registry.options(config).items()),
+        target=config.get("target", SAMPLE),
         death_head=config.get("death_head", False),
         reward_head=config.get("reward_head", False),
         dtype=jnp.dtype(config["dtype"]),

@@ -1,9 +1,9 @@
 """How well M predicts episodes that it never learnt from.
 
 M observes each episode from its beginning, `REACH` steps at a time. There its next step
-is scored as in training, on a sample z of V's posterior. From every such place but the
-first, where M has seen nothing yet, M also dreams on under the recorded actions, and is
-scored on what really came 1, 5, 10 and 50 steps later.
+is scored as in training, on a sample of V's posterior or on its mean. From every such
+place but the first, where M has seen nothing yet, M also dreams on under the recorded
+actions, and is scored on what really came 1, 5, 10 and 50 steps later.
 
 The density of z_{t+k}, one latent dimension at a time, is the mean of M's mixtures
 after `DREAMS` dreamt pasts z_{t+1} .. z_{t+k-1}. Its -log is too large in the mean, by
@@ -148,7 +148,8 @@ def _observe(params, model, state, mu, logvar, actions, keys):
             nll = memory.nll(predicted.mixture, target)
             return state, (nll, predicted.death, predicted.reward)
 
-        return jax.lax.scan(step, state, (z[:-1], actions, z[1:]))
+        targets = model.targets(z, mu)[1:]
+        return jax.lax.scan(step, state, (z[:-1], actions, targets))
 
     mu, logvar, actions = (x.astype(model.dtype) for x in (mu, logvar, actions))
     state, expected = jax.vmap(observe)(state, mu, logvar, actions, keys)
@@ -159,22 +160,24 @@ def _observe(params, model, state, mu, logvar, actions, keys):
 def _ahead(params, model, state, mu, logvar, actions, keys, horizons):
     """Return the NLL [B, H, Z] of the latents that came, so many steps on."""
 
-    def past(state, z, actions, key):
-        """Return the log-densities [H, Z] after one dreamt past."""
+    def past(state, z, actions, targets, key):
+        """Return the log-densities [H, Z] after one dreamt past that begins at z."""
 
         def step(state: DreamState, at_t):
             a, target, key = at_t
             state, predicted = dream.advance(params, model, state, a, key, 1.0)
             return state, -memory.nll(predicted.mixture, target)
 
-        inputs = actions, z[1:], jax.random.split(key, REACH)
-        logdensities = jax.lax.scan(step, DreamState(z[0], state), inputs)[1]
+        inputs = actions, targets, jax.random.split(key, REACH)
+        logdensities = jax.lax.scan(step, DreamState(z, state), inputs)[1]
         return logdensities[np.array(horizons) - 1]
 
     def pasts(state: State, mu, logvar, actions, key):
         z = vision.sample(key, mu, logvar)  # as in `_observe`
         keys = jax.random.split(jax.random.fold_in(key, 1), DREAMS)
-        each = jax.vmap(past, in_axes=(None, None, None, 0))(state, z, actions, keys)
+        targets = model.targets(z, mu)[1:]
+        of_each = jax.vmap(past, in_axes=(None, None, None, None, 0))
+        each = of_each(state, z[0], actions, targets, keys)
         return jnp.log(DREAMS) - jax.nn.logsumexp(each, axis=0)
 
     mu, logvar, actions = (x.astype(model.dtype) for x in (mu, logvar, actions))

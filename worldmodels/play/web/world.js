@@ -13,7 +13,10 @@
 //     .game         {name, title, actions: [{name, low, high, squash}], discrete,
 //                   frames_per_second, max_steps, score, place, size}
 //     .agent        {round, seed, generation, score} of its training; each may be null
-//     .memory       {cell, units, mixtures, death, reward}: death and reward are booleans
+//     .memory       {cell, units, mixtures, target, least_logstd, death, reward}: target
+//                   is "sample" or "mean" of V's posterior, and dreams begin at such a z;
+//                   least_logstd is null or what log-stds stay above; death and reward
+//                   are booleans
 //     .controller   {inputs: ["z", "h"], hidden, ...}
 //     .dream        {temperature: that C learnt at, or null; threshold: log-odds of death
 //                   above which a dreamer dies, or null where death is drawn}
@@ -149,6 +152,7 @@ function openWorld(header, bytes, simd = true) {
       prediction.logit.set(y.subarray(0, K * Z));
       prediction.mean.set(y.subarray(K * Z, 2 * K * Z));
       prediction.logstd.set(y.subarray(2 * K * Z, heads));
+      if (m.least_logstd !== null) raise(prediction.logstd, m.least_logstd);
       if (m.death) {
         prediction.logOdds = y[heads];
         prediction.death = sigmoid(y[heads]);
@@ -166,12 +170,20 @@ function openWorld(header, bytes, simd = true) {
     start(random, z) {
       const first = Z * Math.floor((random.uniform() * starts.mu.length) / Z);
       for (let j = 0; j < Z; j++) {
-        const std = exp(starts.logvar[first + j] / 2);
+        const std = m.target === "mean" ? 0 : exp(starts.logvar[first + j] / 2);
         z[j] = starts.mu[first + j] + std * random.normal();
       }
     },
   };
   return Object.assign(world, mixtureOf(K, Z));
+}
+
+// Let log-stds stay above `least`: least + softplus(x - least).
+function raise(logstd, least) {
+  for (let i = 0; i < logstd.length; i++) {
+    const above = logstd[i] - least;
+    logstd[i] = least + Math.max(above, 0) + Math.log1p(exp(-Math.abs(above)));
+  }
 }
 
 // What is done with a mixture of K Gaussians for each of Z latents.
