@@ -108,7 +108,7 @@ def test_the_same_agent_has_the_same_page():
     ],
 )
 def test_a_page_is_small(v, units, limit):
-    """With 230 kB for the drives: those of the shipped driver take 172."""
+    """With 230 kB for the drives: those of the shipped driver take 166."""
     player = engine.player(v=v, units=units, mixtures=5)
     text = page.html(pack(player))
     assert len(text.encode()) + 230_000 < limit
