@@ -10,6 +10,7 @@ from support.browser import DESKTOP, PHONE, STILL, Opened, chromium
 from support.commands import REPOSITORY
 
 from worldmodels.environments.games import View, imported
+from worldmodels.models.precision import FLOAT32
 from worldmodels.pictures import imagery
 from worldmodels.pictures.imagery import FittedVision
 from worldmodels.play.packing import pack
@@ -217,7 +218,7 @@ def test_a_slider_changes_the_picture_of_its_numbers(browser, driver):
 
 
 def test_v_looks_at_a_picture_of_the_visitor_s_own(browser, driver, tmp_path):
-    """Chosen or dropped; it sees in it what V's encoder and decoder in JAX do."""
+    """Chosen or dropped; it sees in it what V does in JAX and float32, as in the page."""
     own, none = tmp_path / "own.png", tmp_path / "none.png"
     blocks = np.random.default_rng(4).integers(0, 256, (8, 8, 3), np.uint8)
     picture = blocks.repeat(8, axis=0).repeat(8, axis=1)
@@ -228,7 +229,7 @@ def test_v_looks_at_a_picture_of_the_visitor_s_own(browser, driver, tmp_path):
         page.until(lambda: page.text("given-text") == "own.png")
         np.testing.assert_array_equal(page.pixels("given"), picture)
         v = agents.from_pretrained(SHIPPED / "carracing.zarr")
-        v = FittedVision(v.agent.vision, v.weights.vision)
+        v = FittedVision(v.agent.vision.clone(precision=FLOAT32), v.weights.vision)
         wanted = imagery.decode(v, imagery.encode(v, picture[None])[0])[0]
         seen = page.pixels("portrait").astype(int)
         assert np.abs(seen - wanted).max() <= 1
