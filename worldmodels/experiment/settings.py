@@ -239,6 +239,12 @@ class Controller(Section):
         paper="environment",
         takecover="dream",
     )
+    test_in: Literal["same", "environment"] = setting(
+        "same",
+        "test the means where C learns, or in the game also when it learns in M's dream",
+        paper="same",
+        before="same",
+    )
     temperature: Number = setting(
         1.15,
         "tau of the dream, at least 0; 1: as uncertain as M is",

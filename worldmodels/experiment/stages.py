@@ -158,10 +158,13 @@ _TABLE = (
             # No environment drives a dream, and an environment has no temperature.
             Idle(
                 ("environment.backend", "environment.slots"),
-                lambda values, round: values["controller.train_in"] == "dream",
+                lambda values, round: (
+                    values["controller.train_in"] == "dream"
+                    and values["controller.test_in"] == "same"
+                ),
             ),
             Idle(
-                ("controller.temperature", "controller.death"),
+                ("controller.temperature", "controller.death", "controller.test_in"),
                 lambda values, round: values["controller.train_in"] != "dream",
             ),
             _SLOTS_OF_THE_SIMULATOR,

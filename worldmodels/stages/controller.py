@@ -8,8 +8,8 @@ In the dream, dreams stand for tracks, by seeds of the same ranges. A block star
 the whole state of the block before it, so blocks of any size give the same search.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +206,7 @@ def _check_previous(previous: Artifact, block: int, settings: Controller) -> Non
         )
 
 
+@contextmanager
 def _scored(
     agent: Agent,
     weights: Weights,
@@ -215,19 +216,33 @@ def _scored(
     round: int,
     inputs: Inputs,
     workers: int | None,
-) -> AbstractContextManager[Arena]:
-    """Return what scores candidates, where the settings say."""
+) -> Iterator[Arena]:
+    """Give what scores candidates and tests their mean, where the settings say."""
     if settings.train_in == "environment":
-        return arenas.game(agent, weights, environment, settings.start, workers)
+        with arenas.game(agent, weights, environment, settings.start, workers) as arena:
+            yield arena
+        return
+    dreams = _dreams(agent, shared, settings, round, inputs)
+    if settings.test_in == "same":
+        yield dreams
+        return
+    with arenas.game(agent, weights, environment, "line", workers) as played:
+        yield Arena(dreams.learning, played.testing)
+
+
+def _dreams(
+    agent: Agent, shared: Run, settings: Controller, round: int, inputs: Inputs
+) -> Arena:
+    """Return what scores candidates in M's dream."""
     memory, latents = inputs["memory"], inputs["latents"]
     rules = settings.temperature, settings.death, agent.memory.precision
     dream = arenas.open_dream(memory, latents, *rules)
     tested = arenas.dreams(agent, dream)
     if settings.start == "line":
-        return nullcontext(Arena(tested, tested))
+        return Arena(tested, tested)
     generator = generator_for(shared.seed, round, "dream starts")
     dream = dream_starts.anywhere(dream, latents, generator)
-    return nullcontext(Arena(arenas.dreams(agent, dream), tested))
+    return Arena(arenas.dreams(agent, dream), tested)
 
 
 def _begin(task: Task, agent: Agent, weights: Weights, inputs: Inputs) -> Standing:
