@@ -264,6 +264,23 @@ def test_the_data_of_several_rounds_is_counted_together():
     assert needs.planned({0: longer}, "takecover").mean < 2100
 
 
+def test_a_dreamer_that_is_tested_in_the_game_needs_both():
+    """Dreams as before, and V and the cars of the tests beside them."""
+
+    def need(**controller):
+        settings = PAPER.changed(controller={"train_in": "dream"} | controller)
+        return needs.total(needs.memory("controller", Run(), settings, WHOLE, 2))
+
+    dreamt, both = need(), need(test_in="environment")
+    more = need(test_in="environment", selection_episodes=2048)
+    assert (
+        0
+        < both - dreamt
+        < needs.total(needs.memory("controller", Run(), PAPER, WHOLE, 2))
+    )
+    assert more > both
+
+
 def test_what_is_remembered_at_starts_is_counted():
     """h and c of 8,192 starts, collected, joined, and given to each of two cores."""
     line, anywhere = (

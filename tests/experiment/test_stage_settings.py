@@ -75,6 +75,7 @@ USERS = {
     "controller.generations": set(),
     "controller.temperature": set(),  # the dream's alone
     "controller.death": set(),
+    "controller.test_in": set(),  # a dreamer's
     "memory.dnc": set(),  # of another cell than ROUND's
 } | {f"environment.{name}": DRIVING for name in Environment.model_fields}
 # Scores are gymnasium's.
@@ -223,6 +224,11 @@ def test_a_dream_has_a_temperature_and_no_environment_drives_it():
     assert in_dream["environment"].keys() == world
     assert in_dream["controller"]["start"] == "line"
     assert in_game["environment"].keys() == world | {"backend", "slots"}
+    tested = dreamt.changed(controller={"test_in": "environment"})
+    in_both = given("controller", RUN, tested, 0)
+    assert in_both["controller"]["temperature"] == 0.3
+    assert in_both["environment"] == in_game["environment"]
+    assert "test_in" not in in_game["controller"]
 
 
 def test_the_weight_of_deaths_is_a_death_heads():

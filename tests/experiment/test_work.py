@@ -81,6 +81,22 @@ def test_where_c_learns_decides_what_is_done():
     assert work.CAR not in done
 
 
+def test_what_dreams_and_is_tested_in_the_game_does_both():
+    dream = {"train_in": "dream", "test_in": "environment"}
+    done = of("controller", DEFAULT.changed(controller=dream), block=0)
+    dreamt = 10 * 256 * (200 + 37.5 * 4.5)
+    tested = 2 * 32 * 1000
+    assert done[work.CAR] == tested
+    assert done[work.TRACK] == 2 * 32
+    assert done[work.ENCODER_MULTIPLY] == tested * ENCODER
+    assert done[work.DREAM_MULTIPLY] == (dreamt + tested) * MEMORY  # C reads h
+    gymnasiums = {"backend": "gymnasium"}
+    settings = DEFAULT.changed(controller=dream, environment=gymnasiums)
+    played = of("controller", settings)
+    assert played[work.BEGUN] == 2 * 32
+    assert played[work.PLAYED["carracing"]] == tested
+
+
 def test_the_game_is_counted_in_its_own_frames_and_its_mean_length():
     skipping = {"name": "gymnasium", "id": "Pendulum-v1", "backend": "gymnasium"}
     pendulum = DEFAULT.changed(environment=skipping | {"frame_skip": 3})

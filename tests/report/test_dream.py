@@ -167,3 +167,12 @@ def test_a_controller_that_learns_in_the_dream_dreams(played, game):
     assert "over 2 dreams a generation. All of it, the tested means too, was" in told
     for foreign in ("track", "driv", "gymnasium", "paper's"):
         assert foreign not in told
+
+
+def test_a_dreamer_that_was_tested_in_the_game_says_so(tmp_path):
+    round = dreamt.make(tmp_path, "carracing", test_in="environment")
+    told = words(controller.chapter(round))
+    assert "the mean of the distribution plays 3 selection tracks." in told
+    assert "All of it, the tested means apart, was dreamt in M's dream" in told
+    assert "The means were tested in the simulator." in told
+    assert "the search's mean on selection tracks goes from" in told

@@ -6,9 +6,11 @@ from support import dream_stores
 from support.dream_stores import SETTINGS, evolve
 
 from worldmodels.experiment import stages
+from worldmodels.rollout import arenas
 from worldmodels.runtime.errors import UserError
 from worldmodels.search import cma_es
 from worldmodels.stages import controller
+from worldmodels.stores import networks
 from worldmodels.stores.checkpoint import Checkpoint
 
 FOUR = 4  # generations, in one block or in two
@@ -112,6 +114,26 @@ def test_a_centred_search_needs_what_m_learnt_from(stores, tmp_path):
             settings=SETTINGS.changed(centred=True, train_in="environment"),
             latents=[],
         )
+
+
+def test_a_dreamer_may_be_tested_in_the_game(stores, tmp_path):
+    """It learns as it does without: its means alone drive, on the selection tracks."""
+    for name in ("dreams", "drives"):
+        (tmp_path / name).mkdir()
+    dreamt = evolve(stores, tmp_path / "dreams")
+    driven = evolve(
+        stores, tmp_path / "drives", settings=SETTINGS.changed(test_in="environment")
+    )
+    for name in ("population", "fitness", "selection/mean", "selection/seed"):
+        np.testing.assert_array_equal(dreamt.read(name), driven.read(name))
+    given = stores.vision, stores.memory, driven.config, driven.game
+    play = arenas.simulator(*networks.load_agent(*given))
+    seeds = driven.read("selection/seed")
+    wanted = play(driven.read("selection/mean"), seeds, dream_stores.STEPS)
+    np.testing.assert_allclose(driven.read("selection/returns"), wanted, atol=1e-4)
+    assert (dreamt.read("selection/returns") != wanted).all(axis=1).any()
+    assert networks.tested_in_dream(dreamt.config)
+    assert not networks.tested_in_dream(driven.config)
 
 
 @pytest.mark.slow

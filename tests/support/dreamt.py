@@ -107,14 +107,14 @@ def _store(path: Path, kind: str, config, inputs, arrays) -> Artifact:
     return open_artifact(path)
 
 
-def make(folder: Path, game: str) -> RoundStores:
+def make(folder: Path, game: str, test_in: str = "same") -> RoundStores:
     """Make the stores of a round of a game, but its latents and scores in the dream."""
     settings = synthetic.SETTINGS
     backend = "simulator" if game == "carracing" else "gymnasium"
     settings = settings.changed(
         environment={"name": game, "backend": backend},
         memory={"death_head": True},
-        controller={"train_in": "dream", "temperature": TAU},
+        controller={"train_in": "dream", "temperature": TAU, "test_in": test_in},
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "SETTINGS", settings)

@@ -61,6 +61,7 @@ CHANGES = {
     # It is the dream's, and C learns in the game.
     "controller.temperature": ({"controller": {"temperature": 0.5}}, set()),
     "controller.death": ({"controller": {"death": "threshold"}}, set()),
+    "controller.test_in": ({"controller": {"test_in": "environment"}}, set()),
     "controller.train_in": (
         {"controller": {"train_in": "dream"}, "memory": {"reward_head": True}},
         from_memory(0) | whole_round(1) | REPORT,

@@ -189,7 +189,6 @@ def _kept(settings: Round, steps: int) -> float:
 def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     controller, size = settings.controller, sizes.controller(settings).parameters
     cars = controller.population * controller.rollouts
-    tracks = controller.rollouts if controller.common_tracks else cars
     # A generation is kept for the store and copied twice for the checkpoint.
     kept = 4 * controller.generations_per_block * (controller.population * size + cars)
     need = {
@@ -199,22 +198,39 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
         "controller.generations_per_block or controller.population": kept * numbers,
     }
     if controller.train_in == "dream":
-        dreamers = max(cars, controller.selection_episodes)
-        need = _joined(need, _dreamers(settings, dreamers, cores, numbers))
-        if controller.start == "line":
-            return need
-        states = sizes.STARTS * sizes.cell(settings).state * numbers
-        # As they are collected, joined, and given to each core.
-        copies = (2 + cores) * min(states, sizes.STATES)
-        return _joined(need, {"controller.start": copies})
-    need = _joined(need, _agent(settings, numbers))
+        need = _joined(need, _dreaming(settings, cars, cores, numbers))
+    return _joined(need, _playing(settings, cars, cores, numbers))
+
+
+def _dreaming(settings: Round, cars: int, cores: int, numbers: int) -> Need:
+    """Return what a search in dreams needs for them."""
+    controller = settings.controller
+    dreamers = max(cars, controller.selection_episodes)
+    need = _dreamers(settings, dreamers, cores, numbers)
+    if controller.start == "line":
+        return need
+    states = sizes.STARTS * sizes.cell(settings).state * numbers
+    # As they are collected, joined, and given to each core.
+    copies = (2 + cores) * min(states, sizes.STATES)
+    return _joined(need, {"controller.start": copies})
+
+
+def _playing(settings: Round, cars: int, cores: int, numbers: int) -> Need:
+    """Return what a search needs for the game, if it plays it."""
+    controller = settings.controller
+    if not controller.plays:
+        return {}
+    need = _agent(settings, numbers)
     if not uses_simulator(settings.environment):
         return _joined(need, _pool(settings, cores))
     tests = controller.selection_episodes
-    drawn = {
-        "controller.selection_episodes": _tracks(tests, tests, cores),
-        "controller.rollouts or controller.population": _tracks(tracks, cars, cores),
-    }
+    drawn = {"controller.selection_episodes": _tracks(tests, tests, cores)}
+    if controller.train_in == "environment":
+        tracks = controller.rollouts if controller.common_tracks else cars
+        name = "controller.rollouts or controller.population"
+        drawn[name] = _tracks(tracks, cars, cores)
+    else:
+        cars = tests
     most = max(drawn, key=drawn.__getitem__)
     simulator = _simulator(settings, cars, cores, numbers)
     return _joined(need, simulator, {most: drawn[most]})

@@ -79,9 +79,10 @@ def _compiling(stage: str, settings: Round, round: int) -> float:
         cell = _ADDRESSED if sizes.addressed(settings) else 1.0
         return _MEMORY * cell * (2 if settings.memory.window else 1)
     if stage == "controller":
+        tested = _TESTING if simulated else _POOL
         if dreams:
-            return 2 * _DREAMING
-        return _DRIVING + _TESTING if simulated else 2 * _POOL
+            return _DREAMING + (tested if settings.controller.plays else _DREAMING)
+        return tested + (_DRIVING if simulated else _POOL)
     if stage == "evaluation":
         return _POOL + _TESTING * simulated + _DREAMING * dreams
     return {"latents": _LATENTS, "random": _POOL, "report": _PAGE}[stage]

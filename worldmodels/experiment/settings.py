@@ -241,7 +241,7 @@ class Controller(Section):
     )
     test_in: Literal["same", "environment"] = setting(
         "same",
-        "test the means where C learns, or in the game also when it learns in M's dream",
+        "test the means where C learns, or in the game also where it learns in dreams",
         paper="same",
         before="same",
     )
@@ -285,6 +285,11 @@ class Controller(Section):
         64, "that a mean is tested on", unit="selection tracks", paper=1024, **TRACKS
     )
     warm_start: bool = setting(False, "start from the C of the round before")
+
+    @property
+    def plays(self) -> bool:
+        """Whether the search plays the game, to learn in it or to be tested there."""
+        return "environment" in (self.train_in, self.test_in)
 
 
 class Evaluation(Section):

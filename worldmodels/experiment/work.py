@@ -159,19 +159,24 @@ def _controller(settings: Round, data: Data, steps: Steps) -> Work:
     controller, simulated = settings.controller, uses_simulator(settings.environment)
     generations = controller.generations_per_block
     cars, tests = controller.population * controller.rollouts, _tests(settings)
-    count = generations * cars * steps.learning + tests * steps.agent
+    learning, testing = generations * cars * steps.learning, tests * steps.agent
     size = sizes.controller(settings).parameters
     search = generations * size**3 if controller.strategy in FULL_MATRIX else 0.0
     work = {CUBE: search}
+    played, episodes, painted = learning + testing, generations * cars + tests, tests
     if controller.train_in == "dream":
-        return together(work, times(count, _dreamt(settings)))
-    work = together(work, times(count, _agent(settings)))
-    if simulated:
+        played, episodes = (testing, tests) if controller.plays else (0.0, 0)
+        dreamt = learning + testing - played
+        work = together(work, times(dreamt, _dreamt(settings)))
+    else:
         tracks = controller.rollouts if controller.common_tracks else cars
-        painted = generations * tracks + tests
-        return together(work, {CAR: count, TRACK: painted})
-    episodes = generations * cars + tests
-    return together(work, _played(settings, episodes, count / episodes))
+        painted += generations * tracks
+    if not episodes:
+        return work
+    work = together(work, times(played, _agent(settings)))
+    if simulated:
+        return together(work, {CAR: played, TRACK: painted})
+    return together(work, _played(settings, episodes, played / episodes))
 
 
 def _tests(settings: Round) -> int:

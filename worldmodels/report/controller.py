@@ -45,17 +45,19 @@ def chapter(round: RoundStores) -> str:
     )
     (game, verbs), place = _learnt_game(round), round.place("controller")
     episodes = count(blocks[0].config["rollouts"], game.place)
+    tested = round.tested_elsewhere
     published, beside = _published(game)
     means = tests.returns.mean(axis=1)
     picture = Picture(
         figures.fitness(fitness, *tests, game), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
         f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
-        f"{fitness.max():.1f}; the search's mean on selection {game.place}s goes from "
+        f"{fitness.max():.1f}; the search's mean on {_selection(round)}s goes from "
         f"{means[0]:.1f} to {means[-1]:.1f}.{published}",
         f"<b>Fitness by generation.</b> Mean {game.score} over {episodes} a "
-        f"generation. All of it, the tested means too, was {verbs.done} in "
-        f"{place}{beside}.",
+        f"generation. All of it, the tested means {'apart' if tested else 'too'}, was "
+        f"{verbs.done} in {place}{beside}."
+        + (f" The means were tested in {tested}." if tested else ""),
     )  # fmt: skip
     text = _search_text(round, tests, episodes)
     return page.chapter("Controller", text) + picture.html()
@@ -70,6 +72,12 @@ def _learnt_game(round: RoundStores) -> tuple[Game, _Verbs]:
     if round.temperature is None:
         return round.game, _DRIVES
     return replace(round.game, place="dream", published=()), _DREAMS
+
+
+def _selection(round: RoundStores) -> str:
+    """Return what a mean is tested on, one of them."""
+    game = _learnt_game(round)[0] if round.tested_elsewhere is None else round.game
+    return f"selection {game.place}"
 
 
 def _published(game: Game) -> tuple[str, str]:
@@ -101,10 +109,11 @@ def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
     generations = sum(b.array("mean").shape[0] for b in blocks)
     _, population, size = blocks[0].array("population").shape
     best = int(np.argmax(tests.returns.mean(axis=1)))
-    game, verbs = _learnt_game(round)
+    verbs = _learnt_game(round)[1]
     common = blocks[0].array("track_seed").ndim == 2
     shared = "all {} the same" if common else "each {} its own"
-    selection = count(tests.returns.shape[1], f"selection {game.place}")
+    selection = count(tests.returns.shape[1], _selection(round))
+    does = verbs.does if round.tested_elsewhere is None else "plays"
     often = every(blocks[0].config["select_every"], "generation")
     text = (
         f"C: {count(size, 'parameter')} evolved by {_search(round)} over "
@@ -112,7 +121,7 @@ def _search_text(round: RoundStores, tests: _Tests, episodes: str) -> str:
         f"{round.place('controller')}, "
         f"{shared.format(verbs.doing)} {episodes}, new ones each generation. "
         f"{often.capitalize()} the mean of the distribution "
-        f"{verbs.does} {selection}. The best scored {tests.returns[best].mean():.1f} "
+        f"{does} {selection}. The best scored {tests.returns[best].mean():.1f} "
         f"after generation {tests.generation[best]}; that one is evaluated."
     )
     steps = np.concatenate([block.read("steps") for block in blocks])

@@ -207,6 +207,17 @@ class RoundStores:
             return None
         if kind == "controller" and self.temperature is not None:
             return f"M's dream at temperature {self.temperature:g}"
+        return self._played(config)
+
+    @property
+    def tested_elsewhere(self) -> str | None:
+        """In words where C's means were tested; None: where C learnt, or not known."""
+        config = self.settings("controller")
+        if self.temperature is None or networks.tested_in_dream(config):
+            return None
+        return self._played(config)
+
+    def _played(self, config: Mapping[str, Any]) -> str:
         return "the simulator" if config["backend"] == "simulator" else self.game.home
 
 

@@ -111,9 +111,7 @@ def _learning(
     game = last.game
     if last.temperature is not None:
         game = replace(game, place="dream", published=())
-    where = "; ".join(
-        f"round {round.number} in {round.place('controller')}" for round in rounds
-    )
+    where = "; ".join(f"round {round.number} in {_where(round)}" for round in rounds)
     picture = Picture(
         seed_figures.curves(curves, game), "image/svg+xml",
         f"Learning curves. The population's mean goes from {_at(curves.fitness, 0)} to "
@@ -124,6 +122,12 @@ def _learning(
         "Where episodes are short at first, early fitness is of shorter ones.",
     )  # fmt: skip
     return picture.html() + _ends(curves, list(stores))
+
+
+def _where(round: RoundStores) -> str:
+    """Return where C learnt and was tested."""
+    place, tested = round.place("controller"), round.tested_elsewhere
+    return place if tested is None else f"{place}, tested in {tested}"
 
 
 def _at(values: np.ndarray, place: int) -> str:

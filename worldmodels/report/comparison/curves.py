@@ -10,6 +10,7 @@ from worldmodels.report.comparison.figures import Curve
 from worldmodels.report.comparison.runs import Compared
 from worldmodels.report.page import Picture, escape
 from worldmodels.scores.curves import tested_means
+from worldmodels.stores.networks import tested_in_dream
 from worldmodels.stores.run_folders import SeedStores
 
 Segments = list[tuple[np.ndarray, np.ndarray]]  # places and values, one a round
@@ -66,11 +67,10 @@ def _where(compared: Compared) -> str:
     places = {
         name: sorted(
             {
-                b.config.get("train_in")
+                "dream" if tested_in_dream(b.config) else "environment"
                 for s in run.seeds
                 for b in s.stores("controller")
             }
-            - {None}
         )
         for name, run in compared.runs
     }
@@ -79,7 +79,7 @@ def _where(compared: Compared) -> str:
     told = ", ".join(
         f"{escape(n)} in {' and '.join(f)}" for n, f in places.items() if f
     )
-    return f" Tested where each learns: {told}."
+    return f" Tested: {told}."
 
 
 def history(kind: str, metric: str) -> Callable[[SeedStores], Segments]:
