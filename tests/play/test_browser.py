@@ -218,7 +218,7 @@ def test_a_slider_changes_the_picture_of_its_numbers(browser, driver):
 
 
 def test_v_looks_at_a_picture_of_the_visitor_s_own(browser, driver, tmp_path):
-    """Chosen or dropped; it sees in it what V does in JAX, in float32 like it."""
+    """Chosen or dropped; it sees in it what V does in JAX, both in float32."""
     own, none = tmp_path / "own.png", tmp_path / "none.png"
     blocks = np.random.default_rng(4).integers(0, 256, (8, 8, 3), np.uint8)
     picture = blocks.repeat(8, axis=0).repeat(8, axis=1)

@@ -169,9 +169,17 @@ def test_a_controller_that_learns_in_the_dream_dreams(played, game):
         assert foreign not in told
 
 
-def test_a_dreamer_that_was_tested_in_the_game_says_so(tmp_path):
+def test_a_dreamer_that_was_tested_in_the_game_says_so(tmp_path, monkeypatch):
     round = dreamt.make(tmp_path, "carracing", test_in="environment")
+    drawn, draw = [], controller.figures.fitness
+
+    def keep(*given):
+        drawn.append(draw(*given))
+        return drawn[-1]
+
+    monkeypatch.setattr(controller.figures, "fitness", keep)
     told = words(controller.chapter(round))
+    assert b"<!-- tested mean, selection tracks -->" in drawn[0]
     assert "the mean of the distribution plays 3 selection tracks." in told
     assert "All of it, the tested means apart, was dreamt in M's dream" in told
     assert "The means were tested in the simulator." in told

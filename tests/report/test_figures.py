@@ -31,9 +31,10 @@ def draw(game: Game) -> list[bytes]:
     rng = np.random.default_rng(0)
     history = {"a": rng.uniform(1, 2, 50), "b": rng.normal(size=50)}
     returns, others = rng.normal(50, 9, 16), rng.normal(-30, 5, 16)
+    selection = f"selection {game.place}"
     scores, fitness = (summarise(returns), summarise(others)), rng.normal(size=(4, 6))
     return [
-        figures.fitness(fitness, np.array([2, 4]), fitness[[1, 3]], game),
+        figures.fitness(fitness, np.array([2, 4]), fitness[[1, 3]], selection, game),
         figures.returns_histogram(returns, others, *scores, game),
         figures.scores_by_round([0, 1], scores, scores[::-1], game),
         figures.loss_curves(history, log=["a", "b"]),

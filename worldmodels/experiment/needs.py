@@ -199,13 +199,16 @@ def _controller(settings: Round, data: Data, cores: int, numbers: int) -> Need:
     }
     if controller.train_in == "dream":
         need = _joined(need, _dreaming(settings, cars, cores, numbers))
+        if controller.plays:
+            need[""] -= _STARTED  # counted with the game
     return _joined(need, _playing(settings, cars, cores, numbers))
 
 
 def _dreaming(settings: Round, cars: int, cores: int, numbers: int) -> Need:
     """Return what a search in dreams needs for them."""
     controller = settings.controller
-    dreamers = max(cars, controller.selection_episodes)
+    tests = 0 if controller.plays else controller.selection_episodes
+    dreamers = max(cars, tests)
     need = _dreamers(settings, dreamers, cores, numbers)
     if controller.start == "line":
         return need

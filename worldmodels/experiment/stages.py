@@ -155,7 +155,8 @@ _TABLE = (
         sections=(Run, Environment, Controller),
         unused=("debug", "controller.generations", "controller.warm_start"),
         idle=(
-            # No environment drives a dream, and an environment has no temperature.
+            # No environment drives a search that dreams, tests too; and one in the
+            # environment has no dream.
             Idle(
                 ("environment.backend", "environment.slots"),
                 lambda values, round: (

@@ -156,27 +156,29 @@ def _memory(settings: Round, data: Data, steps: Steps) -> Work:
 
 def _controller(settings: Round, data: Data, steps: Steps) -> Work:
     """Count a block of generations."""
-    controller, simulated = settings.controller, uses_simulator(settings.environment)
+    controller, size = settings.controller, sizes.controller(settings).parameters
     generations = controller.generations_per_block
     cars, tests = controller.population * controller.rollouts, _tests(settings)
     learning, testing = generations * cars * steps.learning, tests * steps.agent
-    size = sizes.controller(settings).parameters
     search = generations * size**3 if controller.strategy in FULL_MATRIX else 0.0
     work = {CUBE: search}
-    played, episodes, painted = learning + testing, generations * cars + tests, tests
-    if controller.train_in == "dream":
-        played, episodes = (testing, tests) if controller.plays else (0.0, 0)
-        dreamt = learning + testing - played
-        work = together(work, times(dreamt, _dreamt(settings)))
-    else:
+    if controller.train_in == "environment":
         tracks = controller.rollouts if controller.common_tracks else cars
-        painted += generations * tracks
-    if not episodes:
-        return work
-    work = together(work, times(played, _agent(settings)))
-    if simulated:
-        return together(work, {CAR: played, TRACK: painted})
-    return together(work, _played(settings, episodes, played / episodes))
+        episodes, painted = generations * cars + tests, generations * tracks + tests
+        driven = _driven(settings, episodes, learning + testing, painted)
+        return together(work, driven)
+    work = together(work, times(learning, _dreamt(settings)))
+    if controller.plays:
+        return together(work, _driven(settings, tests, testing, tests))
+    return together(work, times(testing, _dreamt(settings)))
+
+
+def _driven(settings: Round, episodes: int, steps: float, tracks: int) -> Work:
+    """Count a search's episodes in the game, of so many steps together."""
+    work = times(steps, _agent(settings))
+    if uses_simulator(settings.environment):
+        return together(work, {CAR: steps, TRACK: tracks})
+    return together(work, _played(settings, episodes, steps / max(episodes, 1)))
 
 
 def _tests(settings: Round) -> int:

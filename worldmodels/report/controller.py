@@ -49,7 +49,7 @@ def chapter(round: RoundStores) -> str:
     published, beside = _published(game)
     means = tests.returns.mean(axis=1)
     picture = Picture(
-        figures.fitness(fitness, *tests, game), "image/svg+xml",
+        figures.fitness(fitness, *tests, _selection(round), game), "image/svg+xml",
         f"Fitness by generation: the population's mean goes from "
         f"{fitness[0].mean():.1f} to {fitness[-1].mean():.1f}, its best reaches "
         f"{fitness.max():.1f}; the search's mean on {_selection(round)}s goes from "

@@ -114,11 +114,13 @@ def fitness(
     fitness: np.ndarray,
     selection_generation: np.ndarray,
     selection_returns: np.ndarray,
+    selection: str,
     game: Game,
 ) -> bytes:
     """Draw an evolution by generation as SVG, beside the original's where published.
 
     Args:
+        selection: what a mean is tested on, one of them.
         fitness: [G, P] mean return of each candidate of each generation.
         selection_generation: [S] generations done when the search's mean was tested.
         selection_returns: [S, E] its returns on the selection tracks.
@@ -143,7 +145,7 @@ def fitness(
         means = selection_returns.mean(axis=1)
         axes.plot(
             selection_generation, means, "o-", color=ACCENT, lw=1.6, ms=4.5,
-            label=f"tested mean, selection {game.place}s",
+            label=f"tested mean, {selection}s",
         )  # fmt: skip
         if game.published:
             _draw_published(axes, len(fitness), game.published)

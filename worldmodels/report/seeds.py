@@ -110,7 +110,8 @@ def _learning(
     last = rounds[-1]
     game = last.game
     if last.temperature is not None:
-        game = replace(game, place="dream", published=())
+        place = "dream" if last.tested_elsewhere is None else game.place
+        game = replace(game, place=place, published=())
     where = "; ".join(f"round {round.number} in {_where(round)}" for round in rounds)
     picture = Picture(
         seed_figures.curves(curves, game), "image/svg+xml",

@@ -1,6 +1,7 @@
 """Stage controller: a block of generations of C's search (paper, section 2.3, A.3).
 
-C learns in the game, or in M's dream of it (section 4), and is tested where it learns.
+C learns in the game, or in M's dream of it (section 4). Its mean is tested there too,
+or, where C learns in the dream, in the game.
 The search is CMA-ES, or another strategy (`search`). Every generation has new tracks;
 within one all candidates drive the same, or each its own. Every k-th generation the
 distribution's mean, which is what is reported and used, is tested on selection tracks.
@@ -67,7 +68,7 @@ def run(
             needed for nothing else.
         previous: the store of the block before this one; for every block but block 0.
         start: controller stores whose best mean is the first mean; empty: afresh.
-        workers: cores, or environment processes, that drive.
+        workers: cores that drive or dream, and environment processes.
 
     Raises:
         UserError: for a bad store, a full disk, a fitness that is not finite or an

@@ -77,7 +77,8 @@ def run(
         if "latents" in inputs:
             _write_starts(store, inputs["latents"])
         progress.update(1)
-    tests = "dreams" if "latents" in inputs else "episodes"
+    dreamt = networks.tested_in_dream(config["controller"])
+    tests = "dreams" if dreamt else "episodes"
     print(
         f"the agent of round {config['round']}, generation {config['generation']:,}, "
         f"with {config['selection_score']:.1f} in {len(selected.returns)} selection "

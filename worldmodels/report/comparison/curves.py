@@ -67,19 +67,19 @@ def _where(compared: Compared) -> str:
     places = {
         name: sorted(
             {
-                "dream" if tested_in_dream(b.config) else "environment"
+                "M's dream" if tested_in_dream(b.config) else "the game"
                 for s in run.seeds
                 for b in s.stores("controller")
             }
         )
         for name, run in compared.runs
     }
-    if not any("dream" in found for found in places.values()):
+    if not any("M's dream" in found for found in places.values()):
         return ""
     told = ", ".join(
         f"{escape(n)} in {' and '.join(f)}" for n, f in places.items() if f
     )
-    return f" Tested: {told}."
+    return f" The means were tested: {told}."
 
 
 def history(kind: str, metric: str) -> Callable[[SeedStores], Segments]:
