@@ -10,7 +10,7 @@ from worldmodels.rollout import arenas
 from worldmodels.runtime.errors import UserError
 from worldmodels.search import cma_es
 from worldmodels.stages import controller
-from worldmodels.stores import networks
+from worldmodels.stores import networks, searches
 from worldmodels.stores.checkpoint import Checkpoint
 
 FOUR = 4  # generations, in one block or in two
@@ -132,8 +132,8 @@ def test_a_dreamer_may_be_tested_in_the_game(stores, tmp_path):
     wanted = play(driven.read("selection/mean"), seeds, dream_stores.STEPS)
     np.testing.assert_allclose(driven.read("selection/returns"), wanted, atol=1e-4)
     assert (dreamt.read("selection/returns") != wanted).all(axis=1).any()
-    assert networks.tested_in_dream(dreamt.config)
-    assert not networks.tested_in_dream(driven.config)
+    assert searches.tested_in_dream(dreamt.config)
+    assert not searches.tested_in_dream(driven.config)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from worldmodels.pictures.imagery import FittedMemory, FittedVision
 from worldmodels.report.membership import check_drivers, check_round
 from worldmodels.runtime.randomness import rounds_of
 from worldmodels.scores.statistics import Summary, summarise
-from worldmodels.stores import networks
+from worldmodels.stores import networks, searches
 from worldmodels.stores.artifact import Artifact, ArtifactError, check_recorded
 from worldmodels.stores.lineage import check_distinct
 from worldmodels.training import excerpts
@@ -213,7 +213,7 @@ class RoundStores:
     def tested_elsewhere(self) -> str | None:
         """In words where C's means were tested; None: where C learnt, or not known."""
         config = self.settings("controller")
-        if self.temperature is None or networks.tested_in_dream(config):
+        if self.temperature is None or searches.tested_in_dream(config):
             return None
         return self._played(config)
 

@@ -23,7 +23,7 @@ from worldmodels.rollout.in_gymnasium import AgentSlots, RandomSlots
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.randomness import Purpose, episode_seeds
 from worldmodels.stages.precision import settled
-from worldmodels.stores import networks, publication
+from worldmodels.stores import networks, publication, searches
 from worldmodels.stores.artifact import Artifact, open_artifact
 from worldmodels.stores.lineage import check_agent, check_scored_alike
 from worldmodels.stores.neighbours import check_settings, check_vision_of_memory
@@ -121,7 +121,7 @@ def _inputs(
     }
     check_agent(inputs["vision"], inputs["memory"], inputs["controller"])
     check_vision_of_memory(inputs["vision"], inputs["memory"])
-    if networks.learnt_in_dream(inputs["controller"][0].config):
+    if searches.learnt_in_dream(inputs["controller"][0].config):
         inputs["latents"] = [open_artifact(path, "latents") for path in latents]
     return inputs
 

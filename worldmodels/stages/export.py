@@ -15,7 +15,7 @@ from worldmodels.experiment.stages import STAGES
 from worldmodels.models.dream import Starts
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.wording import size
-from worldmodels.stores import networks, publication
+from worldmodels.stores import networks, publication, searches
 from worldmodels.stores.agents import AgentStores, open_latents, open_stores
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.networks import Selected
@@ -57,7 +57,7 @@ def run(
     names = [*stores.vision.names("params"), *stores.memory.names("params")]
     config = _config(stores, selected)
     inputs = stores._asdict()
-    if networks.learnt_in_dream(config["controller"]):
+    if searches.learnt_in_dream(config["controller"]):
         inputs["latents"] = open_latents(stores.memory, latents)
     with (
         publication.create(
@@ -77,7 +77,7 @@ def run(
         if "latents" in inputs:
             _write_starts(store, inputs["latents"])
         progress.update(1)
-    dreamt = networks.tested_in_dream(config["controller"])
+    dreamt = searches.tested_in_dream(config["controller"])
     tests = "dreams" if dreamt else "episodes"
     print(
         f"the agent of round {config['round']}, generation {config['generation']:,}, "

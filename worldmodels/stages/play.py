@@ -28,7 +28,7 @@ from worldmodels.runtime.errors import UserError
 from worldmodels.runtime.printable import printable
 from worldmodels.runtime.progress import Progress
 from worldmodels.runtime.wording import size
-from worldmodels.stores import agents, networks, places
+from worldmodels.stores import agents, networks, places, searches
 from worldmodels.stores.agents import AgentStores, Driver
 from worldmodels.stores.artifact import Artifact, ArtifactError, open_artifact
 from worldmodels.stores.publication import publish_text
@@ -168,7 +168,7 @@ def _of_run(stores: AgentStores, starts: Starts | None) -> Opened:
         "generation": selected.generation,
         "score": _known(float(selected.returns.mean(dtype=np.float64))),
     }
-    in_dream = networks.learnt_in_dream(config)
+    in_dream = searches.learnt_in_dream(config)
     death = networks.death_rule(config)
     return Opened(
         _name_of_run(stores.controller[0]),

@@ -288,18 +288,6 @@ def _features(config: Mapping[str, Any]) -> Features | None:
     return ("h", units), ("c", units)  # an LSTM's: stores of earlier versions
 
 
-def learnt_in_dream(controller: Mapping[str, Any]) -> bool:
-    """Return whether a controller with these settings learnt in M's dream."""
-    # Stores of earlier versions do not say where: in the game.
-    return controller.get("train_in") == "dream"
-
-
-def tested_in_dream(controller: Mapping[str, Any]) -> bool:
-    """Return whether the means of such a search were tested in M's dream."""
-    same = controller.get("test_in", "same") == "same"
-    return same and learnt_in_dream(controller)
-
-
 def best_controller(blocks: Sequence[Artifact]) -> tuple[np.ndarray, int]:
     """Return the selected controller [D] and the generations done when it was tested.
 

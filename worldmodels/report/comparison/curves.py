@@ -10,8 +10,8 @@ from worldmodels.report.comparison.figures import Curve
 from worldmodels.report.comparison.runs import Compared
 from worldmodels.report.page import Picture, escape
 from worldmodels.scores.curves import tested_means
-from worldmodels.stores.networks import tested_in_dream
 from worldmodels.stores.run_folders import SeedStores
+from worldmodels.stores.searches import tested_in_dream
 
 Segments = list[tuple[np.ndarray, np.ndarray]]  # places and values, one a round
 
