@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import yaml
 from snakemake.api import SnakemakeApi
@@ -21,13 +22,13 @@ from snakemake.utils import update_config
 
 from support.commands import REPOSITORY
 
-# Programs that stand in for a cluster's commands.
+# Programs that stand in for a cluster's commands. A shell reads all but the last.
 SHIMS = Path(__file__).with_name("cluster")
 CLUSTER_OPTIONS = [
     "--workflow-profile=none",
     "--executor=cluster-generic",
-    f"--cluster-generic-submit-cmd={SHIMS / 'submit'}",
-    f"--cluster-generic-status-cmd={SHIMS / 'status'}",
+    f"--cluster-generic-submit-cmd={quote(str(SHIMS / 'submit'))}",
+    f"--cluster-generic-status-cmd={quote(str(SHIMS / 'status'))}",
     f"--cluster-generic-cancel-cmd={SHIMS / 'cancel'}",
     "--seconds-between-status-checks=1",
     "--jobs=2",
